@@ -1,0 +1,77 @@
+"""What every model of the API is made of: camelCase names, frozen values, and rules written once for two readers.
+
+A cross-field rule has two readers: the API server, which evaluates CEL at `kubectl apply`, and Python code that
+reads a manifest without a server (local runs). `Rule` holds both forms side by side, so that neither can be
+changed without the other in view; a test feeds the same manifests to both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic.alias_generators import to_camel
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One cross-field rule.
+
+    Attributes:
+        cel: The CEL expression over `self` (and `oldSelf` for a transition rule).
+        message: What the user reads when the rule is broken: which field, what to do.
+        holds: The same rule on the parsed model; None for transition rules, which need the old object.
+        field_path: The JSON path the API server names in its error, e.g. `.maxSteps`.
+    """
+
+    cel: str
+    message: str
+    holds: Callable[[Any], bool] | None = None
+    field_path: str | None = None
+
+    def schema(self) -> dict[str, str]:
+        """The rule as an item of `x-kubernetes-validations`."""
+        item = {"rule": self.cel, "message": self.message}
+        if self.field_path:
+            item["fieldPath"] = self.field_path
+        return item
+
+
+class ApiModel(BaseModel):
+    """Base of all API models: frozen, camelCase in JSON, unknown fields ignored.
+
+    Unknown fields are ignored because the API server has pruned or refused them already, and because a newer
+    server may know fields that this version does not. Tools that read files refuse them with `strict_fields`.
+    """
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        frozen=True,
+        extra="ignore",
+        use_attribute_docstrings=True,
+    )
+
+    rules: ClassVar[tuple[Rule, ...]] = ()
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any) -> dict[str, Any]:
+        """Adds the class's rules to its JSON schema."""
+        schema: dict[str, Any] = handler(core_schema)
+        target = handler.resolve_ref_schema(schema)
+        if cls.rules:
+            target["x-kubernetes-validations"] = [rule.schema() for rule in cls.rules]
+        return schema
+
+    @model_validator(mode="after")
+    def _check_rules(self) -> Self:
+        broken = [rule.message for rule in self.rules if rule.holds is not None and not rule.holds(self)]
+        if broken:
+            raise ValueError("; ".join(broken))
+        return self
+
+    def to_json(self) -> dict[str, Any]:
+        """The model as a JSON object with camelCase keys; absent (None) fields are left out."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)

@@ -1,0 +1,198 @@
+"""The declarative Estimator: what `spec.estimator` says, and what reaches the pods as ESTIMATOR_SPEC."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from estimator_api.base import ApiModel, Rule
+
+Reference = Annotated[
+    str,
+    Field(
+        max_length=253,
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*([.][A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*([.][A-Za-z_][A-Za-z0-9_]*)*$",
+    ),
+]
+"""A Python object as `package.module:attribute`."""
+
+Count = Annotated[int, Field(ge=0, json_schema_extra={"format": "int64"})]
+PositiveCount = Annotated[int, Field(ge=1, json_schema_extra={"format": "int64"})]
+Seconds = Annotated[int, Field(ge=0, le=2147483647, json_schema_extra={"format": "int32"})]
+Hooks = Annotated[
+    list[Reference], Field(max_length=32, json_schema_extra={"x-kubernetes-list-type": "atomic"})
+]
+
+
+class RunConfigSection(ApiModel):
+    """How training saves and logs; tf.estimator.RunConfig's settings. Absent: RunConfig's own defaults."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="!(has(self.saveCheckpointsSteps) && has(self.saveCheckpointsSeconds))",
+            message="runConfig takes only one of saveCheckpointsSteps and saveCheckpointsSeconds",
+            holds=lambda c: c.save_checkpoints_steps is None or c.save_checkpoints_seconds is None,
+        ),
+    )
+
+    save_checkpoints_steps: PositiveCount | None = None
+    """Save a checkpoint every so many steps."""
+    save_checkpoints_seconds: Annotated[Seconds, Field(ge=1)] | None = None
+    """Save a checkpoint every so many seconds (default 600 when neither is set)."""
+    save_summary_steps: Count | None = None
+    """Write summaries every so many steps (default 100; 0 turns them off)."""
+    keep_checkpoint_max: Annotated[int, Field(ge=0, json_schema_extra={"format": "int32"})] | None = None
+    """How many of the newest checkpoints to keep (default 5; 0 keeps all)."""
+    keep_checkpoint_every_n_hours: (
+        Annotated[int, Field(ge=1, json_schema_extra={"format": "int32"})] | None
+    ) = None
+    """Keep one checkpoint for ever every so many hours (default 10000)."""
+    log_step_count_steps: PositiveCount | None = None
+    """Log the step rate and the loss every so many steps (default 100)."""
+    tf_random_seed: Annotated[int, Field(json_schema_extra={"format": "int64"})] | None = None
+    """Graph-level random seed."""
+
+
+class TrainSection(ApiModel):
+    """Training: tf.estimator.TrainSpec."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="!(has(self.maxSteps) && has(self.steps))",
+            message="train takes only one of maxSteps (total) and steps (beyond the latest checkpoint)",
+            holds=lambda t: t.max_steps is None or t.steps is None,
+        ),
+    )
+
+    input_fn: Reference
+    """Function that returns the training input (a tf.data.Dataset or features and labels)."""
+    max_steps: PositiveCount | None = None
+    """Total global steps; training ends there. Absent: until the input ends."""
+    steps: PositiveCount | None = None
+    """Steps beyond the latest checkpoint found when the job starts; mode Train only."""
+    hooks: Hooks | None = None
+    """References to SessionRunHook instances or to functions without arguments that return one."""
+
+
+class EvaluateSection(ApiModel):
+    """Evaluation: tf.estimator.EvalSpec."""
+
+    input_fn: Reference
+    """Function that returns the evaluation input."""
+    steps: Count = 100
+    """Batches per evaluation; 0 evaluates until the input ends."""
+    name: Annotated[str, Field(min_length=1, max_length=63)] | None = None
+    """Name of the evaluation; its summaries go to eval_<name>."""
+    start_delay_seconds: Seconds = 0
+    """How long the evaluator waits before its first look."""
+    throttle_seconds: Seconds = 60
+    """At most one evaluation in so many seconds."""
+    hooks: Hooks | None = None
+    """References to SessionRunHook instances or to functions without arguments that return one."""
+
+
+class Asset(ApiModel):
+    """A file copied into an export under assets.extra/."""
+
+    destination: Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^/].*$")]
+    """Relative path below assets.extra/."""
+    source: Annotated[str, Field(min_length=1, max_length=1024)]
+    """Path or URI of the file."""
+
+
+class Export(ApiModel):
+    """A SavedModel export made after evaluations."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="self.kind == 'Best' || !(has(self.compareMetric) || has(self.compareGoal))",
+            message="compareMetric and compareGoal belong to exports of kind Best",
+            holds=lambda e: e.kind == "Best" or (e.compare_metric is None and e.compare_goal is None),
+        ),
+        Rule(
+            cel="self.kind != 'Final' || !has(self.exportsToKeep)",
+            message="exportsToKeep belongs to exports of kind Latest and Best; Final makes one",
+            holds=lambda e: e.kind != "Final" or e.exports_to_keep is None,
+        ),
+    )
+
+    name: Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+    """Directory below export/ in the model directory."""
+    kind: Literal["Final", "Latest", "Best"]
+    """Final: once, when training has ended. Latest: after every evaluation. Best: when the metric improves."""
+    serving_input_receiver_fn: Reference
+    """Function without arguments that returns a ServingInputReceiver."""
+    exports_to_keep: Annotated[int, Field(ge=1, le=1000, json_schema_extra={"format": "int32"})] | None = None
+    """How many exports to keep (default 5); Latest and Best."""
+    assets_extra: (
+        Annotated[
+            list[Asset],
+            Field(
+                max_length=64,
+                json_schema_extra={
+                    "x-kubernetes-list-type": "map",
+                    "x-kubernetes-list-map-keys": ["destination"],
+                },
+            ),
+        ]
+        | None
+    ) = None
+    """Files copied into the export."""
+    as_text: bool = False
+    """Write saved_model.pbtxt instead of saved_model.pb."""
+    compare_metric: Annotated[str, Field(min_length=1, max_length=253)] | None = None
+    """Metric that decides what is best (default loss)."""
+    compare_goal: Literal["LowerIsBetter", "HigherIsBetter"] | None = None
+    """Which way the metric improves (default LowerIsBetter)."""
+
+
+class EstimatorSection(ApiModel):
+    """The declarative Estimator: model_fn, input functions, exports."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="self.mode != 'TrainAndEvaluate' || has(self.evaluate)",
+            message="mode TrainAndEvaluate needs the section evaluate; add it or use mode Train",
+            holds=lambda e: e.mode != "TrainAndEvaluate" or e.evaluate is not None,
+        ),
+        Rule(
+            cel="self.mode != 'Train' || !(has(self.evaluate) || has(self.exports))",
+            message="mode Train neither evaluates nor exports; remove evaluate and exports or use mode TrainAndEvaluate",
+            holds=lambda e: e.mode != "Train" or (e.evaluate is None and not e.exports),
+        ),
+        Rule(
+            cel="self.mode == 'Train' || !has(self.train.steps)",
+            message="train.steps belongs to mode Train; mode TrainAndEvaluate takes train.maxSteps",
+            holds=lambda e: e.mode == "Train" or e.train.steps is None,
+        ),
+    )
+
+    mode: Literal["TrainAndEvaluate", "Train"] = "TrainAndEvaluate"
+    """What the job does: train with evaluations and exports, or train alone."""
+    model_fn: Reference
+    """The model function: `(features, labels, mode[, params[, config[, model_dir]]])` returning an EstimatorSpec."""
+    params: dict[str, Any] | None = Field(
+        default=None,
+        json_schema_extra={"x-kubernetes-preserve-unknown-fields": True},
+    )
+    """Hyperparameters passed to the functions that take `params`; any JSON object."""
+    run_config: RunConfigSection | None = None
+    """How training saves and logs."""
+    warm_start_from: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
+    """Checkpoint or SavedModel directory to start from when the model directory has no checkpoint."""
+    train: TrainSection
+    """Training."""
+    evaluate: EvaluateSection | None = None
+    """Evaluation; mode TrainAndEvaluate."""
+    exports: (
+        Annotated[
+            list[Export],
+            Field(
+                max_length=16,
+                json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+            ),
+        ]
+        | None
+    ) = None
+    """SavedModel exports made by the evaluations."""

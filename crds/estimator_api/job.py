@@ -1,0 +1,86 @@
+"""The EstimatorJob itself, and reading one from JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from pydantic import Field, ValidationError
+
+from estimator_api import constants as c
+from estimator_api.base import ApiModel, Rule
+from estimator_api.spec import EstimatorJobSpec
+from estimator_api.status import EstimatorJobStatus
+
+
+class InvalidJobError(ValueError):
+    """The object is not a valid EstimatorJob; the message has one line per fault, each naming its field."""
+
+
+class Metadata(ApiModel):
+    """The parts of ObjectMeta that anything here reads."""
+
+    name: str
+    namespace: str = "default"
+    uid: str = ""
+    generation: int = 1
+    resource_version: str | None = None
+    creation_timestamp: str | None = None
+    deletion_timestamp: str | None = None
+    labels: dict[str, str] = Field(default_factory=dict)
+    annotations: dict[str, str] = Field(default_factory=dict)
+
+
+def _is_valid_name(name: str) -> bool:
+    return (
+        len(name) <= c.MAX_NAME_LENGTH
+        and name.isascii()
+        and name[:1].isalpha()
+        and name[-1:].isalnum()
+        and name == name.lower()
+        and all(ch.isalnum() or ch == "-" for ch in name)
+    )
+
+
+class EstimatorJob(ApiModel):
+    """EstimatorJob trains a tf.estimator model on a cluster of pods and reports step, metrics and exports."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel=f"size(self.metadata.name) <= {c.MAX_NAME_LENGTH}",
+            message=f"metadata.name must have at most {c.MAX_NAME_LENGTH} characters, for pod names are made from it",
+            holds=lambda j: len(j.metadata.name) <= c.MAX_NAME_LENGTH,
+        ),
+        Rule(
+            cel="self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
+            message="metadata.name must be a DNS-1035 label (lower case letters, digits and '-', starting with a letter),"
+            " for a Service is named after it",
+            holds=lambda j: len(j.metadata.name) > c.MAX_NAME_LENGTH or _is_valid_name(j.metadata.name),
+        ),
+    )
+
+    metadata: Metadata
+    spec: EstimatorJobSpec
+    """What to train, with what, and where the model goes."""
+    status: EstimatorJobStatus = Field(default_factory=EstimatorJobStatus)
+    """What the operator has seen and done."""
+
+
+def parse_job(document: Mapping[str, Any]) -> EstimatorJob:
+    """Reads an EstimatorJob from its JSON form.
+
+    Raises:
+        InvalidJobError: With one line per fault, each naming its field.
+    """
+    try:
+        return EstimatorJob.model_validate(document)
+    except ValidationError as error:
+        lines = (
+            f"{'.'.join(str(part) for part in one['loc']) or 'EstimatorJob'}: {_reason(one['msg'])}"
+            for one in error.errors(include_url=False, include_input=False)
+        )
+        raise InvalidJobError("\n".join(lines)) from error
+
+
+def _reason(message: str) -> str:
+    return message.removeprefix("Value error, ")

@@ -1,0 +1,87 @@
+"""Where a job keeps its model: checkpoints, summaries, exports."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from estimator_api.base import ApiModel, Rule
+
+
+class ClaimSource(ApiModel):
+    """An existing PersistentVolumeClaim in the job's namespace."""
+
+    claim_name: Annotated[str, Field(min_length=1, max_length=253)]
+    """Name of the claim."""
+    sub_path: Annotated[str, Field(max_length=1024, pattern=r"^[^/].*$")] | None = None
+    """Directory within the volume, relative; default its root."""
+
+
+class StorageRequest(ApiModel):
+    """An amount of storage."""
+
+    storage: Annotated[
+        int | str,
+        Field(
+            json_schema_extra={
+                "x-kubernetes-int-or-string": True,
+                "pattern": r"^([0-9]+([.][0-9]+)?)([EPTGMk]i?|m)?$",
+            },
+        ),
+    ]
+    """A quantity, for example `10Gi`."""
+
+
+class ClaimResources(ApiModel):
+    """Storage asked for by a claim."""
+
+    requests: StorageRequest
+    """The request; only `storage` is used."""
+
+
+class ClaimTemplate(ApiModel):
+    """A PersistentVolumeClaim made for the job, named `<job>-model`."""
+
+    access_modes: Annotated[
+        list[Literal["ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod"]],
+        Field(max_length=4, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
+    ] = Field(default=["ReadWriteOnce"])
+    """Access modes of the claim. Pods on several nodes need ReadWriteMany."""
+    storage_class_name: Annotated[str, Field(max_length=253)] | None = None
+    """Storage class; default the cluster's."""
+    resources: ClaimResources
+    """How much storage to ask for."""
+    retention: Literal["Retain", "Delete"] = "Retain"
+    """What becomes of the claim when the job is deleted."""
+
+
+class ModelDir(ApiModel):
+    """Where the job keeps its model: exactly one of uri, persistentVolumeClaim, volumeClaimTemplate."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="(has(self.uri) ? 1 : 0) + (has(self.persistentVolumeClaim) ? 1 : 0)"
+            " + (has(self.volumeClaimTemplate) ? 1 : 0) == 1",
+            message="modelDir needs exactly one of uri, persistentVolumeClaim, volumeClaimTemplate",
+            holds=lambda m: (
+                [m.uri, m.persistent_volume_claim, m.volume_claim_template].count(None) == 2
+            ),
+        ),
+    )
+
+    uri: Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^(/|[a-z][a-z0-9+.-]*://)")] | None = (
+        None
+    )
+    """An absolute path in a volume that the template mounts, or a URI that the image's TensorFlow can write to,
+    for example `gs://bucket/model`."""
+    persistent_volume_claim: ClaimSource | None = None
+    """An existing claim, mounted at /model."""
+    volume_claim_template: ClaimTemplate | None = None
+    """A claim made for this job, mounted at /model."""
+
+    def claim_name(self, job_name: str) -> str | None:
+        """Name of the claim that holds the model, or None for a uri."""
+        if self.persistent_volume_claim is not None:
+            return self.persistent_volume_claim.claim_name
+        return f"{job_name}-model" if self.volume_claim_template is not None else None

@@ -1,0 +1,32 @@
+"""Fields whose shape Kubernetes owns: the pod template and parts of it.
+
+They stay raw JSON in the models, because typed models of a client drop fields they do not know. For the CRD they
+carry `x-estimator-pod-schema`, the path of their schema below the vendored schema of PodTemplateSpec; the
+projection puts the schema in place of the marker.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pydantic import Field
+
+POD_SCHEMA_KEY: Final = "x-estimator-pod-schema"
+"""Marker in the JSON schema of a field: the path of its schema below PodTemplateSpec's."""
+
+_CONTAINER: Final = "spec.containers[]"
+_PATHS: Final = {
+    "template": "",
+    "resources": f"{_CONTAINER}.resources",
+    "env": f"{_CONTAINER}.env",
+    "imagePullPolicy": f"{_CONTAINER}.imagePullPolicy",
+    "nodeSelector": "spec.nodeSelector",
+    "tolerations": "spec.tolerations",
+    "affinity": "spec.affinity",
+    "imagePullSecrets": "spec.imagePullSecrets",
+}
+
+
+def pod_field(name: str) -> Any:
+    """An optional field (default absent) with the shape of the pod template's field `name`."""
+    return Field(default=None, json_schema_extra={POD_SCHEMA_KEY: _PATHS[name]})

@@ -1,0 +1,52 @@
+"""The roles of a training cluster: chief, worker, ps and evaluator."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from estimator_api.base import ApiModel
+from estimator_api.pod_fields import pod_field
+
+
+class Role(ApiModel):
+    """What the replicas of one role ask for beyond the shared template."""
+
+    resources: dict[str, Any] | None = pod_field("resources")
+    """Compute resources of the main container, as in a pod: requests and limits."""
+    env: list[dict[str, Any]] | None = pod_field("env")
+    """Environment variables of the main container, laid over the template's by name."""
+    node_selector: dict[str, str] | None = pod_field("nodeSelector")
+    """Labels a node must have, laid over the template's by key."""
+    tolerations: list[dict[str, Any]] | None = pod_field("tolerations")
+    """Tolerations added to the template's."""
+    affinity: dict[str, Any] | None = pod_field("affinity")
+    """Scheduling constraints; replaces the template's."""
+    priority_class_name: Annotated[str, Field(max_length=253)] | None = None
+    """Priority class of the pods; replaces the template's."""
+
+
+class ChiefRole(Role):
+    """The chief: the replica that saves checkpoints and summaries and decides when training ends."""
+
+
+class WorkerRole(Role):
+    """The workers: replicas that compute training steps beside the chief."""
+
+    replicas: Annotated[int, Field(ge=0, le=1000, json_schema_extra={"format": "int32"})] = 1
+    """Number of workers beside the chief."""
+
+
+class PsRole(Role):
+    """The parameter servers: replicas that hold the variables."""
+
+    replicas: Annotated[int, Field(ge=0, le=1000, json_schema_extra={"format": "int32"})] = 1
+    """Number of parameter servers."""
+
+
+class EvaluatorRole(Role):
+    """The evaluator: evaluates checkpoints while the others train and exports models."""
+
+    replicas: Annotated[int, Field(ge=0, le=1, json_schema_extra={"format": "int32"})] = 1
+    """Number of evaluators: 0 or 1."""

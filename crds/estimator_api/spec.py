@@ -1,0 +1,179 @@
+"""`spec` of an EstimatorJob."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from estimator_api import constants as c
+from estimator_api.base import ApiModel, Rule
+from estimator_api.estimator import EstimatorSection, Seconds
+from estimator_api.model_dir import ModelDir
+from estimator_api.pod_fields import pod_field
+from estimator_api.roles import ChiefRole, EvaluatorRole, PsRole, WorkerRole
+
+_ATOMIC = {"x-kubernetes-list-type": "atomic"}
+
+
+class Program(ApiModel):
+    """A program of one's own, run with tf.estimator present."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="has(self.module) != has(self.script)",
+            message="program needs exactly one of module and script",
+            holds=lambda p: (p.module is None) != (p.script is None),
+        ),
+    )
+
+    module: Annotated[str, Field(max_length=253, pattern=r"^[A-Za-z_]\w*([.][A-Za-z_]\w*)*$")] | None = None
+    """Python module, run as `python -m` would."""
+    script: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
+    """Path of a Python file in the image or under /code."""
+    args: (
+        Annotated[
+            list[Annotated[str, Field(max_length=4096)]], Field(max_length=256, json_schema_extra=_ATOMIC)
+        ]
+        | None
+    ) = None
+    """Arguments; may use $(ESTIMATOR_MODEL_DIR), $(ESTIMATOR_JOB_NAME), $(ESTIMATOR_ROLE), $(ESTIMATOR_INDEX)."""
+
+
+class CodeFile(ApiModel):
+    """Where one key of the ConfigMap goes below /code."""
+
+    key: Annotated[str, Field(min_length=1, max_length=253)]
+    """Key in the ConfigMap."""
+    path: Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[^/].*$")]
+    """Relative path of the file, for example `digits/model.py`."""
+
+
+class CodeConfigMap(ApiModel):
+    """A ConfigMap in the job's namespace that holds Python code."""
+
+    name: Annotated[str, Field(min_length=1, max_length=253)]
+    """Name of the ConfigMap."""
+    items: (
+        Annotated[
+            list[CodeFile],
+            Field(max_length=256, json_schema_extra=_ATOMIC),
+        ]
+        | None
+    ) = None
+    """Paths of the files, so that a flat ConfigMap can hold a package; default every key as a file of its name."""
+
+
+class Code(ApiModel):
+    """Where the code comes from when the image does not hold it."""
+
+    config_map: CodeConfigMap
+    """Mounted on PYTHONPATH at /code."""
+
+
+class RunPolicy(ApiModel):
+    """How long a job may run, how often it restarts, what stays when it has ended."""
+
+    backoff_limit: Annotated[int, Field(ge=0, le=1000, json_schema_extra={"format": "int32"})] = 6
+    """Counted restarts allowed over the whole job; evictions, preemptions and deleted pods never count."""
+    active_deadline_seconds: Annotated[Seconds, Field(ge=1)] | None = None
+    """Longest running time; starts again when a suspended job is resumed."""
+    clean_pod_policy: Literal["Running", "All", "None"] = "Running"
+    """Pods deleted when the job has ended: those still running (finished ones stay for their logs), all, none."""
+    ttl_seconds_after_finished: Seconds | None = None
+    """Delete the job this long after it has ended."""
+    evaluator_grace_seconds: Seconds = 600
+    """How long to wait for the evaluator's last evaluation and export after the chief has ended."""
+
+
+class EstimatorJobSpec(ApiModel):
+    """What to train, with what, and where the model goes."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="!(has(self.estimator) && has(self.program))",
+            message="spec takes only one of estimator (declarative) and program (code of your own)",
+            holds=lambda s: s.estimator is None or s.program is None,
+        ),
+        Rule(
+            cel="has(self.estimator) || has(self.program) || has(self.image) || has(self.template)",
+            message="spec needs estimator or program, or an image or template whose own command runs",
+            holds=lambda s: any(x is not None for x in (s.estimator, s.program, s.image, s.template)),
+        ),
+        Rule(
+            cel="!has(self.estimator) || self.estimator.mode != 'TrainAndEvaluate'"
+            " || !((has(self.worker) && self.worker.replicas > 0) || (has(self.ps) && self.ps.replicas > 0))"
+            " || (has(self.evaluator) && self.evaluator.replicas > 0)",
+            message="with workers or ps, mode TrainAndEvaluate needs an evaluator: add `evaluator: {}` or use mode Train",
+            holds=lambda s: (
+                s.estimator is None
+                or s.estimator.mode != "TrainAndEvaluate"
+                or not (s.replicas(c.WORKER) or s.replicas(c.PS))
+                or s.replicas(c.EVALUATOR) > 0
+            ),
+        ),
+        Rule(
+            cel="!has(self.estimator) || self.estimator.mode == 'TrainAndEvaluate' || !has(self.evaluator)"
+            " || self.evaluator.replicas == 0",
+            message="mode Train has no evaluator: remove `evaluator` or use mode TrainAndEvaluate",
+            holds=lambda s: (
+                s.estimator is None or s.estimator.mode == "TrainAndEvaluate" or s.replicas(c.EVALUATOR) == 0
+            ),
+        ),
+        Rule(
+            cel="!has(self.evaluator) || self.evaluator.replicas == 0"
+            " || (has(self.worker) && self.worker.replicas > 0) || (has(self.ps) && self.ps.replicas > 0)"
+            " || has(self.estimator) || has(self.program)",
+            message="an evaluator needs estimator or program",
+            holds=lambda s: (
+                s.replicas(c.EVALUATOR) == 0
+                or bool(s.replicas(c.WORKER) or s.replicas(c.PS))
+                or s.estimator is not None
+                or s.program is not None
+            ),
+        ),
+    )
+
+    estimator: EstimatorSection | None = None
+    """The declarative Estimator. At most one of estimator and program."""
+    program: Program | None = None
+    """A program of one's own that uses tf.estimator. At most one of estimator and program."""
+    code: Code | None = None
+    """Where the code comes from; absent when the image holds it."""
+    image: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
+    """Image of the main container; default the operator's runtime image."""
+    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
+    """Pull policy of the main container."""
+    image_pull_secrets: list[dict[str, Any]] | None = pod_field("imagePullSecrets")
+    """Secrets to pull images with, as in a pod."""
+    model_dir: ModelDir
+    """Where checkpoints, summaries and exports go."""
+    chief: ChiefRole = Field(default=ChiefRole())
+    """The chief; there is always exactly one."""
+    worker: WorkerRole | None = None
+    """Workers beside the chief."""
+    ps: PsRole | None = None
+    """Parameter servers."""
+    evaluator: EvaluatorRole | None = None
+    """The evaluator."""
+    template: dict[str, Any] | None = pod_field("template")
+    """Pod template shared by all roles; its main container is called `estimator`."""
+    suspend: bool = False
+    """True deletes the pods after a checkpoint; false again continues from it."""
+    run_policy: RunPolicy = Field(default=RunPolicy())
+    """How long, how often, what stays."""
+    progress_port: Annotated[int, Field(ge=1024, le=65535, json_schema_extra={"format": "int32"})] = (
+        c.PROGRESS_PORT
+    )
+    """Port on which every replica serves /progress, /metrics and /healthz."""
+
+    def role(self, name: str) -> ChiefRole | WorkerRole | PsRole | EvaluatorRole | None:
+        """The section of role `name`, or None when the job has none."""
+        return {c.CHIEF: self.chief, c.WORKER: self.worker, c.PS: self.ps, c.EVALUATOR: self.evaluator}[name]
+
+    def replicas(self, name: str) -> int:
+        """How many replicas of role `name` the job asks for."""
+        role = self.role(name)
+        if role is None:
+            return 0
+        return 1 if isinstance(role, ChiefRole) else role.replicas

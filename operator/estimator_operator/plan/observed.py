@@ -1,0 +1,174 @@
+"""What the plan is made from and what it says: the types between the functional core and those who act on it.
+
+The core sees the cluster only through `Observed` and answers only with `Plan`. The operator fills them from pods
+and acts through the API server; local runs fill them from processes and act through the operating system.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from estimator_api import EstimatorJobStatus, Progress
+
+Phase = Literal["Pending", "Running", "Succeeded", "Failed", "Unknown"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Replica:
+    """One member of a role, over all its attempts."""
+
+    role: str
+    index: int
+
+    def __str__(self) -> str:
+        """`worker-1`, as people and the status name it."""
+        return f"{self.role}-{self.index}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pod:
+    """What the plan needs to know of one pod (or local process) of the job.
+
+    Attributes:
+        name: Object name.
+        uid: Unique id; deletes are preconditioned on it.
+        replica: Which replica it is.
+        attempt: The attempt it was made for; 0 is the first.
+        phase: As in the pod's status.
+        ready: The Ready condition.
+        deleting: It has a deletion timestamp.
+        exit_code: Exit code of the main container when it has terminated.
+        reason: Reason of the termination, waiting or eviction, e.g. OOMKilled, Evicted, ImagePullBackOff, Error.
+        message: One line that says why: from the termination message, the waiting state or the pod's status.
+        waiting: The main container (or an init container) waits; `reason` says for what.
+        unschedulable: The scheduler found no node; `message` says why.
+        disrupted: Evicted, preempted, node lost or drained (DisruptionTarget, or reason Evicted/NodeLost/Shutdown).
+        node: Node name.
+        ip: Pod address, where progress is polled.
+        created_at: Creation time.
+        finished_at: When the main container ended.
+        report: Final progress document from the termination message.
+    """
+
+    name: str
+    uid: str
+    replica: Replica
+    attempt: int
+    phase: Phase = "Pending"
+    ready: bool = False
+    deleting: bool = False
+    exit_code: int | None = None
+    reason: str | None = None
+    message: str | None = None
+    waiting: bool = False
+    unschedulable: bool = False
+    disrupted: bool = False
+    node: str | None = None
+    ip: str | None = None
+    created_at: datetime | None = None
+    finished_at: datetime | None = None
+    report: Progress | None = None
+
+    @property
+    def finished(self) -> bool:
+        """The pod has ended, one way or the other."""
+        return self.phase in ("Succeeded", "Failed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """Everything known of a job's objects at one moment.
+
+    Attributes:
+        pods: All pods that belong to the job (owned by its uid), whatever their state.
+        progress: Latest polled progress document of running replicas.
+        service_exists: The headless Service is known to exist.
+        claim_exists: The claim `<job>-model` is known to exist (only asked for a volumeClaimTemplate).
+        refused: Why the API server refused to create a pod or claim (quota, admission, forbidden), or None.
+    """
+
+    pods: tuple[Pod, ...] = ()
+    progress: Mapping[Replica, Progress] = field(default_factory=dict)
+    service_exists: bool = False
+    claim_exists: bool = False
+    refused: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the operator's flags decide about plans.
+
+    Attributes:
+        runtime_image: Default image of the main container.
+        runtime_image_gpu: The same when the role asks for nvidia.com/gpu.
+        cluster_domain: DNS domain appended to service names, or "" to leave names at `.svc`.
+        progress_interval: Seconds between two status writes that only carry progress.
+    """
+
+    runtime_image: str = "estimator-operator/runtime:latest"
+    runtime_image_gpu: str = "estimator-operator/runtime-gpu:latest"
+    cluster_domain: str = ""
+    progress_interval: float = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodDeletion:
+    """A pod to delete, and why (for the log and the event)."""
+
+    name: str
+    uid: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobEvent:
+    """A Kubernetes event to record once the status is written.
+
+    Attributes:
+        type: Normal or Warning.
+        reason: One of the reasons in estimator_api.constants.
+        action: What was done, in CamelCase, e.g. Train, Restart, Suspend.
+        note: One or two sentences for people.
+    """
+
+    type: Literal["Normal", "Warning"]
+    reason: str
+    action: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to do now.
+
+    The order of acting: if `status` differs from the job's, write it FIRST when `status_first` (counters that
+    decide policy must be stored before anything is deleted or created); then claim, service, pod deletions, pod
+    creations; then (not `status_first`) the status; then events. Nothing else is written.
+
+    Attributes:
+        create_claim: Manifest of the claim to create, or None.
+        create_service: Manifest of the headless Service, or None.
+        create_pods: Manifests of pods to create; names are deterministic, "already exists" with our owner is success.
+        delete_pods: Pods to delete gracefully.
+        delete_job: The TTL is over: delete the EstimatorJob (background propagation, uid precondition).
+        status: The whole new status.
+        status_first: Write the status before acting and act only in the next pass, on the stored status.
+        events: Events for transitions that this plan makes.
+        requeue_after: Seconds until the plan must be made again though nothing happens, or None.
+        progress_only: The new status differs from the old in progress, evaluation, checkpoints or exports alone:
+            the write may wait until `Settings.progress_interval` after the last write.
+    """
+
+    status: EstimatorJobStatus
+    create_claim: dict[str, Any] | None = None
+    create_service: dict[str, Any] | None = None
+    create_pods: tuple[dict[str, Any], ...] = ()
+    delete_pods: tuple[PodDeletion, ...] = ()
+    delete_job: bool = False
+    status_first: bool = False
+    events: tuple[JobEvent, ...] = ()
+    requeue_after: float | None = None
+    progress_only: bool = False
