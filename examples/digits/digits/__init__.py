@@ -1,0 +1,1 @@
+"""Handwritten digits: a plain tf.estimator model and its input functions."""
