@@ -1,0 +1,78 @@
+# `make help` lists the targets. Everything that is built or downloaded is cached under ~/.cache/estimator-operator.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+PYTHON_BIN := .venv/bin
+export PATH := $(CURDIR)/$(PYTHON_BIN):$(PATH)
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
+.PHONY: help venv demo local test unit runtime integration e2e bench lint format generate constraints images \
+        apiserver-up apiserver-down kind-up kind-down clean
+
+help: ## list the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
+
+venv: ## make .venv with everything (the other targets do it by themselves)
+	@hack/venv
+
+demo: venv ## a real cluster, Helm install, the digits example with live progress, its export asked for ten digits
+	@hack/demo
+
+local: venv ## the digits example as local processes, no cluster needed
+	@rm -rf build/local
+	@estimatorctl run examples/digits/job.yaml --model-dir build/local/model
+
+test: lint unit runtime integration ## everything but kind: lint, unit, runtime and integration tests
+	@echo "lint, unit, runtime and integration tests passed"
+
+unit: venv ## unit tests: Python alone, seconds
+	@pytest tests/unit
+
+runtime: venv ## the Estimator and real training processes, minutes
+	@pytest tests/runtime
+
+integration: venv ## the operator against a real API server (built on first use, about 8 minutes)
+	@hack/cluster apiserver tools
+	@pytest tests/integration
+
+e2e: venv ## real pods on a kind cluster (Docker, node image and images built on first use)
+	@hack/e2e
+
+bench: venv ## side by side with peers; prints ratios
+	@hack/cluster apiserver tools
+	@for bench in tests/bench/bench_*.py; do echo "== $$bench"; python "$$bench"; done
+
+lint: venv ## ruff, mypy, import contract, generated files
+	@ruff check .
+	@ruff format --check .
+	@mypy
+	@lint-imports --no-logo
+	@python -m estimator_api.crd --check
+
+format: venv ## format the sources
+	@ruff check --fix-only -q . && ruff format .
+
+generate: venv ## write what is generated: the CRD and the chart's copy of it
+	@python -m estimator_api.crd
+
+constraints: venv ## resolve constraints.txt anew
+	@uv pip compile -q pyproject.toml --all-extras --universal --python-version 3.11 --upgrade --no-header \
+	  --no-annotate --no-emit-index-url --no-emit-find-links -o constraints.txt
+
+images: venv ## build the operator and runtime images
+	@hack/images operator runtime
+
+apiserver-up: ## etcd and kube-apiserver on this machine
+	@hack/cluster apiserver up
+
+apiserver-down: ## stop them
+	@hack/cluster apiserver down
+
+kind-up: ## a kind cluster
+	@hack/cluster kind up
+
+kind-down: ## delete it
+	@hack/cluster kind down
+
+clean: ## remove what the targets left in the checkout
+	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
