@@ -1,0 +1,71 @@
+"""The digits example from `kubectl apply -k` to the answers of its export."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+import pytest
+from kubectl import REPOSITORY, Kubectl, is_complete
+
+pytestmark = pytest.mark.timeout(600)
+
+
+def test_digits_example(kubectl: Kubectl) -> None:
+    example = str(REPOSITORY / "examples/digits")
+    kubectl.run("apply", "-k", example)
+    job = kubectl.wait("digits", is_complete, what="completion", timeout=480)
+    status = job["status"]
+
+    metrics = {one["name"]: float(one["value"]) for one in status["evaluation"]["metrics"]}
+    assert metrics["accuracy"] >= 0.95
+    assert status["progress"]["globalStep"] >= 5000
+    assert status["progress"]["percent"] == 100
+    latest = status["checkpoints"]["latest"]
+    assert latest["globalStep"] >= 5000
+    assert latest["uri"] == f"pvc://digits-model/model.ckpt-{latest['globalStep']}"
+    exports = {one["name"]: one for one in status["exports"]}
+    assert set(exports) == {"best", "final"}
+    for name, export in exports.items():
+        assert export["uri"].startswith(f"pvc://digits-model/export/{name}/")
+        assert "serving_default" in export["signatures"]
+    assert status.get("restarts", {}).get("total", 0) == 0
+    assert kubectl.list("pods", "estimator.dev/job-name=digits,estimator.dev/role=ps") == []
+
+    answer = subprocess.run(
+        [f"{example}/ask.sh", exports["best"]["uri"]],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"KUBECONFIG": kubectl_config(kubectl)},
+    )
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert answer.stdout.count("the model says") == 10
+
+    kubectl.run("delete", "estimatorjob", "digits", "--wait")
+    kubectl.run("wait", "--for=delete", "pod", "-l", "estimator.dev/job-name=digits", "--timeout=60s")
+    kubectl.run("wait", "--for=delete", "service/digits", "--timeout=60s")
+    claims = [one["metadata"]["name"] for one in kubectl.list("pvc")]
+    assert claims == ["digits-model"], "the Retain volume stays, and only it"
+
+
+def kubectl_config(kubectl: Kubectl) -> str:
+    """A kubeconfig whose current namespace is the test's, for scripts that take none."""
+    path = REPOSITORY / "build" / f"kubeconfig-{kubectl.namespace}"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(kubectl.run("config", "view", "--raw", "--minify"))
+    subprocess.run(
+        [
+            "kubectl",
+            "--kubeconfig",
+            str(path),
+            "config",
+            "set-context",
+            "--current",
+            "--namespace",
+            kubectl.namespace,
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return str(path)

@@ -1,0 +1,84 @@
+"""Jobs survive the loss of any pod, of the operator, and of their own pods when suspended."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from kubectl import Kubectl, Object, is_complete, is_true, restarts, step
+from steady_job import CODE, steady_job
+
+pytestmark = pytest.mark.timeout(900)
+
+
+def stop_training(kubectl: Kubectl, job: str) -> None:
+    """Lets the steady model end: the chief's and the workers' hook sees the file."""
+    chief = running_pod(kubectl, job, "chief")
+    kubectl.run("exec", chief, "-c", "estimator", "--", "touch", "/model/stop")
+
+
+def running_pod(kubectl: Kubectl, job: str, role: str) -> str:
+    """Name of the one live pod of a role."""
+    pods = kubectl.list("pods", f"estimator.dev/job-name={job},estimator.dev/role={role}")
+    (name,) = (one["metadata"]["name"] for one in pods if "deletionTimestamp" not in one["metadata"])
+    return name
+
+
+def trains_beyond(before: Object, steps: int = 60):
+    """Whether the job is training and has come further than `before` by so many steps."""
+    return lambda job: is_true(job, "Ready") and step(job) >= step(before) + steps
+
+
+def test_every_pod_deleted_in_turn(kubectl: Kubectl) -> None:
+    kubectl.apply(CODE, steady_job("steady"))
+    job = kubectl.wait("steady", lambda job: step(job) > 60, what="training")
+    for role in ("worker", "ps", "chief", "evaluator"):
+        replica = f"{role}-0"
+        kubectl.run("delete", "pod", running_pod(kubectl, "steady", role), "--wait=false")
+        job = kubectl.wait(
+            "steady", lambda job: restarts(job).get(replica) == 1, what=f"restart of {replica}"
+        )
+        job = kubectl.wait("steady", trains_beyond(job), what=f"training after the loss of {replica}")
+    stop_training(kubectl, "steady")
+    job = kubectl.wait("steady", is_complete, what="completion")
+    status = job["status"]
+    assert restarts(job) == {"worker-0": 1, "ps-0": 1, "chief-0": 1, "evaluator-0": 1}
+    assert status["restarts"] == status["restarts"] | {"total": 4, "counted": 0}
+    assert status["checkpoints"]["restoredFrom"]["globalStep"] > 0
+    assert [one["name"] for one in status["exports"]] == ["final"]
+
+
+def test_operator_killed_and_job_suspended(kubectl: Kubectl, operator: Kubectl) -> None:
+    kubectl.apply(CODE, steady_job("steady"))
+    kubectl.wait("steady", lambda job: step(job) > 60, what="training")
+    kubectl.run("delete", "pod", running_pod(kubectl, "steady", "worker"), "--wait=false")
+    kubectl.wait("steady", lambda job: restarts(job).get("worker-0") == 1, what="restart of worker-0")
+
+    # Both operators die at once, and while they are gone so does another worker.
+    operator.run(
+        "delete", "pod", "-l", "app.kubernetes.io/name=estimator-operator", "--force", "--grace-period=0"
+    )
+    kubectl.run("delete", "pod", running_pod(kubectl, "steady", "worker"), "--wait=true", "--grace-period=1")
+    job = kubectl.wait(
+        "steady", lambda job: restarts(job).get("worker-0") == 2, what="second restart of worker-0"
+    )
+    job = kubectl.wait("steady", trains_beyond(job), what="training under the new operator")
+    live = Counter(
+        one["metadata"]["labels"]["estimator.dev/role"]
+        for one in kubectl.list("pods", "estimator.dev/job-name=steady")
+        if "deletionTimestamp" not in one["metadata"]
+    )
+    assert live == {"chief": 1, "worker": 1, "ps": 1, "evaluator": 1}
+    assert job["status"]["restarts"]["counted"] == 0
+
+    kubectl.run("patch", "estimatorjob", "steady", "--type=merge", "-p", '{"spec":{"suspend":true}}')
+    job = kubectl.wait("steady", lambda job: is_true(job, "Suspended"), what="suspension")
+    assert kubectl.list("pods", "estimator.dev/job-name=steady") == []
+    saved = job["status"]["checkpoints"]["latest"]["globalStep"]
+    assert saved > 0
+    kubectl.run("patch", "estimatorjob", "steady", "--type=merge", "-p", '{"spec":{"suspend":false}}')
+    job = kubectl.wait("steady", lambda job: step(job) > saved + 60, what="training after the resume")
+    assert job["status"]["checkpoints"]["restoredFrom"]["globalStep"] >= saved
+    stop_training(kubectl, "steady")
+    job = kubectl.wait("steady", is_complete, what="completion")
+    assert restarts(job) == {"worker-0": 2}, "suspending is no restart, and no counter is lost"
