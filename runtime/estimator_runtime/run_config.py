@@ -14,6 +14,7 @@ from typing import Any, Final, Self
 import tensorflow as tf
 
 from estimator_runtime import tf_config as tf_configs
+from estimator_runtime.errors import DistributionNotSupportedError
 from estimator_runtime.tf_config import TaskType
 
 __all__ = ["RunConfig", "TaskType"]
@@ -239,7 +240,7 @@ class RunConfig:
                 raise ValueError(message)
         for name in _STRATEGIES:
             if getattr(self, f"_{name}") is not None:
-                raise ValueError(
+                raise DistributionNotSupportedError(
                     f"{name} is not supported: training is distributed between the tasks of TF_CONFIG's cluster "
                     "(chief, worker and ps), which needs no tf.distribute strategy. Leave it None."
                 )

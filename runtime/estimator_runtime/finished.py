@@ -1,0 +1,171 @@
+"""The `finished` marker: how the chief tells everybody that training has ended.
+
+The chief writes `model_dir/finished`, a JSON object {"globalStep", "maxSteps", "reason"}, when its training returned:
+`max_steps` is reached, the input is at its end, or a hook stopped it. Without the marker an evaluator could not tell
+a chief that is done from one that is slow. The file appears by a rename, so a reader sees all of it or nothing.
+
+A model directory outlives a run, so a marker may be left from an earlier one. Who believes it:
+
+* The chief removes the marker before it trains on, that is when its `max_steps` is above the latest checkpoint's step
+  (or None). It keeps a marker that it would only write again.
+* The evaluator believes a marker whose step has reached its own `max_steps` at once: no further checkpoint can come.
+* A marker below that (early stopping, end of input) it believes when it names the evaluator's `max_steps` and it
+  appeared while the evaluator ran. One that was there before may belong to a run that this run continues, or to this
+  very run if the evaluator was restarted; the evaluator then leaves the chief `STALE_AFTER_SECS` to remove it.
+* A marker of another `max_steps` is of another run: the chief of this one has not removed it yet. It is not believed.
+"""
+
+import contextlib
+import json
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+from estimator_runtime import interruption
+
+FILE_NAME = "finished"
+STALE_AFTER_SECS = 60.0
+
+REACHED_MAX_STEPS = "max_steps"
+STOPPED_EARLY = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How training ended.
+
+    Attributes:
+        global_step: step of the last checkpoint.
+        reason: `REACHED_MAX_STEPS`, or `STOPPED_EARLY` when the input ended or a hook requested the stop.
+        max_steps: the `max_steps` of the run that ended, None when it had none.
+    """
+
+    global_step: int
+    reason: str
+    max_steps: int | None
+
+    @classmethod
+    def after(cls, *, global_step: int, max_steps: int | None) -> "Finished":
+        """Describes a training that ended at `global_step`."""
+        reached = max_steps is not None and global_step >= max_steps
+        return cls(global_step, REACHED_MAX_STEPS if reached else STOPPED_EARLY, max_steps)
+
+    def covers(self, max_steps: int | None) -> bool:
+        """Tells whether no chief with this `max_steps` could train on from here."""
+        return max_steps is not None and self.global_step >= max_steps
+
+
+def path(model_dir: str) -> str:
+    """Returns the marker's path."""
+    return os.path.join(model_dir, FILE_NAME)  # noqa: PTH118 - model_dir may be a URI
+
+
+def read(model_dir: str) -> Finished | None:
+    """Returns the marker, or None when there is none that can be read."""
+    try:
+        with tf.io.gfile.GFile(path(model_dir)) as file:
+            document: Any = json.loads(file.read())
+        max_steps = document.get("maxSteps")
+        return Finished(
+            global_step=int(document["globalStep"]),
+            reason=str(document.get("reason", "")),
+            max_steps=None if max_steps is None else int(max_steps),
+        )
+    except tf.errors.NotFoundError:
+        return None
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        tf.compat.v1.logging.warning("Ignoring the unreadable file %s: %s", path(model_dir), error)
+        return None
+
+
+def write(model_dir: str, marker: Finished) -> None:
+    """Puts the marker into the model directory, all at once."""
+    document = {"globalStep": marker.global_step, "maxSteps": marker.max_steps, "reason": marker.reason}
+    tf.io.gfile.makedirs(model_dir)
+    temporary = f"{path(model_dir)}.{uuid.uuid4().hex}.tmp"
+    with tf.io.gfile.GFile(temporary, "w") as file:
+        file.write(json.dumps(document))
+    tf.io.gfile.rename(temporary, path(model_dir), overwrite=True)
+
+
+def remove(model_dir: str) -> None:
+    """Takes the marker away; does nothing when there is none."""
+    try:
+        tf.io.gfile.remove(path(model_dir))
+    except tf.errors.NotFoundError:
+        return
+    tf.compat.v1.logging.info("Removed %s of an earlier run: training goes on.", path(model_dir))
+
+
+def directory(estimator: Any) -> str | None:
+    """Returns the estimator's model_dir, or None for an estimator that has no directory of its own (a stand-in)."""
+    model_dir = estimator.model_dir
+    return tf.compat.as_str_any(model_dir) if isinstance(model_dir, str | bytes) else None
+
+
+@contextlib.contextmanager
+def announcing(estimator: Any, max_steps: int | None) -> Iterator[None]:
+    """Surrounds the chief's training: removes an old marker before it and leaves one when training ended.
+
+    Training that raised or was interrupted has not ended and leaves none.
+    """
+    model_dir = directory(estimator)
+    if model_dir is None:
+        yield
+        return
+    if max_steps is None or _last_step(model_dir) < max_steps:
+        remove(model_dir)
+    yield
+    if interruption.requested():
+        return
+    marker = Finished.after(global_step=_last_step(model_dir), max_steps=max_steps)
+    if read(model_dir) != marker:
+        write(model_dir, marker)
+
+
+def _last_step(model_dir: str) -> int:
+    """Global step of the latest checkpoint, 0 when there is none that can be read."""
+    checkpoint = tf.train.latest_checkpoint(model_dir)
+    if checkpoint is None:
+        return 0
+    try:
+        return int(tf.train.load_variable(checkpoint, tf.compat.v1.GraphKeys.GLOBAL_STEP))
+    except (tf.errors.OpError, ValueError, RuntimeError):
+        return 0
+
+
+class Watch:
+    """One evaluator's view of the marker, with the rules of belief of the module docstring.
+
+    Args:
+        model_dir: where the marker appears; None means that there can be none.
+        max_steps: the evaluator's `TrainSpec.max_steps`.
+        clock: seconds since any fixed moment, never going back.
+    """
+
+    def __init__(self, model_dir: str | None, max_steps: int | None, clock: Callable[[], float]) -> None:
+        self._model_dir = model_dir
+        self._max_steps = max_steps
+        self._clock = clock
+        self._started = clock()
+        self._inherited = self._read()
+
+    def believed(self) -> bool:
+        """Tells whether training has ended for good."""
+        marker = self._read()
+        if marker is None:
+            self._inherited = None
+            return False
+        if marker.covers(self._max_steps):
+            return True
+        if marker.max_steps != self._max_steps:
+            return False
+        fresh = marker != self._inherited
+        return fresh or bool(self._clock() - self._started >= STALE_AFTER_SECS)
+
+    def _read(self) -> Finished | None:
+        return None if self._model_dir is None else read(self._model_dir)

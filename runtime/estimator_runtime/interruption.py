@@ -1,0 +1,26 @@
+"""Interruption: the process was told to stop before training ended.
+
+Whoever handles SIGTERM calls `request()`, and has the training session stop after its current step (a hook that
+requests the stop, so that the last checkpoint is saved). `train_and_evaluate` then ends without the evaluations and
+the `finished` marker that a real end of training brings; a parameter server and an evaluator, which no session stops,
+return. `request()` is safe in a signal handler.
+"""
+
+import threading
+
+_requested = threading.Event()
+
+
+def request() -> None:
+    """Asks every role of this process to return soon."""
+    _requested.set()
+
+
+def requested() -> bool:
+    """Tells whether the process is to stop."""
+    return _requested.is_set()
+
+
+def clear() -> None:
+    """Forgets the request, for a process that goes on with another run."""
+    _requested.clear()
