@@ -1,0 +1,30 @@
+"""Which arguments a user's function takes, so that it is called with those it declares and no others.
+
+Functions, bound methods, `functools.partial` objects and instances with `__call__` are all understood. Arguments that
+a partial has bound, and the `self` of a method, are not the caller's to pass.
+"""
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+_NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
+def declared(function: Callable[..., Any]) -> tuple[str, ...]:
+    """Names of the arguments that can be passed to `function` by keyword, in order of declaration."""
+    bound: set[str] = set()
+    inner: Any = function
+    while isinstance(inner, functools.partial):
+        bound |= set(inner.keywords)
+        inner = inner.func
+    parameters = inspect.signature(function).parameters.values()
+    return tuple(p.name for p in parameters if p.kind in _NAMED and p.name not in bound)
+
+
+def required(function: Callable[..., Any]) -> tuple[str, ...]:
+    """Names of the arguments without which `function` cannot be called."""
+    names = declared(function)
+    parameters = inspect.signature(function).parameters
+    return tuple(name for name in names if parameters[name].default is inspect.Parameter.empty)

@@ -1,0 +1,28 @@
+"""The exceptions that the runtime raises on its own account.
+
+Every one of them is also the built-in exception that Estimator programs already catch, so a handler written for
+tf.estimator keeps working:
+
+    EstimatorError
+    ├── EstimatorNotTrainedError       (ValueError)             no checkpoint where one is needed
+    ├── MetricsError                   (TypeError, ValueError)  eval_metric_ops of a wrong kind
+    └── DistributionNotSupportedError  (ValueError)             a distribution strategy was asked for
+
+Plain misuse of an argument (both steps and max_steps, a hook that is no hook, ...) raises the plain built-in.
+"""
+
+
+class EstimatorError(Exception):
+    """Root of the runtime's own exceptions."""
+
+
+class EstimatorNotTrainedError(EstimatorError, ValueError):
+    """A checkpoint is needed and neither the model directory nor the caller has one."""
+
+
+class MetricsError(EstimatorError, TypeError, ValueError):
+    """`eval_metric_ops` is not a dict, or one of its values is no metric the evaluation loop can run."""
+
+
+class DistributionNotSupportedError(EstimatorError, ValueError):
+    """The configuration asks for a tf.distribute strategy, which this Estimator does not run."""

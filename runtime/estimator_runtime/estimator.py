@@ -1,0 +1,437 @@
+"""The Estimator: a model function, a directory and a configuration, and what can be done with them.
+
+This class checks arguments and decides which checkpoint is meant; the loops are in `training`, `evaluation`,
+`prediction` and `saved_model`. It differs from tf.estimator where the Estimator's own document says so: `train` takes
+`steps` before `hooks` (both orders are understood), and evaluating or predicting an untrained model is an error.
+"""
+
+import copy
+import numbers
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import tensorflow as tf
+
+from estimator_runtime import checkpoints, evaluation, prediction, saved_model, sessions, training, warm_start
+from estimator_runtime.bound_model import BoundModel, check_arguments
+from estimator_runtime.errors import DistributionNotSupportedError, EstimatorNotTrainedError
+from estimator_runtime.model_fn import EstimatorSpec, ModeKeys
+from estimator_runtime.run_config import RunConfig, TaskType
+
+_STRATEGY_FIELDS = ("train_distribute", "eval_distribute", "experimental_distribute")
+
+
+class Estimator:
+    """Trains, evaluates, predicts with and exports a TensorFlow model.
+
+    Args:
+        model_fn: function that builds the model and returns an `EstimatorSpec`. It is called by keyword with those
+            of these six arguments that it declares: `features` (required; Tensor or dict of Tensors), `labels` (the
+            same, or None), `mode` (a `ModeKeys` value), `params`, `config` and `model_dir`. In PREDICT mode
+            `labels` is None.
+        model_dir: directory for checkpoints, summaries and exports; training goes on from the checkpoints in it.
+            None: that of `config`, or else a temporary directory.
+        config: a `RunConfig`; None for the default one.
+        params: dict of hyperparameters for `model_fn`.
+        warm_start_from: path of a checkpoint or SavedModel, or `WarmStartSettings`: first values of the variables
+            when `model_dir` has no checkpoint.
+        fresh_variables_if_untrained: evaluate and predict with freshly initialised variables when there is no
+            checkpoint, as tf.estimator does, instead of raising `EstimatorNotTrainedError`.
+
+    Raises:
+        ValueError: `model_fn` is missing or its arguments do not fit `params`, `config` is no RunConfig, or a
+            subclass overrides a member that it must not.
+    """
+
+    # A subclass that replaces any other member would be bypassed by the loops; it is told so when it is made.
+    _overridable: ClassVar[frozenset[str]] = frozenset(
+        {"model_fn", "latest_checkpoint", "_create_and_assert_global_step", "_export_all_saved_models"}
+    )
+
+    def __init__(
+        self,
+        model_fn: Callable[..., Any] | None = None,
+        model_dir: str | os.PathLike[str] | None = None,
+        config: RunConfig | None = None,
+        params: Mapping[str, Any] | None = None,
+        warm_start_from: Any = None,
+        *,
+        fresh_variables_if_untrained: bool = False,
+    ) -> None:
+        _check_overrides(type(self))
+        self._config = _completed_config(config, model_dir)
+        tf.compat.v1.logging.info("Using config: %s", vars(self._config))
+        if model_fn is None:
+            raise ValueError("model_fn must be provided to Estimator.")
+        check_arguments(model_fn, params)
+        self._model_fn = model_fn
+        self._params: Any = copy.deepcopy(params) if params is not None else {}
+        self._fresh_variables_if_untrained = fresh_variables_if_untrained
+        self._bound = BoundModel(
+            model_fn=model_fn,
+            copy_of_params=lambda: copy.deepcopy(self._params),
+            copy_of_config=lambda: copy.deepcopy(self._config),
+            config=self._config,
+            device_fn=self._config.device_fn or sessions.replica_device_fn(self._config),
+            warm_start=warm_start.settings_of(warm_start_from),
+            create_global_step=lambda graph: self._create_and_assert_global_step(graph),
+        )
+
+    @property
+    def model_dir(self) -> str:
+        """Directory of checkpoints, summaries and exports."""
+        return self._bound.model_dir
+
+    @property
+    def config(self) -> RunConfig:
+        """A deep copy of the configuration."""
+        return copy.deepcopy(self._config)
+
+    @property
+    def params(self) -> Any:
+        """A deep copy of the hyperparameters."""
+        return copy.deepcopy(self._params)
+
+    @property
+    def model_fn(self) -> Callable[[Any, Any, str, RunConfig], EstimatorSpec]:
+        """The model function bound to `params`: `(features, labels, mode, config)` to EstimatorSpec."""
+
+        def bound_model_fn(features: Any, labels: Any, mode: str, config: RunConfig) -> EstimatorSpec:
+            return self._call_model_fn(features, labels, mode, config)
+
+        return bound_model_fn
+
+    def eval_dir(self, name: str | None = None) -> str:
+        """Directory with the summaries of the evaluation called `name`."""
+        return checkpoints.eval_dir(self.model_dir, name)
+
+    def latest_checkpoint(self) -> str | None:
+        """Path prefix of the newest checkpoint in `model_dir`, or None."""
+        return checkpoints.latest(self.model_dir)
+
+    def get_variable_names(self) -> list[str]:
+        """Returns the names of all variables in the latest checkpoint.
+
+        Raises:
+            EstimatorNotTrainedError: (a ValueError) there is no checkpoint.
+        """
+        return checkpoints.variable_names(self.model_dir)
+
+    def get_variable_value(self, name: str) -> Any:
+        """Returns the value of one variable in the latest checkpoint as a numpy array.
+
+        Args:
+            name: name of the variable, as `get_variable_names` has it.
+
+        Raises:
+            EstimatorNotTrainedError: (a ValueError) there is no checkpoint.
+            ValueError: there is no such variable.
+        """
+        return checkpoints.variable_value(self.model_dir, name)
+
+    def train(
+        self,
+        input_fn: Callable[..., Any] | None = None,
+        steps: Any = None,
+        hooks: Any = None,
+        max_steps: int | None = None,
+        saving_listeners: Sequence[Any] | None = None,
+    ) -> Self:
+        """Trains the model until `steps`, `max_steps`, the end of the input or a hook's request to stop.
+
+        Two calls with `steps=100` make 200 steps; of two calls with `max_steps=100` the second makes none.
+
+        Args:
+            input_fn: function that returns a tf.data.Dataset of (features, labels), or the pair itself. It is
+                passed whichever of `mode`, `params` and `config` it declares.
+            steps: number of steps of this call; None for no limit. Excludes `max_steps`.
+            hooks: list of SessionRunHook. tf.estimator's order of arguments, `hooks` before `steps`, is understood.
+            max_steps: number of steps over all calls; None for no limit.
+            saving_listeners: list of CheckpointSaverListener, told of every checkpoint.
+
+        Returns:
+            self, for chaining.
+
+        Raises:
+            ValueError: both steps and max_steps are given, one is not positive, there is no input_fn, this task
+                does not train, or nothing saves checkpoints and there are saving_listeners.
+            TypeError: a hook or listener is not of its type.
+            NanLossDuringTrainingError: the loss became NaN.
+        """
+        if isinstance(steps, list | tuple) or _is_count(hooks):
+            steps, hooks = hooks, steps
+        if self._config.task_type in (TaskType.EVALUATOR, TaskType.PS):
+            raise ValueError(
+                "Train has been called wrong configuration. Please use tf.estimator.train_and_evaluate which calls "
+                "proper API according to given configuration. This task does not train: its type is "
+                f"{self._config.task_type}."
+            )
+        if steps is not None and max_steps is not None:
+            raise ValueError("Can not provide both steps and max_steps.")
+        _check_positive(steps=steps, max_steps=max_steps)
+        if max_steps is not None and max_steps <= checkpoints.global_step(self.model_dir):
+            tf.compat.v1.logging.info("Skipping training since max_steps has already saved.")
+            return self
+        stop = []
+        if steps is not None or max_steps is not None:
+            stop = [tf.compat.v1.train.StopAtStepHook(steps, max_steps)]
+        loss = training.train(
+            self._bound,
+            input_fn,
+            hooks=[*_checked_hooks(hooks), *stop],
+            saving_listeners=_checked_listeners(saving_listeners),
+        )
+        tf.compat.v1.logging.info("Loss for final step: %s.", loss)
+        return self
+
+    def evaluate(
+        self,
+        input_fn: Callable[..., Any] | None = None,
+        steps: int | None = None,
+        hooks: Sequence[Any] | None = None,
+        checkpoint_path: str | None = None,
+        name: str | None = None,
+    ) -> dict[str, Any]:
+        """Evaluates a checkpoint on `steps` batches, or on all of the input.
+
+        Args:
+            input_fn: as in `train`; without `steps` it must come to an end.
+            steps: number of batches; None for all.
+            hooks: list of SessionRunHook.
+            checkpoint_path: which checkpoint; None for the latest.
+            name: name of this evaluation; its summaries go to `eval_dir(name)`.
+
+        Returns:
+            The metrics of the model function by name, `loss` (mean over batches) and `global_step`.
+
+        Raises:
+            EstimatorNotTrainedError: (a ValueError) there is no checkpoint and nothing to start from.
+            ValueError: steps is not positive, there is no input_fn, or a metric has a reserved name.
+            TypeError: a hook is no SessionRunHook; or a metric is of a wrong kind (`MetricsError`, which is also a
+                ValueError).
+        """
+        hooks = _checked_hooks(hooks)
+        _check_positive(steps=steps)
+        return evaluation.evaluate(
+            self._bound,
+            input_fn,
+            steps=steps,
+            hooks=hooks,
+            checkpoint_path=self._checkpoint_for(checkpoint_path, "evaluate"),
+            eval_dir=self.eval_dir(name),
+        )
+
+    def predict(
+        self,
+        input_fn: Callable[..., Any] | None = None,
+        predict_keys: Sequence[str] | str | None = None,
+        hooks: Sequence[Any] | None = None,
+        checkpoint_path: str | None = None,
+        yield_single_examples: bool = True,
+    ) -> Iterator[Any]:
+        """Yields predictions until the input ends; nothing runs before the first one is asked for.
+
+        Args:
+            input_fn: function that returns features, or (features, labels) of which the labels are dropped, or a
+                tf.data.Dataset of either.
+            predict_keys: names of the predictions to yield, if they are a dict; None for all.
+            hooks: list of SessionRunHook.
+            checkpoint_path: which checkpoint; None for the latest.
+            yield_single_examples: yield example by example rather than batch by batch.
+
+        Yields:
+            Values of the predictions: numpy values, or dicts of them.
+
+        Raises:
+            EstimatorNotTrainedError: (a ValueError) there is no checkpoint and nothing to start from.
+            ValueError: the predictions have different batch lengths, or `predict_keys` does not fit them.
+            TypeError: a hook is no SessionRunHook.
+        """
+        yield from prediction.predict(
+            self._bound,
+            input_fn,
+            predict_keys=predict_keys,
+            hooks=_checked_hooks(hooks),
+            checkpoint_path=self._checkpoint_for(checkpoint_path, "predict"),
+            yield_single_examples=yield_single_examples,
+        )
+
+    def export_savedmodel(
+        self,
+        export_dir_base: str | os.PathLike[str],
+        serving_input_receiver_fn: Callable[[], Any] | None,
+        assets_extra: Mapping[str, str] | None = None,
+        as_text: bool = False,
+        checkpoint_path: str | None = None,
+        strip_default_attrs: bool = False,
+    ) -> saved_model.ExportPath:
+        """Exports the model for serving into a new, timestamped directory of `export_dir_base`.
+
+        Args:
+            export_dir_base: directory of the exports.
+            serving_input_receiver_fn: function without arguments that returns a `ServingInputReceiver`.
+            assets_extra: dict from a path relative to the export's `assets.extra` to the file to copy there.
+            as_text: write the SavedModel proto as text.
+            checkpoint_path: which checkpoint; None for the latest.
+            strip_default_attrs: leave out attributes with default values, for older TensorFlow to read.
+
+        Returns:
+            The path of the export.
+
+        Raises:
+            ValueError: there is no receiver function, the model has no export_outputs, or there is no checkpoint
+                (`EstimatorNotTrainedError`).
+        """
+        if serving_input_receiver_fn is None:
+            raise ValueError("An input_receiver_fn must be defined.")
+        return saved_model.export(
+            self._bound,
+            export_dir_base,
+            serving_input_receiver_fn,
+            checkpoint_path=self._checkpoint_to_export(checkpoint_path),
+            assets_extra=assets_extra,
+            as_text=as_text,
+            strip_default_attrs=strip_default_attrs,
+        )
+
+    def export_saved_model(
+        self,
+        export_dir_base: str | os.PathLike[str],
+        serving_input_receiver_fn: Callable[[], Any] | None,
+        assets_extra: Mapping[str, str] | None = None,
+        as_text: bool = False,
+        checkpoint_path: str | None = None,
+        experimental_mode: str = ModeKeys.PREDICT,
+    ) -> saved_model.ExportPath:
+        """As `export_savedmodel`, with default attributes stripped.
+
+        Args:
+            export_dir_base: as in `export_savedmodel`.
+            serving_input_receiver_fn: as in `export_savedmodel`.
+            assets_extra: as in `export_savedmodel`.
+            as_text: as in `export_savedmodel`.
+            checkpoint_path: as in `export_savedmodel`.
+            experimental_mode: must be `ModeKeys.PREDICT`.
+
+        Returns:
+            The path of the export.
+
+        Raises:
+            ValueError: as in `export_savedmodel`, or the mode is another.
+        """
+        if experimental_mode != ModeKeys.PREDICT:
+            raise ValueError(
+                f"export_saved_model exports for serving only (ModeKeys.PREDICT), given mode: {experimental_mode!r}."
+            )
+        return self.export_savedmodel(
+            export_dir_base,
+            serving_input_receiver_fn,
+            assets_extra=assets_extra,
+            as_text=as_text,
+            checkpoint_path=checkpoint_path,
+            strip_default_attrs=True,
+        )
+
+    def _call_model_fn(self, features: Any, labels: Any, mode: str, config: RunConfig) -> EstimatorSpec:
+        return self._bound.call_model_fn(features, labels, mode, config)
+
+    def _create_and_assert_global_step(self, graph: Any) -> Any:
+        """The graph's new global step; a subclass may make its own kind."""
+        step = tf.compat.v1.train.create_global_step(graph)
+        assert step is tf.compat.v1.train.get_global_step(graph), "the graph already had another global step"
+        assert step.dtype.is_integer, "a global step is an integer"
+        return step
+
+    def _checkpoint_for(self, given: str | None, what: str) -> str | None:
+        """The checkpoint to evaluate or predict with; None when fresh variables are wanted.
+
+        An empty path means the same as None.
+        """
+        path = given or self.latest_checkpoint()
+        if path:
+            return path
+        if self._bound.warm_start is None and not self._fresh_variables_if_untrained:
+            raise EstimatorNotTrainedError(f"Could not find trained model in model_dir: {self.model_dir}.")
+        tf.compat.v1.logging.info(
+            "Could not find trained model in model_dir: %s, running initialization to %s.",
+            self.model_dir,
+            what,
+        )
+        return None
+
+    def _checkpoint_to_export(self, given: str | None) -> str:
+        path = given or self.latest_checkpoint()
+        if not path and self._bound.warm_start is not None:
+            source = self._bound.warm_start.ckpt_to_initialize_from
+            path = checkpoints.latest(source) if tf.compat.v1.gfile.IsDirectory(source) else source
+        if not path:
+            raise EstimatorNotTrainedError(f"Couldn't find trained model at {self.model_dir}.")
+        return path
+
+
+def _check_overrides(cls: type[Estimator]) -> None:
+    fixed = {name for name in vars(Estimator) if not name.startswith("__")} - Estimator._overridable  # noqa: SLF001 - of this module
+    overridden = sorted(name for name in fixed if getattr(cls, name) is not vars(Estimator)[name])
+    if overridden:
+        raise ValueError(
+            f"Subclasses of Estimator cannot override members of Estimator. {cls} does override {overridden}"
+        )
+
+
+def _completed_config(config: RunConfig | None, model_dir: str | os.PathLike[str] | None) -> RunConfig:
+    """The configuration with its model_dir and session_config filled in."""
+    if config is None:
+        config = RunConfig()
+        tf.compat.v1.logging.info("Using default config.")
+    if not isinstance(config, RunConfig):
+        raise ValueError(f"config must be an instance of `RunConfig`, but provided {config}.")
+    for field in _STRATEGY_FIELDS:
+        # RunConfig refuses them as arguments; a subclass may still return one.
+        if getattr(config, field, None) is not None:
+            raise DistributionNotSupportedError(
+                f"RunConfig.{field} is set, but this Estimator runs no tf.distribute strategy. Leave it None: "
+                "training is distributed over the cluster in TF_CONFIG."
+            )
+    if config.session_config is None:
+        config = RunConfig.replace(config, session_config=sessions.default_session_config())
+    given = None if model_dir is None else os.fspath(model_dir)
+    if given is not None and config.model_dir is not None and given != config.model_dir:
+        raise ValueError(
+            "`model_dir` are set both in constructor and `RunConfig`, but with different values. In constructor: "
+            f"'{given}', in `RunConfig`: '{config.model_dir}'."
+        )
+    if given:
+        return RunConfig.replace(config, model_dir=given)
+    if config.model_dir is None:
+        temporary = tempfile.mkdtemp()
+        tf.compat.v1.logging.warning("Using temporary folder as model directory: %s", temporary)
+        return RunConfig.replace(config, model_dir=temporary)
+    return config
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, numbers.Integral)
+
+
+def _check_positive(**counts: int | None) -> None:
+    for name, count in counts.items():
+        if count is not None and count <= 0:
+            raise ValueError(f"Must specify {name} > 0, given: {count}")
+
+
+def _checked_hooks(hooks: Any) -> list[Any]:
+    checked = list(hooks or ())
+    for hook in checked:
+        if not isinstance(hook, tf.compat.v1.train.SessionRunHook):
+            raise TypeError(f"Hooks must be a SessionRunHook, given: {hook}")
+    return checked
+
+
+def _checked_listeners(listeners: Any) -> list[Any]:
+    checked = list(listeners or ())
+    for listener in checked:
+        if not isinstance(listener, tf.compat.v1.train.CheckpointSaverListener):
+            raise TypeError(f"saving_listeners must be a list of CheckpointSaverListener, given: {listener}")
+    return checked

@@ -1,0 +1,118 @@
+"""The evaluation loop: metrics updated batch by batch, read once at the end.
+
+Everything that counts, the metrics' state and the number of batches, lives in local variables, so a session that is
+recovered in the middle starts the whole evaluation again rather than mixing two halves.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from estimator_runtime import sessions, summaries
+from estimator_runtime.bound_model import BoundModel
+from estimator_runtime.model_fn import EstimatorSpec, ModeKeys
+
+LOSS = "loss"
+GLOBAL_STEP: str = tf.compat.v1.GraphKeys.GLOBAL_STEP
+
+
+class StopAfterBatchesHook(tf.compat.v1.train.SessionRunHook):  # type: ignore[misc]  # TensorFlow is untyped
+    """Stops an evaluation after a number of batches.
+
+    Args:
+        batches: how many; must be positive.
+        completed: scalar int64 Tensor that counts a batch when it is run.
+    """
+
+    def __init__(self, batches: int, completed: Any) -> None:
+        self._batches = batches
+        self._completed = completed
+        self._log_every = max(1, batches // 10)
+
+    def before_run(self, run_context: Any) -> Any:
+        del run_context
+        return tf.compat.v1.train.SessionRunArgs({"completed": self._completed})
+
+    def after_run(self, run_context: Any, run_values: Any) -> None:
+        completed = int(run_values.results["completed"])
+        if completed % self._log_every == 0 or completed == self._batches:
+            tf.compat.v1.logging.info("Evaluation [%d/%d]", completed, self._batches)
+        if completed >= self._batches:
+            run_context.request_stop()
+
+
+def evaluate(
+    model: BoundModel,
+    input_fn: Callable[..., Any] | None,
+    *,
+    steps: int | None,
+    hooks: Sequence[Any],
+    checkpoint_path: str | None,
+    eval_dir: str,
+) -> dict[str, Any]:
+    """Evaluates one checkpoint (fresh variables for None) and writes the result as a summary.
+
+    Returns:
+        The metrics by name, with "loss" (the mean over batches) and "global_step".
+
+    Raises:
+        ValueError: a metric has one of those two names.
+    """
+    with tf.Graph().as_default() as graph, graph.device(model.device_fn):
+        global_step = model.begin_graph(graph)
+        batch = model.call_input_fn(input_fn, ModeKeys.EVAL)
+        spec = model.call_model_fn(batch.features, batch.labels, ModeKeys.EVAL)
+        model.warm_start_unless(checkpoint_path)
+        values, updates = _metrics(spec, global_step)
+        completed = _batch_counter()
+        stop = [StopAfterBatchesHook(steps, completed)] if steps is not None else []
+        final = tf.compat.v1.train.FinalOpsHook(values)
+        with sessions.checkpoint_session(
+            model.config,
+            master=model.config.evaluation_master,
+            scaffold=_evaluation_scaffold(spec.scaffold),
+            checkpoint_path=checkpoint_path,
+            hooks=[*batch.hooks, *hooks, *stop, *spec.evaluation_hooks, final],
+        ) as session:
+            while not session.should_stop():
+                session.run([updates, completed])
+        results: dict[str, Any] = final.final_ops_values
+    step = int(results[GLOBAL_STEP])
+    summaries.write_metrics(eval_dir, results, step)
+    if checkpoint_path is not None:
+        summaries.write_checkpoint_path(eval_dir, checkpoint_path, step)
+    return results
+
+
+def _metrics(spec: EstimatorSpec, global_step: Any) -> tuple[dict[str, Any], Any]:
+    for reserved in (LOSS, GLOBAL_STEP):
+        if reserved in spec.eval_metric_ops:
+            raise ValueError(
+                f"Metric with name `{reserved}` is not allowed, because Estimator already defines a default metric "
+                "with the same name."
+            )
+    pairs = {**spec.eval_metric_ops, LOSS: tf.compat.v1.metrics.mean(spec.loss)}
+    values = {name: value for name, (value, _) in pairs.items()}
+    updates = tf.group(*tf.nest.flatten([update for _, update in pairs.values()]))
+    return {**values, GLOBAL_STEP: global_step}, updates
+
+
+def _batch_counter() -> Any:
+    counter = tf.compat.v1.get_variable(
+        "eval_step",
+        shape=[],
+        dtype=tf.int64,
+        initializer=tf.compat.v1.zeros_initializer(),
+        trainable=False,
+        collections=[tf.compat.v1.GraphKeys.LOCAL_VARIABLES, tf.compat.v1.GraphKeys.EVAL_STEP],
+    )
+    return tf.identity(tf.compat.v1.assign_add(counter, 1, use_locking=True))
+
+
+def _evaluation_scaffold(scaffold: Any) -> Any:
+    """The model's scaffold, which also initialises the local variables that the evaluation has added."""
+    if scaffold.local_init_op is None:
+        return scaffold
+    local_init = tf.group(scaffold.local_init_op, tf.compat.v1.train.Scaffold.default_local_init_op())
+    return tf.compat.v1.train.Scaffold(local_init_op=local_init, copy_from_scaffold=scaffold)

@@ -1,0 +1,244 @@
+"""What an exported model answers: the ExportOutput classes and the signatures they make.
+
+An ExportOutput knows its own tensors; given the tensors that receive a request it becomes a SignatureDef.
+"""
+
+import abc
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+
+DEFAULT_KEY: str = tf.compat.v1.saved_model.signature_constants.DEFAULT_SERVING_SIGNATURE_DEF_KEY
+
+_SINGLE_OUTPUT_NAME = "output"
+
+
+class ExportOutput(abc.ABC):
+    """One kind of answer of an exported model."""
+
+    @abc.abstractmethod
+    def as_signature_def(self, receiver_tensors: Mapping[str, Any]) -> Any:
+        """The SignatureDef from these request tensors to this output.
+
+        Args:
+            receiver_tensors: dict from input name to Tensor.
+
+        Raises:
+            ValueError: the signature kind cannot take these inputs.
+        """
+
+
+class ClassificationOutput(ExportOutput):
+    """Scores and/or class labels; the request must be a single string Tensor (serialized tf.Examples).
+
+    Args:
+        scores: float Tensor, or None.
+        classes: string Tensor, or None.
+
+    Raises:
+        ValueError: both are None, or one is not of its dtype.
+    """
+
+    def __init__(self, scores: Any = None, classes: Any = None) -> None:
+        if scores is not None and not (tf.is_tensor(scores) and scores.dtype.is_floating):
+            raise ValueError(f"Classification scores must be a float32 Tensor; got {scores}")
+        if classes is not None and not (tf.is_tensor(classes) and classes.dtype == tf.string):
+            raise ValueError(f"Classification classes must be a string Tensor; got {classes}")
+        if scores is None and classes is None:
+            raise ValueError("At least one of scores and classes must be set.")
+        self._scores = scores
+        self._classes = classes
+
+    @property
+    def scores(self) -> Any:
+        return self._scores
+
+    @property
+    def classes(self) -> Any:
+        return self._classes
+
+    def as_signature_def(self, receiver_tensors: Mapping[str, Any]) -> Any:
+        examples = _single_string_input(receiver_tensors, "Classification")
+        return tf.compat.v1.saved_model.classification_signature_def(examples, self._classes, self._scores)
+
+
+class RegressionOutput(ExportOutput):
+    """One number per example; the request must be a single string Tensor (serialized tf.Examples).
+
+    Args:
+        value: float Tensor.
+
+    Raises:
+        ValueError: `value` is not a float Tensor.
+    """
+
+    def __init__(self, value: Any) -> None:
+        if not (tf.is_tensor(value) and value.dtype.is_floating):
+            raise ValueError(f"Regression output value must be a float32 Tensor; got {value}")
+        self._value = value
+
+    @property
+    def value(self) -> Any:
+        return self._value
+
+    def as_signature_def(self, receiver_tensors: Mapping[str, Any]) -> Any:
+        examples = _single_string_input(receiver_tensors, "Regression")
+        return tf.compat.v1.saved_model.regression_signature_def(examples, self._value)
+
+
+class PredictOutput(ExportOutput):
+    """Any named outputs from any named inputs.
+
+    Args:
+        outputs: dict from name to Tensor, or a single Tensor, which is then called "output".
+
+    Raises:
+        ValueError: a key is no string or a value is no Tensor.
+    """
+
+    def __init__(self, outputs: Any) -> None:
+        self._outputs = _named(outputs, _SINGLE_OUTPUT_NAME, "Prediction")
+
+    @property
+    def outputs(self) -> dict[str, Any]:
+        return self._outputs
+
+    def as_signature_def(self, receiver_tensors: Mapping[str, Any]) -> Any:
+        return tf.compat.v1.saved_model.predict_signature_def(dict(receiver_tensors), self._outputs)
+
+
+class _SupervisedOutput(ExportOutput):
+    """Loss, predictions and metrics of a model that is exported with its labels as inputs.
+
+    Args:
+        loss: Tensor, a dict of Tensors, or None.
+        predictions: Tensor, a dict of Tensors, or None.
+        metrics: dict from name to a `(value, update)` pair, or None.
+
+    Raises:
+        ValueError: a key is no string or a value is no Tensor.
+    """
+
+    method_name: str
+
+    def __init__(self, loss: Any = None, predictions: Any = None, metrics: Any = None) -> None:
+        self._loss = None if loss is None else _named(loss, "loss", "Loss")
+        self._predictions = None if predictions is None else _named(predictions, "predictions", "Prediction")
+        self._metrics = None if metrics is None else _metric_tensors(metrics)
+
+    @property
+    def loss(self) -> dict[str, Any] | None:
+        return self._loss
+
+    @property
+    def predictions(self) -> dict[str, Any] | None:
+        return self._predictions
+
+    @property
+    def metrics(self) -> dict[str, Any] | None:
+        return self._metrics
+
+    def as_signature_def(self, receiver_tensors: Mapping[str, Any]) -> Any:
+        def infos(tensors: Mapping[str, Any]) -> dict[str, Any]:
+            return {
+                name: tf.compat.v1.saved_model.build_tensor_info(value) for name, value in tensors.items()
+            }
+
+        named = {
+            **_prefixed(self._loss, "loss"),
+            **_prefixed(self._predictions, "predictions"),
+            **_prefixed(self._metrics, "metrics"),
+        }
+        return tf.compat.v1.saved_model.build_signature_def(
+            infos(receiver_tensors), infos(named), self.method_name
+        )
+
+
+class TrainOutput(_SupervisedOutput):
+    """What a model exported in TRAIN mode answers."""
+
+    method_name = "tensorflow/supervised/training"
+
+
+class EvalOutput(_SupervisedOutput):
+    """What a model exported in EVAL mode answers."""
+
+    method_name = "tensorflow/supervised/eval"
+
+
+def with_default_signature(
+    export_outputs: dict[str, ExportOutput] | None, predictions: Any
+) -> dict[str, ExportOutput]:
+    """The outputs to export, of which one is the default serving signature.
+
+    None becomes `PredictOutput(predictions)`; a single output of another name is the default as well.
+    An empty dict stays empty: there is nothing to export, which is an error only when an export is asked for.
+
+    Raises:
+        TypeError: not a dict, or a value is no ExportOutput.
+        ValueError: several outputs and none of them is the default.
+    """
+    if export_outputs is None:
+        return {DEFAULT_KEY: PredictOutput(predictions)}
+    if not isinstance(export_outputs, dict):
+        raise TypeError(f"`export_outputs` must be dict, given: {export_outputs}")
+    for output in export_outputs.values():
+        if not isinstance(output, ExportOutput):
+            raise TypeError(
+                f"Values in `export_outputs` must be ExportOutput objects. Given: {export_outputs}"
+            )
+    if DEFAULT_KEY in export_outputs or not export_outputs:
+        return dict(export_outputs)
+    if len(export_outputs) > 1:
+        raise ValueError(
+            "Multiple `export_outputs` were provided, but none of them is specified as the default. Do this by "
+            f'naming one of them "{DEFAULT_KEY}" (signature_constants.DEFAULT_SERVING_SIGNATURE_DEF_KEY).'
+        )
+    (only,) = export_outputs.values()
+    return {**export_outputs, DEFAULT_KEY: only}
+
+
+def _single_string_input(receiver_tensors: Mapping[str, Any], kind: str) -> Any:
+    if len(receiver_tensors) == 1:
+        (examples,) = receiver_tensors.values()
+        if tf.is_tensor(examples) and examples.dtype == tf.string:
+            return examples
+    raise ValueError(f"{kind} input must be a single string Tensor; got {dict(receiver_tensors)}")
+
+
+def _named(tensors: Any, single_name: str, kind: str) -> dict[str, Any]:
+    named = dict(tensors) if isinstance(tensors, Mapping) else {single_name: tensors}
+    checked = {}
+    for key, value in named.items():
+        # A tuple as key names the output of one head of several: ("head", "scores") becomes "head/scores".
+        name = "/".join(str(part) for part in key) if isinstance(key, tuple) else key
+        if not isinstance(name, str):
+            raise ValueError(f"{kind} output key must be a string; got {key}.")
+        if not tf.is_tensor(value):
+            raise ValueError(f"{kind} output value must be a Tensor; got {value}.")
+        checked[name] = value
+    return checked
+
+
+def _metric_tensors(metrics: Mapping[str, tuple[Any, Any]]) -> dict[str, Any]:
+    tensors = {}
+    for key, (value, update) in metrics.items():
+        if not (tf.is_tensor(value) and (tf.is_tensor(update) or isinstance(update, tf.Operation))):
+            raise ValueError(f"Metric {key} must be a Tensor and an update; got {(value, update)}.")
+        tensors[f"{key}/value"] = value
+        if isinstance(update, tf.Operation):
+            # A signature holds tensors only, so running the update must yield one.
+            with tf.control_dependencies([update]):
+                tensors[f"{key}/update_op"] = tf.constant([], name="metric_op_wrapper")
+        else:
+            tensors[f"{key}/update_op"] = update
+    return tensors
+
+
+def _prefixed(tensors: dict[str, Any] | None, prefix: str) -> dict[str, Any]:
+    """Names of one group of outputs; the group's only, unnamed tensor keeps the group's own name."""
+    return {
+        name if name.split("/", 1)[0] == prefix else f"{prefix}/{name}": value
+        for name, value in (tensors or {}).items()
+    }

@@ -1,0 +1,175 @@
+"""How an exported model is asked: the receiver of a request and the functions that build the usual ones."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Self
+
+import tensorflow as tf
+
+_SINGLE_FEATURE_NAME = "feature"
+_SINGLE_RECEIVER_NAME = "input"
+
+
+class _Receiver(NamedTuple):
+    features: Any
+    receiver_tensors: dict[str, Any]
+    receiver_tensors_alternatives: dict[str, dict[str, Any]] | None
+
+
+class ServingInputReceiver(_Receiver):
+    """The features for the model and the tensors through which a request arrives.
+
+    Args:
+        features: Tensor, SparseTensor or RaggedTensor, or a dict of them with string or integer keys. A single one
+            becomes {"feature": it}.
+        receiver_tensors: the same with string keys: what is fed by a request. A single one becomes {"input": it}.
+        receiver_tensors_alternatives: dict from a name to further receiver tensors of the same form; each makes
+            one more signature per output, called "name:output".
+
+    Raises:
+        ValueError: something is missing, a key is of the wrong type, or a value is no Tensor.
+    """
+
+    __slots__ = ()
+
+    def __new__(
+        cls,
+        features: Any,
+        receiver_tensors: Any,
+        receiver_tensors_alternatives: Mapping[str, Any] | None = None,
+    ) -> Self:
+        return super().__new__(
+            cls,
+            _checked_features(features),
+            _checked_receivers(receiver_tensors),
+            _checked_alternatives(receiver_tensors_alternatives),
+        )
+
+
+class TensorServingInputReceiver(_Receiver):
+    """A ServingInputReceiver for model functions whose `features` is one Tensor: it stays one.
+
+    Args:
+        features: Tensor, SparseTensor or RaggedTensor.
+        receiver_tensors: as in `ServingInputReceiver`.
+        receiver_tensors_alternatives: as in `ServingInputReceiver`.
+
+    Raises:
+        ValueError: `features` is no Tensor, or as in `ServingInputReceiver`.
+    """
+
+    __slots__ = ()
+
+    def __new__(
+        cls,
+        features: Any,
+        receiver_tensors: Any,
+        receiver_tensors_alternatives: Mapping[str, Any] | None = None,
+    ) -> Self:
+        if features is None:
+            raise ValueError("features must be defined.")
+        return super().__new__(
+            cls,
+            _checked_tensor(features, "features"),
+            _checked_receivers(receiver_tensors),
+            _checked_alternatives(receiver_tensors_alternatives),
+        )
+
+
+def build_parsing_serving_input_receiver_fn(
+    feature_spec: Mapping[str, Any], default_batch_size: int | None = None
+) -> Callable[[], ServingInputReceiver]:
+    """A receiver function that parses serialized tf.Examples.
+
+    Args:
+        feature_spec: dict from feature name to `FixedLenFeature`, `VarLenFeature`, ...
+        default_batch_size: static batch size of the request, None for any.
+
+    Returns:
+        A function without arguments. Its receiver takes one string Tensor of shape [batch] called "examples".
+    """
+
+    def serving_input_receiver_fn() -> ServingInputReceiver:
+        examples = tf.compat.v1.placeholder(
+            tf.string, shape=[default_batch_size], name="input_example_tensor"
+        )
+        features = tf.compat.v1.io.parse_example(examples, feature_spec)
+        return ServingInputReceiver(features, {"examples": examples})
+
+    return serving_input_receiver_fn
+
+
+def build_raw_serving_input_receiver_fn(
+    features: Any, default_batch_size: int | None = None
+) -> Callable[[], ServingInputReceiver]:
+    """A receiver function that is fed the features themselves.
+
+    Args:
+        features: dict from name to Tensor (or one Tensor): dtypes and shapes to expect, of any graph or eager.
+            The first dimension is the batch.
+        default_batch_size: static batch size of the request, None for any.
+
+    Returns:
+        A function without arguments. Its receiver has one placeholder per feature, named after the feature's
+        operation (its key where it has none).
+    """
+
+    def serving_input_receiver_fn() -> ServingInputReceiver:
+        named = features if isinstance(features, Mapping) else {None: features}
+        placeholders = {key: _like(key, tensor, default_batch_size) for key, tensor in named.items()}
+        if not isinstance(features, Mapping):
+            return ServingInputReceiver(placeholders[None], placeholders[None])
+        return ServingInputReceiver(placeholders, placeholders)
+
+    return serving_input_receiver_fn
+
+
+def _like(key: Any, tensor: Any, batch_size: int | None) -> Any:
+    _checked_tensor(tensor, f"feature {key}")
+    name = tensor.op.name if hasattr(tensor, "op") and not hasattr(tensor, "numpy") else key
+    name = str(name) if name is not None else _SINGLE_FEATURE_NAME
+    shape = tensor.shape
+    if shape.rank is not None and shape.rank > 0:
+        shape = tf.TensorShape([batch_size, *shape[1:]])
+    if isinstance(tensor, tf.SparseTensor):
+        return tf.compat.v1.sparse_placeholder(tensor.dtype, shape=shape, name=name)
+    return tf.compat.v1.placeholder(tensor.dtype, shape=shape, name=name)
+
+
+def _checked_tensor(value: Any, what: str) -> Any:
+    if not (tf.is_tensor(value) or isinstance(value, tf.SparseTensor | tf.RaggedTensor)):
+        raise ValueError(f"{what} must be a Tensor, SparseTensor, or RaggedTensor; got {value}.")
+    return value
+
+
+def _checked_features(features: Any) -> dict[Any, Any]:
+    if features is None:
+        raise ValueError("features must be defined.")
+    named = features if isinstance(features, Mapping) else {_SINGLE_FEATURE_NAME: features}
+    for key, value in named.items():
+        if not isinstance(key, str | int):
+            raise ValueError(f"feature keys must be strings or integers: {key}.")
+        _checked_tensor(value, f"feature {key}")
+    return dict(named)
+
+
+def _checked_receivers(receiver_tensors: Any) -> dict[str, Any]:
+    if receiver_tensors is None:
+        raise ValueError("receiver_tensors must be defined.")
+    named = (
+        receiver_tensors
+        if isinstance(receiver_tensors, Mapping)
+        else {_SINGLE_RECEIVER_NAME: receiver_tensors}
+    )
+    for key, value in named.items():
+        if not isinstance(key, str):
+            raise ValueError(f"receiver_tensors keys must be strings: {key}.")
+        _checked_tensor(value, f"receiver_tensor {key}")
+    return dict(named)
+
+
+def _checked_alternatives(alternatives: Mapping[str, Any] | None) -> dict[str, dict[str, Any]] | None:
+    if alternatives is None:
+        return None
+    if not isinstance(alternatives, Mapping):
+        raise ValueError(f"receiver_tensors_alternatives must be a dict: {alternatives}.")
+    return {name: _checked_receivers(tensors) for name, tensors in alternatives.items()}

@@ -1,0 +1,55 @@
+"""The SignatureDefs of an export: every output over every way of asking for it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from estimator_runtime.export.outputs import DEFAULT_KEY, ExportOutput
+
+
+def build_signatures(
+    *,
+    receiver_tensors: Mapping[str, Any],
+    export_outputs: Mapping[str, ExportOutput],
+    receiver_tensors_alternatives: Mapping[str, Mapping[str, Any]] | None = None,
+    serving: bool = True,
+) -> dict[str, Any]:
+    """One SignatureDef per output, and one called "alternative:output" per alternative receiver.
+
+    An output that cannot be asked for in one of the ways (a ClassificationOutput wants a single string Tensor)
+    leaves that signature out, with a line in the log.
+
+    Args:
+        receiver_tensors: dict from input name to Tensor.
+        export_outputs: dict from signature name to ExportOutput.
+        receiver_tensors_alternatives: dict from name to further receiver tensors, or None.
+        serving: whether the signatures are for serving, so that the default one should be among them.
+    """
+    ways: dict[str, Mapping[str, Any]] = {"": receiver_tensors}
+    ways.update({f"{name}:": tensors for name, tensors in (receiver_tensors_alternatives or {}).items()})
+    included: dict[str, Any] = {}
+    excluded: dict[str, str] = {}
+    for prefix, tensors in ways.items():
+        for key, output in export_outputs.items():
+            name = f"{prefix}{key or DEFAULT_KEY}"
+            try:
+                included[name] = output.as_signature_def(tensors)
+            except ValueError as error:
+                excluded[name] = str(error)
+    _report(included, excluded, serving=serving)
+    return included
+
+
+def _report(included: Mapping[str, Any], excluded: Mapping[str, str], *, serving: bool) -> None:
+    methods: dict[str, list[str]] = {}
+    for name, signature in included.items():
+        methods.setdefault(signature.method_name, []).append(name)
+    for method, names in sorted(methods.items()):
+        tf.compat.v1.logging.info("Signatures INCLUDED in export for %s: %s", method, names)
+    for name, reason in excluded.items():
+        tf.compat.v1.logging.warning("Signature EXCLUDED from export: %s: %s", name, reason)
+    if serving and DEFAULT_KEY not in included:
+        tf.compat.v1.logging.warning(
+            "Export includes no default signature! Requests must name one of %s.", sorted(included)
+        )

@@ -1,0 +1,65 @@
+"""The metrics of an evaluation, brought to one form: name -> (value, update).
+
+A metric is given as such a pair, as `tf.compat.v1.metrics` makes it, or as a legacy Keras metric (`tf_keras`, or any
+object with `updates`, `result()` and `variables`): those are known by their attributes, not by their class, so the
+optional package need not be installed. A Keras 3 metric keeps its state where a checkpoint would look for it and has
+no update operation to run, so it is refused with the ways out.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from estimator_runtime.errors import MetricsError
+
+
+def checked(eval_metric_ops: Mapping[str, Any] | None) -> dict[str, tuple[Any, Any]]:
+    """The metrics as (value, update) pairs; a value may be a nested structure of Tensors.
+
+    Raises:
+        MetricsError: (a TypeError and a ValueError) `eval_metric_ops` is no dict or a value is no metric.
+    """
+    if eval_metric_ops is None:
+        return {}
+    if not isinstance(eval_metric_ops, Mapping):
+        raise MetricsError(f"eval_metric_ops must be a dict, given: {eval_metric_ops}")
+    return {name: _pair(name, metric) for name, metric in eval_metric_ops.items()}
+
+
+def _pair(name: str, metric: Any) -> tuple[Any, Any]:
+    if callable(getattr(metric, "update_state", None)) and callable(getattr(metric, "result", None)):
+        return _keras_pair(name, metric)
+    if not isinstance(metric, tuple) or len(metric) != 2:
+        raise MetricsError(
+            f"Values of eval_metric_ops must be (metric_value, update_op) tuples, given: {metric} for key: {name}"
+        )
+    value, update = metric
+    for part in tf.nest.flatten(value):
+        if not tf.is_tensor(part):
+            raise MetricsError(f"metric_value of eval_metric_ops[{name}] must be Tensor, given: {part}")
+    for part in tf.nest.flatten(update):
+        if not (tf.is_tensor(part) or isinstance(part, tf.Operation)):
+            raise MetricsError(
+                f"update_op of eval_metric_ops[{name}] must be Operation or Tensor, given: {part}"
+            )
+    return value, update
+
+
+def _keras_pair(name: str, metric: Any) -> tuple[Any, Any]:
+    if not hasattr(metric, "updates"):
+        raise MetricsError(
+            f"eval_metric_ops[{name}] is the Keras 3 metric {metric}, which has no update operation that an "
+            "evaluation session could run. Use a metric of tf.compat.v1.metrics (for example "
+            "tf.compat.v1.metrics.accuracy or tf.compat.v1.metrics.mean) instead, or install tf_keras and set the "
+            "environment variable TF_USE_LEGACY_KERAS=1 before TensorFlow is imported."
+        )
+    if not metric.updates:
+        raise MetricsError(
+            f'Please call update_state(...) on the "{name}" metric before it goes into eval_metric_ops.'
+        )
+    for variable in metric.variables:
+        for collection in (tf.compat.v1.GraphKeys.LOCAL_VARIABLES, tf.compat.v1.GraphKeys.METRIC_VARIABLES):
+            if not any(variable is known for known in tf.compat.v1.get_collection(collection)):
+                tf.compat.v1.add_to_collection(collection, variable)
+    return metric.result(), tf.group(*metric.updates)

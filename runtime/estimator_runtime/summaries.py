@@ -1,0 +1,60 @@
+"""Writing the results of an evaluation where TensorBoard, exporters and early stopping look for them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+_GLOBAL_STEP = tf.compat.v1.GraphKeys.GLOBAL_STEP
+
+
+def write_metrics(output_dir: str, metrics: Mapping[str, Any], step: int) -> None:
+    """Writes metrics as one summary of `step`.
+
+    Numbers become simple values, arrays tensors, and bytes (a serialized Summary) the values of that summary under
+    `name/0`, `name/1`, ... What is none of these is left out with a line in the log.
+    """
+    described = ", ".join(f"{name} = {value}" for name, value in sorted(metrics.items()))
+    tf.compat.v1.logging.info("Saving dict for global step %d: %s", step, described)
+    summary = tf.compat.v1.Summary()
+    for name, value in metrics.items():
+        if value is not None and name != _GLOBAL_STEP:
+            _add(summary, name, value)
+    _write(output_dir, summary, step)
+
+
+def write_checkpoint_path(output_dir: str, checkpoint_path: str, step: int) -> None:
+    """Writes which checkpoint an evaluation read, as a text value called `checkpoint_path`."""
+    tf.compat.v1.logging.info(
+        "Saving 'checkpoint_path' summary for global step %d: %s", step, checkpoint_path
+    )
+    summary = tf.compat.v1.Summary()
+    summary.value.add(tag="checkpoint_path", tensor=tf.make_tensor_proto(checkpoint_path, dtype=tf.string))
+    _write(output_dir, summary, step)
+
+
+def _add(summary: Any, name: str, value: Any) -> None:
+    if isinstance(value, bool | int | float | np.bool_ | np.integer | np.floating):
+        summary.value.add(tag=name, simple_value=float(value))
+    elif isinstance(value, bytes):
+        for index, part in enumerate(tf.compat.v1.Summary.FromString(value).value):
+            added = summary.value.add()
+            added.CopyFrom(part)
+            added.tag = f"{name}/{index}"
+    elif isinstance(value, np.ndarray):
+        summary.value.add(tag=name, tensor=tf.make_tensor_proto(value))
+    else:
+        tf.compat.v1.logging.warning(
+            "Skipping summary for %s, must be a float, np.float32, np.int64, np.int32 or int or np.ndarray or a "
+            "serialized string of Summary.",
+            name,
+        )
+
+
+def _write(output_dir: str, summary: Any, step: int) -> None:
+    # A writer is made only outside eager execution.
+    with tf.Graph().as_default():
+        writer = tf.compat.v1.summary.FileWriterCache.get(output_dir)
+    writer.add_summary(summary, step)
+    writer.flush()

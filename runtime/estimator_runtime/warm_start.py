@@ -1,0 +1,60 @@
+"""Where the first values of a model's variables come from when its own directory has no checkpoint yet."""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+VocabInfo = tf.compat.v1.train.VocabInfo
+
+
+class WarmStartSettings(NamedTuple):
+    """Which variables to take from which checkpoint.
+
+    Attributes:
+        ckpt_to_initialize_from: a checkpoint's path prefix, or a directory with checkpoints.
+        vars_to_warm_start: regular expression over names of trainable variables, a list of expressions (over all
+            variables), a list of variables, or None for none but those in `var_name_to_vocab_info`.
+        var_name_to_vocab_info: dict from variable name to the `VocabInfo` of its rows.
+        var_name_to_prev_var_name: dict from variable name to its name in the checkpoint.
+    """
+
+    ckpt_to_initialize_from: str
+    vars_to_warm_start: str | Sequence[Any] | None = ".*"
+    var_name_to_vocab_info: Mapping[str, Any] | None = None
+    var_name_to_prev_var_name: Mapping[str, str] | None = None
+
+    def apply(self) -> None:
+        """Changes the initializers of the default graph's variables; call it when the model is built."""
+        tf.compat.v1.train.warm_start(
+            self.ckpt_to_initialize_from,
+            self.vars_to_warm_start,
+            self.var_name_to_vocab_info,
+            self.var_name_to_prev_var_name,
+        )
+
+
+def settings_of(warm_start_from: Any) -> WarmStartSettings | None:
+    """The settings that `warm_start_from` stands for.
+
+    Args:
+        warm_start_from: None, WarmStartSettings, or the path of a checkpoint, of a directory with checkpoints or of
+            a SavedModel.
+
+    Raises:
+        ValueError: anything else.
+    """
+    if warm_start_from is None or isinstance(warm_start_from, WarmStartSettings):
+        return warm_start_from
+    if not isinstance(warm_start_from, str | bytes | os.PathLike):
+        raise ValueError(
+            "warm_start_from must be a string or a WarmStartSettings, instead got "
+            f"{type(warm_start_from)}: {warm_start_from}"
+        )
+    path = os.fsdecode(warm_start_from)
+    variables = f"{path.rstrip('/')}/variables/variables"
+    if tf.compat.v1.gfile.Exists(f"{variables}.index"):
+        tf.compat.v1.logging.info("Warm-starting from the SavedModel %s.", path)
+        return WarmStartSettings(variables)
+    return WarmStartSettings(path)
