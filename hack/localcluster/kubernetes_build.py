@@ -16,9 +16,8 @@ COMPONENTS = ("etcd", "kube-apiserver", "kube-controller-manager", "kubeadm", "k
 
 def folder() -> Path:
     """The folder of the program and its links, one per name; builds it when it is not there."""
-    source = HACK / "kube"
     target = once(
-        BUILDS / f"kubernetes-{versions.KUBERNETES}-{golang.digest(source)}",
+        _target(),
         title=f"building Kubernetes {versions.KUBERNETES} from source",
         expect=8 * 60 * 2 / min(os.cpu_count() or 2, 8),
         make=_build,
@@ -26,6 +25,15 @@ def folder() -> Path:
     publish(target / "kubernetes")
     publish(target / "kubectl")
     return target
+
+
+def is_built() -> bool:
+    """Whether the build of these sources is in the cache."""
+    return _target().is_dir()
+
+
+def _target() -> Path:
+    return BUILDS / f"kubernetes-{versions.KUBERNETES}-{golang.digest(HACK / 'kube')}"
 
 
 def publish(program: Path) -> None:

@@ -28,3 +28,7 @@ HELM: Final = "v3.17.3"
 DEBIAN: Final = "bookworm"
 PYTHON_IMAGE: Final = "python:3.11-slim-bookworm"
 """The base image of the project's own images wherever a registry can be reached."""
+NODE_IMAGE: Final = (
+    "kindest/node:v1.37.0@sha256:a1ed56cfb0e7b93589bdf97c8cd566405a265939e3620fc4f5de89adff580ae5"
+)
+"""The node image that this kind was released with, wherever a registry can be reached."""
