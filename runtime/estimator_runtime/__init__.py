@@ -4,7 +4,8 @@
 session hooks; `estimator_runtime.export` holds what an exported model needs.
 """
 
-from estimator_runtime import export
+from estimator_runtime import experimental, export
+from estimator_runtime.dispatch import train_and_evaluate
 from estimator_runtime.errors import (
     DistributionNotSupportedError,
     EstimatorError,
@@ -12,6 +13,7 @@ from estimator_runtime.errors import (
     MetricsError,
 )
 from estimator_runtime.estimator import Estimator
+from estimator_runtime.exporters import BestExporter, Exporter, FinalExporter, LatestExporter
 from estimator_runtime.hooks import (
     CheckpointSaverHook,
     CheckpointSaverListener,
@@ -33,9 +35,11 @@ from estimator_runtime.hooks import (
 )
 from estimator_runtime.model_fn import EstimatorSpec, ModeKeys
 from estimator_runtime.run_config import RunConfig
+from estimator_runtime.specs import EvalSpec, TrainSpec
 from estimator_runtime.warm_start import VocabInfo, WarmStartSettings
 
 __all__ = [
+    "BestExporter",
     "CheckpointSaverHook",
     "CheckpointSaverListener",
     "DistributionNotSupportedError",
@@ -43,9 +47,13 @@ __all__ = [
     "EstimatorError",
     "EstimatorNotTrainedError",
     "EstimatorSpec",
+    "EvalSpec",
+    "Exporter",
     "FeedFnHook",
+    "FinalExporter",
     "FinalOpsHook",
     "GlobalStepWaiterHook",
+    "LatestExporter",
     "LoggingTensorHook",
     "MetricsError",
     "ModeKeys",
@@ -61,7 +69,10 @@ __all__ = [
     "StepCounterHook",
     "StopAtStepHook",
     "SummarySaverHook",
+    "TrainSpec",
     "VocabInfo",
     "WarmStartSettings",
+    "experimental",
     "export",
+    "train_and_evaluate",
 ]

@@ -9,7 +9,6 @@ already hold the evaluation that is being judged, and they may hold one whose ex
 """
 
 import abc
-import inspect
 import json
 import os
 import uuid
@@ -18,9 +17,10 @@ from typing import Any
 
 import tensorflow as tf
 
+from estimator_runtime import arguments
+
 BEST_RESULT_FILE = "best_eval_result.json"
 _COMPARED = ("best_eval_result", "current_eval_result")
-_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 EvalResult = Mapping[str, Any]
 ReceiverFn = Callable[[], Any]
@@ -68,8 +68,7 @@ def _smaller_loss(best_eval_result: EvalResult, current_eval_result: EvalResult)
 
 
 def _check_compare_fn(compare_fn: Callable[..., Any]) -> None:
-    parameters = inspect.signature(compare_fn).parameters.values()
-    names = [parameter.name for parameter in parameters if parameter.kind not in _VARIADIC]
+    names = arguments.declared(compare_fn)
     for expected in _COMPARED:
         if expected not in names:
             raise ValueError(f"compare_fn ({compare_fn}) must include {expected} argument.")

@@ -6,13 +6,13 @@ which nothing here runs, are refused instead of being ignored.
 """
 
 import copy
-import inspect
 import os
 from collections.abc import Callable
 from typing import Any, Final, Self
 
 import tensorflow as tf
 
+from estimator_runtime import arguments
 from estimator_runtime import tf_config as tf_configs
 from estimator_runtime.errors import DistributionNotSupportedError
 from estimator_runtime.tf_config import TaskType
@@ -67,11 +67,7 @@ def _is_integer(value: object) -> bool:
 
 
 def _takes_one_op(device_fn: object) -> bool:
-    if not callable(device_fn):
-        return False
-    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    parameters = inspect.signature(device_fn).parameters.values()
-    return {parameter.name for parameter in parameters if parameter.kind not in variadic} == {"op"}
+    return callable(device_fn) and arguments.declared(device_fn) == ("op",)
 
 
 # Property, what a value other than None must satisfy, and what is said when it does not.
