@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime import arguments, inputs
+from estimator_runtime import arguments, inputs, keras_names
 from estimator_runtime.model_fn import EstimatorSpec
 from estimator_runtime.run_config import RunConfig
 from estimator_runtime.warm_start import WarmStartSettings
@@ -41,6 +41,7 @@ class BoundModel:
 
     @property
     def model_dir(self) -> str:
+        """Directory of checkpoints, summaries and exports."""
         model_dir = self.config.model_dir
         assert model_dir is not None, "the Estimator fills in model_dir"
         return model_dir
@@ -77,10 +78,13 @@ class BoundModel:
         }
         passed = {name: value() for name, value in offered.items() if name in declared}
         tf.compat.v1.logging.info("Calling model_fn.")
+        keras_names.restart()
         spec = self.model_fn(**passed)
         tf.compat.v1.logging.info("Done calling model_fn.")
         if not isinstance(spec, EstimatorSpec):
-            raise ValueError(f"model_fn should return an EstimatorSpec, but returned {type(spec)}.")
+            raise ValueError(  # noqa: TRY004 - tf.estimator's type
+                f"model_fn should return an EstimatorSpec, but returned {type(spec)}."
+            )
         return spec
 
     def warm_start_unless(self, checkpoint_path: str | None) -> None:

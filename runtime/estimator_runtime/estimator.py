@@ -8,19 +8,26 @@ This class checks arguments and decides which checkpoint is meant; the loops are
 import copy
 import numbers
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import tensorflow as tf
 
-from estimator_runtime import checkpoints, evaluation, prediction, saved_model, sessions, training, warm_start
+from estimator_runtime import (
+    checkpoints,
+    evaluation,
+    hook_types,
+    prediction,
+    run_settings,
+    saved_model,
+    sessions,
+    training,
+    warm_start,
+)
 from estimator_runtime.bound_model import BoundModel, check_arguments
-from estimator_runtime.errors import DistributionNotSupportedError, EstimatorNotTrainedError
+from estimator_runtime.errors import EstimatorNotTrainedError
 from estimator_runtime.model_fn import EstimatorSpec, ModeKeys
 from estimator_runtime.run_config import RunConfig, TaskType
-
-_STRATEGY_FIELDS = ("train_distribute", "eval_distribute", "experimental_distribute")
 
 
 class Estimator:
@@ -61,7 +68,7 @@ class Estimator:
         fresh_variables_if_untrained: bool = False,
     ) -> None:
         _check_overrides(type(self))
-        self._config = _completed_config(config, model_dir)
+        self._config = run_settings.completed(config, model_dir)
         tf.compat.v1.logging.info("Using config: %s", vars(self._config))
         if model_fn is None:
             raise ValueError("model_fn must be provided to Estimator.")
@@ -76,7 +83,7 @@ class Estimator:
             config=self._config,
             device_fn=self._config.device_fn or sessions.replica_device_fn(self._config),
             warm_start=warm_start.settings_of(warm_start_from),
-            create_global_step=lambda graph: self._create_and_assert_global_step(graph),
+            create_global_step=self._create_and_assert_global_step,
         )
 
     @property
@@ -180,8 +187,8 @@ class Estimator:
         loss = training.train(
             self._bound,
             input_fn,
-            hooks=[*_checked_hooks(hooks), *stop],
-            saving_listeners=_checked_listeners(saving_listeners),
+            hooks=[*hook_types.checked_hooks(hooks), *stop],
+            saving_listeners=hook_types.checked_listeners(saving_listeners),
         )
         tf.compat.v1.logging.info("Loss for final step: %s.", loss)
         return self
@@ -212,7 +219,7 @@ class Estimator:
             TypeError: a hook is no SessionRunHook; or a metric is of a wrong kind (`MetricsError`, which is also a
                 ValueError).
         """
-        hooks = _checked_hooks(hooks)
+        hooks = hook_types.checked_hooks(hooks)
         _check_positive(steps=steps)
         return evaluation.evaluate(
             self._bound,
@@ -253,12 +260,12 @@ class Estimator:
             self._bound,
             input_fn,
             predict_keys=predict_keys,
-            hooks=_checked_hooks(hooks),
+            hooks=hook_types.checked_hooks(hooks),
             checkpoint_path=self._checkpoint_for(checkpoint_path, "predict"),
             yield_single_examples=yield_single_examples,
         )
 
-    def export_savedmodel(
+    def export_savedmodel(  # noqa: PLR0917 - the positional order is tf.estimator's
         self,
         export_dir_base: str | os.PathLike[str],
         serving_input_receiver_fn: Callable[[], Any] | None,
@@ -296,7 +303,7 @@ class Estimator:
             strip_default_attrs=strip_default_attrs,
         )
 
-    def export_saved_model(
+    def export_saved_model(  # noqa: PLR0917 - the positional order is tf.estimator's
         self,
         export_dir_base: str | os.PathLike[str],
         serving_input_receiver_fn: Callable[[], Any] | None,
@@ -380,37 +387,6 @@ def _check_overrides(cls: type[Estimator]) -> None:
         )
 
 
-def _completed_config(config: RunConfig | None, model_dir: str | os.PathLike[str] | None) -> RunConfig:
-    """The configuration with its model_dir and session_config filled in."""
-    if config is None:
-        config = RunConfig()
-        tf.compat.v1.logging.info("Using default config.")
-    if not isinstance(config, RunConfig):
-        raise ValueError(f"config must be an instance of `RunConfig`, but provided {config}.")
-    for field in _STRATEGY_FIELDS:
-        # RunConfig refuses them as arguments; a subclass may still return one.
-        if getattr(config, field, None) is not None:
-            raise DistributionNotSupportedError(
-                f"RunConfig.{field} is set, but this Estimator runs no tf.distribute strategy. Leave it None: "
-                "training is distributed over the cluster in TF_CONFIG."
-            )
-    if config.session_config is None:
-        config = RunConfig.replace(config, session_config=sessions.default_session_config())
-    given = None if model_dir is None else os.fspath(model_dir)
-    if given is not None and config.model_dir is not None and given != config.model_dir:
-        raise ValueError(
-            "`model_dir` are set both in constructor and `RunConfig`, but with different values. In constructor: "
-            f"'{given}', in `RunConfig`: '{config.model_dir}'."
-        )
-    if given:
-        return RunConfig.replace(config, model_dir=given)
-    if config.model_dir is None:
-        temporary = tempfile.mkdtemp()
-        tf.compat.v1.logging.warning("Using temporary folder as model directory: %s", temporary)
-        return RunConfig.replace(config, model_dir=temporary)
-    return config
-
-
 def _is_count(value: Any) -> bool:
     return isinstance(value, numbers.Integral)
 
@@ -419,19 +395,3 @@ def _check_positive(**counts: int | None) -> None:
     for name, count in counts.items():
         if count is not None and count <= 0:
             raise ValueError(f"Must specify {name} > 0, given: {count}")
-
-
-def _checked_hooks(hooks: Any) -> list[Any]:
-    checked = list(hooks or ())
-    for hook in checked:
-        if not isinstance(hook, tf.compat.v1.train.SessionRunHook):
-            raise TypeError(f"Hooks must be a SessionRunHook, given: {hook}")
-    return checked
-
-
-def _checked_listeners(listeners: Any) -> list[Any]:
-    checked = list(listeners or ())
-    for listener in checked:
-        if not isinstance(listener, tf.compat.v1.train.CheckpointSaverListener):
-            raise TypeError(f"saving_listeners must be a list of CheckpointSaverListener, given: {listener}")
-    return checked

@@ -31,10 +31,12 @@ class StopAfterBatchesHook(tf.compat.v1.train.SessionRunHook):  # type: ignore[m
         self._log_every = max(1, batches // 10)
 
     def before_run(self, run_context: Any) -> Any:
+        """Asks for the number of batches."""
         del run_context
         return tf.compat.v1.train.SessionRunArgs({"completed": self._completed})
 
     def after_run(self, run_context: Any, run_values: Any) -> None:
+        """Stops at the last batch."""
         completed = int(run_values.results["completed"])
         if completed % self._log_every == 0 or completed == self._batches:
             tf.compat.v1.logging.info("Evaluation [%d/%d]", completed, self._batches)

@@ -50,9 +50,9 @@ def _keras_pair(name: str, metric: Any) -> tuple[Any, Any]:
     if not hasattr(metric, "updates"):
         raise MetricsError(
             f"eval_metric_ops[{name}] is the Keras 3 metric {metric}, which has no update operation that an "
-            "evaluation session could run. Use a metric of tf.compat.v1.metrics (for example "
-            "tf.compat.v1.metrics.accuracy or tf.compat.v1.metrics.mean) instead, or install tf_keras and set the "
-            "environment variable TF_USE_LEGACY_KERAS=1 before TensorFlow is imported."
+            "evaluation session could run. A metric of tf.compat.v1.metrics serves instead (for example "
+            "tf.compat.v1.metrics.accuracy or tf.compat.v1.metrics.mean). Or install tf_keras, with the "
+            "environment variable TF_USE_LEGACY_KERAS=1 in place before TensorFlow is imported."
         )
     if not metric.updates:
         raise MetricsError(

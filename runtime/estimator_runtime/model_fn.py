@@ -65,7 +65,7 @@ class EstimatorSpec(_Fields):
 
     __slots__ = ()
 
-    def __new__(
+    def __new__(  # noqa: D102, PLR0917 - the class documents its arguments, in tf.estimator's order
         cls,
         mode: str,
         predictions: Any = None,
@@ -125,8 +125,7 @@ class EstimatorSpec(_Fields):
 
 
 def _check_in_default_graph(value: Any, name: str) -> None:
-    graph = None if tf.is_tensor(value) and hasattr(value, "numpy") else getattr(value, "graph", None)
-    if graph is not tf.compat.v1.get_default_graph():
+    if getattr(value, "graph", None) is not tf.compat.v1.get_default_graph():
         raise ValueError(
             f"{name} ({value}) must be from the default graph. Create it inside the most recent call of model_fn "
             "and return it in the EstimatorSpec of that same call."

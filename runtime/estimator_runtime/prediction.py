@@ -71,7 +71,7 @@ def _filtered(predictions: Any, predict_keys: Sequence[str] | str | None) -> Any
     if not predict_keys:
         return predictions
     if not isinstance(predictions, dict):
-        raise ValueError("predict_keys argument is not valid in case of non-dict predictions.")
+        raise ValueError("predict_keys argument is not valid in case of non-dict predictions.")  # noqa: TRY004 - tf.estimator's type
     wanted = {predict_keys} if isinstance(predict_keys, str) else set(predict_keys)
     kept = {key: value for key, value in predictions.items() if key in wanted}
     if not kept:

@@ -48,7 +48,7 @@ def settings_of(warm_start_from: Any) -> WarmStartSettings | None:
     if warm_start_from is None or isinstance(warm_start_from, WarmStartSettings):
         return warm_start_from
     if not isinstance(warm_start_from, str | bytes | os.PathLike):
-        raise ValueError(
+        raise ValueError(  # noqa: TRY004 - tf.estimator's type
             "warm_start_from must be a string or a WarmStartSettings, instead got "
             f"{type(warm_start_from)}: {warm_start_from}"
         )

@@ -52,13 +52,16 @@ class ClassificationOutput(ExportOutput):
 
     @property
     def scores(self) -> Any:
+        """Float Tensor of scores, or None."""
         return self._scores
 
     @property
     def classes(self) -> Any:
+        """String Tensor of class labels, or None."""
         return self._classes
 
     def as_signature_def(self, receiver_tensors: Mapping[str, Any]) -> Any:
+        """See `ExportOutput.as_signature_def`."""
         examples = _single_string_input(receiver_tensors, "Classification")
         return tf.compat.v1.saved_model.classification_signature_def(examples, self._classes, self._scores)
 
@@ -80,9 +83,11 @@ class RegressionOutput(ExportOutput):
 
     @property
     def value(self) -> Any:
+        """Float Tensor."""
         return self._value
 
     def as_signature_def(self, receiver_tensors: Mapping[str, Any]) -> Any:
+        """See `ExportOutput.as_signature_def`."""
         examples = _single_string_input(receiver_tensors, "Regression")
         return tf.compat.v1.saved_model.regression_signature_def(examples, self._value)
 
@@ -102,9 +107,11 @@ class PredictOutput(ExportOutput):
 
     @property
     def outputs(self) -> dict[str, Any]:
+        """Dict from name to Tensor."""
         return self._outputs
 
     def as_signature_def(self, receiver_tensors: Mapping[str, Any]) -> Any:
+        """See `ExportOutput.as_signature_def`."""
         return tf.compat.v1.saved_model.predict_signature_def(dict(receiver_tensors), self._outputs)
 
 
@@ -129,17 +136,22 @@ class _SupervisedOutput(ExportOutput):
 
     @property
     def loss(self) -> dict[str, Any] | None:
+        """Dict from name to Tensor, or None."""
         return self._loss
 
     @property
     def predictions(self) -> dict[str, Any] | None:
+        """Dict from name to Tensor, or None."""
         return self._predictions
 
     @property
     def metrics(self) -> dict[str, Any] | None:
+        """Dict from name to Tensor, two per metric, or None."""
         return self._metrics
 
     def as_signature_def(self, receiver_tensors: Mapping[str, Any]) -> Any:
+        """See `ExportOutput.as_signature_def`."""
+
         def infos(tensors: Mapping[str, Any]) -> dict[str, Any]:
             return {
                 name: tf.compat.v1.saved_model.build_tensor_info(value) for name, value in tensors.items()
@@ -214,7 +226,7 @@ def _named(tensors: Any, single_name: str, kind: str) -> dict[str, Any]:
         # A tuple as key names the output of one head of several: ("head", "scores") becomes "head/scores".
         name = "/".join(str(part) for part in key) if isinstance(key, tuple) else key
         if not isinstance(name, str):
-            raise ValueError(f"{kind} output key must be a string; got {key}.")
+            raise ValueError(f"{kind} output key must be a string; got {key}.")  # noqa: TRY004 - tf.estimator's type
         if not tf.is_tensor(value):
             raise ValueError(f"{kind} output value must be a Tensor; got {value}.")
         checked[name] = value

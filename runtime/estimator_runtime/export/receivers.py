@@ -31,7 +31,7 @@ class ServingInputReceiver(_Receiver):
 
     __slots__ = ()
 
-    def __new__(
+    def __new__(  # noqa: D102 - the class documents its arguments
         cls,
         features: Any,
         receiver_tensors: Any,
@@ -59,7 +59,7 @@ class TensorServingInputReceiver(_Receiver):
 
     __slots__ = ()
 
-    def __new__(
+    def __new__(  # noqa: D102 - the class documents its arguments
         cls,
         features: Any,
         receiver_tensors: Any,
@@ -147,7 +147,7 @@ def _checked_features(features: Any) -> dict[Any, Any]:
     named = features if isinstance(features, Mapping) else {_SINGLE_FEATURE_NAME: features}
     for key, value in named.items():
         if not isinstance(key, str | int):
-            raise ValueError(f"feature keys must be strings or integers: {key}.")
+            raise ValueError(f"feature keys must be strings or integers: {key}.")  # noqa: TRY004 - tf.estimator's type
         _checked_tensor(value, f"feature {key}")
     return dict(named)
 
@@ -162,7 +162,7 @@ def _checked_receivers(receiver_tensors: Any) -> dict[str, Any]:
     )
     for key, value in named.items():
         if not isinstance(key, str):
-            raise ValueError(f"receiver_tensors keys must be strings: {key}.")
+            raise ValueError(f"receiver_tensors keys must be strings: {key}.")  # noqa: TRY004 - tf.estimator's type
         _checked_tensor(value, f"receiver_tensor {key}")
     return dict(named)
 
@@ -171,5 +171,5 @@ def _checked_alternatives(alternatives: Mapping[str, Any] | None) -> dict[str, d
     if alternatives is None:
         return None
     if not isinstance(alternatives, Mapping):
-        raise ValueError(f"receiver_tensors_alternatives must be a dict: {alternatives}.")
+        raise ValueError(f"receiver_tensors_alternatives must be a dict: {alternatives}.")  # noqa: TRY004 - tf.estimator's type
     return {name: _checked_receivers(tensors) for name, tensors in alternatives.items()}
