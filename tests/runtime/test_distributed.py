@@ -1,0 +1,204 @@
+"""Distributed training with real processes on loopback, killed and restarted."""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+import tensorflow as tf
+
+PROGRAM = pathlib.Path(__file__).with_name("tiny_job.py")
+PATIENCE_SECS = 150
+LOOK_EVERY_SECS = 0.05
+
+
+def free_ports(count):
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
+
+
+class Task:
+    """One process of the job, which can be killed and started again."""
+
+    def __init__(self, job, role, index):
+        self.job = job
+        self.role = role
+        self.index = index
+        self.attempt = -1
+        self.process = None
+
+    @property
+    def name(self):
+        return f"{self.role}-{self.index}"
+
+    @property
+    def log(self):
+        return self.job.root / f"{self.name}.{self.attempt}.log"
+
+    def start(self):
+        self.attempt += 1
+        document = {
+            "cluster": self.job.cluster,
+            "task": {"type": self.role, "index": self.index},
+            "model_dir": str(self.job.model_dir),
+        }
+        arguments = [str(self.job.max_steps), str(self.job.hold_at), str(self.job.release_file)]
+        quiet = {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": ""}
+        with self.log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-u", str(PROGRAM), *arguments],
+                env={**os.environ, **quiet, "TF_CONFIG": json.dumps(document)},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        return self
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        assert self.process.wait(PATIENCE_SECS) == -signal.SIGKILL
+
+    def text(self):
+        return self.log.read_text(errors="replace")
+
+    def lines(self, pattern):
+        return re.findall(pattern, self.text(), re.MULTILINE)
+
+    def await_line(self, pattern, count=1):
+        self.job.await_that(
+            lambda: len(self.lines(pattern)) >= count, f"{count} x {pattern!r} of {self.name}", alive=self
+        )
+        return self
+
+    def await_end(self):
+        try:
+            return self.process.wait(PATIENCE_SECS)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{self.name} did not end:\n{self.job.logs()}") from None
+
+
+class Job:
+    """chief, two workers, two parameter servers and an evaluator on loopback ports."""
+
+    def __init__(self, root, max_steps, hold_at):
+        self.root = root
+        self.model_dir = root / "model"
+        self.release_file = root / "released"
+        self.max_steps = max_steps
+        self.hold_at = hold_at
+        ports = [f"127.0.0.1:{port}" for port in free_ports(5)]
+        self.cluster = {"chief": ports[:1], "worker": ports[1:3], "ps": ports[3:]}
+        self.chief = Task(self, "chief", 0)
+        self.workers = [Task(self, "worker", index) for index in range(2)]
+        self.servers = [Task(self, "ps", index) for index in range(2)]
+        self.evaluator = Task(self, "evaluator", 0)
+        self.tasks = [*self.servers, self.chief, *self.workers, self.evaluator]
+
+    def start(self):
+        for task in self.tasks:
+            task.start()
+        return self
+
+    def release(self):
+        self.release_file.touch()
+
+    def end(self):
+        for task in self.tasks:
+            if task.process is not None and task.process.poll() is None:
+                task.process.kill()
+                task.process.wait()
+
+    def await_that(self, condition, what, alive=None):
+        deadline = time.monotonic() + PATIENCE_SECS
+        while not condition():
+            if time.monotonic() > deadline:
+                raise AssertionError(f"waited in vain for {what}:\n{self.logs()}")
+            if alive is not None and alive.process.poll() is not None and not condition():
+                raise AssertionError(f"{alive.name} ended before {what}:\n{self.logs()}")
+            time.sleep(LOOK_EVERY_SECS)
+
+    def logs(self):
+        return "\n".join(f"--- {task.name}\n{task.text()[-3000:]}" for task in self.tasks if task.process)
+
+    def marker(self):
+        return json.loads((self.model_dir / "finished").read_text())
+
+    def last_step(self):
+        return int(tf.train.load_variable(tf.train.latest_checkpoint(str(self.model_dir)), "global_step"))
+
+    def exports(self, name):
+        return sorted(path.name for path in (self.model_dir / "export" / name).glob("[0-9]*"))
+
+    def await_completion(self):
+        for task in [self.chief, *self.workers, self.evaluator]:
+            assert task.await_end() == 0, f"{task.name}:\n{self.logs()}"
+        for server in self.servers:
+            assert server.process.poll() is None, self.logs()
+            server.process.send_signal(signal.SIGTERM)
+        for server in self.servers:
+            assert server.await_end() == 0, self.logs()
+
+
+@pytest.fixture
+def job(tmp_path):
+    jobs = []
+
+    def make(max_steps, hold_at):
+        jobs.append(Job(tmp_path, max_steps, hold_at))
+        return jobs[-1].start()
+
+    yield make
+    for each in jobs:
+        each.end()
+
+
+@pytest.mark.timeout(300)
+def test_a_cluster_reaches_max_steps_evaluates_and_exports(job):
+    running = job(max_steps=60, hold_at=1000)
+    running.await_completion()
+    assert running.last_step() >= 60
+    assert running.marker() == {"globalStep": running.last_step(), "maxSteps": 60, "reason": "max_steps"}
+    assert len(running.exports("final")) == 1
+    assert running.exports("best")
+    assert running.evaluator.lines(r"Exiting evaluation, global_step=\d+ >= train max_steps=60")
+
+
+@pytest.mark.timeout(450)
+def test_each_role_may_be_killed_once(job):
+    running = job(max_steps=80, hold_at=40)
+    chief, worker, server, evaluator = running.chief, running.workers[1], running.servers[1], running.evaluator
+    for task in (chief, *running.workers):
+        task.await_line(r"^stepping 1 ")
+    evaluator.await_line(r"Saving dict for global step 40")
+
+    evaluator.kill()
+    evaluator.start()
+    worker.kill()
+    worker.start().await_line(r"^stepping 1 ")
+
+    server.kill()
+    server.start()
+    for task in (chief, *running.workers):
+        task.await_line(r"^stepping 2 40$")
+
+    chief.kill()
+    chief.start().await_line(r"^stepping 1 40$")
+    assert chief.lines(r"Restoring parameters from .*model.ckpt-40")
+
+    running.release()
+    running.await_completion()
+    assert running.last_step() >= 80
+    assert running.marker()["reason"] == "max_steps"
+    assert len(running.exports("final")) == 1
+    assert running.exports("best")

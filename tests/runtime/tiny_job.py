@@ -1,0 +1,102 @@
+"""A program of one task of a tiny job: what the tests of distributed training run in each process.
+
+usage: tiny_job.py MAX_STEPS HOLD_AT RELEASE_FILE
+
+The model has one weight on a parameter server. The global step stands still at HOLD_AT until RELEASE_FILE exists, while
+every task goes on running steps: a test can take all the time that it needs to kill and restart tasks, whatever the
+speed of the machine. Each task prints `stepping SESSION STEP` once per session that it made, after that session's
+first step.
+"""
+
+import pathlib
+import signal
+import sys
+import time
+
+import numpy as np
+import tensorflow as tf
+
+import estimator_runtime as er
+
+MAX_STEPS = int(sys.argv[1]) or None
+HOLD_AT = int(sys.argv[2])
+RELEASE = pathlib.Path(sys.argv[3])
+
+
+def report(*words):
+    print(*words, flush=True)
+
+
+class ReportSessions(er.SessionRunHook):
+    """Prints a line after the first step of every session."""
+
+    def __init__(self):
+        self.sessions = 0
+        self.reported = 0
+
+    def begin(self):
+        self.step = tf.compat.v1.train.get_global_step()
+
+    def after_create_session(self, session, coord):
+        self.sessions += 1
+
+    def before_run(self, run_context):
+        return er.SessionRunArgs(self.step)
+
+    def after_run(self, run_context, run_values):
+        if self.reported != self.sessions:
+            self.reported = self.sessions
+            report("stepping", self.sessions, run_values.results)
+
+
+def advance(step):
+    time.sleep(0.002)
+    return np.int64(0 if step >= HOLD_AT and not RELEASE.exists() else 1)
+
+
+def model_fn(features, labels, mode):
+    weight = tf.compat.v1.get_variable("weight", [1], initializer=tf.compat.v1.zeros_initializer())
+    predictions = features["x"] * weight
+    if mode == er.ModeKeys.PREDICT:
+        return er.EstimatorSpec(mode, predictions={"y": predictions})
+    loss = tf.reduce_mean(tf.square(predictions - labels))
+    step = tf.compat.v1.train.get_global_step()
+    train_op = None
+    if mode == er.ModeKeys.TRAIN:
+        descent = tf.compat.v1.train.GradientDescentOptimizer(0.1).minimize(loss)
+        with tf.control_dependencies([descent]):
+            increment = tf.compat.v1.py_func(advance, [step], tf.int64)
+            train_op = tf.compat.v1.assign_add(step, tf.reshape(increment, []))
+    metrics = {"error": tf.compat.v1.metrics.mean_absolute_error(labels, predictions)}
+    return er.EstimatorSpec(mode, loss=loss, train_op=train_op, eval_metric_ops=metrics)
+
+
+def input_fn():
+    return tf.data.Dataset.from_tensors(({"x": [[1.0], [2.0]]}, [[2.0], [4.0]])).repeat()
+
+
+def serving_fn():
+    x = tf.compat.v1.placeholder(tf.float32, [None, 1], name="x")
+    return er.export.ServingInputReceiver({"x": x}, {"x": x})
+
+
+def main():
+    signal.signal(signal.SIGTERM, lambda signum, frame: sys.exit(0))
+    tf.compat.v1.logging.set_verbosity(tf.compat.v1.logging.INFO)
+    config = er.RunConfig(
+        save_checkpoints_secs=1,
+        save_summary_steps=None,
+        log_step_count_steps=None,
+        experimental_max_worker_delay_secs=0,
+    )
+    estimator = er.Estimator(model_fn, config=config)
+    train_spec = er.TrainSpec(input_fn, max_steps=MAX_STEPS, hooks=[ReportSessions()])
+    exporters = [er.FinalExporter("final", serving_fn), er.BestExporter("best", serving_fn)]
+    eval_spec = er.EvalSpec(input_fn, steps=1, exporters=exporters, start_delay_secs=0, throttle_secs=1)
+    report("starting", config.task_type, config.task_id)
+    er.train_and_evaluate(estimator, train_spec, eval_spec)
+    report("done")
+
+
+if __name__ == "__main__":
+    main()
