@@ -1,13 +1,14 @@
 """A program of one task of a tiny job: what the tests of distributed training run in each process.
 
-usage: tiny_job.py MAX_STEPS HOLD_AT RELEASE_FILE
+It is run with a global TASK: {"tf_config", "log", "max_steps", "hold_at", "release_file"}.
 
-The model has one weight on a parameter server. The global step stands still at HOLD_AT until RELEASE_FILE exists, while
+The model has one weight on a parameter server. The global step stands still at hold_at until the release file exists, while
 every task goes on running steps: a test can take all the time that it needs to kill and restart tasks, whatever the
 speed of the machine. Each task prints `stepping SESSION STEP` once per session that it made, after that session's
 first step.
 """
 
+import os
 import pathlib
 import signal
 import sys
@@ -18,9 +19,8 @@ import tensorflow as tf
 
 import estimator_runtime as er
 
-MAX_STEPS = int(sys.argv[1]) or None
-HOLD_AT = int(sys.argv[2])
-RELEASE = pathlib.Path(sys.argv[3])
+TASK = globals()["TASK"]
+RELEASE = pathlib.Path(TASK["release_file"])
 
 
 def report(*words):
@@ -51,7 +51,7 @@ class ReportSessions(er.SessionRunHook):
 
 def advance(step):
     time.sleep(0.002)
-    return np.int64(0 if step >= HOLD_AT and not RELEASE.exists() else 1)
+    return np.int64(0 if step >= TASK["hold_at"] and not RELEASE.exists() else 1)
 
 
 def model_fn(features, labels, mode):
@@ -81,6 +81,10 @@ def serving_fn():
 
 
 def main():
+    with open(TASK["log"], "wb") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+    os.environ["TF_CONFIG"] = TASK["tf_config"]
     signal.signal(signal.SIGTERM, lambda signum, frame: sys.exit(0))
     tf.compat.v1.logging.set_verbosity(tf.compat.v1.logging.INFO)
     config = er.RunConfig(
@@ -90,7 +94,7 @@ def main():
         experimental_max_worker_delay_secs=0,
     )
     estimator = er.Estimator(model_fn, config=config)
-    train_spec = er.TrainSpec(input_fn, max_steps=MAX_STEPS, hooks=[ReportSessions()])
+    train_spec = er.TrainSpec(input_fn, max_steps=TASK["max_steps"], hooks=[ReportSessions()])
     exporters = [er.FinalExporter("final", serving_fn), er.BestExporter("best", serving_fn)]
     eval_spec = er.EvalSpec(input_fn, steps=1, exporters=exporters, start_delay_secs=0, throttle_secs=1)
     report("starting", config.task_type, config.task_id)
