@@ -1,0 +1,130 @@
+"""The work queue: which jobs to look at, once each, one worker per job, later when that was asked for.
+
+A key that is added while it waits is there once. A key that is added while a worker has it comes back when the worker
+is done: no event is lost, and no two workers ever have the same key. Failures come back with a delay that doubles.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import random
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Final, Generic, TypeVar
+
+Key = TypeVar("Key")
+
+_FIRST_DELAY: Final = 0.2
+_LONGEST_DELAY: Final = 120.0
+_JITTER: Final = 0.2
+
+
+class WorkQueue(Generic[Key]):
+    """A queue of keys for many workers in one event loop.
+
+    Args:
+        monotonic: Clock in seconds; the loop's timers must run by the same.
+        on_wait: Told how many seconds a key had waited when a worker took it.
+    """
+
+    def __init__(
+        self,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        on_wait: Callable[[float], None] = lambda _: None,
+    ) -> None:
+        self._monotonic = monotonic
+        self._on_wait = on_wait
+        self._ready: deque[Key] = deque()
+        self._since: dict[Key, float] = {}
+        self._working: set[Key] = set()
+        self._again: set[Key] = set()
+        self._failures: dict[Key, int] = {}
+        self._later: list[tuple[float, int, Key]] = []
+        self._due: dict[Key, float] = {}
+        self._sequence = 0
+        self._wake = asyncio.Event()
+
+    def __len__(self) -> int:
+        """Keys that wait for a worker."""
+        return len(self._ready)
+
+    def add(self, key: Key) -> None:
+        """Asks for a look at `key` now."""
+        self._due.pop(key, None)
+        if key in self._working:
+            self._again.add(key)
+        elif key not in self._since:
+            self._since[key] = self._monotonic()
+            self._ready.append(key)
+            self._wake.set()
+
+    def add_after(self, key: Key, seconds: float) -> None:
+        """Asks for a look at `key` in so many seconds; of several such wishes the earliest counts."""
+        if seconds <= 0:
+            self.add(key)
+            return
+        due = self._monotonic() + seconds
+        if key in self._since or self._due.get(key, due + 1) <= due:
+            return
+        self._due[key] = due
+        self._sequence += 1
+        heapq.heappush(self._later, (due, self._sequence, key))
+        self._wake.set()
+
+    def fail(self, key: Key, *, at_least: float = 0.0) -> float:
+        """Asks for another look at `key` after a delay that doubles with every failure in a row; returns the delay."""
+        count = self._failures.get(key, 0)
+        self._failures[key] = count + 1
+        delay = min(_FIRST_DELAY * 2.0 ** min(count, 32), _LONGEST_DELAY)
+        delay = max(delay, at_least) * (1 + random.uniform(0, _JITTER))  # noqa: S311  (spreads retries)
+        self.add_after(key, delay)
+        return delay
+
+    def succeed(self, key: Key) -> None:
+        """Forgets the failures of `key`."""
+        self._failures.pop(key, None)
+
+    def forget(self, key: Key) -> None:
+        """Drops what is known of a key that will not come back."""
+        self._failures.pop(key, None)
+        self._due.pop(key, None)
+        self._again.discard(key)
+
+    async def get(self) -> Key:
+        """Waits for a key and takes it; `done` must follow."""
+        while True:
+            self._promote()
+            if self._ready:
+                key = self._ready.popleft()
+                self._on_wait(self._monotonic() - self._since.pop(key))
+                self._working.add(key)
+                if self._ready:
+                    self._wake.set()
+                return key
+            self._wake.clear()
+            await self._sleep()
+
+    def done(self, key: Key) -> None:
+        """Gives a key back; it is queued again when it was added meanwhile."""
+        self._working.discard(key)
+        if key in self._again:
+            self._again.discard(key)
+            self.add(key)
+
+    def _promote(self) -> None:
+        now = self._monotonic()
+        while self._later and self._later[0][0] <= now:
+            due, _, key = heapq.heappop(self._later)
+            if self._due.get(key) == due:
+                self.add(key)
+
+    async def _sleep(self) -> None:
+        """Until something is added or the next delay is over."""
+        timeout = max(0.0, self._later[0][0] - self._monotonic()) if self._later else None
+        try:
+            await asyncio.wait_for(self._wake.wait(), timeout)
+        except asyncio.TimeoutError:
+            return

@@ -1,0 +1,108 @@
+"""The operator's exceptions.
+
+    OperatorError
+    |-- SettingsError            a flag or environment variable makes no sense
+    |-- PreflightError           the cluster cannot serve the operator: no CRD, no access, no address to listen on
+    |-- LeadershipLostError      another replica may lead now: stop at once
+    `-- ApiError                 the API server refused or did not answer; `status` is the HTTP status, 0 for none
+        |-- InvalidError         400, 422: the object breaks a rule
+        |-- UnauthorizedError    401
+        |-- ForbiddenError       403: RBAC, quota or an admission plugin
+        |-- NotFoundError        404
+        |-- ConflictError        409: a precondition (uid, resourceVersion) no longer holds
+        |   `-- AlreadyExistsError
+        |-- TooManyRequestsError 429: `retry_after` says when to come back
+        `-- UnavailableError     5xx, no connection, timeout: the same call may succeed later
+"""
+
+from __future__ import annotations
+
+
+class OperatorError(Exception):
+    """Root of everything the operator raises on purpose."""
+
+
+class SettingsError(OperatorError):
+    """A flag or environment variable has a value that makes no sense; the message names it."""
+
+
+class PreflightError(OperatorError):
+    """The operator cannot start here; the message says what to do."""
+
+
+class LeadershipLostError(OperatorError):
+    """The lease could not be renewed in time or is held by another replica."""
+
+
+class ApiError(OperatorError):
+    """The API server refused a call or did not answer.
+
+    Attributes:
+        status: HTTP status, 0 when there was no answer.
+        reason: `reason` of the Status object, e.g. AlreadyExists; "" when there was none.
+        message: What the server said.
+        retry_after: Seconds after which the server wants to be asked again, or None.
+    """
+
+    def __init__(
+        self, message: str, *, status: int = 0, reason: str = "", retry_after: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.reason = reason
+        self.message = message
+        self.retry_after = retry_after
+
+
+class InvalidError(ApiError):
+    """400 or 422: the object breaks a rule of its schema or of an admission plugin."""
+
+
+class UnauthorizedError(ApiError):
+    """401: the credentials are not accepted."""
+
+
+class ForbiddenError(ApiError):
+    """403: RBAC, a quota or an admission plugin forbids it."""
+
+
+class NotFoundError(ApiError):
+    """404: the object (or its namespace, or its kind) does not exist."""
+
+
+class ConflictError(ApiError):
+    """409: a precondition on uid or resourceVersion no longer holds."""
+
+
+class AlreadyExistsError(ConflictError):
+    """409 on create: an object of that name exists."""
+
+
+class TooManyRequestsError(ApiError):
+    """429: the server is busy or a budget forbids it for now."""
+
+
+class UnavailableError(ApiError):
+    """5xx, a broken connection or a timeout: the same call may succeed later."""
+
+
+_BY_STATUS: dict[int, type[ApiError]] = {
+    400: InvalidError,
+    401: UnauthorizedError,
+    403: ForbiddenError,
+    404: NotFoundError,
+    409: ConflictError,
+    410: NotFoundError,
+    422: InvalidError,
+    429: TooManyRequestsError,
+}
+
+
+def api_error(
+    message: str, *, status: int, reason: str = "", retry_after: float | None = None
+) -> ApiError:
+    """The exception for an HTTP status: the most specific class of the tree above."""
+    kind = _BY_STATUS.get(status, UnavailableError if status >= 500 or status == 0 else ApiError)
+    if kind is ConflictError and reason == "AlreadyExists":
+        kind = AlreadyExistsError
+    return kind(message, status=status, reason=reason, retry_after=retry_after)

@@ -1,0 +1,182 @@
+"""Calls to the API server with plain dictionaries.
+
+The client library's typed models refuse integer quantities and drop fields they do not know, so only its transport
+is used: authentication, TLS, proxies, URL quoting. Every call passes one token bucket and is counted; every failure
+becomes an exception of `estimator_operator.errors`. Nothing is retried here except a call refused for an expired
+token: who calls knows whether a second try makes sense.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from typing import Any, Final
+
+import aiohttp
+from kubernetes.aio.client.api_client import ApiClient
+from kubernetes.aio.client.exceptions import ApiException
+
+from estimator_operator.errors import UnauthorizedError, api_error
+from estimator_operator.kube.credentials import Credentials
+from estimator_operator.kube.rate_limit import TokenBucket
+from estimator_operator.kube.resources import Resource
+
+Json = dict[str, Any]
+CallObserver = Callable[[str, str, int], None]
+"""Told of every answer: verb, resource (with subresource), HTTP status (0: none came)."""
+
+USER_AGENT: Final = "estimator-operator"
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=30, connect=10)
+_PAGE: Final = 500
+_JSON: Final = "application/json"
+_MERGE_PATCH: Final = "application/merge-patch+json"
+
+
+class Api:
+    """The API server, seen through plain dictionaries.
+
+    All methods raise `estimator_operator.errors.ApiError`. Use as an asynchronous context manager.
+    """
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        *,
+        limit: TokenBucket,
+        observe: CallObserver = lambda verb, resource, status: None,
+    ) -> None:
+        self._credentials = credentials
+        self._client = ApiClient(credentials.configuration)
+        self._client.user_agent = USER_AGENT
+        self._limit = limit
+        self._observe = observe
+
+    async def __aenter__(self) -> Api:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.close()
+
+    async def get(self, resource: Resource, namespace: str | None, name: str) -> Json:
+        """Reads one object."""
+        return await self._call("get", "GET", resource, namespace, name)
+
+    async def list(
+        self, resource: Resource, namespace: str | None, *, labels: str | None = None
+    ) -> AsyncIterator[Json]:
+        """Reads all objects of a namespace (None: of all namespaces) that match a label selector, page by page."""
+        query: dict[str, Any] = {"limit": _PAGE}
+        if labels is not None:
+            query["labelSelector"] = labels
+        while True:
+            page = await self._call("list", "GET", resource, namespace, query=query)
+            for item in page.get("items", ()):
+                yield item
+            following = page.get("metadata", {}).get("continue")
+            if not following:
+                return
+            query["continue"] = following
+
+    async def create(self, resource: Resource, namespace: str, manifest: Json) -> Json:
+        """Creates an object; returns it as stored."""
+        return await self._call("create", "POST", resource, namespace, body=manifest)
+
+    async def replace(self, resource: Resource, namespace: str, name: str, manifest: Json) -> Json:
+        """Replaces an object; its resourceVersion is the precondition. Returns it as stored."""
+        return await self._call("update", "PUT", resource, namespace, name, body=manifest)
+
+    async def patch(
+        self, resource: Resource, namespace: str, name: str, patch: Json, *, subresource: str | None = None
+    ) -> Json:
+        """Applies a JSON merge patch; a uid and resourceVersion in its metadata are preconditions."""
+        return await self._call(
+            "patch", "PATCH", resource, namespace, name, subresource, body=patch, content_type=_MERGE_PATCH
+        )
+
+    async def delete(
+        self, resource: Resource, namespace: str, name: str, *, uid: str, resource_version: str | None = None
+    ) -> Json:
+        """Deletes the object of that uid (and resourceVersion), its dependents in the background."""
+        preconditions = {"uid": uid}
+        if resource_version is not None:
+            preconditions["resourceVersion"] = resource_version
+        body: Json = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "preconditions": preconditions,
+            "propagationPolicy": "Background",
+        }
+        return await self._call("delete", "DELETE", resource, namespace, name, body=body)
+
+    async def _call(
+        self,
+        verb: str,
+        method: str,
+        resource: Resource,
+        namespace: str | None,
+        name: str | None = None,
+        subresource: str | None = None,
+        *,
+        query: Json | None = None,
+        body: Json | None = None,
+        content_type: str = _JSON,
+    ) -> Json:
+        path = resource.path(namespace, name, subresource)
+        label = resource.plural if subresource is None else f"{resource.plural}/{subresource}"
+        try:
+            return await self._once(verb, label, method, path, query, body, content_type)
+        except UnauthorizedError:
+            # A ServiceAccount's token rotates, an exec plugin's expires: read it again, once.
+            await self._credentials.reload()
+            return await self._once(verb, label, method, path, query, body, content_type)
+
+    async def _once(
+        self,
+        verb: str,
+        label: str,
+        method: str,
+        path: str,
+        query: Json | None,
+        body: Json | None,
+        content_type: str,
+    ) -> Json:
+        await self._limit.take()
+        status = 0
+        try:
+            method, url, headers, payload, _ = await self._client.param_serialize(
+                method,
+                path,
+                query_params=list(query.items()) if query else None,
+                header_params={"Accept": _JSON, "Content-Type": content_type},
+                body=body,
+                auth_settings=["BearerToken"],
+            )
+            response = await self._client.call_api(method, url, headers, payload, _request_timeout=_TIMEOUT)
+            status = response.status
+            text = await response.read()
+        except (aiohttp.ClientError, asyncio.TimeoutError, OSError, ApiException) as error:
+            status = 0
+            detail = str(error) or type(error).__name__
+            raise api_error(f"{method} {path}: {detail}", status=0) from error
+        finally:
+            self._observe(verb, label, status)
+        if 200 <= status < 300:
+            answer: Json = json.loads(text)
+            return answer
+        raise _translate(f"{method} {path}", status, text, response.headers.get("Retry-After"))
+
+
+def _translate(call: str, status: int, text: bytes, retry_after: str | None) -> Exception:
+    """The exception for an answer that is not a success; the server's own words are the message."""
+    reason, message = "", text[:512].decode(errors="replace").strip()
+    seconds: float | None = None
+    with suppress(ValueError, AttributeError, TypeError):
+        document = json.loads(text)
+        reason = document.get("reason") or ""
+        message = document.get("message") or message
+        seconds = (document.get("details") or {}).get("retryAfterSeconds")
+    with suppress(ValueError):
+        seconds = float(retry_after) if retry_after else seconds
+    return api_error(message or call, status=status, reason=reason, retry_after=seconds)

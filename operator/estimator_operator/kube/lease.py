@@ -1,0 +1,199 @@
+"""Leader election with a Lease: at most one replica works, another takes over within seconds.
+
+Whether somebody else's lease has run out is decided by the local monotonic clock since its record last changed, never
+by comparing clocks of two machines. A leader that cannot renew stops *before* others may take over: renewing is given
+up after `renew_deadline`, which is shorter than `lease_duration`. Election is no fencing: names, uids and
+resourceVersions make a short overlap of two leaders harmless.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from estimator_operator.errors import AlreadyExistsError, ApiError, ConflictError, LeadershipLostError, NotFoundError
+from estimator_operator.kube.api import Api
+from estimator_operator.kube.resources import LEASES
+
+_log = logging.getLogger(__name__)
+
+Json = dict[str, Any]
+Record = tuple[object, ...]
+_JITTER: Final = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseTiming:
+    """Seconds.
+
+    Attributes:
+        lease_duration: How long others wait after the last sign of life.
+        renew_deadline: How long the leader tries to renew before it stops.
+        retry_period: Time between two tries, with some jitter.
+    """
+
+    lease_duration: float = 15.0
+    renew_deadline: float = 10.0
+    retry_period: float = 2.0
+
+
+class Elector:
+    """Acquires, holds and releases one Lease.
+
+    Args:
+        api: The API server.
+        namespace: Namespace of the Lease.
+        name: Name of the Lease.
+        identity: Who we are; unique among replicas.
+        timing: How patient to be.
+        monotonic: Clock in seconds.
+        sleep: Waits so many seconds.
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        *,
+        namespace: str,
+        name: str,
+        identity: str,
+        timing: LeaseTiming | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Any] = asyncio.sleep,
+    ) -> None:
+        self._api = api
+        self._namespace = namespace
+        self._name = name
+        self.identity = identity
+        self._timing = timing or LeaseTiming()
+        self._monotonic = monotonic
+        self._sleep = sleep
+        self._seen: Record | None = None
+        self._seen_at = 0.0
+        self._lease: Json | None = None
+
+    async def acquire(self) -> None:
+        """Waits until the Lease is ours."""
+        _log.info("waiting for the lease %s/%s as %s", self._namespace, self._name, self.identity)
+        holder: str | None = None
+        while True:
+            try:
+                if await self._try():
+                    break
+            except ApiError as error:
+                _log.warning("the lease cannot be acquired now: %s", error.message)
+            if self._lease is not None and self._lease["spec"].get("holderIdentity") != holder:
+                holder = self._lease["spec"].get("holderIdentity")
+                _log.info("%s leads", holder or "nobody")
+            await self._pause()
+        _log.info("leading")
+
+    async def hold(self) -> None:
+        """Renews the Lease for ever.
+
+        Raises:
+            LeadershipLostError: It could not be renewed in time, or another replica holds it.
+        """
+        renewed = self._monotonic()
+        while True:
+            await self._pause()
+            left = renewed + self._timing.renew_deadline - self._monotonic()
+            try:
+                began = self._monotonic()
+                if not await asyncio.wait_for(self._try(), timeout=max(left, 0.001)):
+                    raise LeadershipLostError("another replica holds the lease")
+                renewed = began
+            except (ApiError, asyncio.TimeoutError) as error:
+                if self._monotonic() - renewed >= self._timing.renew_deadline:
+                    raise LeadershipLostError(
+                        f"the lease could not be renewed for {self._timing.renew_deadline:g} s: {error}"
+                    ) from error
+                _log.warning("the lease could not be renewed, trying again: %s", error)
+
+    async def release(self) -> None:
+        """Gives the Lease up so that another replica takes over at once; call when all work has ended."""
+        if self._lease is None or self._lease["spec"].get("holderIdentity") != self.identity:
+            return
+        try:
+            released = self._record(self._lease, holder="")
+            await self._api.replace(LEASES, self._namespace, self._name, released)
+            _log.info("released the lease")
+        except ApiError as error:
+            _log.warning("the lease could not be released, it runs out by itself: %s", error.message)
+        self._lease = None
+
+    async def _try(self) -> bool:
+        """One attempt to acquire or renew; tells whether the Lease is ours."""
+        try:
+            # The leader renews what it wrote last; only a conflict makes it look again.
+            lease = self._lease if self._is_ours(self._lease) else None
+            if lease is None:
+                lease = await self._api.get(LEASES, self._namespace, self._name)
+        except NotFoundError:
+            return await self._create()
+        if not self._is_ours(lease) and not self._is_free(lease):
+            self._lease = lease
+            return False
+        try:
+            wanted = self._record(lease, holder=self.identity)
+            self._lease = await self._api.replace(LEASES, self._namespace, self._name, wanted)
+        except (ConflictError, NotFoundError):
+            # Somebody was quicker. Do not lead on what may be old; the next try reads it anew.
+            was_ours = self._is_ours(self._lease)
+            self._lease = None
+            return await self._is_still_ours() if was_ours else False
+        return True
+
+    async def _is_still_ours(self) -> bool:
+        try:
+            self._lease = await self._api.get(LEASES, self._namespace, self._name)
+        except NotFoundError:
+            return await self._create()
+        return self._is_ours(self._lease)
+
+    async def _create(self) -> bool:
+        manifest = self._record({"metadata": {"name": self._name, "namespace": self._namespace}, "spec": {}}, self.identity)
+        try:
+            self._lease = await self._api.create(LEASES, self._namespace, manifest)
+        except AlreadyExistsError:
+            return False
+        return True
+
+    def _is_ours(self, lease: Json | None) -> bool:
+        return lease is not None and (lease.get("spec") or {}).get("holderIdentity") == self.identity
+
+    def _is_free(self, lease: Json) -> bool:
+        """Nobody holds it, or its record has not changed for its duration by our own clock."""
+        spec = lease.get("spec") or {}
+        record: Record = (spec.get("holderIdentity"), spec.get("renewTime"), spec.get("leaseTransitions"))
+        if record != self._seen:
+            self._seen = record
+            self._seen_at = self._monotonic()
+        duration = spec.get("leaseDurationSeconds") or self._timing.lease_duration
+        return not spec.get("holderIdentity") or self._monotonic() - self._seen_at >= duration
+
+    def _record(self, lease: Json, holder: str) -> Json:
+        spec = dict(lease.get("spec") or {})
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        if holder != spec.get("holderIdentity"):
+            spec["acquireTime"] = now
+            spec["leaseTransitions"] = int(spec.get("leaseTransitions") or 0) + 1
+        # A released lease is kept for one second only: whoever reads it late must not wait for it.
+        spec["leaseDurationSeconds"] = max(1, round(self._timing.lease_duration)) if holder else 1
+        spec["holderIdentity"] = holder
+        spec["renewTime"] = now
+        metadata = {
+            key: lease["metadata"][key]
+            for key in ("name", "namespace", "uid", "resourceVersion")
+            if key in lease["metadata"]
+        }
+        return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}
+
+    async def _pause(self) -> None:
+        await self._sleep(self._timing.retry_period * (1 + random.uniform(0, _JITTER)))  # noqa: S311  (spreads replicas)

@@ -1,0 +1,162 @@
+"""From a pod of the API server to what the plan needs to know of it.
+
+A summary is a few hundred bytes where a pod is ten kilobytes; the operator keeps only summaries. The rules for what
+counts as the reason of an end, and in which order they are asked, are here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, cast
+
+from estimator_api import MalformedProgressError, Progress, parse_progress
+from estimator_api import constants as c
+from estimator_operator.plan.observed import Phase, Pod, Replica
+
+Json = Mapping[str, Any]
+
+_MESSAGE_LENGTH: Final = 1024
+_DISRUPTION_REASONS: Final = frozenset(
+    {"Evicted", "NodeLost", "NodeShutdown", "Shutdown", "Terminated", "Preempting", "PreemptionByScheduler"}
+)
+"""`status.reason` of a pod that its node or the scheduler ended; Terminated is a graceful node shutdown's."""
+_PHASES: Final = frozenset({"Pending", "Running", "Succeeded", "Failed", "Unknown"})
+_UNREMARKABLE_WAITING: Final = frozenset({"ContainerCreating", "PodInitializing"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodRecord:
+    """A pod's summary, and what tells whether the summary is ours and new.
+
+    Attributes:
+        pod: What the plan sees.
+        owner_uid: Uid of the job that controls the pod.
+        version: resourceVersion as a number.
+    """
+
+    pod: Pod
+    owner_uid: str
+    version: int
+
+
+def summarize(pod: Json) -> PodRecord | None:
+    """The summary of a pod, or None when it belongs to no EstimatorJob (labels or owner are not ours)."""
+    metadata = pod["metadata"]
+    labels = metadata.get("labels") or {}
+    owner = controller_of(pod)
+    role, index, attempt = (labels.get(key) for key in (c.LABEL_ROLE, c.LABEL_INDEX, c.LABEL_ATTEMPT))
+    if owner is None or role not in c.ROLES or not _is_number(index) or not _is_number(attempt):
+        return None
+    status = pod.get("status") or {}
+    statuses = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+    main = next((one for one in statuses if one.get("name") == c.CONTAINER), None)
+    ended = ((main or {}).get("state") or {}).get("terminated")
+    conditions = {one["type"]: one for one in status.get("conditions") or ()}
+    disruption = conditions.get("DisruptionTarget", {})
+    phase = status.get("phase", "Pending")
+    reason, message, waiting = _explanation(status, statuses, ended)
+    scheduled = conditions.get("PodScheduled", {})
+    unschedulable = scheduled.get("status") == "False" and scheduled.get("reason") == "Unschedulable"
+    if unschedulable and reason is None:
+        reason, message = "Unschedulable", _one_line(scheduled.get("message"))
+    disrupted = disruption.get("status") == "True" or status.get("reason") in _DISRUPTION_REASONS
+    if disrupted and not status.get("reason") and phase != "Succeeded":
+        reason, message = disruption.get("reason") or reason, _one_line(disruption.get("message")) or message
+    report = _report(ended)
+    if report is not None and report.error:
+        message = _one_line(report.error)
+    return PodRecord(
+        owner_uid=owner["uid"],
+        version=_version(metadata),
+        pod=Pod(
+            name=metadata["name"],
+            uid=metadata["uid"],
+            replica=Replica(str(role), int(str(index))),
+            attempt=int(str(attempt)),
+            phase=cast("Phase", phase if phase in _PHASES else "Unknown"),
+            ready=conditions.get("Ready", {}).get("status") == "True",
+            deleting=bool(metadata.get("deletionTimestamp")),
+            exit_code=None if ended is None else ended.get("exitCode"),
+            reason=reason,
+            message=message,
+            waiting=waiting,
+            unschedulable=unschedulable,
+            disrupted=disrupted,
+            node=(pod.get("spec") or {}).get("nodeName") or None,
+            ip=status.get("podIP") or None,
+            created_at=_time(metadata.get("creationTimestamp")),
+            finished_at=_time((ended or {}).get("finishedAt")),
+            report=report,
+        ),
+    )
+
+
+def controller_of(manifest: Json) -> Mapping[str, Any] | None:
+    """The owner reference to the EstimatorJob that controls an object, or None."""
+    return next(
+        (
+            one
+            for one in manifest["metadata"].get("ownerReferences") or ()
+            if one.get("controller") and one.get("kind") == c.KIND and one["apiVersion"].startswith(c.GROUP + "/")
+        ),
+        None,
+    )
+
+
+def _explanation(
+    status: Json, statuses: Iterable[Json], ended: Json | None
+) -> tuple[str | None, str | None, bool]:
+    """Reason, message and whether a container waits: of the pod, else of the main container's end, else of any wait."""
+    if status.get("reason"):
+        return status["reason"], _one_line(status.get("message")), False
+    if ended is not None:
+        return ended.get("reason") or None, _last_line(ended.get("message")), False
+    first_wait: tuple[str | None, str | None, bool] = (None, None, False)
+    for one in statuses:
+        state = one.get("state") or {}
+        broken = state.get("terminated") or {}
+        if broken.get("exitCode"):
+            # An init container or a sidecar: the main container may never have started.
+            name = one.get("name", "?")
+            text = _last_line(broken.get("message"))
+            return broken.get("reason") or "Error", f"container {name}: {text or broken['exitCode']}", False
+        wait = state.get("waiting")
+        if wait is not None and (first_wait[0] is None or first_wait[0] in _UNREMARKABLE_WAITING):
+            first_wait = (wait.get("reason") or "Waiting", _one_line(wait.get("message")), True)
+    return first_wait
+
+
+def _report(ended: Json | None) -> Progress | None:
+    """The final progress document, when the termination message is one."""
+    text = (ended or {}).get("message") or ""
+    if not text.lstrip().startswith("{"):
+        return None
+    try:
+        return parse_progress(text)
+    except MalformedProgressError:
+        return None
+
+
+def _last_line(text: str | None) -> str | None:
+    """The last line that is not blank: of a traceback it is the one that says why."""
+    lines = [line.strip() for line in (text or "").splitlines() if line.strip()]
+    return lines[-1][:_MESSAGE_LENGTH] if lines else None
+
+
+def _one_line(text: str | None) -> str | None:
+    return " ".join((text or "").split())[:_MESSAGE_LENGTH] or None
+
+
+def _is_number(text: Any) -> bool:
+    return isinstance(text, str) and text.isdecimal()
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _version(metadata: Json) -> int:
+    text = metadata.get("resourceVersion") or "0"
+    return int(text) if text.isdecimal() else 0

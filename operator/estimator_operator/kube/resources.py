@@ -1,0 +1,34 @@
+"""The kinds of objects the operator touches, and their addresses on the API server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from estimator_api import constants as c
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A namespaced kind; the core group is ""."""
+
+    group: str
+    version: str
+    plural: str
+
+    def path(self, namespace: str | None, name: str | None = None, subresource: str | None = None) -> str:
+        """Path on the API server: of all namespaces (None), of one, of one object, of its subresource."""
+        root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+        parts = [root]
+        if namespace is not None:
+            parts += ["namespaces", namespace]
+        parts += [part for part in (self.plural, name, subresource) if part is not None]
+        return "/".join(parts)
+
+
+JOBS: Final = Resource(c.GROUP, c.VERSION, c.PLURAL)
+PODS: Final = Resource("", "v1", "pods")
+SERVICES: Final = Resource("", "v1", "services")
+CLAIMS: Final = Resource("", "v1", "persistentvolumeclaims")
+EVENTS: Final = Resource("events.k8s.io", "v1", "events")
+LEASES: Final = Resource("coordination.k8s.io", "v1", "leases")

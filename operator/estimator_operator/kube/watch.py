@@ -1,0 +1,127 @@
+"""kopf as the watcher: lists, watches, reconnects, re-lists; and writes nothing.
+
+Only `on.event` is used. kopf's handlers with state would annotate the users' objects, add finalizers and patch
+pods; its peering, event posting and cluster scanning are off for the same reason. What arrives is handed over
+synchronously and forgotten. After a watch has expired, kopf re-lists and reports what exists, but not what vanished
+meanwhile; whoever receives the events must heal that (see the controller's resync).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol
+
+import kopf
+
+from estimator_api import constants as c
+from estimator_operator.kube.credentials import Credentials
+
+Json = dict[str, Any]
+
+_CONNECT_TIMEOUT: Final = 10.0
+_REQUEST_TIMEOUT: Final = 30.0
+_IDLE_TIMEOUT: Final = 1.0
+
+
+class WatchObserver(Protocol):
+    """Who is told of events. Calls come from the event loop and must not block."""
+
+    def job_event(self, kind: str | None, job: Json) -> None:
+        """A job was ADDED, MODIFIED or DELETED, or was listed (None)."""
+
+    def pod_event(self, kind: str | None, pod: Json) -> None:
+        """The same for a pod that carries the job-name label."""
+
+
+class _NoProgress(kopf.ProgressStorage):
+    """Keeps nothing: there are no handlers with state whose progress could be kept."""
+
+    def fetch(self, *, key: Any, body: Any) -> None:
+        return None
+
+    def store(self, *, key: Any, record: Any, body: Any, patch: Any) -> None:
+        return None
+
+    def purge(self, *, key: Any, body: Any, patch: Any) -> None:
+        return None
+
+    def touch(self, *, body: Any, patch: Any, value: Any) -> None:
+        return None
+
+    def clear(self, *, essence: Any) -> Any:
+        return essence
+
+
+class _NoDiff(kopf.DiffBaseStorage):
+    """Keeps nothing: nobody asks what changed since the last time."""
+
+    def fetch(self, *, body: Any) -> None:
+        return None
+
+    def store(self, *, body: Any, patch: Any, essence: Any) -> None:
+        return None
+
+
+def _settings() -> kopf.OperatorSettings:
+    settings = kopf.OperatorSettings()
+    settings.posting.enabled = False
+    settings.scanning.disabled = True
+    settings.peering.standalone = True
+    settings.watching.label_selectors["v1", "pods"] = c.LABEL_JOB_NAME
+    settings.watching.connect_timeout = _CONNECT_TIMEOUT
+    settings.networking.request_timeout = _REQUEST_TIMEOUT
+    settings.queueing.idle_timeout = _IDLE_TIMEOUT
+    settings.persistence.progress_storage = _NoProgress()
+    settings.persistence.diffbase_storage = _NoDiff()
+    return settings
+
+
+def _registry(credentials: Credentials, observer: WatchObserver) -> kopf.OperatorRegistry:
+    registry = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=registry)
+    async def login(**_: Any) -> kopf.ConnectionInfo:
+        return await credentials.connection()
+
+    @kopf.on.event(c.GROUP, c.VERSION, c.PLURAL, registry=registry)
+    async def job(event: Json, **_: Any) -> None:
+        observer.job_event(event["type"], event["object"])
+
+    @kopf.on.event("", "v1", "pods", registry=registry)
+    async def pod(event: Json, **_: Any) -> None:
+        observer.pod_event(event["type"], event["object"])
+
+    return registry
+
+
+async def watch(
+    *,
+    credentials: Credentials,
+    observer: WatchObserver,
+    namespaces: Sequence[str] = (),
+    on_signals: Callable[[], None] = lambda: None,
+) -> None:
+    """Watches jobs and pods until cancelled; ends with an exception when kopf cannot go on.
+
+    kopf cancels every task that was created after this call when it ends: create others before.
+
+    Args:
+        credentials: The API server.
+        observer: Who is told.
+        namespaces: Namespaces to watch; empty for all.
+        on_signals: Called once kopf has installed its signal handlers, to put one's own in their place.
+    """
+    # One INFO line for every event of every pod says nothing that our own log does not.
+    logging.getLogger("kopf.objects").setLevel(logging.WARNING)
+    others = asyncio.all_tasks()
+    tasks = await kopf.spawn_tasks(
+        registry=_registry(credentials, observer),
+        settings=_settings(),
+        clusterwide=not namespaces,
+        namespaces=list(namespaces),
+        standalone=True,
+    )
+    on_signals()
+    await kopf.run_tasks(tasks, ignored=others)
