@@ -1,0 +1,37 @@
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+@pytest.fixture(autouse=True)
+def _no_cluster(monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+
+
+@pytest.fixture
+def tf_log(monkeypatch):
+    """What is logged through TensorFlow's logger, as lines of text."""
+    import tensorflow as tf
+
+    lines = []
+    for level in ("info", "warning"):
+
+        def record(message, *args):
+            lines.append(message % args if args else message)
+
+        monkeypatch.setattr(tf.compat.v1.logging, level, record)
+    return lines
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """An Estimator of `linear_model` after ten steps, with checkpoints at 0, 5 and 10."""
+    import linear_model
+
+    estimator = linear_model.estimator(tmp_path_factory.mktemp("trained"))
+    return estimator.train(linear_model.train_input, steps=10)
