@@ -87,6 +87,10 @@ class Restarts(ApiModel):
         default_factory=list
     )
     """By replica, for those that were restarted."""
+    pending: Annotated[
+        list[Name], Field(json_schema_extra={"maxItems": 3002, "x-kubernetes-list-type": "set"})
+    ] = Field(default_factory=list)
+    """Restarted replicas whose new pod has not been seen yet."""
 
 
 class TrainingProgress(ApiModel):
