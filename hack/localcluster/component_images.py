@@ -79,7 +79,7 @@ class ComponentImages:
         for constant, name in manifest_images.items():
             self._manifest_image(constant, name, components, system)
             names.append(name)
-        output(["docker", "rmi", "--no-prune", components])
+        output(["docker", "rmi", components])
         return names
 
     def _manifest_image(self, constant: str, name: str, components: str, system: Path) -> None:

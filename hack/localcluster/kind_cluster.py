@@ -145,6 +145,7 @@ class KindCluster:
 
     def _wait(self) -> None:
         tools.host_kubectl()
+        tools.helm()
         deadline = time.monotonic() + READY_SECONDS
         while not self._answers():
             if time.monotonic() > deadline:

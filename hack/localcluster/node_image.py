@@ -102,8 +102,7 @@ def _make(tag: str, base: str, programs: _Programs, target: Path) -> None:
     logged(["docker", "save", "-o", archive, *names], log="node-image.log")
     _commit(scaffold, archive, tag)
     output(["docker", "rmi", "--no-prune", scaffold])
-    for name in names:
-        output(["docker", "rmi", "--no-prune", name])
+    output(["docker", "rmi", *names])
     shutil.rmtree(work)
     _save(tag, target / ARCHIVE)
 
