@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable, MutableSequence, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Final
 
 import aiohttp
@@ -32,6 +33,14 @@ _TIMEOUT: Final = aiohttp.ClientTimeout(total=30, connect=10)
 _PAGE: Final = 500
 _JSON: Final = "application/json"
 _MERGE_PATCH: Final = "application/merge-patch+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Objects as they were at one version of the cluster."""
+
+    items: Sequence[Json]
+    version: int
 
 
 class Api:
@@ -64,20 +73,27 @@ class Api:
         return await self._call("get", "GET", resource, namespace, name)
 
     async def list(
-        self, resource: Resource, namespace: str | None, *, labels: str | None = None
-    ) -> AsyncIterator[Json]:
-        """Reads all objects of a namespace (None: of all namespaces) that match a label selector, page by page."""
-        query: dict[str, Any] = {"limit": _PAGE}
+        self,
+        resource: Resource,
+        namespace: str | None,
+        *,
+        labels: str | None = None,
+        fields: str | None = None,
+    ) -> Listing:
+        """Reads all objects of a namespace (None: of all) that match a label and a field selector, page by page."""
+        query: Json = {"limit": _PAGE}
         if labels is not None:
             query["labelSelector"] = labels
+        if fields is not None:
+            query["fieldSelector"] = fields
+        items: MutableSequence[Json] = []
         while True:
             page = await self._call("list", "GET", resource, namespace, query=query)
-            for item in page.get("items", ()):
-                yield item
-            following = page.get("metadata", {}).get("continue")
-            if not following:
-                return
-            query["continue"] = following
+            items.extend(page.get("items", ()))
+            metadata = page.get("metadata", {})
+            if not metadata.get("continue"):
+                return Listing(items=items, version=int(metadata.get("resourceVersion") or 0))
+            query["continue"] = metadata["continue"]
 
     async def create(self, resource: Resource, namespace: str, manifest: Json) -> Json:
         """Creates an object; returns it as stored."""

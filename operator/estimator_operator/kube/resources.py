@@ -31,4 +31,6 @@ PODS: Final = Resource("", "v1", "pods")
 SERVICES: Final = Resource("", "v1", "services")
 CLAIMS: Final = Resource("", "v1", "persistentvolumeclaims")
 EVENTS: Final = Resource("events.k8s.io", "v1", "events")
+CORE_EVENTS: Final = Resource("", "v1", "events")
+"""The same objects; field selectors on the object they regard exist for this form only."""
 LEASES: Final = Resource("coordination.k8s.io", "v1", "leases")

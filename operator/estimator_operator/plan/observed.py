@@ -51,6 +51,7 @@ class Pod:
         created_at: Creation time.
         finished_at: When the main container ended.
         report: Final progress document from the termination message.
+        delete_by: When the grace of a deleting pod ends (Kubernetes' deletionTimestamp), if known.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Pod:
     created_at: datetime | None = None
     finished_at: datetime | None = None
     report: Progress | None = None
+    delete_by: datetime | None = None
 
     @property
     def finished(self) -> bool:
@@ -88,6 +90,8 @@ class Observed:
         service_exists: The headless Service is known to exist.
         claim_exists: The claim `<job>-model` is known to exist (only asked for a volumeClaimTemplate).
         refused: Why the API server refused to create a pod or claim (quota, admission, forbidden), or None.
+        causes: Why a replica's pod waits when the pod's own status does not say so: a ConfigMap that does not
+            exist shows only in the pod's events. One line each; empty when nobody looked.
     """
 
     pods: tuple[Pod, ...] = ()
@@ -95,6 +99,7 @@ class Observed:
     service_exists: bool = False
     claim_exists: bool = False
     refused: str | None = None
+    causes: Mapping[Replica, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,71 @@
+"""Who is in the training cluster, at which address, and what each replica's TF_CONFIG says.
+
+The rules are Estimator's own: a cluster has exactly one chief; the evaluator is a task of its own TF_CONFIG and in
+nobody's cluster; a chief that is alone gets no cluster at all, so that train_and_evaluate runs locally with its
+evaluations and exports. Addresses belong to replicas, not to pods, and so survive restarts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from estimator_api import EstimatorJob, EstimatorJobSpec
+from estimator_api import constants as c
+from estimator_operator.plan.observed import Replica, Settings
+
+CHIEF_REPLICA = Replica(c.CHIEF, 0)
+EVALUATOR_REPLICA = Replica(c.EVALUATOR, 0)
+
+
+def replicas_of(spec: EstimatorJobSpec) -> tuple[Replica, ...]:
+    """Every replica the spec asks for: chief, workers, ps, evaluator, each by index."""
+    return tuple(Replica(role, index) for role in c.ROLES for index in range(spec.replicas(role)))
+
+
+def cluster_of(spec: EstimatorJobSpec, address: Callable[[Replica], str]) -> dict[str, list[str]]:
+    """The `cluster` of TF_CONFIG: role to addresses by index; empty when the chief is the only replica."""
+    replicas = replicas_of(spec)
+    if len(replicas) == 1:
+        return {}
+    cluster: dict[str, list[str]] = {}
+    for replica in replicas:
+        if replica.role != c.EVALUATOR:
+            cluster.setdefault(replica.role, []).append(address(replica))
+    return cluster
+
+
+def tf_config(
+    spec: EstimatorJobSpec, replica: Replica, *, address: Callable[[Replica], str], model_dir: str
+) -> dict[str, Any]:
+    """The TF_CONFIG of `replica`, ready to be written as JSON.
+
+    Args:
+        spec: The job's spec.
+        replica: Whose TF_CONFIG.
+        address: `host:port` of a replica's TensorFlow server.
+        model_dir: The model directory as the replica sees it.
+    """
+    cluster = cluster_of(spec, address)
+    if not cluster:
+        return {"model_dir": model_dir}
+    return {
+        "cluster": cluster,
+        "task": {"type": replica.role, "index": replica.index},
+        "model_dir": model_dir,
+    }
+
+
+def address_in_cluster(job: EstimatorJob, replica: Replica, settings: Settings) -> str:
+    """`host:port` of the replica's TensorFlow server by its name in the job's headless Service."""
+    name, namespace = job.metadata.name, job.metadata.namespace
+    host = f"{name}-{replica}.{name}.{namespace}.svc"
+    if settings.cluster_domain:
+        host = f"{host}.{settings.cluster_domain}"
+    return f"{host}:{c.GRPC_PORT}"
+
+
+def compact_json(document: Any) -> str:
+    """JSON without spaces, as environment variables carry it."""
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False)

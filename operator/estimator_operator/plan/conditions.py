@@ -1,0 +1,129 @@
+"""The conditions of a job, one row of a table per state, and how a row becomes `status.conditions`.
+
+Ready, Complete, Failed and Suspended are present from the first pass; Reconciling, Stalled and EvaluatorDegraded are
+abnormal-true (kstatus) and absent while all is well. `lastTransitionTime` moves only when the status flips.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from estimator_api import constants as c
+from estimator_api.status import Condition, EstimatorJobStatus
+from estimator_operator.plan.timestamps import to_text
+
+Truth = Literal["True", "False"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Status, reason and message of a condition."""
+
+    status: Truth
+    reason: str
+    message: str = ""
+
+
+Row = Mapping[str, Entry | None]
+_ORDER = (c.READY, c.RECONCILING, c.STALLED, c.COMPLETE, c.FAILED, c.SUSPENDED, c.EVALUATOR_DEGRADED)
+_NOT = Entry("False", c.REASON_RUNNING)
+
+
+def pending(reason: str, message: str) -> Row:
+    """Pods are awaited: PodsPending, Restarting or PodCreationForbidden."""
+    return _row(Entry("False", reason, message), reconciling=Entry("True", reason, message))
+
+
+def running(reason: str, message: str) -> Row:
+    """Training, or Evaluating after the chief."""
+    return _row(Entry("True", reason, message))
+
+
+def suspending(message: str) -> Row:
+    """Pods are being deleted for a suspension."""
+    return _row(
+        Entry("False", c.REASON_SUSPENDING, message), reconciling=Entry("True", c.REASON_SUSPENDING, message)
+    )
+
+
+def suspended(message: str) -> Row:
+    """No pod is left."""
+    return _row(
+        Entry("True", c.REASON_SUSPENDED, message), suspended=Entry("True", c.REASON_SUSPENDED, message)
+    )
+
+
+def complete(message: str) -> Row:
+    """The job has succeeded."""
+    return _row(
+        Entry("True", c.REASON_COMPLETED, message), complete=Entry("True", c.REASON_COMPLETED, message)
+    )
+
+
+def failed(reason: str, message: str) -> Row:
+    """The job has failed."""
+    return _row(
+        Entry("False", reason, message),
+        stalled=Entry("True", reason, message),
+        failed=Entry("True", reason, message),
+    )
+
+
+def _row(
+    ready: Entry,
+    *,
+    reconciling: Entry | None = None,
+    stalled: Entry | None = None,
+    complete: Entry = _NOT,
+    failed: Entry = _NOT,
+    suspended: Entry = _NOT,
+) -> Row:
+    return {
+        c.READY: ready,
+        c.RECONCILING: reconciling,
+        c.STALLED: stalled,
+        c.COMPLETE: complete,
+        c.FAILED: failed,
+        c.SUSPENDED: suspended,
+    }
+
+
+def settle(
+    old: EstimatorJobStatus, row: Row, *, generation: int, now: datetime, degraded: str | None = None
+) -> list[Condition]:
+    """`row` as the list of conditions that follows on those of `old`.
+
+    Args:
+        old: The stored status.
+        row: The new state.
+        generation: Generation of the spec that was decided on.
+        now: Transition time of conditions whose status flips.
+        degraded: Why the evaluator was given up now; None keeps what `old` says of it.
+    """
+    entries = dict(row)
+    known = old.condition(c.EVALUATOR_DEGRADED)
+    if degraded is not None:
+        entries[c.EVALUATOR_DEGRADED] = Entry("True", c.REASON_EVALUATOR_FAILED, degraded)
+    elif known is not None and known.status == "True":
+        entries[c.EVALUATOR_DEGRADED] = Entry("True", known.reason, known.message)
+    result = []
+    for kind in _ORDER:
+        entry = entries.get(kind)
+        if entry is None:
+            continue
+        before = old.condition(kind)
+        same = before is not None and before.status == entry.status
+        result.append(
+            Condition(
+                type=kind,
+                status=entry.status,
+                reason=entry.reason,
+                message=entry.message[:32768],
+                last_transition_time=before.last_transition_time if before is not None and same else to_text(now),
+                observed_generation=generation,
+            )
+        )
+    return result

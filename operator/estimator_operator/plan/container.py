@@ -1,0 +1,156 @@
+"""The main container of a pod, `estimator`: image, command, environment, mounts, ports, probe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from estimator_api import EstimatorJob
+from estimator_api import constants as c
+from estimator_operator.plan.cluster_spec import address_in_cluster, compact_json, tf_config
+from estimator_operator.plan.observed import Replica, Settings
+from estimator_operator.plan.pod_security import restrict_container
+
+GPU_RESOURCE = "nvidia.com/gpu"
+_RUNNER = ["python", "-m", "estimator_runtime.job"]
+
+
+def main_container(
+    pod_spec: Mapping[str, Any], job: EstimatorJob, replica: Replica, attempt: int, settings: Settings
+) -> dict[str, Any]:
+    """The container `estimator`: made, or laid over the one of that name in `pod_spec`."""
+    templates = (one for one in pod_spec.get("containers") or [] if one.get("name") == c.CONTAINER)
+    main: dict[str, Any] = {"name": c.CONTAINER, **next(templates, {})}
+    _set_resources(main, job, replica)
+    main["image"] = job.spec.image or main.get("image") or _default_image(main, settings)
+    if job.spec.image_pull_policy is not None:
+        main["imagePullPolicy"] = job.spec.image_pull_policy
+    runs_runner = _set_command(main, job)
+    main["env"] = _environment(main, job, replica, attempt, settings)
+    _set_mounts(main, job, replica)
+    _set_ports(main, job)
+    if runs_runner:
+        # /healthz is served as long as the process lives, so ready means "up and serving". The threshold is
+        # a minute because a busy TensorFlow process may be slow to answer, and readiness must not flap: every
+        # flip is a write to the job's status.
+        main.setdefault(
+            "readinessProbe",
+            {
+                "httpGet": {"path": "/healthz", "port": job.spec.progress_port},
+                "periodSeconds": 3,
+                "timeoutSeconds": 3,
+                "failureThreshold": 20,
+            },
+        )
+    main.setdefault("terminationMessagePolicy", "FallbackToLogsOnError")
+    restrict_container(main, pod_spec)
+    return main
+
+
+def model_dir_in_pod(job: EstimatorJob) -> str:
+    """The model directory as the pods see it: the mount of the claim, or the uri itself."""
+    return job.spec.model_dir.uri or c.MODEL_MOUNT_PATH
+
+
+def _default_image(main: Mapping[str, Any], settings: Settings) -> str:
+    resources = main.get("resources") or {}
+    asked = {**(resources.get("requests") or {}), **(resources.get("limits") or {})}
+    return settings.runtime_image_gpu if GPU_RESOURCE in asked else settings.runtime_image
+
+
+def _set_resources(main: dict[str, Any], job: EstimatorJob, replica: Replica) -> None:
+    role = job.spec.role(replica.role)
+    if role is None or not role.resources:
+        return
+    merged = dict(main.get("resources") or {})
+    for key, value in role.resources.items():
+        merged[key] = {**(merged.get(key) or {}), **value} if isinstance(value, dict) else value
+    main["resources"] = merged
+
+
+def _set_command(main: dict[str, Any], job: EstimatorJob) -> bool:
+    """Makes the container run the job runner unless the template has a command; whether it runs the runner."""
+    program = job.spec.program
+    if main.get("command") or (job.spec.estimator is None and program is None):
+        return False
+    main["command"] = list(_RUNNER)
+    if program is not None:
+        what = ["--module", program.module] if program.module is not None else ["--script", program.script]
+        main["args"] = [*what, "--", *(program.args or [])]
+    return True
+
+
+def _environment(
+    main: Mapping[str, Any], job: EstimatorJob, replica: Replica, attempt: int, settings: Settings
+) -> list[dict[str, Any]]:
+    """The contract's variables, then the template's with the role's laid over them by name.
+
+    The contract's come first, because Kubernetes expands `$(NAME)` only from variables listed before.
+    """
+    model_dir = model_dir_in_pod(job)
+    config = tf_config(
+        job.spec,
+        replica,
+        address=lambda one: address_in_cluster(job, one, settings),
+        model_dir=model_dir,
+    )
+    contract = {
+        c.ENV_JOB_NAME: job.metadata.name,
+        c.ENV_NAMESPACE: job.metadata.namespace,
+        c.ENV_ROLE: replica.role,
+        c.ENV_INDEX: str(replica.index),
+        c.ENV_ATTEMPT: str(attempt),
+        c.ENV_MODEL_DIR: model_dir,
+        c.ENV_PROGRESS_PORT: str(job.spec.progress_port),
+        c.ENV_TF_CONFIG: _literal(compact_json(config)),
+    }
+    if job.spec.estimator is not None:
+        contract[c.ENV_SPEC] = _literal(compact_json(job.spec.estimator.to_json()))
+    users = {one["name"]: dict(one) for one in main.get("env") or []}
+    role = job.spec.role(replica.role)
+    users.update({one["name"]: dict(one) for one in (role.env if role is not None else None) or []})
+    if job.spec.code is not None:
+        # A value from a reference (valueFrom) cannot be prefixed; it stays as the user wrote it.
+        path = users.pop("PYTHONPATH", {"name": "PYTHONPATH"})
+        if "valueFrom" not in path:
+            rest = path.get("value")
+            path["value"] = f"{c.CODE_MOUNT_PATH}:{rest}" if rest else c.CODE_MOUNT_PATH
+        users = {"PYTHONPATH": path, **users}
+    own = [{"name": name, "value": value} for name, value in contract.items()]
+    return [*own, *(value for name, value in users.items() if name not in contract)]
+
+
+def _literal(text: str) -> str:
+    """`text` so that Kubernetes' `$(NAME)` expansion gives it back unchanged ($$ stands for $)."""
+    return text.replace("$", "$$")
+
+
+def _set_mounts(main: dict[str, Any], job: EstimatorJob, replica: Replica) -> None:
+    mounts: list[dict[str, Any]] = []
+    if job.spec.model_dir.uri is None and replica.role != c.PS:
+        mount: dict[str, Any] = {"name": "estimator-model", "mountPath": c.MODEL_MOUNT_PATH}
+        claim = job.spec.model_dir.persistent_volume_claim
+        if claim is not None and claim.sub_path:
+            mount["subPath"] = claim.sub_path
+        mounts.append(mount)
+    if job.spec.code is not None:
+        mounts.append({"name": "estimator-code", "mountPath": c.CODE_MOUNT_PATH, "readOnly": True})
+    if mounts:
+        own = {one["mountPath"] for one in mounts}
+        kept = [one for one in main.get("volumeMounts") or [] if one.get("mountPath") not in own]
+        main["volumeMounts"] = [*kept, *mounts]
+
+
+def _set_ports(main: dict[str, Any], job: EstimatorJob) -> None:
+    own = [
+        {"name": c.GRPC_PORT_NAME, "containerPort": c.GRPC_PORT, "protocol": "TCP"},
+        {"name": c.PROGRESS_PORT_NAME, "containerPort": job.spec.progress_port, "protocol": "TCP"},
+    ]
+    numbers = {one["containerPort"] for one in own}
+    names = {one["name"] for one in own}
+    kept = [
+        one
+        for one in main.get("ports") or []
+        if one.get("containerPort") not in numbers and one.get("name") not in names
+    ]
+    main["ports"] = [*kept, *own]

@@ -1,0 +1,212 @@
+"""From the progress documents of the replicas to progress, evaluation, checkpoints and exports in the status.
+
+The chief's document is the authority for training, the evaluator's for evaluation and exports (the chief's own when
+it is alone). A missing field means "not known" and changes nothing. Documents can arrive out of order (a poll that
+answers late, the termination message of an earlier attempt), so a lower step is believed only from a document made
+after the step in the status was: then training has really gone back, to a restored checkpoint.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import datetime
+
+from estimator_api import EstimatorJob, EstimatorJobStatus, Progress
+from estimator_api import constants as c
+from estimator_api.progress import CheckpointProgress, EvaluationProgress, ExportProgress
+from estimator_api.status import (
+    Checkpoint,
+    Checkpoints,
+    Evaluation,
+    ExportStatus,
+    Metric,
+    TrainingProgress,
+)
+from estimator_operator.plan.cluster_spec import CHIEF_REPLICA, EVALUATOR_REPLICA
+from estimator_operator.plan.observed import Observed
+from estimator_operator.plan.roster import Member, Roster
+from estimator_operator.plan.timestamps import from_text, to_text
+
+_EXPORTS_MOST = 16
+_METRICS_MOST = 256
+_SIGNATURES_MOST = 64
+_NAME_MOST = 253
+
+
+def merge_progress(job: EstimatorJob, observed: Observed, roster: Roster, now: datetime) -> EstimatorJobStatus:
+    """The job's status with what the replicas say of themselves merged in."""
+    status = job.status
+    chief = _document(roster, observed, c.CHIEF)
+    evaluator = _document(roster, observed, c.EVALUATOR) if job.spec.replicas(c.EVALUATOR) else chief
+    training = _training(status.progress, chief, now) if chief is not None else status.progress
+    checkpoints = _checkpoints(job, status.checkpoints, chief) if chief is not None else status.checkpoints
+    evaluation, exports = status.evaluation, status.exports
+    if evaluator is not None:
+        evaluation = _evaluation(evaluation, evaluator.evaluation)
+        exports = _exports(job, exports, evaluator.exports)
+    return status.model_copy(
+        update={
+            "progress": training,
+            "checkpoints": checkpoints,
+            "evaluation": evaluation,
+            "exports": exports,
+        }
+    )
+
+
+def uri_of(job: EstimatorJob, path: str) -> str | None:
+    """`path` in the model directory as it is named from outside: `pvc://claim/path`, or itself when it is a URI.
+
+    None for a path in a volume of the template's own, which only the template can name.
+    """
+    if "://" in path:
+        return path
+    model_dir = job.spec.model_dir
+    claim = model_dir.claim_name(job.metadata.name)
+    inside = path == c.MODEL_MOUNT_PATH or path.startswith(f"{c.MODEL_MOUNT_PATH}/")
+    if claim is None or not inside:
+        return None
+    sub_path = model_dir.persistent_volume_claim.sub_path if model_dir.persistent_volume_claim else None
+    parts = [claim, *(sub_path or "").split("/"), *path.removeprefix(c.MODEL_MOUNT_PATH).split("/")]
+    return "pvc://" + "/".join(part for part in parts if part)
+
+
+def number_text(value: float | None) -> str:
+    """A float as the status writes it: six significant digits, `nan` when it is not known to be finite."""
+    return "nan" if value is None else f"{value:.6g}"
+
+
+def _document(roster: Roster, observed: Observed, role: str) -> Progress | None:
+    """The newest document of the role's first replica: the final report once its pod has ended, else the poll."""
+    replica = CHIEF_REPLICA if role == c.CHIEF else EVALUATOR_REPLICA
+    members = [one for one in roster.members if one.replica == replica]
+    report = _report(members[0]) if members else None
+    return report if report is not None else observed.progress.get(replica)
+
+
+def _report(member: Member) -> Progress | None:
+    return member.pod.report if member.pod is not None else None
+
+
+def _training(old: TrainingProgress | None, new: Progress, now: datetime) -> TrainingProgress | None:
+    before = old or TrainingProgress()
+    if new.global_step is None and new.max_steps is None:
+        return old
+    step = new.global_step if new.global_step is not None else before.global_step
+    changed = step != before.global_step
+    if changed and _is_behind(before, step, new):
+        return old
+    most = new.max_steps if new.max_steps is not None else before.max_steps
+    rate = new.steps_per_second
+    loss = number_text(new.loss) if new.loss is not None else (None if changed else before.loss)
+    return TrainingProgress(
+        global_step=step,
+        max_steps=most,
+        percent=_percent(step, most),
+        steps_per_second=number_text(rate) if rate is not None and math.isfinite(rate) else before.steps_per_second,
+        remaining_seconds=_remaining(step, most, rate),
+        loss=loss,
+        last_update_time=_time(new.time, now) if changed else before.last_update_time,
+    )
+
+
+def _is_behind(before: TrainingProgress, step: int | None, new: Progress) -> bool:
+    """The document is older than what the status knows."""
+    if step is None or before.global_step is None or step >= before.global_step:
+        return False
+    made, known = from_text(new.time), from_text(before.last_update_time)
+    if made is None or known is None:
+        return new.restored_from is None
+    return made <= known
+
+
+def _percent(step: int | None, most: int | None) -> int | None:
+    return None if step is None or not most else max(0, min(100, 100 * step // most))
+
+
+def _remaining(step: int | None, most: int | None, rate: float | None) -> int | None:
+    if step is None or most is None:
+        return None
+    if step >= most:
+        return 0
+    if rate is None or not math.isfinite(rate) or rate <= 0:
+        return None
+    return min(math.ceil((most - step) / rate), 2**53)
+
+
+def _checkpoints(job: EstimatorJob, old: Checkpoints | None, new: Progress) -> Checkpoints | None:
+    if new.checkpoint is None and new.restored_from is None:
+        return old
+    before = old or Checkpoints()
+    latest, kept = before.latest, before.kept
+    if new.checkpoint is not None and not _is_older(new.checkpoint, before.latest):
+        latest = _checkpoint(job, new.checkpoint)
+        kept = new.checkpoint.kept if new.checkpoint.kept is not None else kept
+    restored = before.restored_from
+    if new.restored_from is not None:
+        restored = _checkpoint(job, new.restored_from)
+    return Checkpoints(latest=latest, kept=kept, restored_from=restored)
+
+
+def _is_older(new: CheckpointProgress | EvaluationProgress | ExportProgress, old: object | None) -> bool:
+    """`new` was made before `old`: by their times, or by their steps where a time is missing."""
+    if old is None:
+        return False
+    old_time, old_step = getattr(old, "time", None), getattr(old, "global_step", None)
+    made, known = from_text(new.time), from_text(old_time)
+    if made is not None and known is not None:
+        return made < known
+    return new.global_step is not None and old_step is not None and new.global_step < old_step
+
+
+def _checkpoint(job: EstimatorJob, one: CheckpointProgress) -> Checkpoint:
+    return Checkpoint(path=one.path, uri=uri_of(job, one.path), global_step=one.global_step, time=_known(one.time))
+
+
+def _evaluation(old: Evaluation | None, new: EvaluationProgress | None) -> Evaluation | None:
+    if new is None or _is_older(new, old):
+        return old
+    return Evaluation(
+        global_step=new.global_step,
+        checkpoint=new.checkpoint,
+        time=_known(new.time),
+        metrics=_metrics(new.metrics),
+    )
+
+
+def _exports(job: EstimatorJob, old: list[ExportStatus], new: list[ExportProgress]) -> list[ExportStatus]:
+    merged = {one.name: one for one in old}
+    for one in new:
+        if _is_older(one, merged.get(one.name)):
+            continue
+        before = merged.get(one.name)
+        metrics = _metrics(one.metrics)
+        if not metrics and before is not None and before.path == one.path:
+            # A termination message leaves metrics out when room is short; what a poll brought is kept.
+            metrics = before.metrics
+        merged[one.name] = ExportStatus(
+            name=one.name[:_NAME_MOST],
+            path=one.path,
+            uri=uri_of(job, one.path),
+            global_step=one.global_step,
+            time=_known(one.time),
+            signatures=[name[:_NAME_MOST] for name in one.signatures[:_SIGNATURES_MOST]],
+            metrics=metrics,
+        )
+    return list(merged.values())[:_EXPORTS_MOST]
+
+
+def _metrics(metrics: Mapping[str, float | None]) -> list[Metric]:
+    names = sorted(name for name in metrics if 0 < len(name) <= _NAME_MOST)
+    return [Metric(name=name, value=number_text(metrics[name])) for name in names[:_METRICS_MOST]]
+
+
+def _known(text: str | None) -> str | None:
+    """A reported time in the status's form, or None when it is no time."""
+    moment = from_text(text)
+    return to_text(moment) if moment is not None else None
+
+
+def _time(text: str | None, now: datetime) -> str:
+    return _known(text) or to_text(now)

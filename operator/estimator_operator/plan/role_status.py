@@ -1,0 +1,53 @@
+"""`status.roles` and `status.replicas`: how many pods of which role are in which state."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from estimator_api import EstimatorJob
+from estimator_api import constants as c
+from estimator_api.status import ReplicaCount, RoleStatus
+from estimator_operator.plan.observed import Pod
+from estimator_operator.plan.roster import Member, Roster, ended, succeeded
+from estimator_operator.plan.waiting import is_ready
+
+
+def role_statuses(
+    job: EstimatorJob, roster: Roster, completed: Collection[str], *, stopped: bool = False
+) -> list[RoleStatus]:
+    """One entry per role that the job has.
+
+    Args:
+        job: The job.
+        roster: Its replicas and pods.
+        completed: Names of replicas that ended with success.
+        stopped: The job has ended and its running pods are deleted: none is active or ready.
+    """
+    return [
+        _role_status(role, roster.of_role(role), completed, stopped=stopped)
+        for role in c.ROLES
+        if job.spec.replicas(role)
+    ]
+
+
+def replica_count(roles: Collection[RoleStatus]) -> ReplicaCount:
+    """The sums over all roles."""
+    return ReplicaCount(ready=sum(one.ready for one in roles), desired=sum(one.desired for one in roles))
+
+
+def _role_status(
+    role: str, members: Collection[Member], completed: Collection[str], *, stopped: bool
+) -> RoleStatus:
+    pods = [one.pod for one in members if one.pod is not None and not one.pod.deleting]
+    return RoleStatus(
+        role=role,
+        desired=len(members),
+        active=0 if stopped else sum(1 for one in pods if not ended(one)),
+        ready=0 if stopped else sum(1 for one in members if is_ready(one)),
+        succeeded=sum(1 for one in members if str(one.replica) in completed),
+        failed=sum(1 for one in pods if _failed(one)),
+    )
+
+
+def _failed(pod: Pod) -> bool:
+    return ended(pod) and not succeeded(pod)

@@ -1,0 +1,30 @@
+"""Suspending and resuming.
+
+Suspending is a phase of its own, entered by a status write: from then on deleted pods are not failures, and it is
+carried through to the last pod even when the job is resumed meanwhile. Hence at resume no pod is left, names are
+free, and the attempt numbers stay as they are: a suspension is not a restart. All pods go, the finished ones too;
+replicas that completed are recorded before and not run again. `startTime` and the evaluator's grace begin anew at
+the resume.
+"""
+
+from __future__ import annotations
+
+from estimator_api import EstimatorJob
+from estimator_api import constants as c
+from estimator_operator.plan.observed import Observed
+
+
+def is_suspending(job: EstimatorJob) -> bool:
+    """The status says that pods are being deleted for a suspension."""
+    ready = job.status.condition(c.READY)
+    return ready is not None and ready.reason == c.REASON_SUSPENDING
+
+
+def was_suspended(job: EstimatorJob) -> bool:
+    """The status says that the job is suspended, or on the way there."""
+    return is_suspending(job) or job.status.is_true(c.SUSPENDED)
+
+
+def to_be_suspended(job: EstimatorJob, observed: Observed) -> bool:
+    """Whether this pass is about suspending: the spec asks for it, or an earlier suspension is not through."""
+    return job.spec.suspend or (is_suspending(job) and bool(observed.pods))

@@ -1,0 +1,29 @@
+"""Moments as the API writes them: RFC 3339, UTC, whole seconds."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+
+def to_text(moment: datetime) -> str:
+    """`moment` (aware) as RFC 3339 in UTC, without a fraction: 2026-01-31T12:00:00Z."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def from_text(text: str | None) -> datetime | None:
+    """The aware moment that `text` names, or None when it is absent or no moment.
+
+    What replicas report is read through this too, so a malformed time must mean "not known", never an error.
+    """
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def seconds_until(moment: datetime, now: datetime) -> float:
+    """Seconds from `now` to `moment`, never negative."""
+    return max(0.0, (moment - now).total_seconds())
