@@ -1,0 +1,137 @@
+"""The `finished` marker: written whole, removed when training goes on, and believed by the right evaluator."""
+
+import json
+
+import linear_model
+import pytest
+
+from estimator_runtime import finished, interruption
+from estimator_runtime.finished import Finished
+
+
+class Clock:
+    def __init__(self):
+        self.now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def model_dir(tmp_path):
+    return str(tmp_path)
+
+
+@pytest.mark.parametrize("marker", [Finished(7, "max_steps", 7), Finished(3, "stopped", None)])
+def test_what_is_written_is_read(model_dir, marker, tmp_path):
+    finished.write(model_dir, marker)
+    assert finished.read(model_dir) == marker
+    assert [path.name for path in tmp_path.iterdir()] == ["finished"]
+
+
+def test_the_file_is_a_json_object(model_dir, tmp_path):
+    finished.write(model_dir, Finished(7, "max_steps", 5))
+    assert json.loads((tmp_path / "finished").read_text()) == {
+        "globalStep": 7,
+        "maxSteps": 5,
+        "reason": "max_steps",
+    }
+
+
+def test_no_marker(model_dir):
+    assert finished.read(model_dir) is None
+    finished.remove(model_dir)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"globalStep": "many"}', '{"globalStep": null}'])
+def test_an_unreadable_marker_is_none(model_dir, tmp_path, text, tf_log):
+    (tmp_path / "finished").write_text(text)
+    assert finished.read(model_dir) is None
+    assert "Ignoring the unreadable file" in tf_log[0]
+
+
+@pytest.mark.parametrize(
+    ("step", "max_steps", "reason"), [(5, 5, "max_steps"), (6, 5, "max_steps"), (4, 5, "stopped"), (4, None, "stopped")]
+)
+def test_the_reason_follows_from_the_step(step, max_steps, reason):
+    assert Finished.after(global_step=step, max_steps=max_steps) == Finished(step, reason, max_steps)
+
+
+def test_a_marker_that_reached_max_steps_is_believed_at_once(model_dir):
+    finished.write(model_dir, Finished(10, "max_steps", 10))
+    assert finished.Watch(model_dir, 10, Clock()).believed()
+    assert finished.Watch(model_dir, 5, Clock()).believed()
+
+
+def test_a_marker_of_a_shorter_run_is_never_believed(model_dir):
+    finished.write(model_dir, Finished(10, "max_steps", 10))
+    clock = Clock()
+    watch = finished.Watch(model_dir, 20, clock)
+    clock.now += 10 * finished.STALE_AFTER_SECS
+    assert not watch.believed()
+
+
+@pytest.mark.parametrize("max_steps", [20, None])
+def test_a_marker_of_early_stopping_is_believed_when_it_appears(model_dir, max_steps):
+    watch = finished.Watch(model_dir, max_steps, Clock())
+    assert not watch.believed()
+    finished.write(model_dir, Finished(10, "stopped", max_steps))
+    assert watch.believed()
+
+
+@pytest.mark.parametrize("max_steps", [20, None])
+def test_an_inherited_marker_of_early_stopping_is_believed_after_a_while(model_dir, max_steps):
+    finished.write(model_dir, Finished(10, "stopped", max_steps))
+    clock = Clock()
+    watch = finished.Watch(model_dir, max_steps, clock)
+    assert not watch.believed()
+    clock.now += finished.STALE_AFTER_SECS
+    assert watch.believed()
+
+
+def test_an_inherited_marker_that_the_chief_removes_ends_nothing(model_dir):
+    marker = Finished(10, "stopped", None)
+    finished.write(model_dir, marker)
+    clock = Clock()
+    watch = finished.Watch(model_dir, None, clock)
+    finished.remove(model_dir)
+    assert not watch.believed()
+    clock.now += finished.STALE_AFTER_SECS
+    assert not watch.believed()
+    finished.write(model_dir, marker)
+    assert watch.believed()
+
+
+@pytest.fixture
+def estimator(tmp_path):
+    return linear_model.estimator(tmp_path / "m")
+
+
+def marker_of(estimator):
+    return finished.read(estimator.model_dir)
+
+
+def test_announcing_marks_the_end_of_training(estimator):
+    with finished.announcing(estimator, 10):
+        assert marker_of(estimator) is None
+        estimator.train(linear_model.train_input, max_steps=10)
+    assert marker_of(estimator) == Finished(10, "max_steps", 10)
+
+    with finished.announcing(estimator, 10):
+        assert marker_of(estimator) is not None, "no progress is possible, so the marker stays"
+    assert marker_of(estimator) == Finished(10, "max_steps", 10)
+
+    with finished.announcing(estimator, 11):
+        assert marker_of(estimator) is None, "training goes on"
+        estimator.train(linear_model.train_input, max_steps=11)
+    assert marker_of(estimator) == Finished(11, "max_steps", 11)
+
+
+def test_training_that_failed_or_was_interrupted_leaves_no_marker(estimator):
+    with pytest.raises(ZeroDivisionError), finished.announcing(estimator, 10):
+        raise ZeroDivisionError
+    assert marker_of(estimator) is None
+    with finished.announcing(estimator, 10):
+        interruption.request()
+    interruption.clear()
+    assert marker_of(estimator) is None

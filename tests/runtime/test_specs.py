@@ -1,0 +1,90 @@
+"""TrainSpec and EvalSpec refuse what train_and_evaluate could not use."""
+
+import pytest
+
+from estimator_runtime import (
+    CheckpointSaverListener,
+    EvalSpec,
+    Exporter,
+    FinalExporter,
+    LatestExporter,
+    SessionRunHook,
+    TrainSpec,
+)
+
+
+def input_fn():
+    return None
+
+
+class Unnamed(Exporter):
+    def __init__(self, name):
+        self._name = name
+
+    @property
+    def name(self):
+        return self._name
+
+    def export(self, *args, **kwargs):
+        return None
+
+
+def test_train_spec_defaults():
+    spec = TrainSpec(input_fn)
+    assert (spec.input_fn, spec.max_steps, spec.hooks, spec.saving_listeners) == (input_fn, None, (), ())
+
+
+def test_train_spec_keeps_lists_as_tuples():
+    hook, listener = SessionRunHook(), CheckpointSaverListener()
+    spec = TrainSpec(input_fn, 2, [hook], [listener])
+    assert (spec.max_steps, spec.hooks, spec.saving_listeners) == (2, (hook,), (listener,))
+
+
+def test_eval_spec_defaults():
+    spec = EvalSpec(input_fn)
+    assert spec == (input_fn, 100, None, (), (), 120, 600)
+    assert (spec.start_delay_secs, spec.throttle_secs) == (120, 600)
+
+
+def test_eval_spec_keeps_lists_as_tuples():
+    hook, exporter = SessionRunHook(), FinalExporter("a", input_fn)
+    spec = EvalSpec(input_fn, None, "name", [hook], exporter, 1, 2)
+    assert spec == (input_fn, None, "name", (hook,), (exporter,), 1, 2)
+    more = [exporter, LatestExporter("b", input_fn)]
+    assert EvalSpec(input_fn, exporters=more).exporters == tuple(more)
+    assert EvalSpec(input_fn, exporters=iter(more)).exporters == tuple(more)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "text"),
+    [
+        (lambda: TrainSpec("file"), TypeError, "`input_fn` must be callable"),
+        (lambda: TrainSpec(input_fn, max_steps=0), ValueError, "Must specify max_steps > 0, given: 0"),
+        (lambda: TrainSpec(input_fn, hooks=[object()]), TypeError, "All hooks must be SessionRunHook"),
+        (
+            lambda: TrainSpec(input_fn, saving_listeners=[SessionRunHook()]),
+            TypeError,
+            "saving_listeners must be a list of CheckpointSaverListener",
+        ),
+        (lambda: EvalSpec("file"), TypeError, "`input_fn` must be callable"),
+        (lambda: EvalSpec(input_fn, steps=0), ValueError, "Must specify steps > 0, given: 0"),
+        (lambda: EvalSpec(input_fn, name=123), TypeError, "EvalSpec.name must be string, given: 123"),
+        (lambda: EvalSpec(input_fn, hooks=[object()]), TypeError, "All hooks must be SessionRunHook"),
+        (lambda: EvalSpec(input_fn, start_delay_secs=-1), ValueError, "Must specify start_delay_secs >= 0"),
+        (lambda: EvalSpec(input_fn, throttle_secs=-1), ValueError, "Must specify throttle_secs >= 0"),
+        (lambda: EvalSpec(input_fn, exporters=object()), TypeError, "`exporters` must be an Exporter"),
+        (lambda: EvalSpec(input_fn, exporters=[object()]), TypeError, "`exporters` must be an Exporter"),
+        (lambda: EvalSpec(input_fn, exporters=Unnamed(None)), ValueError, "cannot have a name that is `None`"),
+        (lambda: EvalSpec(input_fn, exporters=Unnamed("")), ValueError, "empty"),
+        (lambda: EvalSpec(input_fn, exporters=Unnamed(1)), ValueError, "not a string"),
+        (
+            lambda: EvalSpec(input_fn, exporters=[Unnamed("a"), Unnamed("a")]),
+            ValueError,
+            "`exporters` must have unique names",
+        ),
+    ],
+)
+def test_refusals(make, error, text):
+    with pytest.raises(error) as raised:
+        make()
+    assert text in str(raised.value)
