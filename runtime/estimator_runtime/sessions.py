@@ -4,12 +4,69 @@ Training runs in a MonitoredTrainingSession, which restores the latest checkpoin
 server. Evaluation and prediction run in a MonitoredSession on one given checkpoint.
 """
 
+import time
 from collections.abc import Iterable
 from typing import Any
 
 import tensorflow as tf
 
 from estimator_runtime.run_config import RunConfig
+
+_MONITORED_TRAINING_SESSION = tf.compat.v1.train.MonitoredTrainingSession
+_FIRST_LOOK_FOR_MODEL_SECS = 0.5
+_LAST_LOOK_FOR_MODEL_SECS = 30.0
+
+
+class WorkerSessionCreator(tf.compat.v1.train.SessionCreator):  # type: ignore[misc]  # TensorFlow is untyped
+    """Makes a worker's session as soon as the chief has initialised or restored the variables.
+
+    TensorFlow's own creator looks every 30 seconds, and a worker is nearly always early: after every start and every
+    loss of a parameter server it would stand still for half a minute. This one looks again after half a second, then
+    after twice as long each time, up to those 30 seconds, since each look sends the whole graph to the servers.
+
+    Args:
+        scaffold: the model's Scaffold.
+        master: address of the worker's own server.
+        config: ConfigProto of the session.
+        max_wait_secs: how long to wait for the chief; None for ever.
+    """
+
+    def __init__(self, scaffold: Any, master: str, config: Any, max_wait_secs: float | None) -> None:
+        self._scaffold = scaffold
+        self._master = master
+        self._config = config
+        self._max_wait_secs = float("inf") if max_wait_secs is None else max_wait_secs
+
+    def create_session(self) -> Any:
+        """Waits for the model and returns a `tf.compat.v1.Session` on it.
+
+        Raises:
+            tf.errors.DeadlineExceededError: the chief did not initialise the model in time.
+        """
+        self._scaffold.finalize()
+        pause = _FIRST_LOOK_FOR_MODEL_SECS
+        manager = tf.compat.v1.train.SessionManager(
+            local_init_op=self._scaffold.local_init_op,
+            local_init_feed_dict=self._scaffold.local_init_feed_dict,
+            ready_op=self._scaffold.ready_op,
+            ready_for_local_init_op=self._scaffold.ready_for_local_init_op,
+            graph=tf.compat.v1.get_default_graph(),
+        )
+        end = time.monotonic() + self._max_wait_secs
+        while True:
+            try:
+                # With no time to wait this is one look.
+                return manager.wait_for_session(self._master, config=self._config, max_wait_secs=0)
+            except tf.errors.DeadlineExceededError:
+                left = end - time.monotonic()
+                if left <= 0:
+                    raise
+                pause = min(pause, left)
+                tf.compat.v1.logging.info(
+                    "Waiting %.3g secs for the chief to initialise or restore the model.", pause
+                )
+                time.sleep(pause)
+                pause = min(2 * pause, _LAST_LOOK_FOR_MODEL_SECS)
 
 
 def default_session_config() -> Any:
@@ -42,6 +99,14 @@ def training_session(
     log_step_count_steps: int | None,
 ) -> Any:
     """The session of a training loop in the default graph; checkpoints are the hooks' business."""
+    if not config.is_chief and tf.compat.v1.train.MonitoredTrainingSession is _MONITORED_TRAINING_SESSION:
+        # What it makes for a worker, but for the creator. A program that replaced it is called all the same.
+        return tf.compat.v1.train.MonitoredSession(
+            session_creator=WorkerSessionCreator(
+                scaffold, config.master, config.session_config, config.session_creation_timeout_secs
+            ),
+            hooks=list(hooks),
+        )
     return tf.compat.v1.train.MonitoredTrainingSession(
         master=config.master,
         is_chief=config.is_chief,

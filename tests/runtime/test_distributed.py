@@ -1,8 +1,10 @@
 """Distributed training with real processes on loopback, killed and restarted."""
 
+import contextlib
 import json
 import multiprocessing
 import pathlib
+import random
 import re
 import runpy
 import signal
@@ -21,14 +23,16 @@ LOOK_EVERY_SECS = 0.05
 
 
 def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+    """Ports that nobody uses and that the kernel gives to nobody's connection while their server is down."""
+    lowest_ephemeral = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    ports = []
+    for port in random.sample(range(lowest_ephemeral // 2, lowest_ephemeral), 100 * count):
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            ports.append(port)
+        if len(ports) == count:
+            return ports
+    raise AssertionError("no free ports")
 
 
 class Task:
@@ -174,7 +178,7 @@ def job(tmp_path):
 
 @pytest.mark.timeout(300)
 def test_a_cluster_reaches_max_steps_evaluates_and_exports(job):
-    running = job(max_steps=60, hold_at=1000)
+    running = job(max_steps=60, hold_at=None)
     running.await_completion()
     assert running.last_step() >= 60
     assert running.marker() == {"globalStep": running.last_step(), "maxSteps": 60, "reason": "max_steps"}
@@ -203,8 +207,9 @@ def test_each_role_may_be_killed_once(job):
 
     server.kill()
     server.start()
+    # A session made while the server is still coming up may be lost again: it need not be the second that steps.
     for task in (chief, *running.workers):
-        task.await_line(r"^stepping 2 40$")
+        task.await_line(r"^stepping (?!1 )\d+ 40$")
 
     chief.kill()
     chief.start().await_line(r"^stepping 1 40$")

@@ -2,9 +2,10 @@
 
 It is run with a global TASK: {"tf_config", "log", "max_steps", "hold_at", "release_file"}.
 
-The model has one weight on a parameter server. The global step stands still at hold_at until the release file exists, while
-every task goes on running steps: a test can take all the time that it needs to kill and restart tasks, whatever the
-speed of the machine. Each task prints `stepping SESSION STEP` once per session that it made, after that session's
+The model has one weight on a parameter server. Until the release file exists the global step goes no further than hold_at
+(None for no such bound), while every task goes on running steps: a test can take all the time that it needs to kill and
+restart tasks, whatever the speed of the machine. Two tasks that advanced the step at the same moment would carry it
+over the bound, so until then only the chief does. Each task prints `stepping SESSION STEP` once per session that it made, after that session's
 first step.
 """
 
@@ -49,12 +50,14 @@ class ReportSessions(er.SessionRunHook):
             report("stepping", self.sessions, run_values.results)
 
 
-def advance(step):
+def advance(step, is_chief):
     time.sleep(0.002)
-    return np.int64(0 if step >= TASK["hold_at"] and not RELEASE.exists() else 1)
+    if TASK["hold_at"] is None or RELEASE.exists():
+        return np.int64(1)
+    return np.int64(is_chief and step < TASK["hold_at"])
 
 
-def model_fn(features, labels, mode):
+def model_fn(features, labels, mode, config):
     weight = tf.compat.v1.get_variable("weight", [1], initializer=tf.compat.v1.zeros_initializer())
     predictions = features["x"] * weight
     if mode == er.ModeKeys.PREDICT:
@@ -65,7 +68,7 @@ def model_fn(features, labels, mode):
     if mode == er.ModeKeys.TRAIN:
         descent = tf.compat.v1.train.GradientDescentOptimizer(0.1).minimize(loss)
         with tf.control_dependencies([descent]):
-            increment = tf.compat.v1.py_func(advance, [step], tf.int64)
+            increment = tf.compat.v1.py_func(advance, [step, config.is_chief], tf.int64)
             train_op = tf.compat.v1.assign_add(step, tf.reshape(increment, []))
     metrics = {"error": tf.compat.v1.metrics.mean_absolute_error(labels, predictions)}
     return er.EstimatorSpec(mode, loss=loss, train_op=train_op, eval_metric_ops=metrics)
