@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kubectl import REPOSITORY, Object
+from kubectl import REPOSITORY, Kubectl, Object
 
 MODEL = (REPOSITORY / "tests/e2e/steady/model.py").read_text()
 CODE: Object = {
@@ -55,3 +55,16 @@ def chief_alone(name: str, **spec: Any) -> Object:
         estimator = {k: v for k, v in job["spec"]["estimator"].items() if k not in ("evaluate", "exports")}
         job["spec"]["estimator"] = estimator | {"mode": "Train"}
     return job
+
+
+def stop_training(kubectl: Kubectl, job: str) -> None:
+    """Lets the steady model end: the hook of the chief and of the workers sees the file."""
+    chief = running_pod(kubectl, job, "chief")
+    kubectl.run("exec", chief, "-c", "estimator", "--", "touch", "/model/stop")
+
+
+def running_pod(kubectl: Kubectl, job: str, role: str) -> str:
+    """Name of the one live pod of a role."""
+    pods = kubectl.list("pods", f"estimator.dev/job-name={job},estimator.dev/role={role}")
+    (name,) = (one["metadata"]["name"] for one in pods if "deletionTimestamp" not in one["metadata"])
+    return name

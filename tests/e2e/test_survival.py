@@ -6,22 +6,9 @@ from collections import Counter
 
 import pytest
 from kubectl import Kubectl, Object, is_complete, is_true, restarts, step
-from steady_job import CODE, steady_job
+from steady_job import CODE, running_pod, steady_job, stop_training
 
 pytestmark = pytest.mark.timeout(900)
-
-
-def stop_training(kubectl: Kubectl, job: str) -> None:
-    """Lets the steady model end: the chief's and the workers' hook sees the file."""
-    chief = running_pod(kubectl, job, "chief")
-    kubectl.run("exec", chief, "-c", "estimator", "--", "touch", "/model/stop")
-
-
-def running_pod(kubectl: Kubectl, job: str, role: str) -> str:
-    """Name of the one live pod of a role."""
-    pods = kubectl.list("pods", f"estimator.dev/job-name={job},estimator.dev/role={role}")
-    (name,) = (one["metadata"]["name"] for one in pods if "deletionTimestamp" not in one["metadata"])
-    return name
 
 
 def trains_beyond(before: Object, steps: int = 60):
