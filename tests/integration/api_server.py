@@ -6,6 +6,7 @@ Tests that watch use `live_namespace.py`.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
@@ -111,10 +112,8 @@ class ApiServer:
         except urllib.error.HTTPError as error:
             with error:
                 text = error.read().decode(errors="replace")
-            try:
+            with contextlib.suppress(ValueError, KeyError, TypeError):
                 text = json.loads(text)["message"]
-            except (ValueError, KeyError, TypeError):
-                pass
             raise CallError(error.code, text) from None
 
     def kubectl(

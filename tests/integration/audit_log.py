@@ -1,0 +1,98 @@
+"""What was asked of the API server, by whom and how it answered, read from its audit log.
+
+The server writes the log before it answers: what a test has seen the effect of is in it. Watches are written when
+they end.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+READS = frozenset({"get", "list", "watch"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One answered request.
+
+    Attributes:
+        user: Who asked.
+        agent: User agent.
+        verb: get, list, watch, create, update, patch, delete, ...
+        group: API group, "" for the core.
+        resource: Plural, with the subresource after a slash.
+        namespace: Namespace, or "".
+        name: Name of the object, "" for a collection (and where the server chose it).
+        code: HTTP status.
+    """
+
+    user: str
+    agent: str
+    verb: str
+    group: str
+    resource: str
+    namespace: str
+    name: str
+    code: int
+
+    @property
+    def writes(self) -> bool:
+        """It was meant to change something."""
+        return self.verb not in READS
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.resource} {self.name} -> {self.code}"
+
+
+class AuditLog:
+    """The audit log of one API server.
+
+    Args:
+        path: The file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._start = 0
+
+    def mark(self) -> None:
+        """Forgets what was logged so far."""
+        self._start = self._path.stat().st_size
+
+    def calls(self, *, user: str | None = None, namespace: str | None = None) -> list[Call]:
+        """Requests since the mark for resources, oldest first, of one user and in one namespace if given."""
+        with self._path.open("rb") as file:
+            file.seek(self._start)
+            lines = file.read().splitlines()
+        calls = (_call(json.loads(line)) for line in lines)
+        return [
+            one
+            for one in calls
+            if one is not None and user in (None, one.user) and namespace in (None, one.namespace)
+        ]
+
+
+def tally(calls: Iterable[Call]) -> Counter[str]:
+    """How often each `verb resource` was asked for."""
+    return Counter(f"{one.verb} {one.resource}" for one in calls)
+
+
+def _call(event: dict) -> Call | None:
+    target = event.get("objectRef")
+    if not target or "resource" not in target:
+        return None
+    parts = [target["resource"], target.get("subresource")]
+    return Call(
+        user=event["user"]["username"],
+        agent=event.get("userAgent", ""),
+        verb=event["verb"],
+        group=target.get("apiGroup", ""),
+        resource="/".join(part for part in parts if part),
+        namespace=target.get("namespace", ""),
+        name=target.get("name", ""),
+        code=event.get("responseStatus", {}).get("code", 0),
+    )
