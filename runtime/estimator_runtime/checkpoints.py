@@ -56,14 +56,9 @@ def variable_value(model_dir: str, name: str) -> Any:
 
     Raises:
         EstimatorNotTrainedError: there is no checkpoint.
-        ValueError: the checkpoint has no such variable.
+        tf.errors.NotFoundError: the checkpoint has no such variable.
     """
-    path = trained(model_dir)
-    known = dict(tf.train.list_variables(path))
-    plain = name.removesuffix(":0")
-    if plain not in known:
-        raise ValueError(f"No variable {name} in the checkpoint {path}. It has: {', '.join(sorted(known))}.")
-    return tf.train.load_variable(path, plain)
+    return tf.train.load_variable(trained(model_dir), name)
 
 
 def eval_dir(model_dir: str, name: str | None) -> str:

@@ -134,7 +134,7 @@ class Estimator:
 
         Raises:
             EstimatorNotTrainedError: (a ValueError) there is no checkpoint.
-            ValueError: there is no such variable.
+            tf.errors.NotFoundError: there is no such variable.
         """
         return checkpoints.variable_value(self.model_dir, name)
 

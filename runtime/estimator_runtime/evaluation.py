@@ -90,12 +90,13 @@ def evaluate(
 def _metrics(spec: EstimatorSpec, global_step: Any) -> tuple[dict[str, Any], Any]:
     for reserved in (LOSS, GLOBAL_STEP):
         if reserved in spec.eval_metric_ops:
+            quote = '"' if reserved == LOSS else "`"  # as tf.estimator has it, and programs match
             raise ValueError(
-                f"Metric with name `{reserved}` is not allowed, because Estimator already defines a default metric "
+                f"Metric with name {quote}{reserved}{quote} is not allowed, because Estimator already defines a default metric "
                 "with the same name."
             )
     pairs = {**spec.eval_metric_ops, LOSS: tf.compat.v1.metrics.mean(spec.loss)}
-    values = {name: value for name, (value, _) in pairs.items()}
+    values = {name: pairs[name][0] for name in sorted(pairs)}
     updates = tf.group(*tf.nest.flatten([update for _, update in pairs.values()]))
     return {**values, GLOBAL_STEP: global_step}, updates
 

@@ -89,12 +89,12 @@ class EstimatorSpec(_Fields):
         metric_ops = metrics.checked(eval_metric_ops)
         for name, (value, update) in metric_ops.items():
             for part in tf.nest.flatten((value, update)):
-                _check_in_default_graph(part, f"eval_metric_ops[{name}]")
+                _check_in_default_graph(part, "eval_metric_ops", key=name)
         if mode == ModeKeys.PREDICT:
             export_outputs = export_output.with_default_signature(export_outputs, predictions)
         scaffold = tf.compat.v1.train.Scaffold() if scaffold is None else scaffold
         if not isinstance(scaffold, tf.compat.v1.train.Scaffold):
-            raise TypeError(f"scaffold must be tf.compat.v1.train.Scaffold. Given: {scaffold}")
+            raise TypeError(f"scaffold must be tf.train.Scaffold. Given: {scaffold}")
         return super().__new__(
             cls,
             mode=mode,
@@ -124,19 +124,21 @@ class EstimatorSpec(_Fields):
         return type(self)(**{**self._asdict(), **kwds})
 
 
-def _check_in_default_graph(value: Any, name: str) -> None:
+def _check_in_default_graph(value: Any, name: str, key: str | None = None) -> None:
     if getattr(value, "graph", None) is not tf.compat.v1.get_default_graph():
+        # An eager tensor has no name.
+        described = (
+            getattr(value, "name", value) if key is None else f"{key}: {getattr(value, 'name', value)}"
+        )
         raise ValueError(
-            f"{name} ({value}) must be from the default graph. Create it inside the most recent call of model_fn "
-            "and return it in the EstimatorSpec of that same call."
+            f'{name} with "{described}" must be from the default graph. Create it inside the most recent call of '
+            "model_fn and return it in the EstimatorSpec of that same call."
         )
 
 
-def _check_tensor(value: Any, name: str) -> Any:
+def _check_tensor(value: Any, name: str) -> None:
     if not tf.is_tensor(value):
         raise TypeError(f"{name} must be Tensor, given: {value}")
-    _check_in_default_graph(value, name)
-    return value
 
 
 def _checked_train_op(train_op: Any, mode: str) -> Any:
@@ -156,6 +158,7 @@ def _checked_loss(loss: Any, mode: str) -> Any:
             raise ValueError("Missing loss.")
         return None
     _check_tensor(loss, "loss")
+    _check_in_default_graph(loss, "loss")
     if loss.shape.num_elements() not in (None, 1):
         raise ValueError(f"Loss must be scalar, given: {loss}")
     return loss if loss.shape.is_compatible_with([]) else tf.reshape(loss, [])
@@ -167,8 +170,13 @@ def _checked_predictions(predictions: Any, mode: str) -> Any:
             raise ValueError("Missing predictions.")
         return {}
     if isinstance(predictions, dict):
-        return {key: _check_tensor(value, f"predictions[{key}]") for key, value in predictions.items()}
-    return _check_tensor(predictions, "predictions")
+        for key, value in predictions.items():
+            _check_tensor(value, f"predictions[{key}]")
+            _check_in_default_graph(value, "prediction values", key)
+        return dict(predictions)
+    _check_tensor(predictions, "predictions")
+    _check_in_default_graph(predictions, "prediction values")
+    return predictions
 
 
 def _checked_hooks(hooks: Iterable[Any] | None) -> tuple[Any, ...]:

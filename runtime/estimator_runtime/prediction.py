@@ -76,7 +76,7 @@ def _filtered(predictions: Any, predict_keys: Sequence[str] | str | None) -> Any
     kept = {key: value for key, value in predictions.items() if key in wanted}
     if not kept:
         raise ValueError(
-            f"Expected to run at least one output from {list(predictions)}, provided {predict_keys}."
+            f"Expected to run at least one output from {predictions.keys()}, provided {predict_keys}."
         )
     return kept
 

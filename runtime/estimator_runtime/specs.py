@@ -62,7 +62,7 @@ class TrainSpec(_TrainFields):
         for listener in listeners:
             if not isinstance(listener, tf.compat.v1.train.CheckpointSaverListener):
                 raise TypeError(
-                    f"saving_listeners must be a list of CheckpointSaverListener instances, given: {listener}"
+                    f"All saving_listeners must be `CheckpointSaverListener` instances, given: {listener}"
                 )
         return super().__new__(cls, input_fn, max_steps, _checked_hooks(hooks), listeners)
 
@@ -101,7 +101,7 @@ class EvalSpec(_EvalFields):
         if steps is not None and steps <= 0:
             raise ValueError(f"Must specify steps > 0, given: {steps}")
         if name is not None and not isinstance(name, str):
-            raise TypeError(f"EvalSpec.name must be string, given: {name}")
+            raise TypeError(f"`name` must be string, given: {name}")
         if start_delay_secs < 0:
             raise ValueError(f"Must specify start_delay_secs >= 0, given: {start_delay_secs}")
         if throttle_secs < 0:
@@ -127,7 +127,7 @@ def _checked_hooks(hooks: Iterable[Any] | None) -> tuple[Any, ...]:
     checked = tuple(hooks or ())
     for hook in checked:
         if not isinstance(hook, tf.compat.v1.train.SessionRunHook):
-            raise TypeError(f"All hooks must be SessionRunHook instances, given: {hook}")
+            raise TypeError(f"All hooks must be `SessionRunHook` instances, given: {hook}")
     return checked
 
 
@@ -136,26 +136,21 @@ def _checked_exporters(exporters: Exporter | Iterable[Exporter] | None) -> tuple
         return ()
     if isinstance(exporters, Exporter):
         exporters = [exporters]
-    if not isinstance(exporters, Iterable):
+    checked = tuple(exporters) if isinstance(exporters, Iterable) else (exporters,)
+    if not all(isinstance(exporter, Exporter) for exporter in checked):
         raise TypeError(
-            f"`exporters` must be an Exporter, an iterable of Exporter, or `None`, given: {exporters}"
+            f"`exporters` must be an Exporter, an iterable of Exporter, or `None`, found {exporters}."
         )
-    checked: dict[str, Exporter] = {}
-    for exporter in exporters:
-        if not isinstance(exporter, Exporter):
-            raise TypeError(
-                f"`exporters` must be an Exporter, an iterable of Exporter, or `None`, given: {exporters}"
-            )
-        name: Any = exporter.name
+    names: list[Any] = [exporter.name for exporter in checked]
+    for index, name in enumerate(names):
         if not name or not isinstance(name, str):
             raise ValueError(
-                f"An Exporter cannot have a name that is `None`, empty or not a string. Given: {name!r}. "
-                f"All exporters: {exporters}"
+                "An Exporter cannot have a name that is `None` or empty, or that is not a string. All exporter "
+                f"names: {names}"
             )
-        if name in checked:
+        if name in names[:index]:
             raise ValueError(
-                f"`exporters` must have unique names. Such a name cannot be given twice: {name}. "
-                f"All exporters: {exporters}"
+                "`exporters` must have unique names. Such a name cannot be `None`. All exporter names: "
+                f"{names}"
             )
-        checked[name] = exporter
-    return tuple(checked.values())
+    return checked

@@ -15,10 +15,10 @@ def write_metrics(output_dir: str, metrics: Mapping[str, Any], step: int) -> Non
     Numbers become simple values, arrays tensors, and bytes (a serialized Summary) the values of that summary under
     `name/0`, `name/1`, ... What is none of these is left out with a line in the log.
     """
-    described = ", ".join(f"{name} = {value}" for name, value in sorted(metrics.items()))
+    described = ", ".join(f"{name} = {value!s}" for name, value in sorted(metrics.items()))
     tf.compat.v1.logging.info("Saving dict for global step %d: %s", step, described)
     summary = tf.compat.v1.Summary()
-    for name, value in metrics.items():
+    for name, value in sorted(metrics.items()):
         if value is not None and name != _GLOBAL_STEP:
             _add(summary, name, value)
     _write(output_dir, summary, step)

@@ -2,28 +2,53 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import tensorflow as tf
 
 VocabInfo = tf.compat.v1.train.VocabInfo
 
 
-class WarmStartSettings(NamedTuple):
+class _Settings(NamedTuple):
+    ckpt_to_initialize_from: str
+    vars_to_warm_start: str | Sequence[Any] | None
+    var_name_to_vocab_info: Mapping[str, Any]
+    var_name_to_prev_var_name: Mapping[str, str]
+
+
+class WarmStartSettings(_Settings):
     """Which variables to take from which checkpoint.
 
-    Attributes:
+    Args:
         ckpt_to_initialize_from: a checkpoint's path prefix, or a directory with checkpoints.
         vars_to_warm_start: regular expression over names of trainable variables, a list of expressions (over all
             variables), a list of variables, or None for none but those in `var_name_to_vocab_info`.
         var_name_to_vocab_info: dict from variable name to the `VocabInfo` of its rows.
         var_name_to_prev_var_name: dict from variable name to its name in the checkpoint.
+
+
+    Raises:
+        ValueError: `ckpt_to_initialize_from` is empty.
     """
 
-    ckpt_to_initialize_from: str
-    vars_to_warm_start: str | Sequence[Any] | None = ".*"
-    var_name_to_vocab_info: Mapping[str, Any] | None = None
-    var_name_to_prev_var_name: Mapping[str, str] | None = None
+    __slots__ = ()
+
+    def __new__(  # noqa: D102 - the class documents its arguments
+        cls,
+        ckpt_to_initialize_from: str,
+        vars_to_warm_start: str | Sequence[Any] | None = ".*",
+        var_name_to_vocab_info: Mapping[str, Any] | None = None,
+        var_name_to_prev_var_name: Mapping[str, str] | None = None,
+    ) -> Self:
+        if not ckpt_to_initialize_from:
+            raise ValueError("`ckpt_to_initialize_from` MUST be set in WarmStartSettings")
+        return super().__new__(
+            cls,
+            ckpt_to_initialize_from,
+            vars_to_warm_start,
+            var_name_to_vocab_info or {},
+            var_name_to_prev_var_name or {},
+        )
 
     def apply(self) -> None:
         """Changes the initializers of the default graph's variables; call it when the model is built."""

@@ -664,7 +664,9 @@ def test_export_signatures(trained, tmp_path):
             "plus": export.PredictOutput({"plus": features["x"] + 1}),
         }
     )
-    path = linear_model.estimator(trained.model_dir, model).export_savedmodel(str(tmp_path), raw_receiver)
+    path = linear_model.estimator(trained.model_dir, model).export_savedmodel(
+        str(tmp_path / "two"), raw_receiver
+    )
     signatures = saved_model_proto(path).meta_graphs[0].signature_def
     assert set(signatures) == {"serving_default", "plus"}
     assert [set(signatures[key].inputs) for key in signatures] == [{"x"}, {"x"}]
@@ -680,8 +682,10 @@ def test_export_signatures(trained, tmp_path):
     several = linear_model.model_with(
         export_outputs=lambda f: {"a": export.PredictOutput(f["x"]), "b": export.PredictOutput(f["x"])}
     )
-    with pytest.raises(ValueError, match="none of them is specified as the default"):
-        linear_model.estimator(trained.model_dir, several).export_savedmodel(str(tmp_path), raw_receiver)
+    with pytest.raises(ValueError, match="none of them are specified as the default"):
+        linear_model.estimator(trained.model_dir, several).export_savedmodel(
+            str(tmp_path / "several"), raw_receiver
+        )
 
 
 @cites(

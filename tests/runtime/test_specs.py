@@ -60,21 +60,33 @@ def test_eval_spec_keeps_lists_as_tuples():
     [
         (lambda: TrainSpec("file"), TypeError, "`input_fn` must be callable"),
         (lambda: TrainSpec(input_fn, max_steps=0), ValueError, "Must specify max_steps > 0, given: 0"),
-        (lambda: TrainSpec(input_fn, hooks=[object()]), TypeError, "All hooks must be SessionRunHook"),
+        (
+            lambda: TrainSpec(input_fn, hooks=[object()]),
+            TypeError,
+            "All hooks must be `SessionRunHook` instances",
+        ),
         (
             lambda: TrainSpec(input_fn, saving_listeners=[SessionRunHook()]),
             TypeError,
-            "saving_listeners must be a list of CheckpointSaverListener",
+            "All saving_listeners must be `CheckpointSaverListener`",
         ),
         (lambda: EvalSpec("file"), TypeError, "`input_fn` must be callable"),
         (lambda: EvalSpec(input_fn, steps=0), ValueError, "Must specify steps > 0, given: 0"),
-        (lambda: EvalSpec(input_fn, name=123), TypeError, "EvalSpec.name must be string, given: 123"),
-        (lambda: EvalSpec(input_fn, hooks=[object()]), TypeError, "All hooks must be SessionRunHook"),
+        (lambda: EvalSpec(input_fn, name=123), TypeError, "`name` must be string, given: 123"),
+        (
+            lambda: EvalSpec(input_fn, hooks=[object()]),
+            TypeError,
+            "All hooks must be `SessionRunHook` instances",
+        ),
         (lambda: EvalSpec(input_fn, start_delay_secs=-1), ValueError, "Must specify start_delay_secs >= 0"),
         (lambda: EvalSpec(input_fn, throttle_secs=-1), ValueError, "Must specify throttle_secs >= 0"),
         (lambda: EvalSpec(input_fn, exporters=object()), TypeError, "`exporters` must be an Exporter"),
         (lambda: EvalSpec(input_fn, exporters=[object()]), TypeError, "`exporters` must be an Exporter"),
-        (lambda: EvalSpec(input_fn, exporters=Unnamed(None)), ValueError, "cannot have a name that is `None`"),
+        (
+            lambda: EvalSpec(input_fn, exporters=Unnamed(None)),
+            ValueError,
+            "cannot have a name that is `None`",
+        ),
         (lambda: EvalSpec(input_fn, exporters=Unnamed("")), ValueError, "empty"),
         (lambda: EvalSpec(input_fn, exporters=Unnamed(1)), ValueError, "not a string"),
         (

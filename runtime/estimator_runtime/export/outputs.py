@@ -12,6 +12,7 @@ import tensorflow as tf
 DEFAULT_KEY: str = tf.compat.v1.saved_model.signature_constants.DEFAULT_SERVING_SIGNATURE_DEF_KEY
 
 _SINGLE_OUTPUT_NAME = "output"
+_EVAL_METHOD_NAME = "tensorflow/supervised/eval"
 
 
 class ExportOutput(abc.ABC):
@@ -46,7 +47,10 @@ class ClassificationOutput(ExportOutput):
         if classes is not None and not (tf.is_tensor(classes) and classes.dtype == tf.string):
             raise ValueError(f"Classification classes must be a string Tensor; got {classes}")
         if scores is None and classes is None:
-            raise ValueError("At least one of scores and classes must be set.")
+            raise ValueError(
+                "Cannot create a ClassificationOutput with empty arguments. At least one of `scores` and `classes` "
+                "must be defined."
+            )
         self._scores = scores
         self._classes = classes
 
@@ -115,8 +119,8 @@ class PredictOutput(ExportOutput):
         return tf.compat.v1.saved_model.predict_signature_def(dict(receiver_tensors), self._outputs)
 
 
-class _SupervisedOutput(ExportOutput):
-    """Loss, predictions and metrics of a model that is exported with its labels as inputs.
+class EvalOutput(ExportOutput):
+    """Loss, predictions and metrics of a model that is exported for evaluation, with its labels as inputs.
 
     Args:
         loss: Tensor, a dict of Tensors, or None.
@@ -126,8 +130,6 @@ class _SupervisedOutput(ExportOutput):
     Raises:
         ValueError: a key is no string or a value is no Tensor.
     """
-
-    method_name: str
 
     def __init__(self, loss: Any = None, predictions: Any = None, metrics: Any = None) -> None:
         self._loss = None if loss is None else _named(loss, "loss", "Loss")
@@ -163,20 +165,8 @@ class _SupervisedOutput(ExportOutput):
             **_prefixed(self._metrics, "metrics"),
         }
         return tf.compat.v1.saved_model.build_signature_def(
-            infos(receiver_tensors), infos(named), self.method_name
+            infos(receiver_tensors), infos(named), _EVAL_METHOD_NAME
         )
-
-
-class TrainOutput(_SupervisedOutput):
-    """What a model exported in TRAIN mode answers."""
-
-    method_name = "tensorflow/supervised/training"
-
-
-class EvalOutput(_SupervisedOutput):
-    """What a model exported in EVAL mode answers."""
-
-    method_name = "tensorflow/supervised/eval"
 
 
 def with_default_signature(
@@ -194,18 +184,18 @@ def with_default_signature(
     if export_outputs is None:
         return {DEFAULT_KEY: PredictOutput(predictions)}
     if not isinstance(export_outputs, dict):
-        raise TypeError(f"`export_outputs` must be dict, given: {export_outputs}")
+        raise TypeError(f"`export_outputs` must be dict, received: {export_outputs}.")
     for output in export_outputs.values():
         if not isinstance(output, ExportOutput):
             raise TypeError(
-                f"Values in `export_outputs` must be ExportOutput objects. Given: {export_outputs}"
+                f"Values in `export_outputs` must be ExportOutput objects, received: {export_outputs}."
             )
     if DEFAULT_KEY in export_outputs or not export_outputs:
         return dict(export_outputs)
     if len(export_outputs) > 1:
         raise ValueError(
-            "Multiple `export_outputs` were provided, but none of them is specified as the default. Do this by "
-            f'naming one of them "{DEFAULT_KEY}" (signature_constants.DEFAULT_SERVING_SIGNATURE_DEF_KEY).'
+            "Multiple `export_outputs` were provided, but none of them are specified as the default. Use "
+            f'`tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY` ("{DEFAULT_KEY}") to specify a default.'
         )
     (only,) = export_outputs.values()
     return {**export_outputs, DEFAULT_KEY: only}

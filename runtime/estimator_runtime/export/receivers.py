@@ -69,7 +69,7 @@ class TensorServingInputReceiver(_Receiver):
             raise ValueError("features must be defined.")
         return super().__new__(
             cls,
-            _checked_tensor(features, "features"),
+            _checked_tensor(features, "feature"),
             _checked_receivers(receiver_tensors),
             _checked_alternatives(receiver_tensors_alternatives),
         )
@@ -137,7 +137,7 @@ def _like(key: Any, tensor: Any, batch_size: int | None) -> Any:
 
 def _checked_tensor(value: Any, what: str) -> Any:
     if not (tf.is_tensor(value) or isinstance(value, tf.SparseTensor | tf.RaggedTensor)):
-        raise ValueError(f"{what} must be a Tensor, SparseTensor, or RaggedTensor; got {value}.")
+        raise ValueError(f"{what} must be a Tensor, SparseTensor, or RaggedTensor. Given: {value}")
     return value
 
 
@@ -147,14 +147,14 @@ def _checked_features(features: Any) -> dict[Any, Any]:
     named = features if isinstance(features, Mapping) else {_SINGLE_FEATURE_NAME: features}
     for key, value in named.items():
         if not isinstance(key, str | int):
-            raise ValueError(f"feature keys must be strings or integers: {key}.")  # noqa: TRY004 - tf.estimator's type
+            raise ValueError(f"feature keys must be strings or ints: {key}.")  # noqa: TRY004 - tf.estimator's type
         _checked_tensor(value, f"feature {key}")
     return dict(named)
 
 
-def _checked_receivers(receiver_tensors: Any) -> dict[str, Any]:
+def _checked_receivers(receiver_tensors: Any, what: str = "receiver_tensor") -> dict[str, Any]:
     if receiver_tensors is None:
-        raise ValueError("receiver_tensors must be defined.")
+        raise ValueError(f"{what}s must be defined.")
     named = (
         receiver_tensors
         if isinstance(receiver_tensors, Mapping)
@@ -162,8 +162,8 @@ def _checked_receivers(receiver_tensors: Any) -> dict[str, Any]:
     )
     for key, value in named.items():
         if not isinstance(key, str):
-            raise ValueError(f"receiver_tensors keys must be strings: {key}.")  # noqa: TRY004 - tf.estimator's type
-        _checked_tensor(value, f"receiver_tensor {key}")
+            raise ValueError(f"{what} keys must be strings: {key}.")  # noqa: TRY004 - tf.estimator's type
+        _checked_tensor(value, f"{what} {key}")
     return dict(named)
 
 
@@ -172,4 +172,7 @@ def _checked_alternatives(alternatives: Mapping[str, Any] | None) -> dict[str, d
         return None
     if not isinstance(alternatives, Mapping):
         raise ValueError(f"receiver_tensors_alternatives must be a dict: {alternatives}.")  # noqa: TRY004 - tf.estimator's type
-    return {name: _checked_receivers(tensors) for name, tensors in alternatives.items()}
+    return {
+        name: _checked_receivers(tensors, "receiver_tensors_alternative")
+        for name, tensors in alternatives.items()
+    }

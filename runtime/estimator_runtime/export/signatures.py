@@ -7,13 +7,18 @@ import tensorflow as tf
 
 from estimator_runtime.export.outputs import DEFAULT_KEY, ExportOutput
 
+_KINDS = {
+    "Classify": tf.saved_model.CLASSIFY_METHOD_NAME,
+    "Regress": tf.saved_model.REGRESS_METHOD_NAME,
+    "Predict": tf.saved_model.PREDICT_METHOD_NAME,
+}
+
 
 def build_signatures(
     *,
     receiver_tensors: Mapping[str, Any],
     export_outputs: Mapping[str, ExportOutput],
     receiver_tensors_alternatives: Mapping[str, Mapping[str, Any]] | None = None,
-    serving: bool = True,
 ) -> dict[str, Any]:
     """One SignatureDef per output, and one called "alternative:output" per alternative receiver.
 
@@ -24,7 +29,6 @@ def build_signatures(
         receiver_tensors: dict from input name to Tensor.
         export_outputs: dict from signature name to ExportOutput.
         receiver_tensors_alternatives: dict from name to further receiver tensors, or None.
-        serving: whether the signatures are for serving, so that the default one should be among them.
     """
     ways: dict[str, Mapping[str, Any]] = {"": receiver_tensors}
     ways.update({f"{name}:": tensors for name, tensors in (receiver_tensors_alternatives or {}).items()})
@@ -37,19 +41,17 @@ def build_signatures(
                 included[name] = output.as_signature_def(tensors)
             except ValueError as error:
                 excluded[name] = str(error)
-    _report(included, excluded, serving=serving)
+    _report(included, excluded)
     return included
 
 
-def _report(included: Mapping[str, Any], excluded: Mapping[str, str], *, serving: bool) -> None:
-    methods: dict[str, list[str]] = {}
-    for name, signature in included.items():
-        methods.setdefault(signature.method_name, []).append(name)
-    for method, names in sorted(methods.items()):
-        tf.compat.v1.logging.info("Signatures INCLUDED in export for %s: %s", method, names)
+def _report(included: Mapping[str, Any], excluded: Mapping[str, str]) -> None:
+    for kind, method in _KINDS.items():
+        names = [name for name, signature in included.items() if signature.method_name == method]
+        tf.compat.v1.logging.info("Signatures INCLUDED in export for %s: %s", kind, names or None)
     for name, reason in excluded.items():
         tf.compat.v1.logging.warning("Signature EXCLUDED from export: %s: %s", name, reason)
-    if serving and DEFAULT_KEY not in included:
+    if DEFAULT_KEY not in included:
         tf.compat.v1.logging.warning(
             "Export includes no default signature! Requests must name one of %s.", sorted(included)
         )
