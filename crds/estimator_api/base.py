@@ -7,12 +7,14 @@ changed without the other in view; a test feeds the same manifests to both.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic.alias_generators import to_camel
+from pydantic_core import core_schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,20 +25,82 @@ class Rule:
         cel: The CEL expression over `self` (and `oldSelf` for a transition rule).
         message: What the user reads when the rule is broken: which field, what to do.
         holds: The same rule on the parsed model; None for transition rules, which need the old object.
-        field_path: The JSON path the API server names in its error, e.g. `.maxSteps`.
+        field_path: The JSON path below this model that the API server names in its error, e.g. `.maxSteps`.
+        reason: What kind of error the API server calls it.
     """
 
     cel: str
     message: str
     holds: Callable[[Any], bool] | None = None
     field_path: str | None = None
+    reason: Literal["FieldValueInvalid", "FieldValueForbidden", "FieldValueRequired"] = "FieldValueInvalid"
 
     def schema(self) -> dict[str, str]:
         """The rule as an item of `x-kubernetes-validations`."""
         item = {"rule": self.cel, "message": self.message}
         if self.field_path:
             item["fieldPath"] = self.field_path
+        if self.reason != "FieldValueInvalid":
+            item["reason"] = self.reason
         return item
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """Annotation of a string that must match a regular expression as a whole.
+
+    The schema gets a rule, not a `pattern`: the API server then answers with the message instead of the expression.
+
+    Attributes:
+        expression: In the common part of Python's and Go's dialects, without anchors and single quotes.
+        message: What the string must be, with an example.
+    """
+
+    expression: str
+    message: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
+        """Adds the check to the string's own."""
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, core: Any, handler: Any) -> dict[str, Any]:
+        """Adds the rule to the string's JSON schema."""
+        schema: dict[str, Any] = handler(core)
+        rule = Rule(cel=f"self.matches(r'^(?:{self.expression})$')", message=self.message)
+        schema.setdefault("x-kubernetes-validations", []).append(rule.schema())
+        return schema
+
+    def _check(self, value: str) -> str:
+        if re.fullmatch(self.expression, value) is None:
+            raise ValueError(self.message)
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """Annotation of a list of objects that one of their fields identifies: no two alike, merged by it.
+
+    Attributes:
+        key: The field, as it is called in JSON and in the model alike.
+    """
+
+    key: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
+        """Adds the check to the list's own."""
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, core: Any, handler: Any) -> dict[str, Any]:
+        """Makes the list a map by the key."""
+        schema: dict[str, Any] = handler(core)
+        return {**schema, "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [self.key]}
+
+    def _check(self, items: Sequence[Any]) -> Sequence[Any]:
+        keys = [getattr(item, self.key) for item in items]
+        twice = sorted({key for key in keys if keys.count(key) > 1})
+        if twice:
+            raise ValueError(f"two items have the {self.key} {', '.join(map(repr, twice))}")
+        return items
 
 
 class ApiModel(BaseModel):

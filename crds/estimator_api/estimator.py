@@ -6,16 +6,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from estimator_api.base import ApiModel, Rule
-
-Reference = Annotated[
-    str,
-    Field(
-        max_length=253,
-        pattern=r"^[A-Za-z_][A-Za-z0-9_]*([.][A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*([.][A-Za-z_][A-Za-z0-9_]*)*$",
-    ),
-]
-"""A Python object as `package.module:attribute`."""
+from estimator_api.base import ApiModel, Keyed, Rule
+from estimator_api.strings import DirectoryName, Location, Reference, RelativePath
 
 Count = Annotated[int, Field(ge=0, json_schema_extra={"format": "int64"})]
 PositiveCount = Annotated[int, Field(ge=1, json_schema_extra={"format": "int64"})]
@@ -82,7 +74,7 @@ class EvaluateSection(ApiModel):
     """Function that returns the evaluation input."""
     steps: Count = 100
     """Batches per evaluation; 0 evaluates until the input ends."""
-    name: Annotated[str, Field(min_length=1, max_length=63)] | None = None
+    name: DirectoryName | None = None
     """Name of the evaluation; its summaries go to eval_<name>."""
     start_delay_seconds: Seconds = 0
     """How long the evaluator waits before its first look."""
@@ -95,9 +87,9 @@ class EvaluateSection(ApiModel):
 class Asset(ApiModel):
     """A file copied into an export under assets.extra/."""
 
-    destination: Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^/].*$")]
+    destination: RelativePath
     """Relative path below assets.extra/."""
-    source: Annotated[str, Field(min_length=1, max_length=1024)]
+    source: Location
     """Path or URI of the file."""
 
 
@@ -117,7 +109,7 @@ class Export(ApiModel):
         ),
     )
 
-    name: Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+    name: DirectoryName
     """Directory below export/ in the model directory."""
     kind: Literal["Final", "Latest", "Best"]
     """Final: once, when training has ended. Latest: after every evaluation. Best: when the metric improves."""
@@ -125,19 +117,7 @@ class Export(ApiModel):
     """Function without arguments that returns a ServingInputReceiver."""
     exports_to_keep: Annotated[int, Field(ge=1, le=1000, json_schema_extra={"format": "int32"})] | None = None
     """How many exports to keep (default 5); Latest and Best."""
-    assets_extra: (
-        Annotated[
-            list[Asset],
-            Field(
-                max_length=64,
-                json_schema_extra={
-                    "x-kubernetes-list-type": "map",
-                    "x-kubernetes-list-map-keys": ["destination"],
-                },
-            ),
-        ]
-        | None
-    ) = None
+    assets_extra: Annotated[list[Asset], Field(max_length=64), Keyed("destination")] | None = None
     """Files copied into the export."""
     as_text: bool = False
     """Write saved_model.pbtxt instead of saved_model.pb."""
@@ -179,20 +159,11 @@ class EstimatorSection(ApiModel):
     """Hyperparameters passed to the functions that take `params`; any JSON object."""
     run_config: RunConfigSection | None = None
     """How training saves and logs."""
-    warm_start_from: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
+    warm_start_from: Location | None = None
     """Checkpoint or SavedModel directory to start from when the model directory has no checkpoint."""
     train: TrainSection
     """Training."""
     evaluate: EvaluateSection | None = None
     """Evaluation; mode TrainAndEvaluate."""
-    exports: (
-        Annotated[
-            list[Export],
-            Field(
-                max_length=16,
-                json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
-            ),
-        ]
-        | None
-    ) = None
+    exports: Annotated[list[Export], Field(max_length=16), Keyed("name")] | None = None
     """SavedModel exports made by the evaluations."""

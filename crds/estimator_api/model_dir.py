@@ -2,33 +2,46 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from estimator_api.base import ApiModel, Rule
+from estimator_api.strings import ModelUri, ObjectName, RelativePath
 
 
 class ClaimSource(ApiModel):
     """An existing PersistentVolumeClaim in the job's namespace."""
 
-    claim_name: Annotated[str, Field(min_length=1, max_length=253)]
+    claim_name: ObjectName
     """Name of the claim."""
-    sub_path: Annotated[str, Field(max_length=1024, pattern=r"^[^/].*$")] | None = None
+    sub_path: RelativePath | None = None
     """Directory within the volume, relative; default its root."""
+
+
+_QUANTITY = "([1-9][0-9]*([.][0-9]+)?|0[.][0-9]*[1-9][0-9]*)([KMGTPE]i|[kMGTPE])?"
+_QUANTITY_MESSAGE = "must be an amount of bytes above zero, for example 10Gi"
 
 
 class StorageRequest(ApiModel):
     """An amount of storage."""
 
-    storage: Annotated[
-        int | str,
-        Field(
-            json_schema_extra={
-                "x-kubernetes-int-or-string": True,
-                "pattern": r"^([0-9]+([.][0-9]+)?)([EPTGMk]i?|m)?$",
-            },
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel=f"type(self.storage) == int ? self.storage > 0 : self.storage.matches(r'^(?:{_QUANTITY})$')",
+            message=_QUANTITY_MESSAGE,
+            holds=lambda r: (
+                r.storage > 0
+                if isinstance(r.storage, int)
+                else re.fullmatch(_QUANTITY, r.storage) is not None
+            ),
+            field_path=".storage",
         ),
+    )
+
+    storage: Annotated[
+        int | str, Field(json_schema_extra={"x-kubernetes-int-or-string": True, "maxLength": 32})
     ]
     """A quantity, for example `10Gi`."""
 
@@ -48,7 +61,7 @@ class ClaimTemplate(ApiModel):
         Field(max_length=4, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
     ] = Field(default=["ReadWriteOnce"])
     """Access modes of the claim. Pods on several nodes need ReadWriteMany."""
-    storage_class_name: Annotated[str, Field(max_length=253)] | None = None
+    storage_class_name: ObjectName | None = None
     """Storage class; default the cluster's."""
     resources: ClaimResources
     """How much storage to ask for."""
@@ -64,15 +77,11 @@ class ModelDir(ApiModel):
             cel="(has(self.uri) ? 1 : 0) + (has(self.persistentVolumeClaim) ? 1 : 0)"
             " + (has(self.volumeClaimTemplate) ? 1 : 0) == 1",
             message="modelDir needs exactly one of uri, persistentVolumeClaim, volumeClaimTemplate",
-            holds=lambda m: (
-                [m.uri, m.persistent_volume_claim, m.volume_claim_template].count(None) == 2
-            ),
+            holds=lambda m: [m.uri, m.persistent_volume_claim, m.volume_claim_template].count(None) == 2,
         ),
     )
 
-    uri: Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^(/|[a-z][a-z0-9+.-]*://)")] | None = (
-        None
-    )
+    uri: ModelUri | None = None
     """An absolute path in a volume that the template mounts, or a URI that the image's TensorFlow can write to,
     for example `gs://bucket/model`."""
     persistent_volume_claim: ClaimSource | None = None

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from estimator_api.base import ApiModel
 from estimator_api.pod_fields import pod_field
+from estimator_api.strings import ObjectName
 
 
 class Role(ApiModel):
@@ -23,7 +24,7 @@ class Role(ApiModel):
     """Tolerations added to the template's."""
     affinity: dict[str, Any] | None = pod_field("affinity")
     """Scheduling constraints; replaces the template's."""
-    priority_class_name: Annotated[str, Field(max_length=253)] | None = None
+    priority_class_name: ObjectName | None = None
     """Priority class of the pods; replaces the template's."""
 
 

@@ -12,6 +12,7 @@ from estimator_api.estimator import EstimatorSection, Seconds
 from estimator_api.model_dir import ModelDir
 from estimator_api.pod_fields import pod_field
 from estimator_api.roles import ChiefRole, EvaluatorRole, PsRole, WorkerRole
+from estimator_api.strings import ConfigMapKey, Image, Location, ModuleName, ObjectName, RelativePath
 
 _ATOMIC = {"x-kubernetes-list-type": "atomic"}
 
@@ -27,9 +28,9 @@ class Program(ApiModel):
         ),
     )
 
-    module: Annotated[str, Field(max_length=253, pattern=r"^[A-Za-z_]\w*([.][A-Za-z_]\w*)*$")] | None = None
+    module: ModuleName | None = None
     """Python module, run as `python -m` would."""
-    script: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
+    script: Location | None = None
     """Path of a Python file in the image or under /code."""
     args: (
         Annotated[
@@ -43,16 +44,16 @@ class Program(ApiModel):
 class CodeFile(ApiModel):
     """Where one key of the ConfigMap goes below /code."""
 
-    key: Annotated[str, Field(min_length=1, max_length=253)]
+    key: ConfigMapKey
     """Key in the ConfigMap."""
-    path: Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[^/].*$")]
+    path: RelativePath
     """Relative path of the file, for example `digits/model.py`."""
 
 
 class CodeConfigMap(ApiModel):
     """A ConfigMap in the job's namespace that holds Python code."""
 
-    name: Annotated[str, Field(min_length=1, max_length=253)]
+    name: ObjectName
     """Name of the ConfigMap."""
     items: (
         Annotated[
@@ -140,7 +141,7 @@ class EstimatorJobSpec(ApiModel):
     """A program of one's own that uses tf.estimator. At most one of estimator and program."""
     code: Code | None = None
     """Where the code comes from; absent when the image holds it."""
-    image: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
+    image: Image | None = None
     """Image of the main container; default the operator's runtime image."""
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
     """Pull policy of the main container."""

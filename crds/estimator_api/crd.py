@@ -1,0 +1,128 @@
+"""The CustomResourceDefinition of EstimatorJob, generated from the models.
+
+python -m estimator_api.crd           # writes crds/estimatorjobs.yaml and the chart's copy
+python -m estimator_api.crd --check   # exit status 1 when either is not what the models say
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from estimator_api import constants as c
+from estimator_api.job import EstimatorJob
+from estimator_api.structural import project
+
+REPOSITORY: Final = Path(__file__).resolve().parents[2]
+OUTPUTS: Final = (
+    Path("crds/estimatorjobs.yaml"),
+    Path("charts/estimator-operator/files/crds/estimatorjobs.yaml"),
+)
+_HEADER: Final = "# Generated from crds/estimator_api by `make generate`. Change the models, not this file.\n"
+_READY: Final = '.status.conditions[?(@.type=="Ready")]'
+_COLUMNS: Final = (
+    ("State", "string", f"{_READY}.reason", "What the job does at the moment.", 0),
+    ("Step", "integer", ".status.progress.globalStep", "Global step.", 0),
+    ("Progress", "integer", ".status.progress.percent", "Percent of the steps asked for.", 0),
+    ("Loss", "string", ".status.progress.loss", "Training loss last seen.", 0),
+    ("Restarts", "integer", ".status.restarts.total", "Restarts of the job's pods.", 0),
+    ("Age", "date", ".metadata.creationTimestamp", "Time since creation.", 0),
+    (
+        "Metric",
+        "string",
+        '.status.evaluation.metrics[?(@.name!="loss")]',
+        "First metric, by name, of the last evaluation.",
+        1,
+    ),
+    ("Export", "string", ".status.exports[0].uri", "Where the newest SavedModel is.", 1),
+    ("Message", "string", f"{_READY}.message", "Why the job is in its state.", 1),
+)
+
+
+def definition() -> dict[str, Any]:
+    """The CustomResourceDefinition as a JSON object."""
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{c.PLURAL}.{c.GROUP}"},
+        "spec": {
+            "group": c.GROUP,
+            "scope": "Namespaced",
+            "names": {
+                "kind": c.KIND,
+                "listKind": f"{c.KIND}List",
+                "plural": c.PLURAL,
+                "singular": c.SINGULAR,
+                "shortNames": [c.SHORT_NAME],
+                "categories": [c.CATEGORY],
+            },
+            "conversion": {"strategy": "None"},
+            "versions": [
+                {
+                    "name": c.VERSION,
+                    "served": True,
+                    "storage": True,
+                    "schema": {"openAPIV3Schema": schema()},
+                    "subresources": {"status": {}},
+                    "selectableFields": [{"jsonPath": ".spec.suspend"}],
+                    "additionalPrinterColumns": [
+                        {"name": name, "type": kind, "jsonPath": path, "description": text, "priority": wide}
+                        for name, kind, path, text, wide in _COLUMNS
+                    ],
+                }
+            ],
+        },
+    }
+
+
+def schema() -> dict[str, Any]:
+    """The structural schema of EstimatorJob."""
+    root = project(EstimatorJob.model_json_schema(by_alias=True))
+    properties = root["properties"]
+    # The API server owns these three and allows no schema of metadata.
+    properties["metadata"] = {"type": "object"}
+    for name, text in (
+        ("apiVersion", f"Version of the schema of this object: {c.API_VERSION}."),
+        ("kind", f"Kind of this object: {c.KIND}."),
+    ):
+        properties[name] = {"type": "string", "description": text}
+    # kstatus takes an unknown kind without conditions for done; a generation never seen says "not yet looked at".
+    properties["status"]["default"] = {"observedGeneration": -1}
+    root["required"] = ["spec"]
+    return root
+
+
+def text() -> str:
+    """The definition as YAML, as it is committed."""
+    import yaml
+
+    return _HEADER + yaml.safe_dump(definition(), sort_keys=False, width=110, allow_unicode=True)
+
+
+def main(arguments: Sequence[str] | None = None, *, root: Path = REPOSITORY) -> int:
+    """Writes or checks the generated files below `root`; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m estimator_api.crd", description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="compare instead of writing")
+    check = parser.parse_args(arguments).check
+    wanted = text()
+    drifted = 0
+    for output in OUTPUTS:
+        path = root / output
+        if path.is_file() and path.read_text(encoding="utf-8") == wanted:
+            continue
+        if check:
+            drifted = 1
+            fault = "differs from the models" if path.exists() else "is missing"
+            sys.stderr.write(f"{output} {fault}: run `make generate` and commit it\n")
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(wanted, encoding="utf-8")
+            sys.stdout.write(f"wrote {output}\n")
+    return drifted
+
+
+if __name__ == "__main__":
+    sys.exit(main())
