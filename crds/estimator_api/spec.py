@@ -9,6 +9,7 @@ from pydantic import Field
 from estimator_api import constants as c
 from estimator_api.base import ApiModel, Rule
 from estimator_api.estimator import EstimatorSection, Seconds
+from estimator_api.immutability import immutable
 from estimator_api.model_dir import ModelDir
 from estimator_api.pod_fields import pod_field
 from estimator_api.roles import ChiefRole, EvaluatorRole, PsRole, WorkerRole
@@ -132,6 +133,23 @@ class EstimatorJobSpec(ApiModel):
                 or s.estimator is not None
                 or s.program is not None
             ),
+        ),
+        *immutable(
+            "estimator",
+            "program",
+            "code",
+            "image",
+            "imagePullPolicy",
+            "imagePullSecrets",
+            "modelDir",
+            "chief",
+            "worker",
+            "ps",
+            "evaluator",
+            "template",
+            "progressPort",
+            "runPolicy.backoffLimit",
+            "runPolicy.cleanPodPolicy",
         ),
     )
 

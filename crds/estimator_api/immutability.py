@@ -1,0 +1,29 @@
+"""What of a job's spec stays as it was created.
+
+Replicas of one job must agree on cluster, code and model, so these cannot change under running pods. A suspended job
+has no pods, and everything in it may change; also in the very update that suspends or resumes it, because queueing
+systems rewrite a job's scheduling constraints in the update that flips `suspend`. The operator carries a suspension
+through to the last pod before it starts new ones.
+
+Always mutable are `suspend` itself and what does not reach the pods: deadlines and times to live of runPolicy.
+"""
+
+from __future__ import annotations
+
+from estimator_api.base import Rule
+
+_HOW = "cannot change while the job runs: suspend it first (suspend: true), or delete it and create it anew"
+
+
+def immutable(*fields: str) -> tuple[Rule, ...]:
+    """One transition rule of the spec for each field, given by its path in JSON, e.g. `runPolicy.backoffLimit`."""
+    return tuple(
+        Rule(
+            cel=f"self.suspend || oldSelf.suspend || (has(self.{field}) == has(oldSelf.{field})"
+            f" && (!has(self.{field}) || self.{field} == oldSelf.{field}))",
+            message=f"{field} {_HOW}",
+            field_path=f".{field}",
+            reason="FieldValueForbidden",
+        )
+        for field in fields
+    )
