@@ -22,27 +22,29 @@ READY_SECONDS = 30.0
 _SAMPLE = re.compile(r"^(?P<name>[a-zA-Z_:][\w:]*)(?:\{(?P<labels>.*)\})? (?P<value>\S+)$")
 
 
-async def make_account(namespace: LiveNamespace, server: ApiServer, folder: Path) -> Path:
+async def make_account(
+    namespace: LiveNamespace, server: ApiServer, folder: Path, *, name: str = ACCOUNT
+) -> Path:
     """A ServiceAccount that may do everything in `namespace`; returns a kubeconfig with a token of it.
 
     With a user of its own the operator's calls stand out in the audit log, whatever their user agent.
     """
-    await namespace.create("serviceaccounts", {"metadata": {"name": ACCOUNT}})
+    await namespace.create("serviceaccounts", {"metadata": {"name": name}})
     await namespace.create(
         "rolebindings",
         {
             "apiVersion": "rbac.authorization.k8s.io/v1",
             "kind": "RoleBinding",
-            "metadata": {"name": ACCOUNT},
+            "metadata": {"name": name},
             "roleRef": {
                 "apiGroup": "rbac.authorization.k8s.io",
                 "kind": "ClusterRole",
                 "name": "cluster-admin",
             },
-            "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": namespace.name}],
+            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace.name}],
         },
     )
-    token = await service_account_token(namespace, ACCOUNT)
+    token = await service_account_token(namespace, name)
     return write_kubeconfig(folder / "kubeconfig", server, token)
 
 

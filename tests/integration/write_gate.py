@@ -1,0 +1,89 @@
+"""A proxy between an operator and the API server that closes before the operator's n-th write to one job's objects.
+
+What an operator has not been able to write when it is killed was never written: so it can be made to die between
+any two of its writes, for instance after it stored a restart and before it made the pod.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import aiohttp
+from aiohttp import web
+from api_server import ApiServer
+
+_HOP_BY_HOP: Final = frozenset(
+    {"host", "connection", "transfer-encoding", "content-length", "content-encoding"}
+)
+
+
+class WriteGate:
+    """Forwards everything until the gate closes; reads and watches pass even then.
+
+    Attributes:
+        url: Where the operator finds the API server.
+        passed: Writes to the job's objects that were let through.
+        closed: Set when a write was held back.
+    """
+
+    def __init__(self, server: ApiServer, upstream: aiohttp.ClientSession, *, job: str, writes: int) -> None:
+        self._server = server
+        self._upstream = upstream
+        self._job = job
+        self._left = writes
+        self.url = ""
+        self.passed: list[str] = []
+        self.closed = asyncio.Event()
+
+    @classmethod
+    @asynccontextmanager
+    async def stand(cls, server: ApiServer, *, job: str, writes: int) -> AsyncIterator[WriteGate]:
+        """A gate that lets through so many writes to objects whose name is `job` or begins with it."""
+        timeout = aiohttp.ClientTimeout(total=None)
+        connector = aiohttp.TCPConnector(ssl=server.tls(), limit=0)
+        async with aiohttp.ClientSession(
+            connector=connector, timeout=timeout, auto_decompress=False
+        ) as upstream:
+            gate = cls(server, upstream, job=job, writes=writes)
+            app = web.Application(client_max_size=2**22)
+            app.router.add_route("*", "/{path:.*}", gate._handle)
+            runner = web.AppRunner(app, access_log=None, shutdown_timeout=0, handler_cancellation=True)
+            await runner.setup()
+            try:
+                await web.TCPSite(runner, "127.0.0.1", 0).start()
+                gate.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+                yield gate
+            finally:
+                await runner.cleanup()
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        if request.method != "GET" and self._concerns_job(request, body):
+            if self.closed.is_set() or not self._left:
+                self.closed.set()
+                await asyncio.Event().wait()
+            self._left -= 1
+            self.passed.append(f"{request.method} {request.path}")
+        headers = {key: value for key, value in request.headers.items() if key.lower() not in _HOP_BY_HOP}
+        async with self._upstream.request(
+            request.method, self._server.url + request.path_qs, headers=headers, data=body
+        ) as answer:
+            response = web.StreamResponse(
+                status=answer.status,
+                headers={
+                    key: value for key, value in answer.headers.items() if key.lower() not in _HOP_BY_HOP
+                },
+            )
+            if "Content-Encoding" in answer.headers:
+                response.headers["Content-Encoding"] = answer.headers["Content-Encoding"]
+            await response.prepare(request)
+            async for chunk in answer.content.iter_any():
+                await response.write(chunk)
+            await response.write_eof()
+            return response
+
+    def _concerns_job(self, request: web.Request, body: bytes) -> bool:
+        return f"/{self._job}" in request.path or f'"{self._job}'.encode() in body
