@@ -1,17 +1,23 @@
 """Which pods go.
 
-While the job runs: pods of earlier attempts and pods of replicas it does not want. When it has ended: what
-`cleanPodPolicy` says. Running deletes what may still run (ps, which never end by themselves, and stragglers) and
-leaves finished pods for their logs; All deletes every pod; None deletes none.
+While the job runs: pods of earlier attempts and pods of replicas it does not want. When it is suspended: every pod.
+When it has ended: what `cleanPodPolicy` says. Running deletes what may still run (ps, which never end by themselves,
+and stragglers) and leaves finished pods for their logs; All deletes every pod; None deletes none.
+
+A chief that is told to end saves a checkpoint first, and the variables it saves are on the ps: these are deleted
+after it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from estimator_api import EstimatorJob
+from estimator_api import constants as c
 from estimator_operator.plan.observed import Observed, Pod, PodDeletion
-from estimator_operator.plan.roster import Roster, live
+from estimator_operator.plan.restarts import lost
+from estimator_operator.plan.roster import Roster, ended, live
 
 
 def deletions(pods: Iterable[Pod], reason: str) -> tuple[PodDeletion, ...]:
@@ -22,12 +28,27 @@ def deletions(pods: Iterable[Pod], reason: str) -> tuple[PodDeletion, ...]:
 def while_running(roster: Roster) -> tuple[PodDeletion, ...]:
     """Deletes pods that the running job no longer wants."""
     previous = [pod for member in roster.members for pod in member.previous]
-    return deletions(previous, "replaced by a later attempt") + deletions(roster.surplus, "no such replica in the spec")
+    return deletions(previous, "replaced by a later attempt") + deletions(
+        roster.surplus, "no such replica in the spec"
+    )
 
 
-def when_ended(job: EstimatorJob, observed: Observed) -> tuple[PodDeletion, ...]:
+def for_suspension(observed: Observed, now: datetime) -> tuple[PodDeletion, ...]:
+    """Deletes every pod of a job that is suspended."""
+    return deletions(_ps_last(observed.pods, now), "the job is suspended")
+
+
+def when_ended(job: EstimatorJob, observed: Observed, now: datetime) -> tuple[PodDeletion, ...]:
     """Deletes pods of an ended job as its cleanPodPolicy says."""
     policy = job.spec.run_policy.clean_pod_policy
     if policy == "None":
         return ()
-    return deletions((one for one in observed.pods if policy == "All" or live(one)), "the job has ended")
+    pods = _ps_last(observed.pods, now)
+    return deletions((one for one in pods if policy == "All" or live(one)), "the job has ended")
+
+
+def _ps_last(pods: Iterable[Pod], now: datetime) -> tuple[Pod, ...]:
+    """`pods`, without the ps as long as a chief may have to save."""
+    found = tuple(pods)
+    saving = any(one.replica.role == c.CHIEF and not ended(one) and not lost(one, now) for one in found)
+    return tuple(one for one in found if not (saving and one.replica.role == c.PS))

@@ -122,7 +122,9 @@ def settle(
                 status=entry.status,
                 reason=entry.reason,
                 message=entry.message[:32768],
-                last_transition_time=before.last_transition_time if before is not None and same else to_text(now),
+                last_transition_time=before.last_transition_time
+                if before is not None and same
+                else to_text(now),
                 observed_generation=generation,
             )
         )

@@ -163,8 +163,9 @@ class Plan:
         status_first: Write the status before acting and act only in the next pass, on the stored status.
         events: Events for transitions that this plan makes.
         requeue_after: Seconds until the plan must be made again though nothing happens, or None.
-        progress_only: The new status differs from the old in progress, evaluation, checkpoints or exports alone:
-            the write may wait until `Settings.progress_interval` after the last write.
+        progress_only: The new status differs from the old in progress, evaluation, checkpoints, exports, counts of
+            pods and what else can be read from the pods again: the write may wait until
+            `Settings.progress_interval` after the last write.
     """
 
     status: EstimatorJobStatus

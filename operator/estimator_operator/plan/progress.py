@@ -34,7 +34,9 @@ _SIGNATURES_MOST = 64
 _NAME_MOST = 253
 
 
-def merge_progress(job: EstimatorJob, observed: Observed, roster: Roster, now: datetime) -> EstimatorJobStatus:
+def merge_progress(
+    job: EstimatorJob, observed: Observed, roster: Roster, now: datetime
+) -> EstimatorJobStatus:
     """The job's status with what the replicas say of themselves merged in."""
     status = job.status
     chief = _document(roster, observed, c.CHIEF)
@@ -104,7 +106,9 @@ def _training(old: TrainingProgress | None, new: Progress, now: datetime) -> Tra
         global_step=step,
         max_steps=most,
         percent=_percent(step, most),
-        steps_per_second=number_text(rate) if rate is not None and math.isfinite(rate) else before.steps_per_second,
+        steps_per_second=number_text(rate)
+        if rate is not None and math.isfinite(rate)
+        else before.steps_per_second,
         remaining_seconds=_remaining(step, most, rate),
         loss=loss,
         last_update_time=_time(new.time, now) if changed else before.last_update_time,
@@ -161,7 +165,9 @@ def _is_older(new: CheckpointProgress | EvaluationProgress | ExportProgress, old
 
 
 def _checkpoint(job: EstimatorJob, one: CheckpointProgress) -> Checkpoint:
-    return Checkpoint(path=one.path, uri=uri_of(job, one.path), global_step=one.global_step, time=_known(one.time))
+    return Checkpoint(
+        path=one.path, uri=uri_of(job, one.path), global_step=one.global_step, time=_known(one.time)
+    )
 
 
 def _evaluation(old: Evaluation | None, new: EvaluationProgress | None) -> Evaluation | None:

@@ -171,7 +171,7 @@ def not_before(job: EstimatorJob, member: Member) -> datetime | None:
     if not kills or newest is None or not _was_killed(newest) or newest.attempt + 1 < member.attempt:
         return None
     recent = sum(1 for one in kills if kills[-1] - one <= BACKOFF_RESET)
-    return kills[-1] + min(BACKOFF_BASE * 2 ** (recent - 1), BACKOFF_MOST)
+    return kills[-1] + min(BACKOFF_BASE * int(2 ** min(recent - 1, 5)), BACKOFF_MOST)
 
 
 def _was_killed(failure: Failure) -> bool:
@@ -189,7 +189,11 @@ def _failure(member: Member, *, started: bool, pending: set[str], now: datetime)
         if not started or name in pending:
             return None
         return Failure(
-            replica=name, attempt=member.attempt, reason=REASON_DELETED, message="its pod was deleted", time=to_text(now)
+            replica=name,
+            attempt=member.attempt,
+            reason=REASON_DELETED,
+            message="its pod was deleted",
+            time=to_text(now),
         )
     if succeeded(pod) or not (ended(pod) or lost(pod, now)):
         return None

@@ -7,13 +7,18 @@ from collections.abc import Collection
 from estimator_api import EstimatorJob
 from estimator_api import constants as c
 from estimator_api.status import ReplicaCount, RoleStatus
-from estimator_operator.plan.observed import Pod
+from estimator_operator.plan.observed import Pod, Replica
 from estimator_operator.plan.roster import Member, Roster, ended, succeeded
 from estimator_operator.plan.waiting import is_ready
 
 
 def role_statuses(
-    job: EstimatorJob, roster: Roster, completed: Collection[str], *, stopped: bool = False
+    job: EstimatorJob,
+    roster: Roster,
+    completed: Collection[str],
+    *,
+    created: Collection[Replica] = (),
+    stopped: bool = False,
 ) -> list[RoleStatus]:
     """One entry per role that the job has.
 
@@ -21,10 +26,17 @@ def role_statuses(
         job: The job.
         roster: Its replicas and pods.
         completed: Names of replicas that ended with success.
+        created: Replicas whose pods are made before this status is written.
         stopped: The job has ended and its running pods are deleted: none is active or ready.
     """
     return [
-        _role_status(role, roster.of_role(role), completed, stopped=stopped)
+        _role_status(
+            role,
+            roster.of_role(role),
+            completed,
+            created=sum(1 for one in created if one.role == role),
+            stopped=stopped,
+        )
         for role in c.ROLES
         if job.spec.replicas(role)
     ]
@@ -36,13 +48,13 @@ def replica_count(roles: Collection[RoleStatus]) -> ReplicaCount:
 
 
 def _role_status(
-    role: str, members: Collection[Member], completed: Collection[str], *, stopped: bool
+    role: str, members: Collection[Member], completed: Collection[str], *, created: int, stopped: bool
 ) -> RoleStatus:
     pods = [one.pod for one in members if one.pod is not None and not one.pod.deleting]
     return RoleStatus(
         role=role,
         desired=len(members),
-        active=0 if stopped else sum(1 for one in pods if not ended(one)),
+        active=0 if stopped else created + sum(1 for one in pods if not ended(one)),
         ready=0 if stopped else sum(1 for one in members if is_ready(one)),
         succeeded=sum(1 for one in members if str(one.replica) in completed),
         failed=sum(1 for one in pods if _failed(one)),

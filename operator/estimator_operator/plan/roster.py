@@ -94,7 +94,9 @@ def completed_names(job: EstimatorJob, roster: Roster) -> tuple[str, ...]:
     return tuple(known)
 
 
-def needed_members(roster: Roster, completed: Iterable[str], *, evaluator_degraded: bool) -> tuple[Member, ...]:
+def needed_members(
+    roster: Roster, completed: Iterable[str], *, evaluator_degraded: bool
+) -> tuple[Member, ...]:
     """Members that must have a running pod now.
 
     A replica that completed is never run again. Once the chief has completed there is nothing left to train: only

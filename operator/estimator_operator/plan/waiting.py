@@ -29,7 +29,11 @@ def is_blocked(member: Member, observed: Observed) -> bool:
     pod = member.pod
     if pod is None or is_ready(member):
         return False
-    return pod.unschedulable or (pod.waiting and pod.reason not in _ORDINARY) or member.replica in observed.causes
+    return (
+        pod.unschedulable
+        or (pod.waiting and pod.reason not in _ORDINARY)
+        or member.replica in observed.causes
+    )
 
 
 def slow_at(member: Member) -> datetime | None:

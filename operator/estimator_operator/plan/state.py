@@ -1,0 +1,89 @@
+"""Which state a running job is in: the row of conditions that its replicas make.
+
+Messages are made so that an ordinary start changes none of them: every change is a write to the API server. What
+holds a replica up, on the other hand, is said at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
+
+from estimator_api import EstimatorJob
+from estimator_api import constants as c
+from estimator_operator.plan.conditions import Row, pending, running
+from estimator_operator.plan.deadlines import grace_end
+from estimator_operator.plan.observed import Observed
+from estimator_operator.plan.restarts import describe, holds_place, not_before
+from estimator_operator.plan.roster import Member
+from estimator_operator.plan.timestamps import from_text, to_text
+from estimator_operator.plan.waiting import explain, is_blocked, is_ready, slow_at
+
+
+def row_of(
+    job: EstimatorJob, needed: Collection[Member], observed: Observed, *, chief_done: bool, now: datetime
+) -> Row:
+    """The conditions of a running job.
+
+    Args:
+        job: The job with its new status, conditions apart.
+        needed: Replicas that must have a running pod.
+        observed: What is known of its objects.
+        chief_done: The chief ended with success; the evaluator is awaited.
+        now: The present.
+    """
+    unready = [one for one in needed if not is_ready(one)]
+    if not unready:
+        return _evaluating(job) if chief_done else running(c.REASON_TRAINING, "all replicas are ready")
+    restarting = [one for one in unready if _restarts(job, one)]
+    reason = c.REASON_RESTARTING if restarting else c.REASON_PODS_PENDING
+    if observed.refused is not None:
+        return pending(c.REASON_POD_CREATION_FORBIDDEN, " ".join(observed.refused.split()))
+    blocked = [one for one in unready if is_blocked(one, observed) or _is_slow(one, now)]
+    if blocked:
+        return pending(reason, _first(blocked, lambda one: explain(job, one, observed, now)))
+    if restarting:
+        return pending(reason, _first(restarting, lambda one: _restart(job, one, observed, now)))
+    return pending(
+        reason, f"{len(needed)} replicas are starting" if len(needed) > 1 else "1 replica is starting"
+    )
+
+
+def _evaluating(job: EstimatorJob) -> Row:
+    end = grace_end(job, from_text(job.status.chief_completion_time))
+    until = "" if end is None else f" until {to_text(end)} at the latest"
+    return running(
+        c.REASON_EVALUATING,
+        f"the chief has ended; the evaluator's last evaluation and exports are awaited{until}",
+    )
+
+
+def _restarts(job: EstimatorJob, member: Member) -> bool:
+    """The member's pod goes or comes though the job ran before; pods of a resumed job only start."""
+    if member.pod is not None and member.pod.deleting:
+        return True
+    return str(member.replica) in job.status.restarts.pending or (
+        member.attempt > 0 and job.status.start_time is not None
+    )
+
+
+def _is_slow(member: Member, now: datetime) -> bool:
+    slow = slow_at(member)
+    return slow is not None and now >= slow
+
+
+def _restart(job: EstimatorJob, member: Member, observed: Observed, now: datetime) -> str:
+    pod = member.pod
+    going = pod is not None and pod.deleting
+    if going or (pod is None and any(holds_place(one, now) for one in member.previous)):
+        return explain(job, member, observed, now)
+    name = str(member.replica)
+    failure = next((one for one in reversed(job.status.failures) if one.replica == name), None)
+    start = not_before(job, member)
+    when = "" if start is None else f" at {to_text(start)}"
+    return f"{name} starts again" if failure is None else f"{describe(failure)}; it starts again{when}"
+
+
+def _first(members: Sequence[Member], text: Callable[[Member], str]) -> str:
+    more = len(members) - 1
+    return text(members[0]) + (f" (and {more} more)" if more else "")
