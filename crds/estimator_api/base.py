@@ -107,7 +107,8 @@ class ApiModel(BaseModel):
     """Base of all API models: frozen, camelCase in JSON, unknown fields ignored.
 
     Unknown fields are ignored because the API server has pruned or refused them already, and because a newer
-    server may know fields that this version does not. Tools that read files refuse them with `strict_fields`.
+    server may know fields that this version does not. Tools that read files refuse them with
+    `strict.unknown_fields`.
     """
 
     model_config = ConfigDict(

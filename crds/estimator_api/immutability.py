@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from estimator_api.base import Rule
 
-_HOW = "cannot change while the job runs: suspend it first (suspend: true), or delete it and create it anew"
+IMMUTABLE = "cannot change while the job runs: suspend the job first (spec.suspend: true), or delete it and create it anew"
+"""What the user reads; the API server puts the field before it."""
 
 
 def immutable(*fields: str) -> tuple[Rule, ...]:
@@ -21,7 +22,7 @@ def immutable(*fields: str) -> tuple[Rule, ...]:
         Rule(
             cel=f"self.suspend || oldSelf.suspend || (has(self.{field}) == has(oldSelf.{field})"
             f" && (!has(self.{field}) || self.{field} == oldSelf.{field}))",
-            message=f"{field} {_HOW}",
+            message=IMMUTABLE,
             field_path=f".{field}",
             reason="FieldValueForbidden",
         )

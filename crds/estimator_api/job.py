@@ -43,7 +43,11 @@ def _is_valid_name(name: str) -> bool:
 
 
 class EstimatorJob(ApiModel):
-    """EstimatorJob trains a tf.estimator model on a cluster of pods and reports step, metrics and exports."""
+    """EstimatorJob trains a tf.estimator model on a chief, workers, parameter servers and an evaluator.
+
+    The operator makes their pods, wires them with TF_CONFIG, restarts what fails, and reports the step, the loss, the
+    evaluation metrics, the checkpoints and the exported models in the status.
+    """
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
@@ -61,9 +65,11 @@ class EstimatorJob(ApiModel):
 
     metadata: Metadata
     spec: EstimatorJobSpec
-    """What to train, with what, and where the model goes."""
+    """What to train, with what, and where the model goes. Needs modelDir and one of estimator, program, image and
+    template; the rest has defaults."""
     status: EstimatorJobStatus = Field(default_factory=EstimatorJobStatus)
-    """What the operator has seen and done."""
+    """What the operator has seen and done: conditions, pods and restarts, progress, evaluation, checkpoints and
+    exports. Written by the operator alone."""
 
 
 def parse_job(document: Mapping[str, Any]) -> EstimatorJob:

@@ -27,6 +27,11 @@ _PATHS: Final = {
 }
 
 
-def pod_field(name: str) -> Any:
-    """An optional field (default absent) with the shape of the pod template's field `name`."""
-    return Field(default=None, json_schema_extra={POD_SCHEMA_KEY: _PATHS[name]})
+def pod_field(name: str, *, max_length: int | None = None) -> Any:
+    """An optional field (default absent) with the shape of the pod template's field `name`.
+
+    Args:
+        name: One of the fields above.
+        max_length: Most items, for a list.
+    """
+    return Field(default=None, max_length=max_length, json_schema_extra={POD_SCHEMA_KEY: _PATHS[name]})

@@ -16,11 +16,11 @@ class Role(ApiModel):
 
     resources: dict[str, Any] | None = pod_field("resources")
     """Compute resources of the main container, as in a pod: requests and limits."""
-    env: list[dict[str, Any]] | None = pod_field("env")
+    env: list[dict[str, Any]] | None = pod_field("env", max_length=512)
     """Environment variables of the main container, laid over the template's by name."""
     node_selector: dict[str, str] | None = pod_field("nodeSelector")
     """Labels a node must have, laid over the template's by key."""
-    tolerations: list[dict[str, Any]] | None = pod_field("tolerations")
+    tolerations: list[dict[str, Any]] | None = pod_field("tolerations", max_length=64)
     """Tolerations added to the template's."""
     affinity: dict[str, Any] | None = pod_field("affinity")
     """Scheduling constraints; replaces the template's."""

@@ -70,7 +70,7 @@ class Code(ApiModel):
     """Where the code comes from when the image does not hold it."""
 
     config_map: CodeConfigMap
-    """Mounted on PYTHONPATH at /code."""
+    """A ConfigMap, mounted at /code and first on PYTHONPATH."""
 
 
 class RunPolicy(ApiModel):
@@ -122,18 +122,6 @@ class EstimatorJobSpec(ApiModel):
                 s.estimator is None or s.estimator.mode == "TrainAndEvaluate" or s.replicas(c.EVALUATOR) == 0
             ),
         ),
-        Rule(
-            cel="!has(self.evaluator) || self.evaluator.replicas == 0"
-            " || (has(self.worker) && self.worker.replicas > 0) || (has(self.ps) && self.ps.replicas > 0)"
-            " || has(self.estimator) || has(self.program)",
-            message="an evaluator needs estimator or program",
-            holds=lambda s: (
-                s.replicas(c.EVALUATOR) == 0
-                or bool(s.replicas(c.WORKER) or s.replicas(c.PS))
-                or s.estimator is not None
-                or s.program is not None
-            ),
-        ),
         *immutable(
             "estimator",
             "program",
@@ -154,33 +142,42 @@ class EstimatorJobSpec(ApiModel):
     )
 
     estimator: EstimatorSection | None = None
-    """The declarative Estimator. At most one of estimator and program."""
+    """The declarative Estimator: references to the model function and the input functions, which the job runner
+    of the runtime image calls. At most one of estimator and program; with neither, the command of the image or of
+    the template runs."""
     program: Program | None = None
-    """A program of one's own that uses tf.estimator. At most one of estimator and program."""
+    """A program of one's own that uses tf.estimator, run unchanged with TF_CONFIG set. At most one of estimator and
+    program."""
     code: Code | None = None
     """Where the code comes from; absent when the image holds it."""
     image: Image | None = None
-    """Image of the main container; default the operator's runtime image."""
+    """Image of the main container. Default: the template's, else the operator's runtime image (its GPU variant for
+    roles that ask for nvidia.com/gpu)."""
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
     """Pull policy of the main container."""
-    image_pull_secrets: list[dict[str, Any]] | None = pod_field("imagePullSecrets")
-    """Secrets to pull images with, as in a pod."""
+    image_pull_secrets: list[dict[str, Any]] | None = pod_field("imagePullSecrets", max_length=32)
+    """Secrets to pull images with, as in a pod; added to the template's."""
     model_dir: ModelDir
-    """Where checkpoints, summaries and exports go."""
+    """Where checkpoints, summaries and exports go: exactly one of uri, persistentVolumeClaim and
+    volumeClaimTemplate."""
     chief: ChiefRole = Field(default=ChiefRole())
-    """The chief; there is always exactly one."""
+    """The chief, which saves checkpoints and summaries and decides when training ends. There is always exactly
+    one; this section says what it asks for beyond the template."""
     worker: WorkerRole | None = None
-    """Workers beside the chief."""
+    """Workers: replicas that compute training steps beside the chief. Absent: none; `worker: {}` is one."""
     ps: PsRole | None = None
-    """Parameter servers."""
+    """Parameter servers: replicas that hold the variables. Absent: none; `ps: {}` is one."""
     evaluator: EvaluatorRole | None = None
-    """The evaluator."""
+    """The evaluator, which evaluates checkpoints and exports models while the others train. Absent: none;
+    `evaluator: {}` is one. Mode TrainAndEvaluate needs it beside workers or parameter servers."""
     template: dict[str, Any] | None = pod_field("template")
-    """Pod template shared by all roles; its main container is called `estimator`."""
+    """Pod template shared by all roles. Its main container is called `estimator` and need not be there; other
+    containers, volumes and everything else are kept as they are."""
     suspend: bool = False
-    """True deletes the pods after a checkpoint; false again continues from it."""
+    """True deletes the pods after they have saved a checkpoint; false again continues from it. While the job is
+    suspended, everything in its spec may change."""
     run_policy: RunPolicy = Field(default=RunPolicy())
-    """How long, how often, what stays."""
+    """How long the job may run, how often it restarts, and what stays when it has ended."""
     progress_port: Annotated[int, Field(ge=1024, le=65535, json_schema_extra={"format": "int32"})] = (
         c.PROGRESS_PORT
     )
