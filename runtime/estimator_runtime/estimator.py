@@ -17,6 +17,7 @@ from estimator_runtime import (
     checkpoints,
     evaluation,
     hook_types,
+    observation,
     prediction,
     run_settings,
     saved_model,
@@ -172,25 +173,27 @@ class Estimator:
         if self._config.task_type in (TaskType.EVALUATOR, TaskType.PS):
             raise ValueError(
                 "Train has been called wrong configuration. Please use tf.estimator.train_and_evaluate which calls "
-                "proper API according to given configuration. This task does not train: its type is "
-                f"{self._config.task_type}."
+                f"proper API according to given configuration. A task of type {self._config.task_type} does not train."
             )
         if steps is not None and max_steps is not None:
             raise ValueError("Can not provide both steps and max_steps.")
         _check_positive(steps=steps, max_steps=max_steps)
-        if max_steps is not None and max_steps <= checkpoints.global_step(self.model_dir):
-            tf.compat.v1.logging.info("Skipping training since max_steps has already saved.")
-            return self
-        stop = []
-        if steps is not None or max_steps is not None:
-            stop = [tf.compat.v1.train.StopAtStepHook(steps, max_steps)]
-        loss = training.train(
-            self._bound,
-            input_fn,
-            hooks=[*hook_types.checked_hooks(hooks), *stop],
-            saving_listeners=hook_types.checked_listeners(saving_listeners),
-        )
-        tf.compat.v1.logging.info("Loss for final step: %s.", loss)
+        latest_step = checkpoints.global_step(self.model_dir)
+        with observation.current().training(
+            model_dir=self.model_dir,
+            is_chief=self._config.is_chief,
+            max_steps=max_steps if steps is None else latest_step + steps,
+        ):
+            if max_steps is not None and max_steps <= latest_step:
+                tf.compat.v1.logging.info("Skipping training since max_steps has already saved.")
+                return self
+            stop = [tf.compat.v1.train.StopAtStepHook(steps, max_steps)] if steps or max_steps else []
+            training.train(
+                self._bound,
+                input_fn,
+                hooks=[*hook_types.checked_hooks(hooks), *stop],
+                saving_listeners=hook_types.checked_listeners(saving_listeners),
+            )
         return self
 
     def evaluate(

@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime import sessions, summaries
+from estimator_runtime import observation, sessions, summaries
 from estimator_runtime.bound_model import BoundModel
 from estimator_runtime.model_fn import EstimatorSpec, ModeKeys
 
@@ -61,7 +61,8 @@ def evaluate(
     Raises:
         ValueError: a metric has one of those two names.
     """
-    with tf.Graph().as_default() as graph, graph.device(model.device_fn):
+    observer = observation.current()
+    with observer.evaluating(), tf.Graph().as_default() as graph, graph.device(model.device_fn):
         global_step = model.begin_graph(graph)
         batch = model.call_input_fn(input_fn, ModeKeys.EVAL)
         spec = model.call_model_fn(batch.features, batch.labels, ModeKeys.EVAL)
@@ -84,6 +85,7 @@ def evaluate(
     summaries.write_metrics(eval_dir, results, step)
     if checkpoint_path is not None:
         summaries.write_checkpoint_path(eval_dir, checkpoint_path, step)
+    observer.evaluated(results, checkpoint_path)
     return results
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from estimator_runtime import observation
 from estimator_runtime.bound_model import BoundModel
 from estimator_runtime.export.outputs import ExportOutput
 from estimator_runtime.export.signatures import build_signatures
@@ -48,11 +49,37 @@ def export(
             destination is outside the export.
         RuntimeError: no unused directory name was found.
     """
-    final = _timestamped_dir(os.fsdecode(export_dir_base))
+    observer = observation.current()
+    with observer.exporting():
+        final = _timestamped_dir(os.fsdecode(export_dir_base))
+        signatures = _write_at(
+            model,
+            final,
+            input_receiver_fn,
+            checkpoint_path=checkpoint_path,
+            assets_extra=assets_extra or {},
+            as_text=as_text,
+            strip_default_attrs=strip_default_attrs,
+        )
+    observer.exported(final, checkpoint_path, signatures)
+    return ExportPath(final)
+
+
+def _write_at(
+    model: BoundModel,
+    final: str,
+    input_receiver_fn: Callable[[], Any],
+    *,
+    checkpoint_path: str,
+    assets_extra: Mapping[str, str],
+    as_text: bool,
+    strip_default_attrs: bool,
+) -> list[str]:
+    """Writes the whole export and gives it its final name; returns the names of its signatures."""
     parent, timestamp = os.path.split(final)
     temporary = os.path.join(parent, f"temp-{timestamp}")  # noqa: PTH118 - may be a gs:// address
     try:
-        _write(
+        signatures = _write(
             model,
             temporary,
             input_receiver_fn,
@@ -60,13 +87,13 @@ def export(
             as_text=as_text,
             strip_default_attrs=strip_default_attrs,
         )
-        _copy_assets(assets_extra or {}, temporary)
+        _copy_assets(assets_extra, temporary)
         tf.compat.v1.gfile.Rename(temporary, final)
     except BaseException:
         if tf.compat.v1.gfile.Exists(temporary):
             tf.compat.v1.gfile.DeleteRecursively(temporary)
         raise
-    return ExportPath(final)
+    return signatures
 
 
 def _timestamped_dir(base: str) -> str:
@@ -89,7 +116,7 @@ def _write(
     checkpoint_path: str,
     as_text: bool,
     strip_default_attrs: bool,
-) -> None:
+) -> list[str]:
     with tf.Graph().as_default() as graph:
         model.begin_graph(graph)
         receiver = input_receiver_fn()
@@ -122,6 +149,7 @@ def _write(
                 strip_default_attrs=strip_default_attrs,
             )
         builder.save(as_text)
+    return sorted(signatures)
 
 
 def _exported(export_outputs: dict[str, ExportOutput] | None) -> dict[str, ExportOutput]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime import interruption
+from estimator_runtime import interruption, observation
 from estimator_runtime.tf_config import TaskType
 
 _TRAINING_TASKS = (TaskType.CHIEF, TaskType.MASTER, TaskType.WORKER)
@@ -59,6 +59,7 @@ def join(server: Any) -> None:
     own; the main thread stays free for SIGTERM.
     """
     serving = threading.Thread(target=server.join, name="tensorflow-server", daemon=True)
-    serving.start()
-    while serving.is_alive() and not interruption.requested():
-        serving.join(_LOOK_FOR_INTERRUPTION_SECS)
+    with observation.current().serving():
+        serving.start()
+        while serving.is_alive() and not interruption.requested():
+            serving.join(_LOOK_FOR_INTERRUPTION_SECS)

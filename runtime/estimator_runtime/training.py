@@ -2,7 +2,7 @@
 
 Invariants:
 
-* hooks are run in the order: input, the caller's, NaN check, logging, the model's; then, on the chief, checkpoints
+* hooks are run in the order: input, the caller's, NaN check, logging, the model's, the observer's; then, on the chief, checkpoints
   and the model's chief hooks;
 * there is a `loss` summary, and the loss is in the LOSSES collection;
 * the caller's saving listeners see every checkpoint of this call and of no later one.
@@ -14,7 +14,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime import checkpoints, sessions
+from estimator_runtime import checkpoints, observation, sessions
 from estimator_runtime.bound_model import BoundModel
 from estimator_runtime.model_fn import EstimatorSpec, ModeKeys
 from estimator_runtime.run_config import RunConfig, TaskType
@@ -26,11 +26,8 @@ def train(
     *,
     hooks: Sequence[Any],
     saving_listeners: Sequence[Any],
-) -> Any:
+) -> None:
     """Trains until a hook stops the session or the input ends.
-
-    Returns:
-        The loss of the last step as a numpy scalar, or None if no step was made.
 
     Raises:
         ValueError: saving listeners are given and nothing saves checkpoints.
@@ -49,6 +46,7 @@ def train(
             *hooks,
             *_loss_hooks(model.config, spec.loss, step),
             *spec.training_hooks,
+            *observation.current().training_hooks(loss=spec.loss, step=step),
         ]
         saver_hooks = _saver_hooks(model.config, spec, worker_hooks, saving_listeners)
         summary_steps, log_steps, master_hooks = _chief_reports(model.config, spec)
@@ -63,10 +61,12 @@ def train(
                 log_step_count_steps=log_steps,
             ) as session,
         ):
-            return _run(session, spec)
+            loss = _run(session, spec)
+    tf.compat.v1.logging.info("Loss for final step: %s.", loss)
 
 
 def _run(session: Any, spec: EstimatorSpec) -> Any:
+    """Returns the loss of the last step as a numpy scalar, or None if no step was made."""
     fetches = [spec.train_op, spec.loss]
     loss = None
     any_step = False
@@ -129,7 +129,7 @@ def _saver_hooks(
             save_secs=config.save_checkpoints_secs,
             save_steps=config.save_checkpoints_steps,
             scaffold=spec.scaffold,
-            listeners=list(listeners),
+            listeners=[*observation.current().saving_listeners(), *listeners],
             save_graph_def=config.checkpoint_save_graph_def,
         )
         return _SaverHooks(added=hook)
@@ -144,13 +144,13 @@ def _saver_hooks(
 @contextlib.contextmanager
 def _listening(saver_hook: Any, listeners: Sequence[Any]) -> Iterator[None]:
     """Attaches listeners to a saver hook that was made elsewhere, for the time of one training call."""
-    if saver_hook is None or not listeners:
+    if saver_hook is None:
         yield
         return
     # The list has no public name, and the hook reads it at every save.
     attached = saver_hook._listeners  # noqa: SLF001
     before = list(attached)
-    attached.extend(listeners)
+    attached[:] = [*observation.current().saving_listeners(), *before, *listeners]
     try:
         yield
     finally:
