@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from pydantic import Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from estimator_api import constants as c
 from estimator_api.base import ApiModel, Rule
@@ -73,20 +75,44 @@ class EstimatorJob(ApiModel):
 
 
 def parse_job(document: Mapping[str, Any]) -> EstimatorJob:
-    """Reads an EstimatorJob from its JSON form.
+    """Reads an EstimatorJob from its JSON form, with the API server's strictness about types.
 
     Raises:
         InvalidJobError: With one line per fault, each naming its field.
     """
+    for name, wanted in (("apiVersion", c.API_VERSION), ("kind", c.KIND)):
+        found = document.get(name, wanted)
+        if found != wanted:
+            raise InvalidJobError(f"{name}: must be {wanted}, this is {found}")
     try:
-        return EstimatorJob.model_validate(document)
+        # Strict validation knows from JSON, not from a dict, that an object is how a model is written.
+        return EstimatorJob.model_validate_json(json.dumps(document, default=str), strict=True)
     except ValidationError as error:
-        lines = (
-            f"{'.'.join(str(part) for part in one['loc']) or 'EstimatorJob'}: {_reason(one['msg'])}"
-            for one in error.errors(include_url=False, include_input=False)
-        )
-        raise InvalidJobError("\n".join(lines)) from error
+        raise InvalidJobError("\n".join(map(_line, error.errors(include_url=False)))) from error
 
 
-def _reason(message: str) -> str:
-    return message.removeprefix("Value error, ")
+_MESSAGES: Final = {
+    "missing": "is required",
+    "model_type": "must be an object",
+    "dict_type": "must be an object",
+    "list_type": "must be a list",
+    "string_type": "must be a string",
+    "int_type": "must be an integer",
+    "int_from_float": "must be an integer",
+    "bool_type": "must be true or false",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "string_too_long": "must have at most {max_length} characters",
+    "too_long": "must have at most {max_length} items",
+    "literal_error": "must be one of {expected}",
+    "value_error": "{error}",
+}
+
+
+def _line(fault: ErrorDetails) -> str:
+    field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault["loc"])
+    message = _MESSAGES.get(fault["type"])
+    text = fault["msg"] if message is None else message.format(**fault.get("ctx", {}))
+    if fault["type"].endswith("_type"):
+        text += f", this is {json.dumps(fault['input'], default=str)[:80]}"
+    return f"{field[1:] or c.KIND}: {text}"
