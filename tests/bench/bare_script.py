@@ -1,0 +1,97 @@
+"""What the operator's speed is measured against: a script that posts the very same objects and does nothing else.
+
+Run as a process of its own, as the operator is one. Reads its orders as JSON from standard input, prints the seconds
+of every round as JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import json
+import ssl
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import aiohttp
+
+from estimator_api import parse_job
+from estimator_operator.plan.cluster_spec import replicas_of
+from estimator_operator.plan.observed import Settings
+from estimator_operator.plan.pods import pod_manifest
+from estimator_operator.plan.service import service_manifest
+
+Json = dict[str, Any]
+JOBS = "/apis/estimator.dev/v1alpha1/namespaces/{}/estimatorjobs"
+PODS = "/api/v1/namespaces/{}/pods"
+SERVICES = "/api/v1/namespaces/{}/services"
+
+
+async def main() -> None:
+    """Plays all rounds of the orders."""
+    orders = json.load(sys.stdin)
+    trust = ssl.create_default_context(cafile=orders["authority"])
+    async with aiohttp.ClientSession(
+        orders["url"],
+        connector=aiohttp.TCPConnector(ssl=trust, limit=0),
+        headers={"Authorization": f"Bearer {orders['token']}", "User-Agent": "bare-script"},
+    ) as session:
+        await _warm_up(session, orders["namespace"], connections=5 * orders["workers"])
+        seconds = [await _round(session, orders, batch) for batch in orders["rounds"]]
+    print(json.dumps(seconds))
+
+
+async def _warm_up(session: aiohttp.ClientSession, namespace: str, *, connections: int) -> None:
+    """Opens the connections that the rounds will use."""
+
+    async def read() -> None:
+        async with session.get(PODS.format(namespace), params={"limit": "1"}) as answer:
+            await answer.read()
+
+    await asyncio.gather(*(read() for _ in range(connections)))
+
+
+async def _round(session: aiohttp.ClientSession, orders: Mapping[str, Any], jobs: list[Json]) -> float:
+    """Posts `jobs` and their objects with so many workers; returns the seconds until the last pod is posted."""
+    waiting = [(one, _objects(one, orders["namespace"])) for one in jobs]
+    begun = time.perf_counter()
+
+    async def work() -> None:
+        while waiting:
+            job, (service, pods) = waiting.pop()
+            created = await _post(session, JOBS, orders["namespace"], job)
+            uid = created["metadata"]["uid"]
+            await _post(session, SERVICES, orders["namespace"], _owned(service, uid))
+            await asyncio.gather(
+                *(_post(session, PODS, orders["namespace"], _owned(pod, uid)) for pod in pods)
+            )
+
+    await asyncio.gather(*(work() for _ in range(min(orders["workers"], len(jobs)))))
+    return time.perf_counter() - begun
+
+
+def _objects(job: Json, namespace: str) -> tuple[Json, list[Json]]:
+    """Service and pods of a job, as the operator would make them."""
+    document = copy.deepcopy(job)
+    document["metadata"] |= {"namespace": namespace, "uid": "unknown"}
+    parsed = parse_job(document)
+    pods = [pod_manifest(parsed, replica, 0, Settings()) for replica in replicas_of(parsed.spec)]
+    return service_manifest(parsed), pods
+
+
+def _owned(manifest: Json, uid: str) -> Json:
+    manifest["metadata"]["ownerReferences"][0]["uid"] = uid
+    return manifest
+
+
+async def _post(session: aiohttp.ClientSession, path: str, namespace: str, manifest: Json) -> Json:
+    async with session.post(path.format(namespace), json=manifest) as answer:
+        answer.raise_for_status()
+        created: Json = await answer.json()
+        return created
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
