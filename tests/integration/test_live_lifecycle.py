@@ -89,9 +89,22 @@ async def test_deletion_takes_a_claim_that_is_not_retained(
     await only_the_claim_is_left(live)
 
 
-async def test_finished_replica_is_not_run_again(
-    live: LiveNamespace, kubelet: FakeKubelet, operator: OperatorProcess
+async def test_chief_ends_before_the_evaluator(
+    live: LiveNamespace, kubelet: FakeKubelet, start_operator
 ) -> None:
+    await start_operator("--no-leader-elect", "--progress-interval=0.2")
+    await train(live, five_pod_job("digits"))
+    await kubelet.finish("digits-chief-0")
+    await live.until("estimatorjobs", "digits", has_reason("Evaluating"), "evaluation")
+    pods = five_pods("digits") - {"digits-chief-0"}
+    assert running(*pods)(await live.list("pods")), "nobody is told to end before the evaluator has ended"
+    await complete(live, kubelet, "digits", "digits-evaluator-0")
+
+
+async def test_finished_replica_is_not_run_again(
+    live: LiveNamespace, kubelet: FakeKubelet, start_operator
+) -> None:
+    await start_operator("--no-leader-elect", "--progress-interval=0.2")
     await train(live, five_pod_job("digits"))
     await kubelet.finish("digits-worker-0")
     await live.until(
