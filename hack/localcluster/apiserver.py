@@ -298,6 +298,8 @@ def _command(name: str, folder: Folder, programs: Path, ports: Ports) -> list[st
             "service-cluster-ip-range": SERVICE_RANGE,
             "token-auth-file": folder.tokens,
             "authorization-mode": "RBAC",
+            # As on OpenShift: whoever owns objects needs the right to the owner's finalizers.
+            "enable-admission-plugins": "OwnerReferencesPermissionEnforcement",
             "audit-policy-file": folder.audit_policy,
             "audit-log-path": folder.audit_log,
             # A request is in the log before its handler ends: no batches to wait for.

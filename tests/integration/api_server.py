@@ -145,6 +145,8 @@ class ApiServer:
         """Applies the generated CRD and waits until the server serves it."""
         self.kubectl("apply", "-f", str(CRD))
         self.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(CRD))
+        # Established comes before the storage is ready; kubectl asks again while the server says so.
+        self.kubectl("get", "estimatorjobs", "--all-namespaces")
 
 
 def _cluster(*args: str) -> str:
