@@ -50,6 +50,8 @@ def train(
         ]
         saver_hooks = _saver_hooks(model.config, spec, worker_hooks, saving_listeners)
         summary_steps, log_steps, master_hooks = _chief_reports(model.config, spec)
+        fetches = [spec.train_op, spec.loss]
+        loss = None
         with (
             _listening(saver_hooks.existing, saving_listeners),
             sessions.training_session(
@@ -61,23 +63,14 @@ def train(
                 log_step_count_steps=log_steps,
             ) as session,
         ):
-            loss = _run(session, spec)
-    tf.compat.v1.logging.info("Loss for final step: %s.", loss)
-
-
-def _run(session: Any, spec: EstimatorSpec) -> Any:
-    """Returns the loss of the last step as a numpy scalar, or None if no step was made."""
-    fetches = [spec.train_op, spec.loss]
-    loss = None
-    any_step = False
-    while not session.should_stop():
-        any_step = True
-        _, loss = session.run(fetches)
-    if not any_step:
+            # The session swallows the end of the input, so what the last step returned is kept out here.
+            while not session.should_stop():
+                _, loss = session.run(fetches)
+    if loss is None:
         tf.compat.v1.logging.warning(
             "Training with estimator made no steps. Perhaps input is empty or misspecified."
         )
-    return loss
+    tf.compat.v1.logging.info("Loss for final step: %s.", loss)
 
 
 def _add_loss_summary(loss: Any) -> None:

@@ -5,6 +5,7 @@
 """
 
 import inspect
+import json
 from pathlib import Path
 
 import linear_model
@@ -208,7 +209,7 @@ def test_params_that_the_model_function_does_not_take(tmp_path):
     "Configuration object.",
     "Allows updating things in your model_fn based on configuration such as `num_ps_replicas`.",
 )
-def test_config_reaches_the_model_function(tmp_path):
+def test_config_reaches_the_model_function(tmp_path, monkeypatch):
     replicas = []
 
     def model_fn(features, labels, mode, config):
@@ -216,7 +217,12 @@ def test_config_reaches_the_model_function(tmp_path):
         return linear_model.model_fn(features, labels, mode)
 
     Estimator(model_fn, str(tmp_path)).train(train_input, steps=1)
-    assert replicas == [0]
+    cluster = {"chief": ["host0:0"], "ps": ["host1:1", "host2:2"]}
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": {"type": "chief", "index": 0}}))
+    estimator = Estimator(model_fn, str(tmp_path))
+    with tf.Graph().as_default():
+        estimator.model_fn({"x": tf.constant(X)}, None, ModeKeys.PREDICT, estimator.config)
+    assert replicas == [0, 2]
 
 
 @cites(
@@ -360,7 +366,7 @@ def test_evaluation_of_all_items(trained):
 
 
 @cites(
-    "Stop conditions - we evaluate on the given input data until one of the - __following__:",
+    "Stop conditions - we evaluate on the given input data until one of the following:",
     "If `steps` is provided, and `steps` batches of size `batch_size` are processed.",
     "Number of steps for which to evaluate model.",
     'See "Stop conditions" above for specifics.',
