@@ -12,6 +12,7 @@ import os
 import shlex
 import ssl
 import subprocess
+import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -144,9 +145,22 @@ class ApiServer:
     def install_crd(self) -> None:
         """Applies the generated CRD and waits until the server serves it."""
         self.kubectl("apply", "-f", str(CRD))
-        self.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(CRD))
-        # Established comes before the storage is ready; kubectl asks again while the server says so.
-        self.kubectl("get", "estimatorjobs", "--all-namespaces")
+        # No condition of the CRD says when its storage is ready: until then a list is refused, 404 first, then 429.
+        deadline = time.monotonic() + 30
+        while not self._serves_jobs():
+            assert time.monotonic() < deadline, (
+                "EstimatorJobs are not served 30 s after their CRD was applied"
+            )
+            time.sleep(0.05)
+
+    def _serves_jobs(self) -> bool:
+        try:
+            self.call("GET", "/apis/estimator.dev/v1alpha1/estimatorjobs")
+        except CallError as error:
+            if error.status in (404, 429):
+                return False
+            raise
+        return True
 
 
 def _cluster(*args: str) -> str:

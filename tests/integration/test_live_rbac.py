@@ -35,9 +35,11 @@ async def chart_operator(
 ) -> AsyncIterator[OperatorProcess]:
     """The operator under the chart's ServiceAccount, for all namespaces and with election, as the chart runs it."""
     token = await service_account_token(live, chart.account)
+    # Addresses are the test's own; in a pod the lease's namespace would be the pod's.
+    flags = [one for one in chart.operator_container["args"] if "-address=" not in one]
     operator = await OperatorProcess.start(
+        *flags,
         f"--lease-namespace={live.name}",
-        "--leader-elect",
         kubeconfig=write_kubeconfig(tmp_path / "kubeconfig", api_server, token),
         log=tmp_path / "operator.log",
     )
