@@ -4,11 +4,23 @@ Whoever handles SIGTERM calls `request()`, and has the training session stop aft
 requests the stop, so that the last checkpoint is saved). `train_and_evaluate` then ends without the evaluations and
 the `finished` marker that a real end of training brings; a parameter server and an evaluator, which no session stops,
 return. `request()` is safe in a signal handler.
+
+Where nothing would look for the request, its handler raises `Interrupted` instead.
 """
 
 import threading
 
+EXIT_CODE = 143
+"""Exit code of a process that SIGTERM ended (128 + 15)."""
+
 _requested = threading.Event()
+
+
+class Interrupted(SystemExit):
+    """Ends an interrupted process from wherever its main thread is; no `except Exception` keeps it from that."""
+
+    def __init__(self) -> None:
+        super().__init__(EXIT_CODE)
 
 
 def request() -> None:

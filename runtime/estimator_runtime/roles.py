@@ -15,6 +15,18 @@ _DELAY_SECS_PER_WORKER = 5
 Role = Callable[[Any, TrainSpec, EvalSpec], None]
 
 
+def train(estimator: Any, train_spec: TrainSpec) -> None:
+    """Does the part of this task, if it has any, in a training without evaluations; also without a cluster."""
+    config = estimator.config
+    if config.task_type == tf_config.TaskType.PS:
+        server.join(server.start(config))
+    elif config.is_chief:
+        with finished.announcing(estimator, train_spec.max_steps):
+            _train(estimator, train_spec, train_spec.saving_listeners)
+    else:
+        _train(estimator, train_spec, None)
+
+
 def run_chief(estimator: Any, train_spec: TrainSpec, eval_spec: EvalSpec) -> None:
     """Trains, writes checkpoints, and leaves the `finished` marker."""
     del eval_spec
@@ -58,7 +70,7 @@ ROLES: dict[str, Role] = {
 def _train(estimator: Any, train_spec: TrainSpec, saving_listeners: tuple[Any, ...] | None) -> None:
     config = estimator.config
     # The server starts before the delay: the other tasks' sessions wait for it.
-    if not tf_config.is_google_environment():
+    if config.cluster_spec and not tf_config.is_google_environment():
         server.start(config)
     delay = _start_delay_secs(config)
     if delay > 0:
@@ -74,7 +86,7 @@ def _train(estimator: Any, train_spec: TrainSpec, saving_listeners: tuple[Any, .
 
 def _start_delay_secs(config: Any) -> int:
     """Workers start one after another: asynchronous training converges better when it begins with few of them."""
-    if config.task_type != tf_config.TaskType.WORKER:
+    if config.is_chief or config.task_type != tf_config.TaskType.WORKER:
         return 0
     longest = config.experimental_max_worker_delay_secs
     longest = _MAX_DELAY_SECS if longest is None else int(longest)

@@ -1,0 +1,166 @@
+"""`python -m estimator_runtime.job`: one replica from its start to its exit code.
+
+Exit codes are those of docs/pod-contract.md: 0 done, 78 for what no retry can mend, 143 after SIGTERM, the program's
+own when it chose one, 1 for everything else. However it ends, the last progress document goes to the termination
+message, and what was raised goes to stderr in full.
+"""
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+import tensorflow as tf
+
+from estimator_api.constants import CHIEF, ENV_SPEC, EXIT_CONFIG
+from estimator_runtime import compat, interruption, observation
+from estimator_runtime.job import declared, environment, failures, program, termination_message
+from estimator_runtime.job.endpoint import Endpoint
+from estimator_runtime.job.environment import Environment
+from estimator_runtime.job.errors import JobConfigError
+from estimator_runtime.job.observer import JobObserver
+from estimator_runtime.job.recorder import Recorder
+from estimator_runtime.job.termination import CHIEF_PATIENCE_SECS, PATIENCE_SECS, Termination
+
+Work = Callable[[Environment], None]
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise JobConfigError(f"{self.prog}: {message}")
+
+
+def parse(arguments: Sequence[str]) -> Work:
+    """Reads the command line and returns what is to be run.
+
+    Raises:
+        JobConfigError: it is not understood.
+    """
+    parser = _Parser(
+        prog="python -m estimator_runtime.job",
+        description="Runs one replica of an EstimatorJob: what ESTIMATOR_SPEC says, or a program of one's own.",
+    )
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--module", help="run this module with tf.estimator present")
+    form.add_argument("--script", help="run this file with tf.estimator present")
+    parser.epilog = "What follows -- are the program's arguments."
+    own, theirs = _split(arguments)
+    parsed = parser.parse_args(own)
+    if parsed.module:
+        return lambda _: program.run_module(parsed.module, theirs)
+    if parsed.script:
+        return lambda _: program.run_script(parsed.script, theirs)
+    if theirs:
+        raise JobConfigError(f"{parser.prog}: arguments are for a program; give --module or --script")
+    return _run_declared
+
+
+def main(arguments: Sequence[str]) -> NoReturn:
+    """Runs the replica and ends the process."""
+    try:
+        work = parse(arguments)
+        settings = environment.read()
+    except JobConfigError as error:
+        recorder = Recorder(os.environ.get("ESTIMATOR_ROLE", CHIEF), 0)
+        _say_failure(error, recorder)
+        termination_message.write(environment.termination_log(os.environ), recorder.document())
+        sys.exit(EXIT_CONFIG)
+    code = run(work, settings)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if code == interruption.EXIT_CODE:
+        # Threads of TensorFlow's servers would be waited for; everything worth keeping is written.
+        os._exit(code)
+    sys.exit(code)
+
+
+def run(work: Work, settings: Environment) -> int:
+    """Runs `work` with progress, SIGTERM and the termination message looked after; returns the exit code."""
+    recorder = Recorder(settings.role, settings.index)
+
+    def leave() -> None:
+        recorder.stopped(_stopped(recorder))
+        termination_message.write(settings.termination_log, recorder.document())
+        os._exit(interruption.EXIT_CODE)
+
+    termination = Termination(CHIEF_PATIENCE_SECS if settings.role == CHIEF else PATIENCE_SECS, leave)
+    endpoint = Endpoint(recorder.document)
+    if settings.progress_port is not None:
+        endpoint.start(settings.progress_host, settings.progress_port)
+    observation.install(JobObserver(recorder, termination))
+    try:
+        try:
+            termination.install()
+            work(settings)
+            termination.check()
+        finally:
+            termination.ignore()
+    except BaseException as error:  # noqa: BLE001 - the one place where everything ends
+        code = _ended(error, recorder)
+    else:
+        recorder.finished()
+        code = 0
+    termination_message.write(settings.termination_log, recorder.document())
+    observation.install(None)
+    endpoint.stop()
+    return code
+
+
+def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The runner's own arguments, and the program's after the first `--`."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    return list(arguments[:end]), list(arguments[end + 1 :])
+
+
+def _run_declared(settings: Environment) -> None:
+    if settings.spec is None:
+        raise JobConfigError(
+            f"there is nothing to run: {ENV_SPEC} is not set and no --module or --script is given"
+        )
+    tf.compat.v1.logging.set_verbosity(tf.compat.v1.logging.INFO)
+    compat.install()
+    declared.run(declared.parse(settings.spec), settings)
+
+
+def _ended(error: BaseException, recorder: Recorder) -> int:
+    """Records and says why the replica ended; returns the exit code."""
+    if isinstance(error, interruption.Interrupted) or interruption.requested():
+        if not isinstance(error, interruption.Interrupted):
+            traceback.print_exception(error)
+        recorder.stopped(_stopped(recorder))
+        return interruption.EXIT_CODE
+    if isinstance(error, SystemExit):
+        return _program_exit(error, recorder)
+    return _say_failure(error, recorder)
+
+
+def _program_exit(error: SystemExit, recorder: Recorder) -> int:
+    """A program's own `sys.exit`, with the meaning that Python gives its argument."""
+    if error.code is None or error.code == 0:
+        recorder.finished()
+        return 0
+    if isinstance(error.code, int):
+        recorder.failed(f"The program ended with exit code {error.code}.")
+        return error.code & 0xFF
+    print(error.code, file=sys.stderr)  # noqa: T201 - as Python does
+    recorder.failed(termination_message.one_line(str(error.code)))
+    return failures.EXIT_FAILED
+
+
+def _say_failure(error: BaseException, recorder: Recorder) -> int:
+    to_show = error.__cause__ if isinstance(error, JobConfigError) else error
+    if to_show is not None:
+        traceback.print_exception(to_show)
+    code, reason = failures.describe(error)
+    reason = termination_message.one_line(reason)
+    recorder.failed(reason)
+    print(f"estimator_runtime.job: {reason}", file=sys.stderr)  # noqa: T201 - for who reads the pod's log
+    return code
+
+
+def _stopped(recorder: Recorder) -> str:
+    checkpoint = recorder.document().checkpoint
+    saved = f"; the latest checkpoint is of step {checkpoint.global_step}" if checkpoint is not None else ""
+    return f"Stopped by SIGTERM{saved}."

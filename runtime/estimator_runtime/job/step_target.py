@@ -1,0 +1,89 @@
+"""Training by a number of steps in a process that may be restarted: where `steps` beyond the start end.
+
+`Estimator.train(steps=N)` counts from the step at which the process finds the model. A chief that is restarted in the
+middle would begin to count again, and a worker that joins later counts from where it joined. So the chief writes down
+once at which global step the run ends (`model_dir/step_target`), and everybody trains up to that.
+
+A target belongs to a run (a name that its restarts share) and is spent once a checkpoint has reached it: then the next
+chief of that name begins a new run. A worker may find a spent target that its chief has not renewed yet; it leaves the
+chief `finished.STALE_AFTER_SECS` before it takes it for the end of its own run.
+"""
+
+import json
+import os
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import tensorflow as tf
+
+from estimator_runtime import checkpoints
+from estimator_runtime.finished import STALE_AFTER_SECS
+
+FILE_NAME = "step_target"
+_LOOK_EVERY_SECS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class StepTarget:
+    """Where a run ends.
+
+    Attributes:
+        run: name of the run.
+        steps: how many steps it was asked for.
+        max_steps: the global step at which it ends.
+    """
+
+    run: str
+    steps: int
+    max_steps: int
+
+
+def declare(model_dir: str, *, run: str, steps: int) -> int:
+    """Settles where the run ends, for a chief: where its earlier attempt said, or `steps` from here."""
+    now = checkpoints.global_step(model_dir)
+    target = _read(model_dir)
+    if target is not None and (target.run, target.steps) == (run, steps) and now < target.max_steps:
+        return target.max_steps
+    target = StepTarget(run, steps, now + steps)
+    tf.io.gfile.makedirs(model_dir)
+    temporary = f"{_path(model_dir)}.{uuid.uuid4().hex}.tmp"
+    with tf.io.gfile.GFile(temporary, "w") as file:
+        file.write(json.dumps(asdict(target)))
+    tf.io.gfile.rename(temporary, _path(model_dir), overwrite=True)
+    return target.max_steps
+
+
+def await_declared(
+    model_dir: str,
+    *,
+    run: str,
+    steps: int,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> int:
+    """Waits until the chief has settled where the run ends, for a worker."""
+    start = clock()
+    while True:
+        target = _read(model_dir)
+        if target is not None and (target.run, target.steps) == (run, steps):
+            spent = checkpoints.global_step(model_dir) >= target.max_steps
+            if not spent or clock() - start >= STALE_AFTER_SECS:
+                return target.max_steps
+        sleep(_LOOK_EVERY_SECS)
+
+
+def _path(model_dir: str) -> str:
+    return os.path.join(model_dir, FILE_NAME)  # noqa: PTH118 - model_dir may be a URI
+
+
+def _read(model_dir: str) -> StepTarget | None:
+    try:
+        with tf.io.gfile.GFile(_path(model_dir)) as file:
+            return StepTarget(**json.loads(file.read()))
+    except tf.errors.NotFoundError:
+        return None
+    except (ValueError, TypeError) as error:
+        tf.compat.v1.logging.warning("Ignoring the unreadable file %s: %s", _path(model_dir), error)
+        return None
