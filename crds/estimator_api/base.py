@@ -45,6 +45,18 @@ class Rule:
         return item
 
 
+class BrokenRulesError(ValueError):
+    """A model breaks some of its rules.
+
+    Attributes:
+        rules: Those.
+    """
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        super().__init__("; ".join(rule.message for rule in rules))
+        self.rules = tuple(rules)
+
+
 @dataclass(frozen=True, slots=True)
 class Matching:
     """Annotation of a string that must match a regular expression as a whole.
@@ -132,9 +144,9 @@ class ApiModel(BaseModel):
 
     @model_validator(mode="after")
     def _check_rules(self) -> Self:
-        broken = [rule.message for rule in self.rules if rule.holds is not None and not rule.holds(self)]
+        broken = tuple(rule for rule in self.rules if rule.holds is not None and not rule.holds(self))
         if broken:
-            raise ValueError("; ".join(broken))
+            raise BrokenRulesError(broken)
         return self
 
     def to_json(self) -> dict[str, Any]:

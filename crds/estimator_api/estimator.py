@@ -104,7 +104,8 @@ class Export(ApiModel):
         ),
         Rule(
             cel="self.kind != 'Final' || !has(self.exportsToKeep)",
-            message="exportsToKeep belongs to exports of kind Latest and Best; Final makes one",
+            message="belongs to exports of kind Latest and Best: Final makes one",
+            field_path=".exportsToKeep",
             holds=lambda e: e.kind != "Final" or e.exports_to_keep is None,
         ),
     )
@@ -133,17 +134,18 @@ class EstimatorSection(ApiModel):
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
             cel="self.mode != 'TrainAndEvaluate' || has(self.evaluate)",
-            message="mode TrainAndEvaluate needs the section evaluate; add it or use mode Train",
+            message="mode TrainAndEvaluate needs the section evaluate: add it or use mode Train",
             holds=lambda e: e.mode != "TrainAndEvaluate" or e.evaluate is not None,
         ),
         Rule(
             cel="self.mode != 'Train' || !(has(self.evaluate) || has(self.exports))",
-            message="mode Train neither evaluates nor exports; remove evaluate and exports or use mode TrainAndEvaluate",
+            message="mode Train neither evaluates nor exports: remove evaluate and exports or use mode TrainAndEvaluate",
             holds=lambda e: e.mode != "Train" or (e.evaluate is None and not e.exports),
         ),
         Rule(
             cel="self.mode == 'Train' || !has(self.train.steps)",
-            message="train.steps belongs to mode Train; mode TrainAndEvaluate takes train.maxSteps",
+            message="belongs to mode Train: mode TrainAndEvaluate takes train.maxSteps",
+            field_path=".train.steps",
             holds=lambda e: e.mode == "Train" or e.train.steps is None,
         ),
     )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Final
 
 from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from estimator_api import constants as c
-from estimator_api.base import ApiModel, Rule
+from estimator_api.base import ApiModel, BrokenRulesError, Rule
 from estimator_api.spec import EstimatorJobSpec
 from estimator_api.status import EstimatorJobStatus
 
@@ -88,7 +88,8 @@ def parse_job(document: Mapping[str, Any]) -> EstimatorJob:
         # Strict validation knows from JSON, not from a dict, that an object is how a model is written.
         return EstimatorJob.model_validate_json(json.dumps(document, default=str), strict=True)
     except ValidationError as error:
-        raise InvalidJobError("\n".join(map(_line, error.errors(include_url=False)))) from error
+        lines = (line for fault in error.errors(include_url=False) for line in _lines(fault))
+        raise InvalidJobError("\n".join(lines)) from error
 
 
 _MESSAGES: Final = {
@@ -109,10 +110,17 @@ _MESSAGES: Final = {
 }
 
 
-def _line(fault: ErrorDetails) -> str:
-    field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault["loc"])
+def _lines(fault: ErrorDetails) -> Iterator[str]:
+    field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault["loc"])[1:]
+    context = fault.get("ctx", {})
+    error = context.get("error")
+    if isinstance(error, BrokenRulesError):
+        for rule in error.rules:
+            where = f"{field}{rule.field_path or ''}"
+            yield f"{where}: {rule.message}" if where else rule.message
+        return
     message = _MESSAGES.get(fault["type"])
-    text = fault["msg"] if message is None else message.format(**fault.get("ctx", {}))
+    text = fault["msg"] if message is None else message.format(**context)
     if fault["type"].endswith("_type"):
         text += f", this is {json.dumps(fault['input'], default=str)[:80]}"
-    return f"{field[1:] or c.KIND}: {text}"
+    yield f"{field}: {text}"

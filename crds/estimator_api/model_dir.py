@@ -21,7 +21,7 @@ class ClaimSource(ApiModel):
 
 
 _QUANTITY = "([1-9][0-9]*([.][0-9]+)?|0[.][0-9]*[1-9][0-9]*)([KMGTPE]i|[kMGTPE])?"
-_QUANTITY_MESSAGE = "storage must be an amount of bytes above zero, for example 10Gi"
+_QUANTITY_MESSAGE = "must be an amount of bytes above zero, for example 10Gi"
 
 
 class StorageRequest(ApiModel):

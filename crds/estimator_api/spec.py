@@ -95,6 +95,7 @@ class EstimatorJobSpec(ApiModel):
         Rule(
             cel="!(has(self.estimator) && has(self.program))",
             message="spec takes only one of estimator (declarative) and program (code of your own)",
+            field_path=".program",
             holds=lambda s: s.estimator is None or s.program is None,
         ),
         Rule(
@@ -107,6 +108,7 @@ class EstimatorJobSpec(ApiModel):
             " || !((has(self.worker) && self.worker.replicas > 0) || (has(self.ps) && self.ps.replicas > 0))"
             " || (has(self.evaluator) && self.evaluator.replicas > 0)",
             message="with workers or ps, mode TrainAndEvaluate needs an evaluator: add `evaluator: {}` or use mode Train",
+            field_path=".evaluator",
             holds=lambda s: (
                 s.estimator is None
                 or s.estimator.mode != "TrainAndEvaluate"
@@ -118,6 +120,7 @@ class EstimatorJobSpec(ApiModel):
             cel="!has(self.estimator) || self.estimator.mode == 'TrainAndEvaluate' || !has(self.evaluator)"
             " || self.evaluator.replicas == 0",
             message="mode Train has no evaluator: remove `evaluator` or use mode TrainAndEvaluate",
+            field_path=".evaluator",
             holds=lambda s: (
                 s.estimator is None or s.estimator.mode == "TrainAndEvaluate" or s.replicas(c.EVALUATOR) == 0
             ),
