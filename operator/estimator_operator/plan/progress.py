@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import datetime
+from typing import TypeVar
 
 from estimator_api import EstimatorJob, EstimatorJobStatus, Progress
 from estimator_api import constants as c
@@ -32,6 +33,10 @@ _EXPORTS_MOST = 16
 _METRICS_MOST = 256
 _SIGNATURES_MOST = 64
 _NAME_MOST = 253
+_PATH_MOST = 2048
+_STEP_MOST = 2**63 - 1
+_COUNT_MOST = 2**31 - 1
+_Section = TypeVar("_Section", CheckpointProgress, EvaluationProgress, ExportProgress)
 
 
 def merge_progress(
@@ -60,7 +65,7 @@ def merge_progress(
 def uri_of(job: EstimatorJob, path: str) -> str | None:
     """`path` in the model directory as it is named from outside: `pvc://claim/path`, or itself when it is a URI.
 
-    None for a path in a volume of the template's own, which only the template can name.
+    None for a path in a volume of the template's own, which only the template can name, and for one too long.
     """
     if "://" in path:
         return path
@@ -71,7 +76,8 @@ def uri_of(job: EstimatorJob, path: str) -> str | None:
         return None
     sub_path = model_dir.persistent_volume_claim.sub_path if model_dir.persistent_volume_claim else None
     parts = [claim, *(sub_path or "").split("/"), *path.removeprefix(c.MODEL_MOUNT_PATH).split("/")]
-    return "pvc://" + "/".join(part for part in parts if part)
+    uri = "pvc://" + "/".join(part for part in parts if part)
+    return uri if len(uri) <= _PATH_MOST else None
 
 
 def number_text(value: float | None) -> str:
@@ -84,7 +90,40 @@ def _document(roster: Roster, observed: Observed, role: str) -> Progress | None:
     replica = CHIEF_REPLICA if role == c.CHIEF else EVALUATOR_REPLICA
     members = [one for one in roster.members if one.replica == replica]
     report = _report(members[0]) if members else None
-    return report if report is not None else observed.progress.get(replica)
+    document = report if report is not None else observed.progress.get(replica)
+    return None if document is None else _sound(document)
+
+
+def _sound(document: Progress) -> Progress:
+    """The document without what the status cannot hold."""
+    return document.model_copy(
+        update={
+            "global_step": document.global_step if _is_step(document.global_step) else None,
+            "max_steps": document.max_steps if _is_step(document.max_steps) else None,
+            "checkpoint": _fitting(document.checkpoint),
+            "restored_from": _fitting(document.restored_from),
+            "evaluation": _fitting(document.evaluation),
+            "exports": [one for one in document.exports if _fitting(one) is not None],
+        }
+    )
+
+
+def _fitting(one: _Section | None) -> _Section | None:
+    if one is None or not _is_step(one.global_step):
+        return None
+    path = one.checkpoint if isinstance(one, EvaluationProgress) else one.path
+    name = one.name if isinstance(one, ExportProgress) else ""
+    kept = one.kept if isinstance(one, CheckpointProgress) else None
+    fits = (
+        len(path or "") <= _PATH_MOST
+        and len(name) <= _NAME_MOST
+        and (kept is None or 0 <= kept <= _COUNT_MOST)
+    )
+    return one if fits else None
+
+
+def _is_step(step: int | None) -> bool:
+    return step is None or 0 <= step <= _STEP_MOST
 
 
 def _report(member: Member) -> Progress | None:
@@ -153,7 +192,7 @@ def _checkpoints(job: EstimatorJob, old: Checkpoints | None, new: Progress) -> C
     return Checkpoints(latest=latest, kept=kept, restored_from=restored)
 
 
-def _is_older(new: CheckpointProgress | EvaluationProgress | ExportProgress, old: object | None) -> bool:
+def _is_older(new: _Section, old: object | None) -> bool:
     """`new` was made before `old`: by their times, or by their steps where a time is missing."""
     if old is None:
         return False
@@ -192,7 +231,7 @@ def _exports(job: EstimatorJob, old: list[ExportStatus], new: list[ExportProgres
             # A termination message leaves metrics out when room is short; what a poll brought is kept.
             metrics = before.metrics
         merged[one.name] = ExportStatus(
-            name=one.name[:_NAME_MOST],
+            name=one.name,
             path=one.path,
             uri=uri_of(job, one.path),
             global_step=one.global_step,

@@ -37,7 +37,7 @@ def row_of(
         return _evaluating(job) if chief_done else running(c.REASON_TRAINING, "all replicas are ready")
     restarting = [one for one in unready if _restarts(job, one)]
     reason = c.REASON_RESTARTING if restarting else c.REASON_PODS_PENDING
-    if observed.refused is not None:
+    if observed.refused is not None and any(one.pod is None for one in unready):
         return pending(c.REASON_POD_CREATION_FORBIDDEN, " ".join(observed.refused.split()))
     blocked = [one for one in unready if is_blocked(one, observed) or _is_slow(one, now)]
     if blocked:

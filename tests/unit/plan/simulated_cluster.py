@@ -1,0 +1,163 @@
+"""A cluster of nothing but dictionaries: an API server, a kubelet that does as it is told, an operator that may die.
+
+The operator's knowledge of pods lags behind: changes reach it only when they are delivered. Its own creations it
+knows at once, and a new operator starts with a full list, as the real one does.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from job_builder import NOW, plan_of, with_spec, with_status
+
+from estimator_api import EstimatorJob, Progress
+from estimator_operator.plan import Observed, Plan, Pod, Replica
+
+
+class OperatorDied(Exception):
+    """The operator's process ended between two calls."""
+
+
+class SimulatedCluster:
+    """One job, its pods, and who works on them."""
+
+    def __init__(self, job: EstimatorJob) -> None:
+        self.job = job
+        self.now = NOW
+        self.pods: dict[str, Pod] = {}
+        self.known: dict[str, Pod] = {}
+        self.service = False
+        self.created: list[str] = []
+        self.writes = 0
+        self.removed = 0
+        self.resumes = 0
+        self.calls_left: int | None = None
+        self._uids = itertools.count()
+
+    # The operator -------------------------------------------------------------------------------------------
+    def reconcile(self, *, dies_after: int | None = None, defers: bool = False) -> Plan | None:
+        """One pass; None when the operator died in it, after `dies_after` calls."""
+        self.calls_left = dies_after
+        try:
+            made = plan_of(
+                self.job, Observed(pods=tuple(self.known.values()), service_exists=self.service), self.now
+            )
+            self._act(made, defers=defers)
+        except OperatorDied:
+            self.deliver()
+            return None
+        return made
+
+    def settle(self) -> None:
+        """Passes until nothing is left to do at this moment."""
+        for _ in range(20):
+            self.deliver()
+            before = (self.job.status, dict(self.pods))
+            self.reconcile()
+            if before == (self.job.status, self.pods):
+                return
+        raise AssertionError("the plan does not come to rest")
+
+    def _act(self, made: Plan, *, defers: bool) -> None:
+        if made.status_first:
+            self._write(made)
+            return
+        if made.create_service is not None:
+            self._call()
+            self.service = True
+        for one in made.delete_pods:
+            self._call()
+            self.delete(one.name, uid=one.uid)
+        for manifest in made.create_pods:
+            self._call()
+            self._create(manifest)
+        if not (defers and made.progress_only):
+            self._write(made)
+
+    def _call(self) -> None:
+        if self.calls_left is not None:
+            if not self.calls_left:
+                raise OperatorDied
+            self.calls_left -= 1
+
+    def _write(self, made: Plan) -> None:
+        if made.status == self.job.status:
+            return
+        self._call()
+        self.job = with_status(self.job, made.status)
+        self.writes += 1
+
+    def _create(self, manifest: dict[str, Any]) -> None:
+        name, labels = manifest["metadata"]["name"], manifest["metadata"]["labels"]
+        if name not in self.pods:
+            self.created.append(name)
+            self.pods[name] = Pod(
+                name=name,
+                uid=f"uid-{next(self._uids)}",
+                replica=Replica(labels["estimator.dev/role"], int(labels["estimator.dev/index"])),
+                attempt=int(labels["estimator.dev/attempt"]),
+                created_at=self.now,
+            )
+        self.known[name] = self.pods[name]
+
+    # What reaches the operator ------------------------------------------------------------------------------
+    def deliver(self, *names: str) -> None:
+        """The operator learns of these pods as they are; of all when none is named."""
+        for name in names or set(self.pods) | set(self.known):
+            if name in self.pods:
+                self.known[name] = self.pods[name]
+            else:
+                self.known.pop(name, None)
+
+    # Kubelet, users, and the rest of the world --------------------------------------------------------------
+    def run(self, name: str) -> None:
+        """A pending pod starts and is ready."""
+        if self.pods[name].phase == "Pending" and not self.pods[name].deleting:
+            self.pods[name] = replace(self.pods[name], phase="Running", ready=True)
+
+    def end(self, name: str, exit_code: int, *, sidecar: bool = False, **fields: Any) -> None:
+        """The main container of a running pod ends, and with it the pod, unless a sidecar goes on."""
+        pod = self.pods[name]
+        if pod.phase == "Running" and pod.exit_code is None:
+            phase = "Running" if sidecar else "Failed" if exit_code else "Succeeded"
+            ended = replace(pod, phase=phase, ready=False, exit_code=exit_code, finished_at=self.now)
+            self.pods[name] = replace(ended, **({"reason": "Error"} if exit_code else {}) | fields)
+
+    def delete(self, name: str, *, uid: str | None = None) -> None:
+        """Graceful deletion: what runs is told to end, what does not run is gone."""
+        pod = self.pods.get(name)
+        if pod is None or (uid is not None and pod.uid != uid):
+            return
+        if pod.phase == "Running":
+            self.pods[name] = replace(pod, deleting=True, delete_by=self.now + timedelta(days=1))
+        else:
+            self.remove(name)
+
+    def remove(self, name: str) -> None:
+        """The pod is gone at once."""
+        del self.pods[name]
+        self.removed += 1
+
+    def finish_deletions(self) -> None:
+        """Pods that were told to end do so."""
+        for name, pod in list(self.pods.items()):
+            if pod.deleting:
+                self.remove(name)
+
+    def report(self, name: str, step: int) -> None:
+        """A running pod says how far it is in its termination message to come."""
+        report = Progress(role=self.pods[name].replica.role, global_step=step, max_steps=2000)
+        self.pods[name] = replace(self.pods[name], report=report)
+
+    def suspend(self, wanted: bool) -> None:
+        """The user changes spec.suspend."""
+        if self.job.spec.suspend != wanted:
+            self.job = with_spec(self.job, suspend=wanted)
+            self.resumes += not wanted
+
+    def live(self) -> list[Replica]:
+        """The replica of every pod that may be running, once for each."""
+        return [one.replica for one in self.pods.values() if not one.finished]
