@@ -50,6 +50,23 @@ def eval_input():
     return tf.data.Dataset.from_tensor_slices(({"x": X}, Y)).batch(4)
 
 
+def until_out_of_range():
+    """Three batches of a queue, which then raises OutOfRangeError."""
+    x = v1.train.batch([v1.train.input_producer(X, num_epochs=3, shuffle=False).dequeue()], 8)
+    return {"x": x}, 2 * x
+
+
+def until_stop_iteration():
+    """Three batches of a Python source, which then raises StopIteration."""
+    batches = iter([X, X, X])
+    x = v1.py_func(lambda: next(batches), [], tf.float32)
+    x.set_shape([8, 1])
+    return {"x": x}, 2 * x
+
+
+ENDING = [until_out_of_range, until_stop_iteration]
+
+
 def config(**kwargs):
     return RunConfig(
         **{"save_checkpoints_steps": 5, "tf_random_seed": 1, "keep_checkpoint_max": 20, **kwargs}

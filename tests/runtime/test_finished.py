@@ -51,7 +51,8 @@ def test_an_unreadable_marker_is_none(model_dir, tmp_path, text, tf_log):
 
 
 @pytest.mark.parametrize(
-    ("step", "max_steps", "reason"), [(5, 5, "max_steps"), (6, 5, "max_steps"), (4, 5, "stopped"), (4, None, "stopped")]
+    ("step", "max_steps", "reason"),
+    [(5, 5, "max_steps"), (6, 5, "max_steps"), (4, 5, "stopped"), (4, None, "stopped")],
 )
 def test_the_reason_follows_from_the_step(step, max_steps, reason):
     assert Finished.after(global_step=step, max_steps=max_steps) == Finished(step, reason, max_steps)
