@@ -129,6 +129,8 @@ def _write(
         local_init = spec.scaffold.local_init_op
         if local_init is None:
             local_init = tf.compat.v1.train.Scaffold.default_local_init_op()
+        # A resource variable's assignment is no operation, and the builder takes nothing else.
+        local_init = tf.group(local_init)
         saver = spec.scaffold.saver or tf.compat.v1.train.Saver(sharded=True)
         builder = tf.compat.v1.saved_model.Builder(directory)
         with tf.compat.v1.Session(config=model.config.session_config) as session:
