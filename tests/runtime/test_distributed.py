@@ -18,7 +18,7 @@ PROGRAM = pathlib.Path(__file__).with_name("tiny_job.py")
 PATIENCE_SECS = 150
 # Tasks are forked from a process that has imported TensorFlow and run none of it: starting one takes no time.
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["estimator_runtime"])
+PROCESSES.set_forkserver_preload(["estimator_runtime.dispatch", "estimator_runtime.estimator"])
 LOOK_EVERY_SECS = 0.05
 
 

@@ -3,6 +3,9 @@
 Exit codes are those of docs/pod-contract.md: 0 done, 78 for what no retry can mend, 143 after SIGTERM, the program's
 own when it chose one, 1 for everything else. However it ends, the last progress document goes to the termination
 message, and what was raised goes to stderr in full.
+
+TensorFlow, which takes seconds to import, is imported when progress is served and SIGTERM obeyed: the first process
+of a container would not even be ended by a signal that it does not handle.
 """
 
 import argparse
@@ -12,15 +15,12 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-import tensorflow as tf
-
 from estimator_api.constants import CHIEF, ENV_SPEC, EXIT_CONFIG
-from estimator_runtime import compat, interruption, observation
-from estimator_runtime.job import declared, environment, failures, program, termination_message
+from estimator_runtime import interruption, observation
+from estimator_runtime.job import environment, termination_message
 from estimator_runtime.job.endpoint import Endpoint
 from estimator_runtime.job.environment import Environment
 from estimator_runtime.job.errors import JobConfigError
-from estimator_runtime.job.observer import JobObserver
 from estimator_runtime.job.recorder import Recorder
 from estimator_runtime.job.termination import CHIEF_PATIENCE_SECS, PATIENCE_SECS, Termination
 
@@ -48,10 +48,8 @@ def parse(arguments: Sequence[str]) -> Work:
     parser.epilog = "What follows -- are the program's arguments."
     own, theirs = _split(arguments)
     parsed = parser.parse_args(own)
-    if parsed.module:
-        return lambda _: program.run_module(parsed.module, theirs)
-    if parsed.script:
-        return lambda _: program.run_script(parsed.script, theirs)
+    if parsed.module or parsed.script:
+        return lambda _: _run_program(parsed.module, parsed.script, theirs)
     if theirs:
         raise JobConfigError(f"{parser.prog}: arguments are for a program; give --module or --script")
     return _run_declared
@@ -89,10 +87,12 @@ def run(work: Work, settings: Environment) -> int:
     endpoint = Endpoint(recorder.document)
     if settings.progress_port is not None:
         endpoint.start(settings.progress_host, settings.progress_port)
-    observation.install(JobObserver(recorder, termination))
     try:
         try:
             termination.install()
+            from estimator_runtime.job.observer import JobObserver
+
+            observation.install(JobObserver(recorder, termination))
             work(settings)
             termination.check()
         finally:
@@ -119,9 +119,23 @@ def _run_declared(settings: Environment) -> None:
         raise JobConfigError(
             f"there is nothing to run: {ENV_SPEC} is not set and no --module or --script is given"
         )
+    import tensorflow as tf
+
+    from estimator_runtime import compat
+    from estimator_runtime.job import declared
+
     tf.compat.v1.logging.set_verbosity(tf.compat.v1.logging.INFO)
     compat.install()
     declared.run(declared.parse(settings.spec), settings)
+
+
+def _run_program(module: str | None, script: str | None, arguments: Sequence[str]) -> None:
+    from estimator_runtime.job import program
+
+    if module is not None:
+        program.run_module(module, arguments)
+    elif script is not None:
+        program.run_script(script, arguments)
 
 
 def _ended(error: BaseException, recorder: Recorder) -> int:
@@ -146,14 +160,18 @@ def _program_exit(error: SystemExit, recorder: Recorder) -> int:
         return error.code & 0xFF
     print(error.code, file=sys.stderr)  # noqa: T201 - as Python does
     recorder.failed(termination_message.one_line(str(error.code)))
-    return failures.EXIT_FAILED
+    return 1
 
 
 def _say_failure(error: BaseException, recorder: Recorder) -> int:
-    to_show = error.__cause__ if isinstance(error, JobConfigError) else error
+    if isinstance(error, JobConfigError):
+        code, reason, to_show = EXIT_CONFIG, str(error), error.__cause__
+    else:
+        from estimator_runtime.job import failures
+
+        (code, reason), to_show = failures.describe(error), error
     if to_show is not None:
         traceback.print_exception(to_show)
-    code, reason = failures.describe(error)
     reason = termination_message.one_line(reason)
     recorder.failed(reason)
     print(f"estimator_runtime.job: {reason}", file=sys.stderr)  # noqa: T201 - for who reads the pod's log

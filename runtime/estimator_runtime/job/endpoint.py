@@ -15,6 +15,8 @@ from estimator_api.progress import Progress
 from estimator_runtime.job import exposition
 
 _LOG = logging.getLogger("estimator_runtime.job")
+_POLL_SECS = 0.1
+"""How long stopping may take."""
 _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -40,7 +42,8 @@ class Endpoint:
         except OSError as error:
             _LOG.warning("No progress endpoint, for port %d cannot be bound: %s", port, error)
             return None
-        threading.Thread(target=self._server.serve_forever, name="progress", daemon=True).start()
+        serve = self._server.serve_forever
+        threading.Thread(target=serve, args=(_POLL_SECS,), name="progress", daemon=True).start()
         return int(self._server.server_address[1])
 
     def stop(self) -> None:

@@ -3,7 +3,6 @@
 import tensorflow as tf
 
 from estimator_api.constants import EXIT_CONFIG
-from estimator_runtime.job.errors import JobConfigError
 
 EXIT_FAILED = 1
 _RESTORE_FAILED = "Restoring from checkpoint failed."
@@ -14,8 +13,6 @@ _OTHER_SHAPE = ("shapes of both tensors to match", "shape in shape_and_slice spe
 
 def describe(error: BaseException) -> tuple[int, str]:
     """Returns the exit code for `error` and why, in one line: 78 for what no retry can mend, else 1."""
-    if isinstance(error, JobConfigError):
-        return EXIT_CONFIG, str(error)
     if isinstance(error, tf.errors.UnimplementedError) and "File system scheme" in str(error):
         return (
             EXIT_CONFIG,
