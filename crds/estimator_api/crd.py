@@ -69,7 +69,9 @@ def definition() -> dict[str, Any]:
                     "subresources": {"status": {}},
                     "selectableFields": [{"jsonPath": ".spec.suspend"}],
                     "additionalPrinterColumns": [
-                        {"name": name, "type": kind, "jsonPath": path, "description": text, "priority": wide}
+                        {"name": name, "type": kind, "jsonPath": path, "description": text}
+                        # The server leaves a priority of 0 out; with it, every `kubectl diff` would show it.
+                        | ({"priority": wide} if wide else {})
                         for name, kind, path, text, wide in _COLUMNS
                     ],
                 }
