@@ -76,8 +76,7 @@ def _write_at(
     strip_default_attrs: bool,
 ) -> list[str]:
     """Writes the whole export and gives it its final name; returns the names of its signatures."""
-    parent, timestamp = os.path.split(final)
-    temporary = os.path.join(parent, f"temp-{timestamp}")  # noqa: PTH118 - may be a gs:// address
+    temporary = _temporary(final)
     try:
         signatures = _write(
             model,
@@ -99,13 +98,19 @@ def _write_at(
 def _timestamped_dir(base: str) -> str:
     for attempt in range(1, _NAMING_ATTEMPTS + 1):
         path = os.path.join(base, str(int(time.time())))  # noqa: PTH118 - may be a gs:// address
-        if not tf.compat.v1.gfile.Exists(path):
+        # A process that was killed while it exported in this very second has left the temporary directory.
+        if not tf.compat.v1.gfile.Exists(path) and not tf.compat.v1.gfile.Exists(_temporary(path)):
             return path
         time.sleep(1)
         tf.compat.v1.logging.warning(
             "Directory %s already exists; retrying (attempt %d/%d)", path, attempt, _NAMING_ATTEMPTS
         )
     raise RuntimeError(f"Failed to obtain a unique export directory name after {_NAMING_ATTEMPTS} attempts.")
+
+
+def _temporary(final: str) -> str:
+    parent, timestamp = os.path.split(final)
+    return os.path.join(parent, f"temp-{timestamp}")  # noqa: PTH118 - may be a gs:// address
 
 
 def _write(
