@@ -52,6 +52,12 @@ class EvaluationListener(_CheckpointSaverListener):  # type: ignore[misc] # Tens
         if not interruption.requested():
             self._evaluate(global_step_value, training_ended=True)
 
+    def evaluate_end(self) -> None:
+        """Evaluates what an earlier process trained to its end."""
+        outcome = self._evaluator.evaluate_and_export(training_ended=True)
+        if outcome.status is Status.EVALUATED:
+            self.outcome = outcome
+
     def _evaluate(self, step: int, *, training_ended: bool) -> None:
         self._timer.update_last_triggered_step(step)
         outcome = self._evaluator.evaluate_and_export(training_ended=training_ended)
@@ -84,9 +90,17 @@ def run(estimator: Any, train_spec: TrainSpec, eval_spec: EvalSpec) -> tuple[Any
             hooks=list(train_spec.hooks),
             saving_listeners=(*train_spec.saving_listeners, listener),
         )
+        if listener.outcome is None and _ended_unevaluated(estimator):
+            listener.evaluate_end()
     if listener.outcome is None:
         return None, None
     return listener.outcome.metrics, list(listener.outcome.export_results)
+
+
+def _ended_unevaluated(estimator: Any) -> bool:
+    """Whether training had ended before, in a process that was lost before its last evaluation was done."""
+    model_dir = finished.directory(estimator)
+    return model_dir is not None and not interruption.requested() and finished.read(model_dir) is None
 
 
 def evaluation_listener(estimator: Any, train_spec: TrainSpec, eval_spec: EvalSpec) -> EvaluationListener:
