@@ -22,7 +22,7 @@ from estimator_runtime.job.endpoint import Endpoint
 from estimator_runtime.job.environment import Environment
 from estimator_runtime.job.errors import JobConfigError
 from estimator_runtime.job.recorder import Recorder
-from estimator_runtime.job.termination import CHIEF_PATIENCE_SECS, PATIENCE_SECS, Termination
+from estimator_runtime.job.termination import CHIEF_STEP_SECS, STEP_SECS, Termination
 
 Work = Callable[[Environment], None]
 
@@ -83,7 +83,7 @@ def run(work: Work, settings: Environment) -> int:
         termination_message.write(settings.termination_log, recorder.document())
         os._exit(interruption.EXIT_CODE)
 
-    termination = Termination(CHIEF_PATIENCE_SECS if settings.role == CHIEF else PATIENCE_SECS, leave)
+    termination = Termination(CHIEF_STEP_SECS if settings.role == CHIEF else STEP_SECS, leave)
     endpoint = Endpoint(recorder.document)
     if settings.progress_port is not None:
         endpoint.start(settings.progress_host, settings.progress_port)
@@ -164,6 +164,9 @@ def _program_exit(error: SystemExit, recorder: Recorder) -> int:
 
 
 def _say_failure(error: BaseException, recorder: Recorder) -> int:
+    if isinstance(error, KeyboardInterrupt):
+        recorder.failed("Interrupted from the keyboard.")
+        return 130
     if isinstance(error, JobConfigError):
         code, reason, to_show = EXIT_CONFIG, str(error), error.__cause__
     else:

@@ -3,9 +3,9 @@
 The first signal asks for an end: a training session finishes its step and saves (its hook sees the request); anything
 else is left at once by `Interrupted`. Python runs a signal handler only between two of its own instructions, and the
 main thread may be deep in TensorFlow: waiting for a server that is gone, evaluating one huge batch. So a thread that
-the signal wakes directly ends the process when the main thread has not managed to within its patience; it never does
-so while a checkpoint is being saved, for whose time the pod's own grace period is the limit. A second signal ends the
-process at once.
+the signal wakes directly ends the process when the main thread has not managed to in time: the step of a chief may
+take long, for it is followed by a save; what saves nothing gets little time. It never does so while a checkpoint is
+being saved, for whose time the pod's own grace period is the limit. A second signal ends the process at once.
 """
 
 import contextlib
@@ -13,28 +13,31 @@ import os
 import select
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 
 from estimator_runtime import interruption
 
-CHIEF_PATIENCE_SECS = 25.0
+CHIEF_STEP_SECS = 25.0
 """Below Kubernetes' default grace of 30 seconds, with time to report."""
-PATIENCE_SECS = 10.0
-"""For those who have nothing to save."""
-_LOOK_AGAIN_SECS = 1.0
+STEP_SECS = 10.0
+"""For those whose session saves nothing."""
+REST_SECS = 5.0
+"""Outside a session's steps."""
+_LOOK_AGAIN_SECS = 0.5
 
 
 class Termination:
     """Handles SIGTERM for this process.
 
     Args:
-        patience_secs: how long the main thread may take to end after the first signal.
+        step_secs: how long the step may take that is on when the first signal comes.
         leave: ends the process without waiting for anything.
     """
 
-    def __init__(self, patience_secs: float, leave: Callable[[], None]) -> None:
-        self._patience_secs = patience_secs
+    def __init__(self, step_secs: float, leave: Callable[[], None]) -> None:
+        self._step_secs = step_secs
         self._leave = leave
         self._stops_itself = False
         self._saving = False
@@ -86,17 +89,15 @@ class Termination:
             raise interruption.Interrupted
 
     def _watch(self, woken: int) -> None:
-        asked = False
-        while True:
-            readable, _, _ = select.select([woken], [], [], self._patience_secs if asked else None)
+        while not (terms := os.read(woken, 64).count(signal.SIGTERM)):
+            pass
+        interruption.request()
+        asked = time.monotonic()
+        while terms < 2 and not self._is_overdue(time.monotonic() - asked):
+            readable, _, _ = select.select([woken], [], [], _LOOK_AGAIN_SECS)
             if readable:
-                terms = os.read(woken, 64).count(signal.SIGTERM)
-                if terms > 1 or (terms and asked):
-                    self._leave()
-                if terms:
-                    asked = True
-                    interruption.request()
-            elif self._saving:
-                self._patience_secs = _LOOK_AGAIN_SECS
-            else:
-                self._leave()
+                terms += os.read(woken, 64).count(signal.SIGTERM)
+        self._leave()
+
+    def _is_overdue(self, secs: float) -> bool:
+        return not self._saving and secs >= (self._step_secs if self._stops_itself else REST_SECS)
