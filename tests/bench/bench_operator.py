@@ -127,9 +127,9 @@ async def calls_of_one_job(server: ApiServer) -> list[Row]:
         await complete(bench.live, kubelet, "job")
         await bench.live.until_all("pods", lambda pods: len(pods) == 2, "clean-up")
         await bench.operator.stop()
-        spent = tally(audit.calls(user=account_user("bench-calls")))
-    spent = type(spent)({name: count for name, count in spent.items() if not name.startswith("watch ")})
-    events = spent.get("create events", 0)
+        calls = audit.calls(user=account_user("bench-calls"))
+    spent = tally(one for one in calls if not one.about_all)
+    events = spent["create events"]
     rows = [Row(f"  {name}", count) for name, count in sorted(spent.items())]
     return [
         Row("API calls of one job, events apart", spent.total() - events, 12),

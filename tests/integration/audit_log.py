@@ -28,6 +28,7 @@ class Call:
         namespace: Namespace, or "".
         name: Name of the object, "" for a collection (and where the server chose it).
         code: HTTP status.
+        query: What follows the question mark.
     """
 
     user: str
@@ -38,11 +39,18 @@ class Call:
     namespace: str
     name: str
     code: int
+    query: str
 
     @property
     def writes(self) -> bool:
         """It was meant to change something."""
         return self.verb not in READS
+
+    @property
+    def about_all(self) -> bool:
+        """It reads what there is, whatever the number of jobs: a watch, or a list that nothing of one job selects."""
+        chosen = "job-name%3D" in self.query or "fieldSelector=" in self.query
+        return self.verb == "watch" or (self.verb == "list" and not chosen)
 
     def __str__(self) -> str:
         return f"{self.verb} {self.resource} {self.name} -> {self.code}"
@@ -95,4 +103,5 @@ def _call(event: dict) -> Call | None:
         namespace=target.get("namespace", ""),
         name=target.get("name", ""),
         code=event.get("responseStatus", {}).get("code", 0),
+        query=event["requestURI"].partition("?")[2],
     )

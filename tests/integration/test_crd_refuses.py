@@ -76,7 +76,7 @@ def test_every_rule_is_broken_by_some_manifest(
         f"{field}: {message}"
         for field, message in rules(crd.schema(), "")
         if not re.search(
-                rf'{re.escape(field)}: (Invalid value|Forbidden): ("[^"]*": )?{re.escape(message)}', said
+            rf'{re.escape(field)}: (Invalid value|Forbidden): ("[^"]*": )?{re.escape(message)}', said
         )
     ]
     assert missing == []
