@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import multiprocessing
 import pathlib
 import random
 import re
@@ -11,14 +10,12 @@ import signal
 import socket
 import time
 
+import processes
 import pytest
 import tensorflow as tf
 
 PROGRAM = pathlib.Path(__file__).with_name("tiny_job.py")
 PATIENCE_SECS = 150
-# Tasks are forked from a process that has imported TensorFlow and run none of it: starting one takes no time.
-PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["estimator_runtime.dispatch", "estimator_runtime.estimator"])
 LOOK_EVERY_SECS = 0.05
 
 
@@ -68,7 +65,7 @@ class Task:
             "release_file": str(self.job.release_file),
         }
         self.log.touch()
-        self.process = PROCESSES.Process(
+        self.process = processes.CONTEXT.Process(
             target=runpy.run_path,
             args=(str(PROGRAM),),
             kwargs={"init_globals": {"TASK": task}, "run_name": "__main__"},
