@@ -1,18 +1,6 @@
 """The operator's exceptions.
 
-    OperatorError
-    |-- SettingsError            a flag or environment variable makes no sense
-    |-- PreflightError           the cluster cannot serve the operator: no CRD, no access, no address to listen on
-    |-- LeadershipLostError      another replica may lead now: stop at once
-    `-- ApiError                 the API server refused or did not answer; `status` is the HTTP status, 0 for none
-        |-- InvalidError         400, 422: the object breaks a rule
-        |-- UnauthorizedError    401
-        |-- ForbiddenError       403: RBAC, quota or an admission plugin
-        |-- NotFoundError        404
-        |-- ConflictError        409: a precondition (uid, resourceVersion) no longer holds
-        |   `-- AlreadyExistsError
-        |-- TooManyRequestsError 429: `retry_after` says when to come back
-        `-- UnavailableError     5xx, no connection, timeout: the same call may succeed later
+The API server's refusals are ApiErrors, one class for each answer that the operator treats in its own way.
 """
 
 from __future__ import annotations
@@ -98,9 +86,7 @@ _BY_STATUS: dict[int, type[ApiError]] = {
 }
 
 
-def api_error(
-    message: str, *, status: int, reason: str = "", retry_after: float | None = None
-) -> ApiError:
+def api_error(message: str, *, status: int, reason: str = "", retry_after: float | None = None) -> ApiError:
     """The exception for an HTTP status: the most specific class of the tree above."""
     kind = _BY_STATUS.get(status, UnavailableError if status >= 500 or status == 0 else ApiError)
     if kind is ConflictError and reason == "AlreadyExists":

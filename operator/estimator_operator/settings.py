@@ -80,9 +80,7 @@ class OperatorSettings:
     log_level: str = "INFO"
 
 
-def read_settings(
-    arguments: Sequence[str], environment: Mapping[str, str] | None = None
-) -> OperatorSettings:
+def read_settings(arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> OperatorSettings:
     """Reads the command line over the environment.
 
     Raises:
@@ -135,7 +133,12 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         metavar="NAME",
         help="namespace to serve; may be given several times (default: all)",
     )
-    flag("kubeconfig", str, None, "kubeconfig file (default: KUBECONFIG, the pod's own account, ~/.kube/config)")
+    flag(
+        "kubeconfig",
+        str,
+        None,
+        "kubeconfig file (default: KUBECONFIG, the pod's own account, ~/.kube/config)",
+    )
     flag("context", str, None, "context of the kubeconfig")
     variable = f"{PREFIX}LEADER_ELECT"
     elect = _boolean(environment[variable], variable) if variable in environment else True
@@ -151,7 +154,12 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     flag("burst", _at_least(int, 1), 1000, "API calls that may come at once")
     flag("runtime-image", str, _PLAN.runtime_image, "default image of training pods")
     flag("runtime-image-gpu", str, _PLAN.runtime_image_gpu, "the same for pods with GPUs")
-    flag("cluster-domain", str, _PLAN.cluster_domain, "DNS domain appended to service names, e.g. cluster.local")
+    flag(
+        "cluster-domain",
+        str,
+        _PLAN.cluster_domain,
+        "DNS domain appended to service names, e.g. cluster.local",
+    )
     flag(
         "progress-interval",
         _at_least(float, 0.05),
@@ -159,10 +167,19 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         "seconds between two looks at a job's progress, and between two status writes that carry nothing else",
     )
     flag("metrics-address", _address, Address.parse(":8080"), "where /metrics is served; empty for nowhere")
-    flag("health-address", _address, Address.parse(":8081"), "where /livez and /readyz are served; empty for nowhere")
+    flag(
+        "health-address",
+        _address,
+        Address.parse(":8081"),
+        "where /livez and /readyz are served; empty for nowhere",
+    )
     flag("log-format", str, "text", "format of the log", choices=("text", "json"))
     flag(
-        "log-level", str.upper, "INFO", "lowest level that is logged", choices=("DEBUG", "INFO", "WARNING", "ERROR")
+        "log-level",
+        str.upper,
+        "INFO",
+        "lowest level that is logged",
+        choices=("DEBUG", "INFO", "WARNING", "ERROR"),
     )
     return parser
 
@@ -208,7 +225,7 @@ def _address(text: str) -> Address | None:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-def _at_least(kind: type[int] | type[float], least: float) -> Any:
+def _at_least(kind: type[int | float], least: float) -> Any:
     def read(text: str) -> float:
         try:
             value = kind(text)

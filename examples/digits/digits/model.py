@@ -8,7 +8,9 @@ v1 = tf.compat.v1
 def dense(inputs, units, name, activation=None):
     """A fully connected layer: [batch, n] to [batch, units]."""
     with v1.variable_scope(name):
-        kernel = v1.get_variable("kernel", [inputs.shape[-1], units], initializer=v1.glorot_uniform_initializer())
+        kernel = v1.get_variable(
+            "kernel", [inputs.shape[-1], units], initializer=v1.glorot_uniform_initializer()
+        )
         bias = v1.get_variable("bias", [units], initializer=v1.zeros_initializer())
         outputs = tf.matmul(inputs, kernel) + bias
         return activation(outputs) if activation else outputs

@@ -1,0 +1,1 @@
+"""The imperative shell: events in, plans made and acted on."""

@@ -1,0 +1,1 @@
+"""The API server: calls, watches, the Lease. Nothing else imports kopf or kubernetes."""

@@ -17,7 +17,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from estimator_operator.errors import AlreadyExistsError, ApiError, ConflictError, LeadershipLostError, NotFoundError
+from estimator_operator.errors import (
+    AlreadyExistsError,
+    ApiError,
+    ConflictError,
+    LeadershipLostError,
+    NotFoundError,
+)
 from estimator_operator.kube.api import Api
 from estimator_operator.kube.resources import LEASES
 
@@ -109,7 +115,7 @@ class Elector:
                 if not await asyncio.wait_for(self._try(), timeout=max(left, 0.001)):
                     raise LeadershipLostError("another replica holds the lease")
                 renewed = began
-            except (ApiError, asyncio.TimeoutError) as error:
+            except (TimeoutError, ApiError) as error:
                 if self._monotonic() - renewed >= self._timing.renew_deadline:
                     raise LeadershipLostError(
                         f"the lease could not be renewed for {self._timing.renew_deadline:g} s: {error}"
@@ -158,7 +164,9 @@ class Elector:
         return self._is_ours(self._lease)
 
     async def _create(self) -> bool:
-        manifest = self._record({"metadata": {"name": self._name, "namespace": self._namespace}, "spec": {}}, self.identity)
+        manifest = self._record(
+            {"metadata": {"name": self._name, "namespace": self._namespace}, "spec": {}}, self.identity
+        )
         try:
             self._lease = await self._api.create(LEASES, self._namespace, manifest)
         except AlreadyExistsError:

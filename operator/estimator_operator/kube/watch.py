@@ -35,6 +35,8 @@ class WatchObserver(Protocol):
         """The same for a pod that carries the job-name label."""
 
 
+# Signatures are kopf's.
+# ruff: noqa: ARG002
 class _NoProgress(kopf.ProgressStorage):
     """Keeps nothing: there are no handlers with state whose progress could be kept."""
 

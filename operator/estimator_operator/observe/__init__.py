@@ -1,0 +1,1 @@
+"""What is learnt from training pods, and what the operator tells of itself."""

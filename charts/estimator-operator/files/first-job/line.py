@@ -20,6 +20,6 @@ def model_fn(features, labels, mode):
 
 
 def input_fn():
-    """y = 2 x + 1, without end."""
+    """Y = 2 x + 1, without end."""
     x = tf.data.Dataset.range(16).repeat().map(lambda i: tf.cast(i, tf.float32) / 16.0)
     return x.map(lambda x: ({"x": x}, 2 * x + 1)).batch(8)
