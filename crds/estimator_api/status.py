@@ -31,6 +31,7 @@ class Condition(ApiModel):
     type: Annotated[str, Field(max_length=316)]
     """Ready, Reconciling, Stalled, Complete, Failed, Suspended or EvaluatorDegraded."""
     status: Literal["True", "False", "Unknown"]
+    """Whether it holds."""
     reason: Annotated[str, Field(max_length=1024, pattern=r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$")]
     """Why, as a constant in CamelCase."""
     message: Text = ""
