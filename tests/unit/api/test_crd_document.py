@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from manifests import EXAMPLES, REPOSITORY, cases, example, job
+from manifest_cases import EXAMPLES, REPOSITORY, cases, example, job
 
 from estimator_api import constants as c
 from estimator_api import crd

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 import yaml
-from manifests import EXAMPLES, FIRST_JOB, cases, example, job
+from manifest_cases import EXAMPLES, FIRST_JOB, cases, example, job
 from pydantic import BaseModel
 
 from estimator_api import EstimatorJob, InvalidJobError, constants, parse_job

@@ -1,0 +1,102 @@
+"""The chart's values: what is refused, and that each is explained."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from rendered_chart import CHART, Object, RenderError, render
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"replica": 2}, "replica"),
+        ({"replicas": "two"}, "replicas"),
+        ({"replicas": -1}, "replicas"),
+        ({"image": {"tagg": "1"}}, "tagg"),
+        ({"image": {"tag": "a tag"}}, "image.tag"),
+        ({"image": {"digest": "latest"}}, "image.digest"),
+        ({"image": {"pullPolicy": "Sometimes"}}, "image.pullPolicy"),
+        ({"watchNamespaces": "team-a"}, "watchNamespaces"),
+        ({"watchNamespaces": ["Team A"]}, "watchNamespaces"),
+        ({"watchNamespaces": ["a", "a"]}, "watchNamespaces"),
+        ({"operator": {"logLevel": "LOUD"}}, "operator.logLevel"),
+        ({"operator": {"workers": 0}}, "operator.workers"),
+        ({"operator": {"progressInterval": 0}}, "operator.progressInterval"),
+        ({"metrics": {"port": 80}}, "metrics.port"),
+        ({"metrics": {"serviceMonitor": {"interval": "often"}}}, "metrics.serviceMonitor.interval"),
+        ({"podAnnotations": {"count": 1}}, "podAnnotations"),
+        ({"resources": {"memory": "1Gi"}}, "memory"),
+        ({"networkPolicy": {"apiServerPorts": []}}, "networkPolicy.apiServerPorts"),
+        ({"test": {"activeDeadlineSeconds": 0}}, "test.activeDeadlineSeconds"),
+        (
+            {"leaderElection": {"enabled": False}},
+            "replicas must be at most 1 when leaderElection.enabled is false",
+        ),
+        (
+            {"serviceAccount": {"create": False}},
+            "serviceAccount.name is needed when serviceAccount.create is false",
+        ),
+        ({"metrics": {"serviceMonitor": {"enabled": True}}}, "needs the CRDs of the Prometheus operator"),
+        (
+            {"metrics": {"service": {"enabled": False}, "serviceMonitor": {"enabled": True}}},
+            "needs metrics.service.enabled",
+        ),
+    ],
+)
+def test_refused_values(values: Object, words: str) -> None:
+    with pytest.raises(RenderError) as caught:
+        render(values)
+    assert words in str(caught.value)
+
+
+def leaves(values: Object, path: str = "") -> list[str]:
+    """Paths of all values."""
+    return [
+        one
+        for name, value in values.items()
+        for one in (
+            leaves(value, f"{path}{name}.") if isinstance(value, dict) and value else [f"{path}{name}"]
+        )
+    ]
+
+
+def test_every_value_is_commented_and_in_the_schema() -> None:
+    text = (CHART / "values.yaml").read_text()
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    jsonschema.Draft7Validator.check_schema(schema)
+    explained: set[str] = set()
+    path: list[str] = []
+    comment = False
+    for line in text.splitlines():
+        key = re.match(r"( *)([A-Za-z]+):", line)
+        if key and not line.lstrip().startswith("- "):
+            path = [*path[: len(key[1]) // 2], key[2]]
+            if comment:
+                explained.add(".".join(path))
+        comment = "# --" in line or (comment and line.lstrip().startswith("#"))
+    values = yaml.safe_load(text)
+    for leaf in leaves(values):
+        parts = leaf.split(".")
+        assert any(".".join(parts[:depth]) in explained for depth in range(1, len(parts) + 1)), leaf
+        assert known(schema, parts), leaf
+
+
+def known(schema: Object, path: list[str]) -> bool:
+    """Whether the schema of the values has the path."""
+    node: Any = schema
+    for part in path:
+        if "$ref" in node:
+            node = schema["definitions"][node["$ref"].rpartition("/")[2]]
+        if "properties" not in node:
+            return True
+        assert node["additionalProperties"] is False
+        node = node["properties"].get(part)
+        if node is None:
+            return False
+    return True
