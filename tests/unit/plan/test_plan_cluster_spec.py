@@ -1,0 +1,57 @@
+"""TF_CONFIG: Estimator's own rules of who is in the cluster."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from job_builder import SETTINGS, make_job, replica
+
+from estimator_operator.plan import Settings, address_in_cluster, replicas_of
+from estimator_operator.plan.cluster_spec import cluster_of, compact_json, tf_config
+
+
+def config(job, name):
+    """TF_CONFIG of a replica, with its name as its address."""
+    return tf_config(job.spec, replica(name), address=str, model_dir="/model")
+
+
+def test_replicas_in_order():
+    listed = [str(one) for one in replicas_of(make_job(workers=2, ps=1).spec)]
+    assert listed == ["chief-0", "worker-0", "worker-1", "ps-0", "evaluator-0"]
+
+
+@pytest.mark.parametrize("name", ["chief-0", "worker-1", "ps-0", "evaluator-0"])
+def test_everyone_knows_the_cluster_and_nobody_the_evaluator(name):
+    found = config(make_job(), name)
+    assert found == {
+        "cluster": {"chief": ["chief-0"], "worker": ["worker-0", "worker-1"], "ps": ["ps-0"]},
+        "task": {"type": name.rsplit("-", 1)[0], "index": int(name[-1])},
+        "model_dir": "/model",
+    }
+
+
+def test_chief_alone_has_no_cluster():
+    job = make_job(workers=0, ps=0, evaluator=0)
+    assert config(job, "chief-0") == {"model_dir": "/model"}
+    assert cluster_of(job.spec, str) == {}
+
+
+def test_chief_with_an_evaluator_has_one():
+    assert config(make_job(workers=0, ps=0), "evaluator-0")["cluster"] == {"chief": ["chief-0"]}
+
+
+@pytest.mark.parametrize(
+    ("settings", "address"),
+    [
+        (SETTINGS, "digits-worker-1.digits.team.svc:2222"),
+        (Settings(cluster_domain="cluster.local"), "digits-worker-1.digits.team.svc.cluster.local:2222"),
+    ],
+)
+def test_addresses_are_the_services(settings, address):
+    assert address_in_cluster(make_job(), replica("worker-1"), settings) == address
+
+
+def test_compact_json_keeps_every_letter():
+    assert compact_json({"a": ["é", 1]}) == '{"a":["é",1]}'
+    assert json.loads(compact_json({"a": ["é", 1]})) == {"a": ["é", 1]}

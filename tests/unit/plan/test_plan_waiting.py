@@ -1,0 +1,169 @@
+"""Why a job is not ready yet: one line in Ready's message, and no write that says nothing new."""
+
+from __future__ import annotations
+
+import pytest
+from job_builder import (
+    NOW,
+    after,
+    failed_pod,
+    make_job,
+    make_pod,
+    message,
+    names,
+    plan_of,
+    pods_of,
+    replica,
+    seen,
+    state,
+    stored,
+    training,
+)
+
+from estimator_operator.plan import Observed
+from estimator_operator.plan.roster import Member
+from estimator_operator.plan.waiting import explain
+
+CLAIM = {"persistentVolumeClaim": {"claimName": "models"}}
+
+
+def pending(name, **fields):
+    """A pod that does not run yet."""
+    return make_pod(name, phase="Pending", ready=False, **fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"waiting": True, "reason": "ContainerCreating"}, "5 replicas are starting"),
+        ({"waiting": True, "reason": "PodInitializing"}, "5 replicas are starting"),
+        ({}, "5 replicas are starting"),
+        (
+            {"waiting": True, "reason": "ImagePullBackOff", "message": "pulling x:\n not found"},
+            "chief-0 waits: ImagePullBackOff: pulling x: not found",
+        ),
+        (
+            {"waiting": True, "reason": "CreateContainerConfigError"},
+            "chief-0 waits: CreateContainerConfigError",
+        ),
+        ({"unschedulable": True}, "chief-0 cannot be scheduled: no node fits"),
+        (
+            {"unschedulable": True, "message": "0/3 nodes are available"},
+            "chief-0 cannot be scheduled: 0/3 nodes are available",
+        ),
+    ],
+)
+def test_cause_in_the_pod(fields, said):
+    job = stored(make_job(), Observed())
+    made = plan_of(job, seen(*pods_of(job, pending("chief-0", **fields))))
+    assert state(made) == ("False", "PodsPending")
+    assert message(made) == said
+
+
+def test_cause_in_the_pods_events():
+    job = stored(make_job(), Observed())
+    causes = {replica("chief-0"): 'MountVolume failed:\nconfigmap "digits-code" not found'}
+    made = plan_of(job, seen(*pods_of(job, pending("chief-0")), causes=causes))
+    assert message(made) == 'chief-0 waits: MountVolume failed: configmap "digits-code" not found'
+
+
+def test_several_causes_are_one_line():
+    job = stored(make_job(), Observed())
+    stuck = [pending(one, unschedulable=True) for one in ("worker-0", "worker-1", "ps-0")]
+    made = plan_of(job, seen(*pods_of(job, *stuck)))
+    assert message(made) == "worker-0 cannot be scheduled: no node fits (and 2 more)"
+
+
+@pytest.mark.parametrize(
+    ("spec", "needs"),
+    [
+        ({}, "its image"),
+        ({"modelDir": CLAIM}, "its image, PersistentVolumeClaim models"),
+        (
+            {"modelDir": CLAIM, "code": {"configMap": {"name": "digits-code"}}},
+            "its image, ConfigMap digits-code and PersistentVolumeClaim models",
+        ),
+    ],
+)
+def test_slow_start_names_what_may_be_missing(spec, needs):
+    job = stored(make_job(workers=0, ps=0, evaluator=0, **spec), Observed())
+    observed = seen(pending("chief-0"))
+    early = plan_of(job, observed, after(15))
+    assert message(early) == "1 replica is starting"
+    assert early.requeue_after == 5
+    assert message(plan_of(job, observed, after(20))) == f"chief-0 is slow to start: it needs {needs}"
+
+
+def test_refused_creation():
+    why = 'pods "digits-chief-0" is forbidden:\nexceeded quota'
+    made = plan_of(make_job(), Observed(refused=why))
+    assert state(made) == ("False", "PodCreationForbidden")
+    assert message(made) == 'pods "digits-chief-0" is forbidden: exceeded quota'
+    assert [(one.type, one.reason) for one in made.events] == [("Warning", "PodCreationForbidden")]
+    assert len(made.create_pods) == 5, "the API server is asked again"
+    assert sum(one.active for one in made.status.roles) == 0
+    job = stored(make_job(), Observed(refused=why))
+    assert not plan_of(job, Observed(refused=why)).events
+    made = plan_of(job, seen(*pods_of(job)))
+    assert [one.reason for one in made.events] == ["Training"]
+
+
+def test_refusal_is_forgotten_when_all_pods_exist():
+    job = stored(make_job(), Observed())
+    made = plan_of(job, seen(*pods_of(job, pending("chief-0")), refused="quota"))
+    assert state(made) == ("False", "PodsPending")
+
+
+def test_waiting_changes_nothing():
+    job = stored(make_job(), Observed())
+    observed = seen(*pods_of(job, pending("chief-0", unschedulable=True)))
+    job = stored(job, observed)
+    for seconds in (1, 100, 10_000):
+        assert plan_of(job, observed, after(seconds)).status is job.status
+
+
+def test_pod_that_is_no_longer_ready():
+    job = training(make_job())
+    made = plan_of(job, seen(*pods_of(job, make_pod("ps-0", ready=False))))
+    assert state(made) == ("False", "PodsPending")
+    assert {one.role: one.ready for one in made.status.roles}["ps"] == 0
+
+
+def test_restarted_pod_that_cannot_start_says_so():
+    job = training(make_job())
+    job = stored(job, seen(*pods_of(job, failed_pod("worker-0"))))
+    new = make_pod("worker-0", 1, phase="Pending", ready=False, unschedulable=True, message="no memory")
+    made = plan_of(job, seen(*pods_of(job, new)))
+    assert state(made) == ("False", "Restarting")
+    assert message(made) == "worker-0 cannot be scheduled: no memory"
+
+
+def test_failure_older_than_the_last_ten():
+    job = training(make_job())
+    job = stored(job, seen(*pods_of(job, make_pod("worker-0", 4))))
+    made = plan_of(job, seen(*pods_of(job, make_pod("worker-0", 4, ready=False))))
+    assert (state(made), message(made)) == (("False", "Restarting"), "worker-0 starts again")
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({}, "chief-0 is about to be created"),
+        ({"previous": (make_pod("chief-0"),)}, "chief-0 waits for its previous pod to end"),
+        ({"pod": make_pod("chief-0", ready=False)}, "chief-0 is starting"),
+        ({"pod": make_pod("chief-0", deleting=True)}, "chief-0 is being deleted"),
+    ],
+)
+def test_explanations_of_single_replicas(fields, said):
+    member = Member(replica=replica("chief-0"), attempt=1, **fields)
+    assert explain(make_job(), member, seen(), NOW) == said
+
+
+def test_explanation_of_a_backoff():
+    job = training(make_job())
+    job = stored(job, seen(*pods_of(job, failed_pod("chief-0", 137))))
+    member = Member(replica=replica("chief-0"), attempt=1)
+    assert explain(job, member, seen(), NOW) == "chief-0 starts again at 2026-01-31T12:00:10Z"
+    assert names(plan_of(job, seen(*pods_of(job, without=("chief-0",))), after(10)).create_pods) == [
+        "digits-chief-0-r1"
+    ]
