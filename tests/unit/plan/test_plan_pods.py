@@ -1,0 +1,361 @@
+"""Pods: the user's template completed to what the pod contract promises."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from job_builder import ESTIMATOR, SETTINGS, make_job, replica
+
+from estimator_operator.plan import pod_name
+from estimator_operator.plan.pods import named_union, pod_manifest
+
+CLAIM = {"persistentVolumeClaim": {"claimName": "models", "subPath": "digits"}}
+
+
+def pod(name="chief-0", attempt=0, **spec):
+    """The manifest of a replica's pod."""
+    return pod_manifest(make_job(**spec), replica(name), attempt, SETTINGS)
+
+
+def main(manifest):
+    """Its main container."""
+    return next(one for one in manifest["spec"]["containers"] if one["name"] == "estimator")
+
+
+def env(manifest):
+    """The environment of its main container."""
+    return {one["name"]: one.get("value") for one in main(manifest)["env"]}
+
+
+def templated(container=None, **spec):
+    """A shared template with this main container."""
+    containers = [] if container is None else [{"name": "estimator"} | container]
+    return {"template": {"spec": {"containers": containers} | spec}}
+
+
+@pytest.mark.parametrize(("attempt", "name"), [(0, "digits-worker-1"), (3, "digits-worker-1-r3")])
+def test_names(attempt, name):
+    assert pod_name("digits", replica("worker-1"), attempt) == name
+
+
+def test_metadata():
+    assert pod("worker-1", 2)["metadata"] == {
+        "name": "digits-worker-1-r2",
+        "namespace": "team",
+        "labels": {
+            "app.kubernetes.io/name": "estimator-job",
+            "app.kubernetes.io/instance": "digits",
+            "app.kubernetes.io/component": "worker",
+            "app.kubernetes.io/managed-by": "estimator-operator",
+            "estimator.dev/job-name": "digits",
+            "estimator.dev/role": "worker",
+            "estimator.dev/index": "1",
+            "estimator.dev/attempt": "2",
+        },
+        "ownerReferences": [
+            {
+                "apiVersion": "estimator.dev/v1alpha1",
+                "kind": "EstimatorJob",
+                "name": "digits",
+                "uid": "job-uid",
+                "controller": True,
+                "blockOwnerDeletion": True,
+            }
+        ],
+    }
+
+
+def test_metadata_of_the_template_is_kept_but_for_our_labels():
+    template = {
+        "metadata": {"labels": {"team": "a", "estimator.dev/role": "x"}, "annotations": {"note": "b"}}
+    }
+    metadata = pod(template=template)["metadata"]
+    assert metadata["labels"]["team"] == "a"
+    assert metadata["labels"]["estimator.dev/role"] == "chief"
+    assert metadata["annotations"] == {"note": "b"}
+
+
+def test_pod_spec_without_a_template():
+    spec = pod("ps-0")["spec"]
+    assert {key: value for key, value in spec.items() if key != "containers"} == {
+        "restartPolicy": "Never",
+        "hostname": "digits-ps-0",
+        "subdomain": "digits",
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": 60,
+        "securityContext": {
+            "runAsUser": 1000,
+            "runAsNonRoot": True,
+            "fsGroup": 1000,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+    }
+
+
+def test_main_container_without_a_template():
+    container = main(pod())
+    container.pop("env")
+    assert container == {
+        "name": "estimator",
+        "image": SETTINGS.runtime_image,
+        "command": ["python", "-m", "estimator_runtime.job"],
+        "ports": [
+            {"name": "tf-grpc", "containerPort": 2222, "protocol": "TCP"},
+            {"name": "progress", "containerPort": 8787, "protocol": "TCP"},
+        ],
+        "readinessProbe": {
+            "httpGet": {"path": "/healthz", "port": 8787},
+            "periodSeconds": 3,
+            "timeoutSeconds": 3,
+            "failureThreshold": 20,
+        },
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+    }
+
+
+def test_environment():
+    found = env(pod("worker-1", 2, progressPort=9000))
+    assert json.loads(found.pop("ESTIMATOR_SPEC"))["train"] == ESTIMATOR["train"]
+    config = json.loads(found.pop("TF_CONFIG"))
+    assert config["task"] == {"type": "worker", "index": 1}
+    assert config["cluster"]["ps"] == ["digits-ps-0.digits.team.svc:2222"]
+    assert found == {
+        "ESTIMATOR_JOB_NAME": "digits",
+        "ESTIMATOR_NAMESPACE": "team",
+        "ESTIMATOR_ROLE": "worker",
+        "ESTIMATOR_INDEX": "1",
+        "ESTIMATOR_ATTEMPT": "2",
+        "ESTIMATOR_MODEL_DIR": "/models/digits",
+        "ESTIMATOR_PROGRESS_PORT": "9000",
+    }
+
+
+def test_json_survives_the_expansion_of_variables():
+    estimator = ESTIMATOR | {"params": {"pattern": "$(HOME) costs $5"}}
+    value = env(pod(estimator=estimator))["ESTIMATOR_SPEC"]
+    assert "$$(HOME) costs $$5" in value
+    assert json.loads(value.replace("$$", "$"))["params"]["pattern"] == "$(HOME) costs $5"
+
+
+@pytest.mark.parametrize(
+    ("program", "args"),
+    [
+        ({"module": "trainer.task"}, ["--module", "trainer.task", "--"]),
+        ({"script": "train.py", "args": ["--epochs=3"]}, ["--script", "train.py", "--", "--epochs=3"]),
+    ],
+)
+def test_programs(program, args):
+    found = pod(estimator=None, program=program)
+    assert main(found)["command"] == ["python", "-m", "estimator_runtime.job"]
+    assert main(found)["args"] == args
+    assert "ESTIMATOR_SPEC" not in env(found)
+
+
+def test_image_with_a_command_of_its_own():
+    container = main(pod(estimator=None, image="registry.example.com/mine:1"))
+    assert "command" not in container
+    assert "readinessProbe" not in container, "nobody knows whether it serves /healthz"
+    assert container["image"] == "registry.example.com/mine:1"
+
+
+def test_command_of_the_template_is_kept():
+    container = main(pod(**templated({"command": ["./train"], "args": ["-v"]})))
+    assert (container["command"], container["args"]) == (["./train"], ["-v"])
+    assert "readinessProbe" not in container
+
+
+@pytest.mark.parametrize(
+    ("spec", "image"),
+    [
+        ({}, SETTINGS.runtime_image),
+        ({"chief": {"resources": {"limits": {"nvidia.com/gpu": 1}}}}, SETTINGS.runtime_image_gpu),
+        ({"worker": {"resources": {"limits": {"nvidia.com/gpu": 1}}}}, SETTINGS.runtime_image),
+        (templated({"image": "mine:1"}), "mine:1"),
+        (templated({"image": "mine:1"}) | {"image": "mine:2"}, "mine:2"),
+    ],
+)
+def test_images(spec, image):
+    assert main(pod(**spec))["image"] == image
+
+
+def test_pull_policy_and_secrets():
+    found = pod(
+        imagePullPolicy="Always",
+        imagePullSecrets=[{"name": "b"}],
+        **templated(imagePullSecrets=[{"name": "a"}]),
+    )
+    assert main(found)["imagePullPolicy"] == "Always"
+    assert found["spec"]["imagePullSecrets"] == [{"name": "a"}, {"name": "b"}]
+
+
+def test_environment_of_template_and_role():
+    found = pod(
+        "worker-0",
+        worker={"env": [{"name": "B", "value": "role"}, {"name": "TF_CONFIG", "value": "mine"}]},
+        **templated({"env": [{"name": "A", "value": "1"}, {"name": "B", "value": "template"}]}),
+    )
+    assert env(found)["A"] == "1"
+    assert env(found)["B"] == "role"
+    assert env(found)["TF_CONFIG"].startswith("{"), "the contract's variables are not the user's"
+    order = list(env(found))
+    assert order.index("ESTIMATOR_MODEL_DIR") < order.index("A"), "so that A may use $(ESTIMATOR_MODEL_DIR)"
+
+
+@pytest.mark.parametrize(
+    ("mine", "path"),
+    [
+        ([], {"name": "PYTHONPATH", "value": "/code"}),
+        ([{"name": "PYTHONPATH", "value": "/lib"}], {"name": "PYTHONPATH", "value": "/code:/lib"}),
+        (
+            [{"name": "PYTHONPATH", "valueFrom": {"fieldRef": {}}}],
+            {"name": "PYTHONPATH", "valueFrom": {"fieldRef": {}}},
+        ),
+    ],
+)
+def test_code_is_on_the_python_path(mine, path):
+    found = pod(code={"configMap": {"name": "digits-code"}}, **templated({"env": mine}))
+    assert path in main(found)["env"]
+    assert {"name": "estimator-code", "mountPath": "/code", "readOnly": True} in main(found)["volumeMounts"]
+    assert {"name": "estimator-code", "configMap": {"name": "digits-code"}} in found["spec"]["volumes"]
+
+
+def test_code_with_paths():
+    items = [{"key": "model", "path": "digits/model.py"}]
+    found = pod(code={"configMap": {"name": "digits-code", "items": items}})
+    assert found["spec"]["volumes"] == [
+        {"name": "estimator-code", "configMap": {"name": "digits-code", "items": items}}
+    ]
+
+
+def test_model_dir_of_a_claim():
+    found = pod(modelDir=CLAIM)
+    assert env(found)["ESTIMATOR_MODEL_DIR"] == "/model"
+    assert json.loads(env(found)["TF_CONFIG"])["model_dir"] == "/model"
+    assert main(found)["volumeMounts"] == [
+        {"name": "estimator-model", "mountPath": "/model", "subPath": "digits"}
+    ]
+    assert found["spec"]["volumes"] == [
+        {"name": "estimator-model", "persistentVolumeClaim": {"claimName": "models"}}
+    ]
+    template = {"volumeClaimTemplate": {"resources": {"requests": {"storage": "1Gi"}}}}
+    assert pod(modelDir=template)["spec"]["volumes"][0]["persistentVolumeClaim"] == {
+        "claimName": "digits-model"
+    }
+
+
+def test_ps_mount_no_model():
+    assert "volumes" not in pod("ps-0", modelDir=CLAIM)["spec"]
+    assert "volumeMounts" not in main(pod("ps-0", modelDir=CLAIM))
+
+
+def test_template_is_kept_where_it_says_something():
+    found = pod(
+        modelDir=CLAIM,
+        **templated(
+            {
+                "volumeMounts": [
+                    {"name": "mine", "mountPath": "/model"},
+                    {"name": "mine", "mountPath": "/data"},
+                ],
+                "ports": [{"name": "progress", "containerPort": 1}, {"containerPort": 9, "name": "own"}],
+                "readinessProbe": {"exec": {}},
+                "resources": {"requests": {"cpu": "1"}},
+                "terminationMessagePolicy": "File",
+            },
+            volumes=[{"name": "mine", "emptyDir": {}}],
+            initContainers=[{"name": "fetch", "image": "fetch:1"}],
+            restartPolicy="Always",
+            hostname="mine",
+            automountServiceAccountToken=True,
+            terminationGracePeriodSeconds=5,
+        ),
+        chief={"resources": {"requests": {"memory": "1Gi"}, "claims": []}},
+    )
+    spec, container = found["spec"], main(found)
+    assert [one["mountPath"] for one in container["volumeMounts"]] == ["/data", "/model"]
+    assert [one["name"] for one in container["ports"]] == ["own", "tf-grpc", "progress"]
+    assert container["readinessProbe"] == {"exec": {}}
+    assert container["resources"] == {"requests": {"cpu": "1", "memory": "1Gi"}, "claims": []}
+    assert container["terminationMessagePolicy"] == "File"
+    assert [one["name"] for one in spec["volumes"]] == ["mine", "estimator-model"]
+    assert spec["initContainers"] == [{"name": "fetch", "image": "fetch:1"}]
+    assert (spec["restartPolicy"], spec["hostname"]) == ("Never", "digits-chief-0"), "these are the job's"
+    assert spec["automountServiceAccountToken"]
+    assert spec["terminationGracePeriodSeconds"] == 5
+
+
+def test_sidecars_stay_as_they_are():
+    sidecar = {"name": "proxy", "image": "proxy:1"}
+    template = {"spec": {"containers": [sidecar]}}
+    containers = pod(template=template)["spec"]["containers"]
+    assert [one["name"] for one in containers] == ["estimator", "proxy"]
+    assert containers[1] == sidecar
+
+
+def test_role_is_laid_over_the_template():
+    role = {
+        "nodeSelector": {"gpu": "yes"},
+        "tolerations": [{"key": "b"}],
+        "affinity": {"nodeAffinity": {}},
+        "priorityClassName": "high",
+    }
+    template = {
+        "nodeSelector": {"zone": "z", "gpu": "no"},
+        "tolerations": [{"key": "a"}],
+        "affinity": {"podAffinity": {}},
+        "priorityClassName": "low",
+    }
+    spec = pod("worker-0", worker=role, **templated(**template))["spec"]
+    assert spec["nodeSelector"] == {"zone": "z", "gpu": "yes"}
+    assert spec["tolerations"] == [{"key": "a"}, {"key": "b"}]
+    assert spec["affinity"] == {"nodeAffinity": {}}
+    assert spec["priorityClassName"] == "high"
+    other = pod("chief-0", worker=role, **templated(**template))["spec"]
+    assert {key: other[key] for key in template} == template
+
+
+def test_manifest_leaves_the_job_as_it_is():
+    job = make_job(modelDir=CLAIM, **templated({"env": [{"name": "A", "value": "1"}]}))
+    before = job.to_json()
+    first = pod_manifest(job, replica("chief-0"), 0, SETTINGS)
+    assert pod_manifest(job, replica("chief-0"), 0, SETTINGS) == first
+    assert job.to_json() == before
+
+
+@pytest.mark.parametrize(
+    ("pod_context", "container_context", "expected_pod", "expected_container"),
+    [
+        ({"runAsUser": 0}, {}, {"runAsUser": 0}, {"allowPrivilegeEscalation": False}),
+        ({"runAsNonRoot": False}, {}, {"runAsNonRoot": False}, {}),
+        ({"fsGroup": 7}, {}, {"fsGroup": 7, "runAsNonRoot": True}, {}),
+        ({}, {"runAsUser": 0}, {"runAsNonRoot": True}, {"runAsUser": 0, "runAsNonRoot": False}),
+        ({}, {"capabilities": {"add": ["SYS_PTRACE"]}}, {}, {"capabilities": {"add": ["SYS_PTRACE"]}}),
+    ],
+)
+def test_security_that_the_template_asks_for(
+    pod_context, container_context, expected_pod, expected_container
+):
+    found = pod(**templated({"securityContext": container_context}, securityContext=pod_context))
+    context = found["spec"]["securityContext"]
+    assert {key: context.get(key) for key in expected_pod} == expected_pod
+    assert ("runAsNonRoot" in context) == (pod_context.get("runAsUser") != 0)
+    own = main(found)["securityContext"]
+    assert {key: own.get(key) for key in expected_container} == expected_container
+
+
+def test_privileged_containers_are_left_alone():
+    found = pod(**templated({"securityContext": {"privileged": True}}))
+    assert main(found)["securityContext"] == {"privileged": True}
+
+
+def test_named_union_keeps_the_order():
+    assert named_union(None, []) == []
+    lower = [{"name": "a", "x": 1}, {"name": "b"}]
+    assert named_union(lower, [{"name": "a", "x": 2}, {"name": "c"}]) == [
+        {"name": "a", "x": 2},
+        {"name": "b"},
+        {"name": "c"},
+    ]
