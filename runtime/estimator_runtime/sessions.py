@@ -15,6 +15,9 @@ from estimator_runtime.run_config import RunConfig
 _MONITORED_TRAINING_SESSION = tf.compat.v1.train.MonitoredTrainingSession
 _FIRST_LOOK_FOR_MODEL_SECS = 0.5
 _LAST_LOOK_FOR_MODEL_SECS = 30.0
+_FIRST_PAUSE_SECS = 0.5
+_LONGEST_PAUSE_SECS = 8.0
+_STEADY_AFTER_SECS = 60.0
 
 
 class WorkerSessionCreator(tf.compat.v1.train.SessionCreator):  # type: ignore[misc]  # TensorFlow is untyped
@@ -69,6 +72,32 @@ class WorkerSessionCreator(tf.compat.v1.train.SessionCreator):  # type: ignore[m
                 pause = min(2 * pause, _LAST_LOOK_FOR_MODEL_SECS)
 
 
+class PacedSessionCreator(tf.compat.v1.train.SessionCreator):  # type: ignore[misc]  # TensorFlow is untyped
+    """Makes sessions with another creator, and takes its time when they are lost one after another.
+
+    A monitored session asks for a new session as soon as one is lost or cannot be made. A server that came back at
+    another address is not found for about twenty seconds, in which it would ask, and log, hundreds of times.
+
+    Args:
+        creator: the creator that makes the sessions.
+    """
+
+    def __init__(self, creator: Any) -> None:
+        self._creator = creator
+        self._pause = 0.0
+        self._asked_at = float("-inf")
+
+    def create_session(self) -> Any:
+        """Returns a session: the first at once, later ones after growing pauses, until one has lasted a minute."""
+        if time.monotonic() - self._asked_at >= _STEADY_AFTER_SECS:
+            self._pause = 0.0
+        else:
+            self._pause = min(2 * self._pause or _FIRST_PAUSE_SECS, _LONGEST_PAUSE_SECS)
+            time.sleep(self._pause)
+        self._asked_at = time.monotonic()
+        return self._creator.create_session()
+
+
 def default_session_config() -> Any:
     """Session options outside a cluster: soft placement and one pass of the graph optimizer."""
     config = tf.compat.v1.ConfigProto(allow_soft_placement=True)
@@ -98,14 +127,19 @@ def training_session(
     save_summaries_steps: int | None,
     log_step_count_steps: int | None,
 ) -> Any:
-    """The session of a training loop in the default graph; checkpoints are the hooks' business."""
-    if not config.is_chief and tf.compat.v1.train.MonitoredTrainingSession is _MONITORED_TRAINING_SESSION:
-        # What it makes for a worker, but for the creator. A program that replaced it is called all the same.
+    """The session of a training loop in the default graph; checkpoints are the hooks' business.
+
+    In a cluster it is put together here as MonitoredTrainingSession would do it, but for how sessions are made. A
+    program that has replaced MonitoredTrainingSession gets its own called all the same.
+    """
+    if config.master and tf.compat.v1.train.MonitoredTrainingSession is _MONITORED_TRAINING_SESSION:
         return tf.compat.v1.train.MonitoredSession(
-            session_creator=WorkerSessionCreator(
-                scaffold, config.master, config.session_config, config.session_creation_timeout_secs
-            ),
-            hooks=list(hooks),
+            session_creator=PacedSessionCreator(_session_creator(config, scaffold)),
+            hooks=[
+                *(chief_only_hooks if config.is_chief else ()),
+                *_reports(config, scaffold, save_summaries_steps, log_step_count_steps),
+                *hooks,
+            ],
         )
     return tf.compat.v1.train.MonitoredTrainingSession(
         master=config.master,
@@ -121,6 +155,33 @@ def training_session(
         log_step_count_steps=log_step_count_steps,
         save_graph_def=config.checkpoint_save_graph_def,
     )
+
+
+def _session_creator(config: RunConfig, scaffold: Any) -> Any:
+    if config.is_chief:
+        return tf.compat.v1.train.ChiefSessionCreator(
+            scaffold=scaffold,
+            master=config.master,
+            config=config.session_config,
+            checkpoint_dir=config.model_dir,
+        )
+    return WorkerSessionCreator(
+        scaffold, config.master, config.session_config, config.session_creation_timeout_secs
+    )
+
+
+def _reports(config: RunConfig, scaffold: Any, save_steps: int | None, log_steps: int | None) -> list[Any]:
+    """The chief's hooks for summaries and for the speed of training."""
+    hooks: list[Any] = []
+    if config.is_chief and log_steps:
+        hooks.append(tf.compat.v1.train.StepCounterHook(output_dir=config.model_dir, every_n_steps=log_steps))
+    if config.is_chief and save_steps:
+        hooks.append(
+            tf.compat.v1.train.SummarySaverHook(
+                scaffold=scaffold, save_steps=save_steps, output_dir=config.model_dir
+            )
+        )
+    return hooks
 
 
 def checkpoint_session(
