@@ -51,7 +51,7 @@ def make_early_stopping_hook(
     return _StopOnSignal()
 
 
-def stop_if_higher_hook(  # noqa: PLR0917 - the positional order is tf.estimator's
+def stop_if_higher_hook(
     estimator: Any,
     metric_name: str,
     threshold: float,
@@ -85,7 +85,7 @@ def stop_if_higher_hook(  # noqa: PLR0917 - the positional order is tf.estimator
     return make_early_stopping_hook(estimator, crossed, run_every_secs, run_every_steps)
 
 
-def stop_if_lower_hook(  # noqa: PLR0917 - the positional order is tf.estimator's
+def stop_if_lower_hook(
     estimator: Any,
     metric_name: str,
     threshold: float,
@@ -106,7 +106,7 @@ def stop_if_lower_hook(  # noqa: PLR0917 - the positional order is tf.estimator'
     return make_early_stopping_hook(estimator, crossed, run_every_secs, run_every_steps)
 
 
-def stop_if_no_increase_hook(  # noqa: PLR0917 - the positional order is tf.estimator's
+def stop_if_no_increase_hook(
     estimator: Any,
     metric_name: str,
     max_steps_without_increase: int,
@@ -127,7 +127,7 @@ def stop_if_no_increase_hook(  # noqa: PLR0917 - the positional order is tf.esti
     return make_early_stopping_hook(estimator, stalled, run_every_secs, run_every_steps)
 
 
-def stop_if_no_decrease_hook(  # noqa: PLR0917 - the positional order is tf.estimator's
+def stop_if_no_decrease_hook(
     estimator: Any,
     metric_name: str,
     max_steps_without_decrease: int,

@@ -268,7 +268,7 @@ class Estimator:
             yield_single_examples=yield_single_examples,
         )
 
-    def export_savedmodel(  # noqa: PLR0917 - the positional order is tf.estimator's
+    def export_savedmodel(
         self,
         export_dir_base: str | os.PathLike[str],
         serving_input_receiver_fn: Callable[[], Any] | None,
@@ -306,7 +306,7 @@ class Estimator:
             strip_default_attrs=strip_default_attrs,
         )
 
-    def export_saved_model(  # noqa: PLR0917 - the positional order is tf.estimator's
+    def export_saved_model(
         self,
         export_dir_base: str | os.PathLike[str],
         serving_input_receiver_fn: Callable[[], Any] | None,

@@ -228,7 +228,7 @@ class BestExporter(_SavedModelExporter):
         ValueError: `compare_fn` is None or has other arguments, or `exports_to_keep` is not positive.
     """
 
-    def __init__(  # noqa: PLR0917 - the positional order is tf.estimator's
+    def __init__(
         self,
         name: str = "best_exporter",
         serving_input_receiver_fn: ReceiverFn | None = None,

@@ -65,7 +65,7 @@ class EstimatorSpec(_Fields):
 
     __slots__ = ()
 
-    def __new__(  # noqa: D102, PLR0917 - the class documents its arguments, in tf.estimator's order
+    def __new__(  # noqa: D102 - the class documents its arguments, in tf.estimator's order
         cls,
         mode: str,
         predictions: Any = None,

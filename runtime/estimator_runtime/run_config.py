@@ -160,7 +160,7 @@ class RunConfig:
     _checkpoint_save_graph_def: bool
     _experimental_distribute: Any
 
-    def __init__(  # noqa: PLR0917 - the positional order is tf.estimator's
+    def __init__(
         self,
         model_dir: str | os.PathLike[str] | None = None,
         tf_random_seed: int | None = None,

@@ -86,7 +86,7 @@ class EvalSpec(_EvalFields):
 
     __slots__ = ()
 
-    def __new__(  # noqa: PLR0917 - the positional order is tf.estimator's
+    def __new__(
         cls,
         input_fn: InputFn,
         steps: int | None = 100,
