@@ -7,9 +7,8 @@ older than what is known changes nothing. Pods are kept as summaries, jobs witho
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from estimator_api import EstimatorJob, InvalidJobError, Progress, parse_job
@@ -40,10 +39,10 @@ class JobRecord:
         key: Which job.
         manifest: The object as the API server has it.
         fresh: Pods, Service and claim were looked up since the operator started (or cannot exist yet).
-        resync_at: Monotonic time when everything is looked up anew.
         service_exists: The headless Service is known to exist.
         claim_exists: The model claim is known to exist.
         refused: Why the API server refused to create something, until it no longer does.
+        refusals: How often in a row.
         create_at: Monotonic time before which nothing is created, after a refusal.
         written_at: Monotonic time of the last status write, or None.
     """
@@ -51,10 +50,10 @@ class JobRecord:
     key: JobKey
     manifest: Json
     fresh: bool = False
-    resync_at: float = 0.0
     service_exists: bool = False
     claim_exists: bool = False
     refused: str | None = None
+    refusals: int = 0
     create_at: float = 0.0
     written_at: float | None = None
     _parsed: EstimatorJob | InvalidJobError | None = None
@@ -77,14 +76,19 @@ class JobRecord:
     @property
     def finished(self) -> bool:
         """The status says Complete or Failed."""
-        conditions = (self.manifest.get("status") or {}).get("conditions") or ()
+        conditions = self.status.get("conditions") or ()
         return any(one["type"] in (c.COMPLETE, c.FAILED) and one["status"] == "True" for one in conditions)
 
     @property
     def state(self) -> str:
         """Reason of the Ready condition, or New."""
-        conditions = (self.manifest.get("status") or {}).get("conditions") or ()
+        conditions = self.status.get("conditions") or ()
         return next((str(one["reason"]) for one in conditions if one["type"] == c.READY), "New")
+
+    @property
+    def status(self) -> Json:
+        """The stored status."""
+        return self.manifest.get("status") or {}
 
     def job(self) -> EstimatorJob:
         """The job as a model.
@@ -101,6 +105,10 @@ class JobRecord:
             raise self._parsed
         return self._parsed
 
+    def rest(self) -> None:
+        """Lets go of what can be made again, of a job that is through."""
+        self._parsed = None
+
     def put(self, manifest: Json) -> None:
         """Replaces the object by a newer one."""
         if manifest["metadata"].get("generation") != self.manifest["metadata"].get("generation"):
@@ -111,17 +119,25 @@ class JobRecord:
 
 @dataclass(slots=True)
 class _Pods:
-    """The pods under one job name, and what was learnt of them beyond their objects; by uid where names repeat."""
+    """The pods under one job name; and by uid, since names repeat, what was learnt of them beyond their objects.
+
+    Attributes:
+        records: Summaries by name.
+        progress: What they said of themselves when they were last asked.
+        causes: Why they wait.
+        looks: Their age in seconds when it was last looked up why they wait.
+    """
 
     records: dict[str, PodRecord] = field(default_factory=dict)
     progress: dict[str, Progress] = field(default_factory=dict)
     causes: dict[str, str] = field(default_factory=dict)
+    looks: dict[str, float] = field(default_factory=dict)
 
     def drop(self, name: str) -> None:
         record = self.records.pop(name, None)
         if record is not None:
-            self.progress.pop(record.pod.uid, None)
-            self.causes.pop(record.pod.uid, None)
+            for learnt in (self.progress, self.causes, self.looks):
+                learnt.pop(record.pod.uid, None)
 
 
 class Store:
@@ -148,8 +164,10 @@ class Store:
         key = job_key(manifest)
         known = self._jobs.get(key)
         if known is None or known.uid != manifest["metadata"]["uid"]:
-            # A job of the same name that was deleted and made anew shares nothing with the old one.
-            self._jobs[key] = JobRecord(key=key, manifest=_slim(manifest))
+            # A job of the same name that was deleted and made anew shares nothing with the old one. One that nobody
+            # has answered yet has no objects; should a crashed operator have made some, creating them says so.
+            answered = bool((manifest.get("status") or {}).get("conditions"))
+            self._jobs[key] = JobRecord(key=key, manifest=_slim(manifest), fresh=not answered)
             return key, True
         if _version(manifest) <= _version(known.manifest):
             return key, False
@@ -190,53 +208,84 @@ class Store:
         key = _pod_key(manifest)
         if key is None:
             return None
-        uid = manifest["metadata"]["uid"]
+        return (
+            key if self.forget_pod(key, manifest["metadata"]["name"], manifest["metadata"]["uid"]) else None
+        )
+
+    def forget_pod(self, key: JobKey, name: str, uid: str) -> bool:
+        """Forgets a pod that no longer exists; tells whether it was known."""
         # A list that was read before the deletion may arrive after it: this uid never comes back.
         self._gone[uid] = None
         if len(self._gone) > _TOMBSTONES:
             self._gone.popitem(last=False)
         pods = self._pods.get(key)
-        known = pods and pods.records.get(manifest["metadata"]["name"])
+        known = pods.records.get(name) if pods is not None else None
         if pods is None or known is None or known.pod.uid != uid:
-            return None
-        self._drop(key, known.pod.name)
-        return key
+            return False
+        pods.drop(name)
+        if not pods.records:
+            del self._pods[key]
+        return True
 
-    def forget_pod(self, key: JobKey, name: str, uid: str) -> None:
-        """Forgets a pod that the API server does not know."""
-        pods = self._pods.get(key)
-        known = pods and pods.records.get(name)
-        if known is not None and known.pod.uid == uid:
-            self._drop(key, name)
+    def sweep_jobs(self, namespace: str | None, listed: Container[str], version: int) -> list[JobKey]:
+        """Forgets jobs of a namespace (None: of all) that a list of that version does not have; returns their keys.
 
-    def replace_pods(self, key: JobKey, manifests: Iterable[Json], version: int) -> None:
-        """Makes what was listed the truth, but for pods that are known in a version newer than the list."""
-        listed = set()
-        for manifest in manifests:
-            listed.add(manifest["metadata"]["name"])
-            self.put_pod(manifest)
-        pods = self._pods.get(key)
-        for name, record in tuple(pods.records.items()) if pods is not None else ():
-            if name not in listed and record.version <= version:
-                self._drop(key, name)
+        Args:
+            namespace: What was listed.
+            listed: Uids of the jobs listed.
+            version: The list's resourceVersion; jobs known in a newer one are kept.
+        """
+        swept = [
+            one.key
+            for one in self
+            if namespace in (None, one.key.namespace)
+            and one.uid not in listed
+            and _version(one.manifest) <= version
+        ]
+        for key in swept:
+            self.drop_job(key, self._jobs[key].uid)
+        return swept
+
+    def sweep_pods(
+        self, namespace: str | None, listed: Container[str], version: int, *, key: JobKey | None = None
+    ) -> list[JobKey]:
+        """The same for pods; with `key`, only those of one job were listed."""
+        swept = [
+            (job, known.pod)
+            for job, pods in self._pods.items()
+            if key in (None, job) and namespace in (None, job.namespace)
+            for known in pods.records.values()
+            if known.pod.uid not in listed and known.version <= version
+        ]
+        for job, pod in swept:
+            self.forget_pod(job, pod.name, pod.uid)
+        return [job for job, _ in swept]
 
     def put_progress(self, key: JobKey, uid: str, progress: Progress) -> bool:
         """Notes what a pod says of itself; tells whether it says something new."""
-        pods = self._pods.get(key)
-        if pods is None or not any(one.pod.uid == uid for one in pods.records.values()):
+        pods = self._pods_with(key, uid)
+        if pods is None:
             return False
-        changed = pods.progress.get(uid) != progress
+        known = pods.progress.get(uid)
         pods.progress[uid] = progress
-        return changed
+        # Every document has the time at which it was made.
+        return known is None or known.model_copy(update={"time": progress.time}) != progress
 
-    def put_cause(self, key: JobKey, uid: str, cause: str) -> bool:
-        """Notes why a pod waits; tells whether that is news."""
-        pods = self._pods.get(key)
-        if pods is None or not any(one.pod.uid == uid for one in pods.records.values()):
+    def put_cause(self, key: JobKey, uid: str, cause: str | None, *, age: float) -> bool:
+        """Notes that it was looked up at that age why a pod waits, and what was found; tells whether that is news."""
+        pods = self._pods_with(key, uid)
+        if pods is None:
             return False
-        changed = pods.causes.get(uid) != cause
+        pods.looks[uid] = age
+        if cause is None or pods.causes.get(uid) == cause:
+            return False
         pods.causes[uid] = cause
-        return changed
+        return True
+
+    def looked_at(self, key: JobKey, uid: str) -> float | None:
+        """The age of a pod in seconds when it was last looked up why it waits, or None when it never was."""
+        pods = self._pods.get(key)
+        return pods.looks.get(uid) if pods is not None else None
 
     def pods(self, record: JobRecord) -> tuple[Pod, ...]:
         """The pods that a job owns, by name."""
@@ -249,7 +298,8 @@ class Store:
     def observe(self, record: JobRecord) -> Observed:
         """Everything known of a job's objects."""
         pods, known = self.pods(record), self._pods.get(record.key, _Pods())
-        progress = {pod.replica: known.progress[pod.uid] for pod in pods if pod.uid in known.progress}
+        by_attempt = sorted(pods, key=lambda pod: pod.attempt)
+        progress = {pod.replica: known.progress[pod.uid] for pod in by_attempt if pod.uid in known.progress}
         causes = {
             pod.replica: known.causes[pod.uid]
             for pod in pods
@@ -264,25 +314,16 @@ class Store:
             causes=causes,
         )
 
-    def has_cause(self, record: JobRecord, pod: Pod) -> bool:
-        """Whether it was learnt why a pod waits."""
-        return pod.uid in self._pods.get(record.key, _Pods()).causes
-
-    def _drop(self, key: JobKey, name: str) -> None:
-        pods = self._pods[key]
-        pods.drop(name)
-        if not pods.records:
-            del self._pods[key]
+    def _pods_with(self, key: JobKey, uid: str) -> _Pods | None:
+        pods = self._pods.get(key)
+        if pods is None or not any(one.pod.uid == uid for one in pods.records.values()):
+            return None
+        return pods
 
 
 def job_key(manifest: Json) -> JobKey:
     """The key of a job."""
     return JobKey(manifest["metadata"]["namespace"], manifest["metadata"]["name"])
-
-
-def created_at(pod: Pod, default: datetime) -> datetime:
-    """When a pod was created; `default` when that is not known."""
-    return pod.created_at or default
 
 
 def _pod_key(manifest: Json) -> JobKey | None:

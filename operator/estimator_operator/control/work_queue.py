@@ -19,6 +19,7 @@ Key = TypeVar("Key")
 _FIRST_DELAY: Final = 0.2
 _LONGEST_DELAY: Final = 120.0
 _JITTER: Final = 0.2
+_STALE: Final = 1000
 
 
 class WorkQueue(Generic[Key]):
@@ -70,6 +71,10 @@ class WorkQueue(Generic[Key]):
         if key in self._since or self._due.get(key, due + 1) <= due:
             return
         self._due[key] = due
+        if len(self._later) > 2 * len(self._due) + _STALE:
+            # Entries of keys that were looked at meanwhile would stay until their time, which may be days off.
+            self._later = [entry for entry in self._later if self._due.get(entry[2]) == entry[0]]
+            heapq.heapify(self._later)
         self._sequence += 1
         heapq.heappush(self._later, (due, self._sequence, key))
         self._wake.set()
@@ -126,5 +131,5 @@ class WorkQueue(Generic[Key]):
         timeout = max(0.0, self._later[0][0] - self._monotonic()) if self._later else None
         try:
             await asyncio.wait_for(self._wake.wait(), timeout)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             return

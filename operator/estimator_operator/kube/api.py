@@ -8,12 +8,11 @@ token: who calls knows whether a second try makes sense.
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Callable, MutableSequence, Sequence
+from collections.abc import AsyncGenerator, Callable, MutableSequence, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import aiohttp
 from kubernetes.aio.client.api_client import ApiClient
@@ -54,7 +53,7 @@ class Api:
         credentials: Credentials,
         *,
         limit: TokenBucket,
-        observe: CallObserver = lambda verb, resource, status: None,
+        observe: CallObserver = lambda _verb, _resource, _status: None,
     ) -> None:
         self._credentials = credentials
         self._client = ApiClient(credentials.configuration)
@@ -62,7 +61,7 @@ class Api:
         self._limit = limit
         self._observe = observe
 
-    async def __aenter__(self) -> Api:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -72,6 +71,29 @@ class Api:
         """Reads one object."""
         return await self._call("get", "GET", resource, namespace, name)
 
+    async def pages(
+        self,
+        resource: Resource,
+        namespace: str | None,
+        *,
+        labels: str | None = None,
+        fields: str | None = None,
+        limit: int = _PAGE,
+    ) -> AsyncGenerator[Listing]:
+        """Reads all objects of a namespace (None: of all) that match a label and a field selector, page by page."""
+        query: Json = {"limit": limit}
+        if labels is not None:
+            query["labelSelector"] = labels
+        if fields is not None:
+            query["fieldSelector"] = fields
+        while True:
+            page = await self._call("list", "GET", resource, namespace, query=query)
+            metadata = page.get("metadata", {})
+            yield Listing(items=page.get("items", ()), version=int(metadata.get("resourceVersion") or 0))
+            if not metadata.get("continue"):
+                return
+            query["continue"] = metadata["continue"]
+
     async def list(
         self,
         resource: Resource,
@@ -80,20 +102,13 @@ class Api:
         labels: str | None = None,
         fields: str | None = None,
     ) -> Listing:
-        """Reads all objects of a namespace (None: of all) that match a label and a field selector, page by page."""
-        query: Json = {"limit": _PAGE}
-        if labels is not None:
-            query["labelSelector"] = labels
-        if fields is not None:
-            query["fieldSelector"] = fields
+        """The same in one answer, where few objects match."""
         items: MutableSequence[Json] = []
-        while True:
-            page = await self._call("list", "GET", resource, namespace, query=query)
-            items.extend(page.get("items", ()))
-            metadata = page.get("metadata", {})
-            if not metadata.get("continue"):
-                return Listing(items=items, version=int(metadata.get("resourceVersion") or 0))
-            query["continue"] = metadata["continue"]
+        version = 0
+        async for page in self.pages(resource, namespace, labels=labels, fields=fields):
+            items.extend(page.items)
+            version = page.version
+        return Listing(items=items, version=version)
 
     async def create(self, resource: Resource, namespace: str, manifest: Json) -> Json:
         """Creates an object; returns it as stored."""
@@ -172,7 +187,7 @@ class Api:
             response = await self._client.call_api(method, url, headers, payload, _request_timeout=_TIMEOUT)
             status = response.status
             text = await response.read()
-        except (aiohttp.ClientError, asyncio.TimeoutError, OSError, ApiException) as error:
+        except (TimeoutError, aiohttp.ClientError, OSError, ApiException) as error:
             status = 0
             detail = str(error) or type(error).__name__
             raise api_error(f"{method} {path}: {detail}", status=0) from error

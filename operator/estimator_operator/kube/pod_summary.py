@@ -89,6 +89,7 @@ def summarize(pod: Json) -> PodRecord | None:
             created_at=_time(metadata.get("creationTimestamp")),
             finished_at=_time((ended or {}).get("finishedAt")),
             report=report,
+            delete_by=_time(metadata.get("deletionTimestamp")),
         ),
     )
 
@@ -99,7 +100,9 @@ def controller_of(manifest: Json) -> Mapping[str, Any] | None:
         (
             one
             for one in manifest["metadata"].get("ownerReferences") or ()
-            if one.get("controller") and one.get("kind") == c.KIND and one["apiVersion"].startswith(c.GROUP + "/")
+            if one.get("controller")
+            and one.get("kind") == c.KIND
+            and one["apiVersion"].startswith(c.GROUP + "/")
         ),
         None,
     )

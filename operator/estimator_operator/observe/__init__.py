@@ -1,1 +1,1 @@
-"""What is learnt from training pods, and what the operator tells of itself."""
+"""What is seen from outside: progress read from pods, the operator's own metrics and health."""

@@ -1,0 +1,87 @@
+"""`/livez`, `/readyz` and `/metrics` over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from typing import Self
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from estimator_operator.errors import PreflightError
+from estimator_operator.settings import Address
+
+Check = Callable[[], str | None]
+"""Why a question is answered with no, or None."""
+
+
+class Endpoints:
+    """Serves as long as its asynchronous context lasts.
+
+    That a request is answered at all says that the event loop turns; the checks say the rest.
+
+    Args:
+        health: Where /livez and /readyz are, or None.
+        metrics: Where /metrics is, or None; may be the same.
+        alive: Why the process had better be restarted.
+        ready: Why it does not do its part yet.
+        numbers: The metrics.
+    """
+
+    def __init__(
+        self,
+        *,
+        health: Address | None,
+        metrics: Address | None,
+        alive: Check,
+        ready: Check,
+        numbers: Callable[[], bytes],
+    ) -> None:
+        self._routes: dict[Address, list[web.RouteDef]] = {}
+        if health is not None:
+            self._route(health, "/livez", _answer(alive))
+            self._route(health, "/readyz", _answer(ready))
+        if metrics is not None:
+            self._route(metrics, "/metrics", _metrics(numbers))
+        self._stack = AsyncExitStack()
+        self.ports: list[int] = []
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            for address, routes in self._routes.items():
+                app = web.Application()
+                app.add_routes(routes)
+                runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.5)
+                await runner.setup()
+                stack.push_async_callback(runner.cleanup)
+                try:
+                    await web.TCPSite(runner, address.host, address.port).start()
+                except OSError as error:
+                    raise PreflightError(
+                        f"cannot listen on {address.host}:{address.port}: {error}"
+                    ) from error
+                self.ports += [bound[1] for bound in runner.addresses]
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    def _route(self, address: Address, path: str, handler: Callable[[web.Request], object]) -> None:
+        self._routes.setdefault(address, []).append(web.get(path, handler))  # type: ignore[arg-type]
+
+
+def _answer(check: Check) -> Callable[[web.Request], object]:
+    async def handle(_: web.Request) -> web.Response:
+        fault = check()
+        return web.Response(text=fault or "ok", status=200 if fault is None else 503)
+
+    return handle
+
+
+def _metrics(numbers: Callable[[], bytes]) -> Callable[[web.Request], object]:
+    async def handle(_: web.Request) -> web.Response:
+        return web.Response(body=numbers(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    return handle

@@ -1,0 +1,222 @@
+"""The operator as a process: what is built from what, what runs when, and how it ends.
+
+Every replica serves health and metrics at once; only the one that leads watches and works. A replica that loses the
+lead, or of which any part ends, ends as a whole and is started anew by Kubernetes: there is no way back from a half
+state that would not have to be tested. Everything is recomputed from the cluster then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+import socket
+from collections.abc import Coroutine
+from contextlib import aclosing
+from typing import Any, Final
+
+from estimator_api import Progress
+from estimator_operator.control.apply import Applier
+from estimator_operator.control.causes import Causes
+from estimator_operator.control.clock import SystemClock
+from estimator_operator.control.controller import Controller
+from estimator_operator.control.freshness import Freshness
+from estimator_operator.control.recorder import Recorder
+from estimator_operator.control.store import JobKey, Store
+from estimator_operator.control.survey import Survey
+from estimator_operator.control.work_queue import WorkQueue
+from estimator_operator.errors import (
+    ApiError,
+    ForbiddenError,
+    NotFoundError,
+    OperatorError,
+    PreflightError,
+    UnauthorizedError,
+)
+from estimator_operator.kube.api import Api
+from estimator_operator.kube.credentials import Credentials, find_credentials, own_namespace
+from estimator_operator.kube.lease import Elector
+from estimator_operator.kube.rate_limit import TokenBucket
+from estimator_operator.kube.resources import JOBS
+from estimator_operator.kube.watch import watch
+from estimator_operator.observe.endpoints import Endpoints
+from estimator_operator.observe.metrics import Metrics
+from estimator_operator.observe.poller import ProgressPoller, Target
+from estimator_operator.observe.targets import targets_of
+from estimator_operator.settings import LEASE_NAME, OperatorSettings
+
+_log = logging.getLogger(__name__)
+
+_PREFLIGHT_RETRY: Final = 3.0
+_LAST_MOMENTS: Final = 4.0
+"""Seconds for everything to end: less than the time between giving up the lead and another replica's taking it."""
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+
+class Operator:
+    """One replica of the operator.
+
+    Args:
+        settings: The flags.
+    """
+
+    def __init__(self, settings: OperatorSettings) -> None:
+        self._settings = settings
+        self._clock = SystemClock()
+        self._store = Store()
+        self._metrics = Metrics(
+            states=lambda: (record.state for record in self._store), queue_depth=lambda: len(self._queue)
+        )
+        self._queue: WorkQueue[JobKey] = WorkQueue(on_wait=self._metrics.waited)
+        self._identity = f"{socket.gethostname()}_{secrets.token_hex(4)}"
+        self._controller: Controller | None = None
+        self._follows = False
+        self._stop = asyncio.Event()
+
+    async def run(self) -> None:
+        """Serves until SIGTERM or SIGINT.
+
+        Raises:
+            OperatorError: It cannot start, lost the lead, or a part of it ended; the message says which.
+        """
+        self._catch_signals()
+        settings = self._settings
+        credentials = await find_credentials(kubeconfig=settings.kubeconfig, context=settings.context)
+        endpoints = Endpoints(
+            health=settings.health_address,
+            metrics=settings.metrics_address,
+            alive=lambda: self._controller.ailment if self._controller is not None else None,
+            ready=self._unready,
+            numbers=self._metrics.text,
+        )
+        limit = TokenBucket(rate=settings.qps, burst=settings.burst)
+        async with Api(credentials, limit=limit, observe=self._metrics.called) as api, endpoints:
+            _log.info(
+                "serving %s at %s", ", ".join(settings.namespaces) or "all namespaces", credentials.host
+            )
+            if not await self._unless_stopped(self._check_access(api)):
+                return
+            if not settings.leader_elect:
+                await self._work(api, credentials, None)
+                return
+            elector = Elector(
+                api,
+                namespace=settings.lease_namespace or own_namespace(),
+                name=LEASE_NAME,
+                identity=self._identity,
+            )
+            self._follows = True
+            try:
+                if await self._unless_stopped(elector.acquire()):
+                    self._follows = False
+                    await self._work(api, credentials, elector)
+            finally:
+                await elector.release()
+
+    async def _check_access(self, api: Api) -> None:
+        """Waits for the API server; kopf would wait for a missing CRD without a word."""
+        for namespace in self._settings.namespaces or (None,):
+            while True:
+                try:
+                    async with aclosing(api.pages(JOBS, namespace, limit=1)) as pages:
+                        await anext(pages)
+                    break
+                except NotFoundError as error:
+                    raise PreflightError(
+                        f"the cluster does not know EstimatorJobs ({error.message}): install the CRD first"
+                    ) from error
+                except (ForbiddenError, UnauthorizedError) as error:
+                    raise PreflightError(f"no access to EstimatorJobs: {error.message}") from error
+                except ApiError as error:
+                    _log.warning("the API server cannot serve now, trying again: %s", error.message)
+                    await asyncio.sleep(_PREFLIGHT_RETRY)
+
+    async def _work(self, api: Api, credentials: Credentials, elector: Elector | None) -> None:
+        controller = self._controller = self._build(api)
+        settings = self._settings
+        poller = ProgressPoller(
+            targets=lambda: targets_of(self._store),
+            deliver=self._deliver,
+            count=self._metrics.polled,
+            interval=settings.plan.progress_interval,
+        )
+        parts: dict[str, Coroutine[Any, Any, None]] = {
+            "controller": controller.run(settings.workers),
+            "progress poller": poller.run(),
+        }
+        if elector is not None:
+            parts["lease"] = elector.hold()
+        # When kopf ends, it ends every task that began after it: it begins last.
+        parts["watch"] = watch(
+            credentials=credentials,
+            observer=controller,
+            namespaces=settings.namespaces,
+            on_signals=self._catch_signals,
+        )
+        tasks = [asyncio.create_task(part, name=name) for name, part in parts.items()]
+        stop = asyncio.create_task(self._stop.wait(), name="stop")
+        self._metrics.leads(True)
+        done, _ = await asyncio.wait([stop, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        await _end([stop, *tasks])
+        self._metrics.leads(False)
+        if stop in done:
+            _log.info("stopped")
+            return
+        for task in done:
+            error = None if task.cancelled() else task.exception()
+            if isinstance(error, OperatorError):
+                raise error
+            raise OperatorError(f"the {task.get_name()} has ended") from error
+
+    def _build(self, api: Api) -> Controller:
+        freshness = Freshness(self._clock)
+        return Controller(
+            store=self._store,
+            queue=self._queue,
+            survey=Survey(api, self._store, freshness, namespaces=self._settings.namespaces),
+            applier=Applier(api, self._store, self._clock),
+            causes=Causes(api, self._store, self._clock),
+            recorder=Recorder(api, self._clock, instance=self._identity),
+            freshness=freshness,
+            clock=self._clock,
+            settings=self._settings.plan,
+            observer=self._metrics,
+        )
+
+    def _deliver(self, target: Target, progress: Progress) -> None:
+        key = JobKey(*target.job)
+        if self._store.put_progress(key, target.uid, progress):
+            self._queue.add(key)
+
+    def _unready(self) -> str | None:
+        """A follower is ready to follow; whoever leads is ready once it knows everything."""
+        if self._follows or (self._controller is not None and self._controller.ready):
+            return None
+        return "starting"
+
+    def _catch_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, self._stop.set)
+
+    async def _unless_stopped(self, work: Coroutine[Any, Any, None]) -> bool:
+        """Awaits `work` unless a signal comes first; tells whether it is through."""
+        task, stop = asyncio.create_task(work), asyncio.create_task(self._stop.wait())
+        await asyncio.wait([task, stop], return_when=asyncio.FIRST_COMPLETED)
+        through = task.done()
+        if through:
+            task.result()
+        await _end([task, stop])
+        return through
+
+
+async def _end(tasks: list[asyncio.Task[Any]]) -> None:
+    """Cancels tasks and waits for their end, but not for ever: another replica may begin to lead."""
+    for task in tasks:
+        task.cancel()
+    _, pending = await asyncio.wait(tasks, timeout=_LAST_MOMENTS)
+    if pending:
+        _log.critical("%s did not end: leaving at once", ", ".join(task.get_name() for task in pending))
+        os._exit(1)
