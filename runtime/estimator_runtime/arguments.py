@@ -21,10 +21,3 @@ def declared(function: Callable[..., Any]) -> tuple[str, ...]:
         inner = inner.func
     parameters = inspect.signature(function).parameters.values()
     return tuple(p.name for p in parameters if p.kind in _NAMED and p.name not in bound)
-
-
-def required(function: Callable[..., Any]) -> tuple[str, ...]:
-    """Names of the arguments without which `function` cannot be called."""
-    names = declared(function)
-    parameters = inspect.signature(function).parameters
-    return tuple(name for name in names if parameters[name].default is inspect.Parameter.empty)
