@@ -7,10 +7,11 @@ import json
 import os
 import ssl
 import sys
+import urllib.error
 import urllib.parse
 import urllib.request
 
-ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+ACCOUNT = os.environ.get("SERVICE_ACCOUNT_DIR", "/var/run/secrets/kubernetes.io/serviceaccount")
 
 
 def events(namespace, name, seconds):
@@ -52,4 +53,9 @@ def main(namespace, name, seconds):
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    try:
+        sys.exit(main(*sys.argv[1:]))
+    except urllib.error.HTTPError as error:
+        sys.exit(f"the API server answers {error.code}: {error.read(1000).decode(errors='replace')}")
+    except OSError as error:
+        sys.exit(f"the API server cannot be asked: {error}")

@@ -51,7 +51,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- define "estimator-operator.rules" -}}
 - apiGroups: [estimator.dev]
   resources: [estimatorjobs]
-  verbs: [list, watch, delete]
+  verbs: [get, list, watch, delete]
 - apiGroups: [estimator.dev]
   resources: [estimatorjobs/status]
   verbs: [patch]
@@ -61,10 +61,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   verbs: [update]
 - apiGroups: [""]
   resources: [pods]
-  verbs: [list, watch, create, delete]
+  verbs: [get, list, watch, create, delete]
 - apiGroups: [""]
   resources: [services, persistentvolumeclaims]
-  verbs: [create]
+  verbs: [get, list, create]
 # Why a pod waits (a missing ConfigMap, say) is in its events only.
 - apiGroups: [""]
   resources: [events]

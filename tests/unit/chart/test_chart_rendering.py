@@ -16,13 +16,12 @@ from estimator_operator.kube.lease import LeaseTiming
 from estimator_operator.settings import LEASE_NAME, read_settings
 
 PROMETHEUS = "--api-versions=monitoring.coreos.com/v1"
-VARIANTS: dict[str, tuple[Object, ...]] = {
-    "defaults": ({},),
-    "one-replica": ({"replicas": 1, "leaderElection": {"enabled": False}},),
-    "namespaced": ({"watchNamespaces": ["team-a", "team-b"]},),
-    "namespaced-without-crd": ({"watchNamespaces": ["team-a"], "crds": {"enabled": False}},),
-    "everything": (
-        {
+VARIANTS: dict[str, Object] = {
+    "defaults": {},
+    "one-replica": {"replicas": 1, "leaderElection": {"enabled": False}},
+    "namespaced": {"watchNamespaces": ["team-a", "team-b"]},
+    "namespaced-without-crd": {"watchNamespaces": ["team-a"], "crds": {"enabled": False}},
+    "everything": {
             "fullnameOverride": "trainer",
             "commonLabels": {"team": "platform"},
             "replicas": 3,
@@ -47,25 +46,22 @@ VARIANTS: dict[str, tuple[Object, ...]] = {
                 {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}
             ],
             "priorityClassName": "system-cluster-critical",
-        },
-    ),
-    "bare": (
-        {
+    },
+    "bare": {
             "rbac": {"create": False},
             "serviceAccount": {"create": False, "name": "mine"},
             "crds": {"enabled": False},
             "metrics": {"service": {"enabled": False}},
             "podDisruptionBudget": {"enabled": False},
             "tolerations": [],
-        },
-    ),
+    },
 }
 
 
 @pytest.fixture(scope="module", params=VARIANTS)
 def objects(request: pytest.FixtureRequest) -> list[Object]:
     """The objects of one variant."""
-    return render(*VARIANTS[request.param], PROMETHEUS)
+    return render(VARIANTS[request.param], PROMETHEUS)
 
 
 @pytest.fixture(scope="module")
@@ -230,7 +226,7 @@ def test_crd_can_go_with_the_release() -> None:
 
 
 def test_without_election_there_is_one_at_a_time() -> None:
-    objects = render(*VARIANTS["one-replica"])
+    objects = render(VARIANTS["one-replica"])
     deployment = the("Deployment", objects)["spec"]
     assert deployment["strategy"] == {"type": "Recreate"}
     assert "--no-leader-elect" in deployment["template"]["spec"]["containers"][0]["args"]
@@ -239,7 +235,7 @@ def test_without_election_there_is_one_at_a_time() -> None:
 
 
 def test_everything() -> None:
-    objects = render(*VARIANTS["everything"], PROMETHEUS)
+    objects = render(VARIANTS["everything"], PROMETHEUS)
     deployment = the("Deployment", objects)
     template = deployment["spec"]["template"]
     assert deployment["metadata"]["name"] == "trainer"

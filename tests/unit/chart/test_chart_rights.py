@@ -6,17 +6,12 @@ import pytest
 from rendered_chart import Object, is_hook, render, the
 
 OPERATOR = {
-    ("estimator.dev", "estimatorjobs", "list"),
-    ("estimator.dev", "estimatorjobs", "watch"),
-    ("estimator.dev", "estimatorjobs", "delete"),
+    *{("estimator.dev", "estimatorjobs", verb) for verb in ("get", "list", "watch", "delete")},
     ("estimator.dev", "estimatorjobs/status", "patch"),
     ("estimator.dev", "estimatorjobs/finalizers", "update"),
-    ("", "pods", "list"),
-    ("", "pods", "watch"),
-    ("", "pods", "create"),
-    ("", "pods", "delete"),
-    ("", "services", "create"),
-    ("", "persistentvolumeclaims", "create"),
+    *{("", "pods", verb) for verb in ("get", "list", "watch", "create", "delete")},
+    *{("", "services", verb) for verb in ("get", "list", "create")},
+    *{("", "persistentvolumeclaims", verb) for verb in ("get", "list", "create")},
     ("", "events", "list"),
     ("events.k8s.io", "events", "create"),
 }
