@@ -1,11 +1,12 @@
 """Reading checkpoints: which is the latest, what is in it."""
 
 import os
+from collections.abc import Iterable
 from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime.errors import EstimatorNotTrainedError
+from estimator_runtime.errors import CheckpointMismatchError, EstimatorNotTrainedError
 
 _UNREADABLE = (tf.errors.OpError, ValueError, RuntimeError, OSError)
 
@@ -40,6 +41,28 @@ def global_step(model_dir: str) -> int:
         # A checkpoint that is being replaced, or written by another program, must not keep training from starting:
         # restoring it will say what is wrong.
         return 0
+
+
+def check_shapes(model_dir: str, variables: Iterable[Any]) -> None:
+    """Holds the variables of a graph against the newest checkpoint, if there is one.
+
+    Restoring does not: a resource variable takes a value of any shape, and the model then fails in the middle of a
+    step, or trains on what was broadcast.
+
+    Raises:
+        CheckpointMismatchError: a variable has another shape in the checkpoint.
+    """
+    path = latest(model_dir)
+    if path is None:
+        return
+    saved = tf.compat.v1.train.NewCheckpointReader(path).get_variable_to_shape_map()
+    for variable in variables:
+        name = variable.op.name
+        if name in saved and not variable.shape.is_compatible_with(saved[name]):
+            raise CheckpointMismatchError(
+                f"The variable {name} has shape {variable.shape.as_list()}, and in the checkpoint {path} "
+                f"{saved[name]}: it is of another model. Use another model_dir, or the model of the checkpoint."
+            )
 
 
 def variable_names(model_dir: str) -> list[str]:

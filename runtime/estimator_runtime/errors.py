@@ -5,6 +5,7 @@ tf.estimator keeps working:
 
     EstimatorError
     ├── EstimatorNotTrainedError       (ValueError)             no checkpoint where one is needed
+    ├── CheckpointMismatchError        (ValueError)             the checkpoint is that of another model
     ├── MetricsError                   (TypeError, ValueError)  eval_metric_ops of a wrong kind
     └── DistributionNotSupportedError  (ValueError)             a distribution strategy was asked for
 
@@ -18,6 +19,10 @@ class EstimatorError(Exception):
 
 class EstimatorNotTrainedError(EstimatorError, ValueError):
     """A checkpoint is needed and neither the model directory nor the caller has one."""
+
+
+class CheckpointMismatchError(EstimatorError, ValueError):
+    """The model directory's checkpoint holds a variable of this model's in another shape."""
 
 
 class MetricsError(EstimatorError, TypeError, ValueError):

@@ -40,7 +40,8 @@ def train(
         if model.warm_start is not None:
             model.warm_start_unless(checkpoints.latest(model.model_dir))
         _add_loss_summary(spec.loss)
-        _add_default_saver(model.config, spec)
+        if _add_default_saver(model.config, spec) and model.config.is_chief:
+            checkpoints.check_shapes(model.model_dir, tf.compat.v1.global_variables())
         worker_hooks = [
             *batch.hooks,
             *hooks,
@@ -80,10 +81,11 @@ def _add_loss_summary(loss: Any) -> None:
     tf.compat.v1.add_to_collection(tf.compat.v1.GraphKeys.LOSSES, loss)
 
 
-def _add_default_saver(config: RunConfig, spec: EstimatorSpec) -> None:
+def _add_default_saver(config: RunConfig, spec: EstimatorSpec) -> bool:
+    """Adds a saver unless the model brings its own; tells whether it did."""
     savers = tf.compat.v1.GraphKeys.SAVERS
     if spec.scaffold.saver or tf.compat.v1.get_collection(savers):
-        return
+        return False
     saver = tf.compat.v1.train.Saver(
         sharded=True,
         max_to_keep=config.keep_checkpoint_max,
@@ -92,6 +94,7 @@ def _add_default_saver(config: RunConfig, spec: EstimatorSpec) -> None:
         save_relative_paths=True,
     )
     tf.compat.v1.add_to_collection(savers, saver)
+    return True
 
 
 def _loss_hooks(config: RunConfig, loss: Any, step: Any) -> list[Any]:

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from estimator_api.constants import EXIT_CONFIG
+from estimator_runtime.errors import CheckpointMismatchError
 
 EXIT_FAILED = 1
 _RESTORE_FAILED = "Restoring from checkpoint failed."
@@ -18,6 +19,8 @@ def describe(error: BaseException) -> tuple[int, str]:
             EXIT_CONFIG,
             f"This TensorFlow does not know the model directory's scheme: {_first_line(error)}",
         )
+    if isinstance(error, CheckpointMismatchError):
+        return EXIT_CONFIG, str(error)
     detail = _other_model(error)
     if detail is not None:
         return EXIT_CONFIG, f"The model directory holds a checkpoint of another model: {detail}"
