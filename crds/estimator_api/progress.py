@@ -83,7 +83,7 @@ class Progress(ApiModel):
     def to_text(self, limit: int = MAX_PROGRESS_BYTES) -> str:
         """Compact JSON of at most `limit` bytes: what matters least is left out first, the error is cut last."""
         document = self.to_json()
-        for drop in (None, "metrics of exports", "exports", "evaluation", "restoredFrom", "checkpoint"):
+        for drop in (None, "metrics of exports", "evaluation", "exports", "restoredFrom", "checkpoint"):
             if drop == "metrics of exports":
                 for export in document.get("exports", []):
                     export.pop("metrics", None)
