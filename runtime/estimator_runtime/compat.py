@@ -13,6 +13,7 @@ A name of the old module that this package does not have (the canned Estimators,
 AttributeError that says so.
 """
 
+import importlib
 import sys
 from types import ModuleType
 from typing import Any
@@ -85,16 +86,15 @@ def install() -> ModuleType:
         setattr(module, name, submodule)
     package = ModuleType("tensorflow_estimator", "The Estimator of estimator_runtime.")
     package.__path__ = []
-    parents: tuple[tuple[Any, str], ...] = (
-        (tf, "tensorflow"),
-        (tf.compat.v1, "tensorflow.compat.v1"),
-        (tf.compat.v2, "tensorflow.compat.v2"),
-        (package, "tensorflow_estimator"),
-    )
-    for parent, name in parents:
-        parent.estimator = module
+    sys.modules["tensorflow_estimator"] = package
+    # `import tensorflow.compat.v1` makes a module that is not the one that was `tf.compat.v1` until then; who holds
+    # the earlier one needs the name too.
+    parents: list[Any] = [tf.compat.v1, tf.compat.v2]
+    for name in ("tensorflow", "tensorflow.compat.v1", "tensorflow.compat.v2", "tensorflow_estimator"):
+        parents.append(importlib.import_module(name))
         sys.modules[f"{name}.estimator"] = module
         for sub, submodule in _SUBMODULES.items():
             sys.modules[f"{name}.estimator.{sub}"] = submodule
-    sys.modules["tensorflow_estimator"] = package
+    for parent in parents:
+        parent.estimator = module
     return module

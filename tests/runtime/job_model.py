@@ -1,0 +1,75 @@
+"""What the jobs of the tests refer to: the linear model as a user's module would have it."""
+
+import time
+
+import tensorflow as tf
+from linear_model import X, model_fn, raw_receiver, spec, train_input
+
+__all__ = ["X", "model_fn", "raw_receiver", "train_input"]
+
+NOT_CALLABLE = 7
+v1 = tf.compat.v1
+
+
+def eval_input(params):
+    return tf.data.Dataset.from_tensor_slices(({"x": X}, params["slope"] * X)).batch(4)
+
+
+def endless_eval_input():
+    return train_input()
+
+
+def model_with_params(features, labels, mode, params):
+    assert params == {"slope": 2}
+    return model_fn(features, labels, mode)
+
+
+def broken_model(features, labels, mode):
+    raise RuntimeError("the model is broken on purpose\nand says so at length")
+
+
+def wider_model(features, labels, mode):
+    v1.get_variable("another", [3])
+    return model_fn(features, labels, mode)
+
+
+def other_shape_model(features, labels, mode):
+    w = v1.get_variable("w", [2, 1])
+    return spec(mode, features["x"] * tf.reduce_sum(w), labels)
+
+
+def odd_model(features, surprise):
+    raise AssertionError("never called")
+
+
+class Pause(tf.compat.v1.train.SessionRunHook):
+    """Keeps an endless training from being a busy one."""
+
+    pauses = 0
+
+    def after_run(self, run_context, run_values):
+        Pause.pauses += 1
+        time.sleep(0.01)
+
+
+class Stall(tf.compat.v1.train.SessionRunHook):
+    """A third step that never ends."""
+
+    def begin(self):
+        self.steps = 0
+
+    def after_run(self, run_context, run_values):
+        self.steps += 1
+        while self.steps == 3:
+            time.sleep(0.01)
+
+
+pause = Pause()
+
+
+def make_pause():
+    return Pause()
+
+
+def no_hook():
+    return 7
