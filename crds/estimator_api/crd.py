@@ -7,6 +7,7 @@ python -m estimator_api.crd --check   # exit status 1 when either is not what th
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -94,7 +95,20 @@ def schema() -> dict[str, Any]:
     # kstatus takes an unknown kind without conditions for done; a generation never seen says "not yet looked at".
     properties["status"]["default"] = {"observedGeneration": -1}
     root["required"] = ["spec"]
+    _tell_defaults(properties["spec"])
     return root
+
+
+def _tell_defaults(node: dict[str, Any]) -> None:
+    """`kubectl explain` does not show defaults, so the descriptions do."""
+    for part in node.get("properties", {}).values():
+        default = part.get("default")
+        if "description" in part and default is not None and not isinstance(default, dict):
+            shown = default if isinstance(default, str) else json.dumps(default)
+            part["description"] += f" Default: {shown}."
+        _tell_defaults(part)
+    if "items" in node:
+        _tell_defaults(node["items"])
 
 
 def text() -> str:

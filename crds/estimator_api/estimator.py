@@ -160,12 +160,14 @@ class EstimatorSection(ApiModel):
     )
     """Hyperparameters passed to the functions that take `params`; any JSON object."""
     run_config: RunConfigSection | None = None
-    """How training saves and logs."""
+    """How often training saves checkpoints and summaries and logs (tf.estimator.RunConfig). Absent fields take
+    RunConfig's own defaults."""
     warm_start_from: Location | None = None
     """Checkpoint or SavedModel directory to start from when the model directory has no checkpoint."""
     train: TrainSection
-    """Training."""
+    """The training input and when training ends (tf.estimator.TrainSpec)."""
     evaluate: EvaluateSection | None = None
-    """Evaluation; mode TrainAndEvaluate."""
+    """How checkpoints are evaluated (tf.estimator.EvalSpec). Mode TrainAndEvaluate needs it, mode Train refuses it."""
     exports: Annotated[list[Export], Field(max_length=16), Keyed("name")] | None = None
-    """SavedModel exports made by the evaluations."""
+    """SavedModels exported after evaluations, each below export/<name> in the model directory. Mode TrainAndEvaluate
+    only."""

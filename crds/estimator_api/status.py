@@ -208,7 +208,8 @@ class EstimatorJobStatus(ApiModel):
     conditions: Annotated[list[Condition], Field(json_schema_extra=_by("type", 16))] = Field(
         default_factory=list
     )
-    """Ready, Reconciling, Stalled, Complete, Failed, Suspended, EvaluatorDegraded."""
+    """Ready, Reconciling, Stalled, Complete, Failed, Suspended and EvaluatorDegraded. The reason of Ready is the state
+    in one word; Complete and Failed are final."""
     start_time: Time | None = None
     """When the pods were first created (again after a resume)."""
     completion_time: Time | None = None
@@ -216,25 +217,25 @@ class EstimatorJobStatus(ApiModel):
     chief_completion_time: Time | None = None
     """When the chief ended with success; the evaluator's grace runs from here."""
     replicas: ReplicaCount | None = None
-    """Pods over all roles."""
+    """Pods over all roles: how many are ready, of how many."""
     roles: Annotated[list[RoleStatus], Field(json_schema_extra=_by("role", 8))] = Field(default_factory=list)
     """Pods by role."""
     restarts: Restarts = Field(default_factory=Restarts)
-    """Restarts so far."""
+    """Restarts so far, in all and by replica."""
     completed_replicas: Annotated[
         list[Name], Field(json_schema_extra={"maxItems": 3002, "x-kubernetes-list-type": "set"})
     ] = Field(default_factory=list)
     """Replicas that ended with success; not run again when their pod is deleted."""
     progress: TrainingProgress | None = None
-    """How far training is."""
+    """How far training is: step, rate, loss and the time that remains."""
     evaluation: Evaluation | None = None
-    """The last evaluation."""
+    """The last evaluation and its metrics."""
     checkpoints: Checkpoints | None = None
-    """Checkpoints."""
+    """The newest checkpoint, how many there are, and the one that the present chief started from."""
     exports: Annotated[list[ExportStatus], Field(json_schema_extra=_by("name", 16))] = Field(
         default_factory=list
     )
-    """The newest export of each name."""
+    """The newest SavedModel of each export, with the URI under which it can be served."""
     failures: Annotated[list[Failure], Field(json_schema_extra=_atomic(10))] = Field(default_factory=list)
     """The last ten failures, oldest first."""
     last_failure: Failure | None = None
