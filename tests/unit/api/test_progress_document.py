@@ -72,7 +72,7 @@ def test_what_matters_least_goes_first() -> None:
             if name in document:
                 sizes[name] = limit
     order = sorted(sizes, key=lambda name: sizes[name], reverse=True)
-    assert order == ["exports", "evaluation", "restoredFrom", "checkpoint", "error"]
+    assert order == ["evaluation", "exports", "restoredFrom", "checkpoint", "error"]
 
 
 def test_long_errors_are_cut_for_the_termination_message() -> None:
