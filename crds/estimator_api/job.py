@@ -85,8 +85,14 @@ def parse_job(document: Mapping[str, Any]) -> EstimatorJob:
         if found != wanted:
             raise InvalidJobError(f"{name}: must be {wanted}, this is {found}")
     try:
+        text = json.dumps(document, default=str, allow_nan=False)
+    except ValueError as error:
+        raise InvalidJobError(
+            f"{c.KIND}: a number is not finite, which no API server takes: {error}"
+        ) from error
+    try:
         # Strict validation knows from JSON, not from a dict, that an object is how a model is written.
-        return EstimatorJob.model_validate_json(json.dumps(document, default=str), strict=True)
+        return EstimatorJob.model_validate_json(text, strict=True)
     except ValidationError as error:
         lines = (line for fault in error.errors(include_url=False) for line in _lines(fault))
         raise InvalidJobError("\n".join(lines)) from error

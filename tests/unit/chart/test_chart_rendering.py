@@ -22,38 +22,38 @@ VARIANTS: dict[str, Object] = {
     "namespaced": {"watchNamespaces": ["team-a", "team-b"]},
     "namespaced-without-crd": {"watchNamespaces": ["team-a"], "crds": {"enabled": False}},
     "everything": {
-            "fullnameOverride": "trainer",
-            "commonLabels": {"team": "platform"},
-            "replicas": 3,
-            "image": {"digest": "sha256:" + "0" * 64},
-            "imagePullSecrets": [{"name": "registry"}],
-            "operator": {
-                "clusterDomain": "cluster.local",
-                "logFormat": "json",
-                "extraEnv": [{"name": "HTTPS_PROXY", "value": "http://proxy.example.com"}],
-            },
-            "serviceAccount": {"name": "trainer", "annotations": {"a": "b"}},
-            "metrics": {
-                "service": {"annotations": {"a": "b"}},
-                "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
-            },
-            "networkPolicy": {"enabled": True, "metricsFrom": [{"namespaceSelector": {}}]},
-            "podAnnotations": {"image-id": "sha256:1"},
-            "podLabels": {"sidecar": "no"},
-            "nodeSelector": {"disk": "ssd"},
-            "affinity": {"nodeAffinity": {}},
-            "topologySpreadConstraints": [
-                {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}
-            ],
-            "priorityClassName": "system-cluster-critical",
+        "fullnameOverride": "trainer",
+        "commonLabels": {"team": "platform"},
+        "replicas": 3,
+        "image": {"digest": "sha256:" + "0" * 64},
+        "imagePullSecrets": [{"name": "registry"}],
+        "operator": {
+            "clusterDomain": "cluster.local",
+            "logFormat": "json",
+            "extraEnv": [{"name": "HTTPS_PROXY", "value": "http://proxy.example.com"}],
+        },
+        "serviceAccount": {"name": "trainer", "annotations": {"a": "b"}},
+        "metrics": {
+            "service": {"annotations": {"a": "b"}},
+            "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
+        },
+        "networkPolicy": {"enabled": True, "metricsFrom": [{"namespaceSelector": {}}]},
+        "podAnnotations": {"image-id": "sha256:1"},
+        "podLabels": {"sidecar": "no"},
+        "nodeSelector": {"disk": "ssd"},
+        "affinity": {"nodeAffinity": {}},
+        "topologySpreadConstraints": [
+            {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}
+        ],
+        "priorityClassName": "system-cluster-critical",
     },
     "bare": {
-            "rbac": {"create": False},
-            "serviceAccount": {"create": False, "name": "mine"},
-            "crds": {"enabled": False},
-            "metrics": {"service": {"enabled": False}},
-            "podDisruptionBudget": {"enabled": False},
-            "tolerations": [],
+        "rbac": {"create": False},
+        "serviceAccount": {"create": False, "name": "mine"},
+        "crds": {"enabled": False},
+        "metrics": {"service": {"enabled": False}},
+        "podDisruptionBudget": {"enabled": False},
+        "tolerations": [],
     },
 }
 
