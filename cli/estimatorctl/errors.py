@@ -1,9 +1,9 @@
 """What the command line says when it cannot do what was asked.
 
-    CommandError (exit 2)
-      ManifestError     the manifest or what it refers to is wrong; one line per fault
-      ModelDirInUse     another run holds the model directory
-      ClusterError      the cluster cannot be reached or refuses; exit 1
+CommandError (exit 2)
+  ManifestError     the manifest or what it refers to is wrong; one line per fault
+  ModelDirInUse     another run holds the model directory
+  ClusterError      the cluster cannot be reached or refuses; exit 1
 """
 
 from __future__ import annotations

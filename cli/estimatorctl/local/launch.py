@@ -58,6 +58,7 @@ class Launch:
         grace_seconds: Time between SIGTERM and SIGKILL when it is stopped.
         progress_port: Port of its /progress.
         termination_log: File of its termination message.
+        serves_progress: It is ready once it answers over HTTP; else as soon as it runs.
     """
 
     pod: str
@@ -69,6 +70,7 @@ class Launch:
     grace_seconds: float
     progress_port: int
     termination_log: str
+    serves_progress: bool
 
 
 def replica_of(manifest: Mapping[str, Any]) -> tuple[Replica, int]:
@@ -97,12 +99,11 @@ def launch_of(manifest: Mapping[str, Any], place: Place) -> Launch:
     container = main_container(manifest)
     command = [*container.get("command", []), *container.get("args", [])]
     if not container.get("command"):
-        raise ManifestError(
-            [
-                "spec.template: a local run has no image, so the main container needs a command:"
-                " set estimator, program or template.spec.containers[name=estimator].command"
-            ]
+        fault = (
+            "spec.template: a local run has no image, so the main container needs a command:"
+            " set estimator, program or template.spec.containers[name=estimator].command"
         )
+        raise ManifestError([fault])
     variables = _variables(manifest, container, place)
     argv = [_relocated(_expanded(word, variables), place.folders) for word in command]
     if argv[0] in _PYTHONS:
@@ -121,6 +122,7 @@ def launch_of(manifest: Mapping[str, Any], place: Place) -> Launch:
         grace_seconds=manifest["spec"].get("terminationGracePeriodSeconds", DEFAULT_GRACE_SECONDS),
         progress_port=place.progress_port,
         termination_log=place.termination_log,
+        serves_progress="httpGet" in container.get("readinessProbe", {}),
     )
 
 
@@ -139,15 +141,15 @@ def not_run_locally(manifest: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _variables(
-    manifest: Mapping[str, Any], container: Mapping[str, Any], place: Place
-) -> dict[str, str]:
+def _variables(manifest: Mapping[str, Any], container: Mapping[str, Any], place: Place) -> dict[str, str]:
     variables: dict[str, str] = {}
     missing: list[str] = []
     for source in container.get("envFrom", []):
         kind, reference = next((k, v) for k, v in source.items() if k != "prefix")
         if not reference.get("optional"):
-            missing.append(f"envFrom.{kind}: {reference.get('name')} is in the cluster; list the variables in env")
+            missing.append(
+                f"envFrom.{kind}: {reference.get('name')} is in the cluster; list the variables in env"
+            )
     for one in container.get("env", []):
         name = one["name"]
         if "valueFrom" not in one:
@@ -159,7 +161,9 @@ def _variables(
         if found is not None:
             variables[name] = found
         elif not reference.get("optional"):
-            missing.append(f"env {name}: its value is in the cluster ({kind}); export {name} before a local run")
+            missing.append(
+                f"env {name}: its value is in the cluster ({kind}); export {name} before a local run"
+            )
     if missing:
         raise ManifestError(missing)
     variables[c.ENV_PROGRESS_HOST] = LOOPBACK

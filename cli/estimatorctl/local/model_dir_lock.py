@@ -14,7 +14,7 @@ from typing import Final
 
 from estimatorctl.errors import ModelDirInUse
 
-FILE_NAME: Final = ".estimatorctl.lock"
+FILE_NAME: Final = "lock"
 
 
 @contextmanager

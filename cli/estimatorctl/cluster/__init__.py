@@ -1,0 +1,1 @@
+"""The API server as the commands need it: reading one job and following it."""

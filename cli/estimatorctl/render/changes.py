@@ -1,0 +1,85 @@
+"""A job's status as a log: one line per change, for output that is no terminal.
+
+Changes of state, evaluations, exports, restarts and failures are told at once, the step every so often.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from estimator_api import EstimatorJobStatus
+from estimator_api.status import TrainingProgress
+from estimatorctl.render import words
+from estimatorctl.render.status import status_of
+
+PROGRESS_EVERY: Final = timedelta(seconds=10)
+
+
+@dataclass(slots=True)
+class ChangeLog:
+    """Remembers what has been told.
+
+    Attributes:
+        told: The status that was told last.
+        progress_at: When the step was told last.
+    """
+
+    told: EstimatorJobStatus = field(default_factory=EstimatorJobStatus)
+    progress_at: datetime | None = None
+
+    def lines(self, document: Mapping[str, Any], *, now: datetime) -> list[str]:
+        """What is new in `document`, each line with the time of day (UTC)."""
+        status = status_of(document)
+        clock = now.astimezone(UTC).strftime("%H:%M:%S")
+        lines = [f"{clock} {line}" for line in self._changes(status, now)]
+        self.told = status
+        return lines
+
+    def _changes(self, new: EstimatorJobStatus, now: datetime) -> Iterator[str]:
+        old = self.told
+        failures = {(one.replica, one.attempt, one.time) for one in old.failures}
+        for failure in new.failures:
+            if (failure.replica, failure.attempt, failure.time) not in failures:
+                yield words.failure_text(failure)
+        if words.state(new) != words.state(old):
+            word, message = words.state(new)
+            yield f"{word}: {message}" if message else word
+        restored = new.checkpoints.restored_from if new.checkpoints is not None else None
+        if restored is not None and restored != (old.checkpoints and old.checkpoints.restored_from):
+            yield f"training goes on from step {restored.global_step} ({restored.path})"
+        if new.progress is not None and self._is_due(new, now):
+            self.progress_at = now
+            yield progress_line(new.progress)
+        if new.evaluation is not None and new.evaluation != old.evaluation:
+            yield f"evaluation at step {new.evaluation.global_step}: {words.metrics_text(new.evaluation.metrics)}"
+        before = {one.name: one.path for one in old.exports}
+        for export in new.exports:
+            if before.get(export.name) != export.path:
+                yield f"export {export.name}: {export.uri or export.path}"
+
+    def _is_due(self, new: EstimatorJobStatus, now: datetime) -> bool:
+        old, progress = self.told.progress, new.progress
+        if progress is None or progress.global_step is None:
+            return False
+        if old is not None and progress.global_step == old.global_step:
+            return False
+        if progress.max_steps is not None and progress.global_step >= progress.max_steps:
+            return True
+        return self.progress_at is None or now - self.progress_at >= PROGRESS_EVERY
+
+
+def progress_line(progress: TrainingProgress) -> str:
+    """`step 1200 of 2000 (60 %), loss 0.0731, 412.5 steps/s, 2 s left`."""
+    parts = [f"step {progress.global_step}"]
+    if progress.max_steps:
+        parts[0] += f" of {progress.max_steps} ({progress.percent or 0} %)"
+    if progress.loss is not None:
+        parts.append(f"loss {words.short_number(progress.loss)}")
+    if progress.steps_per_second is not None:
+        parts.append(f"{words.short_number(progress.steps_per_second)} steps/s")
+    if progress.remaining_seconds:
+        parts.append(f"{words.duration(progress.remaining_seconds)} left")
+    return ", ".join(parts)

@@ -1,0 +1,140 @@
+"""A job's status as a page of text: what `status` prints, `watch` and `run` show live, and `run` ends with.
+
+Pure: from the document of an EstimatorJob and the time to a rich renderable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from estimator_api import EstimatorJobStatus
+from estimator_api import constants as c
+from estimator_api.status import Checkpoint, ExportStatus, TrainingProgress
+from estimatorctl.render import words
+
+_FAILURES_SHOWN: Final = 5
+_BAR: Final = 30
+
+
+def status_of(document: Mapping[str, Any]) -> EstimatorJobStatus:
+    """The status of a job's document."""
+    return EstimatorJobStatus.model_validate(document.get("status") or {})
+
+
+def status_page(document: Mapping[str, Any], *, now: datetime) -> RenderableType:
+    """Everything the status says.
+
+    Args:
+        document: The EstimatorJob.
+        now: The present, for running times.
+    """
+    status = status_of(document)
+    parts: list[RenderableType] = [_headline(document, status, now)]
+    if status.roles:
+        parts += [Text(), _roles(status)]
+    if status.progress is not None:
+        parts += [Text(), _progress(status.progress, is_final=words.is_final(status))]
+    facts = list(_facts(status))
+    if facts:
+        grid = Table.grid(padding=(0, 2, 0, 0))
+        grid.add_column(style="dim", no_wrap=True)
+        grid.add_column(overflow="fold")
+        for label, value in facts:
+            grid.add_row(label, value)
+        parts += [Text(), grid]
+    return Group(*parts)
+
+
+def _headline(document: Mapping[str, Any], status: EstimatorJobStatus, now: datetime) -> RenderableType:
+    metadata = document["metadata"]
+    word, message = words.state(status)
+    line = Text(f"{metadata.get('namespace', 'default')}/{metadata['name']}", style="bold")
+    line.append("  ")
+    line.append(word, style=words.state_style(status))
+    running = words.running_time(status, now)
+    if running is not None:
+        line.append(f"  {running}", style="dim")
+    return Group(line, Text(message, overflow="fold")) if message else line
+
+
+def _roles(status: EstimatorJobStatus) -> RenderableType:
+    restarts: dict[str, int] = {}
+    for one in status.restarts.by_replica:
+        name = one.replica.rpartition("-")[0]
+        restarts[name] = restarts.get(name, 0) + one.count
+    table = Table(box=None, padding=(0, 3, 0, 0), header_style="dim")
+    table.add_column("ROLE")
+    for name in ("READY", "DONE", "FAILED", "RESTARTS"):
+        table.add_column(name, justify="right")
+    for role in status.roles:
+        table.add_row(
+            role.role,
+            f"{role.ready}/{role.desired}",
+            str(role.succeeded),
+            Text(str(role.failed), style=words.BAD if role.failed else ""),
+            str(restarts.get(role.role, 0)),
+        )
+    return table
+
+
+def _progress(progress: TrainingProgress, *, is_final: bool) -> RenderableType:
+    step = 0 if progress.global_step is None else progress.global_step
+    parts: list[str] = []
+    if progress.steps_per_second is not None and not is_final:
+        parts.append(f"{words.short_number(progress.steps_per_second)} steps/s")
+    if progress.remaining_seconds and not is_final:
+        parts.append(f"{words.duration(progress.remaining_seconds)} left")
+    if progress.loss is not None:
+        parts.append(f"loss {words.short_number(progress.loss)}")
+    row = Table.grid(padding=(0, 2, 0, 0))
+    if progress.max_steps:
+        bar = ProgressBar(total=progress.max_steps, completed=min(step, progress.max_steps), width=_BAR)
+        row.add_row(f"step {step}/{progress.max_steps}", bar, f"{progress.percent or 0} %", *parts)
+    else:
+        row.add_row(f"step {step}", *parts)
+    return row
+
+
+def _facts(status: EstimatorJobStatus) -> Iterator[tuple[str, RenderableType]]:
+    if status.evaluation is not None:
+        one = status.evaluation
+        yield "Evaluation", f"step {one.global_step}  {words.metrics_text(one.metrics)}"
+    if status.checkpoints is not None:
+        known = status.checkpoints
+        if known.latest is not None:
+            kept = f" ({known.kept} kept)" if known.kept else ""
+            yield "Checkpoint", f"step {known.latest.global_step}{kept}  {_where(known.latest)}"
+        if known.restored_from is not None:
+            yield "Restored from", f"step {known.restored_from.global_step}  {_where(known.restored_from)}"
+    for number, export in enumerate(status.exports):
+        yield "" if number else "Exports", _export(export)
+    if status.restarts.total:
+        by_replica = ", ".join(
+            f"{one.replica} {one.count}" for one in status.restarts.by_replica if one.count
+        )
+        yield "Restarts", f"{status.restarts.total} ({status.restarts.counted} counted): {by_replica}"
+    for number, failure in enumerate(reversed(status.failures[-_FAILURES_SHOWN:])):
+        yield "" if number else "Failures", f"{failure.time}  {words.failure_text(failure)}"
+    degraded = status.condition(c.EVALUATOR_DEGRADED)
+    if degraded is not None and degraded.status == "True":
+        yield "Evaluator", Text(f"given up: {degraded.message}", style=words.BUSY)
+
+
+def _export(export: ExportStatus) -> RenderableType:
+    step = "" if export.global_step is None else f"  step {export.global_step}"
+    metrics = words.metrics_text(export.metrics)
+    first = f"{export.name}{step}" + (f"  {metrics}" if metrics else "")
+    return Group(Text(first), Padding(Text(_where(export), overflow="fold"), (0, 0, 0, 2)))
+
+
+def _where(thing: Checkpoint | ExportStatus) -> str:
+    """Where it is from outside; a local run's path is that already."""
+    return thing.uri or thing.path

@@ -1,0 +1,100 @@
+"""Numbers, times and conditions as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Final
+
+from estimator_api import EstimatorJobStatus
+from estimator_api import constants as c
+from estimator_api.status import Failure, Metric
+
+_METRICS_MOST: Final = 6
+GOOD: Final = "green"
+BAD: Final = "bold red"
+BUSY: Final = "yellow"
+_STYLES: Final = {
+    c.REASON_COMPLETED: GOOD,
+    c.REASON_TRAINING: "cyan",
+    c.REASON_EVALUATING: "cyan",
+    c.REASON_SUSPENDED: BUSY,
+}
+
+
+def is_final(status: EstimatorJobStatus) -> bool:
+    """The job has completed or failed."""
+    return status.is_true(c.COMPLETE) or status.is_true(c.FAILED)
+
+
+def state(status: EstimatorJobStatus) -> tuple[str, str]:
+    """The state in a word, and what is to be said about it."""
+    ready = status.condition(c.READY)
+    if ready is None:
+        return "New", "no operator has looked at it yet"
+    word = f"Failed ({ready.reason})" if status.is_true(c.FAILED) else ready.reason
+    return word, ready.message
+
+
+def state_style(status: EstimatorJobStatus) -> str:
+    """The colour of the state."""
+    ready = status.condition(c.READY)
+    if status.is_true(c.FAILED):
+        return BAD
+    return BUSY if ready is None else _STYLES.get(ready.reason, BUSY)
+
+
+def duration(seconds: float) -> str:
+    """`45 s`, `3 min 05 s`, `2 h 03 min`, `3 d 4 h`."""
+    whole = max(0, int(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    if whole < 86400:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole // 86400} d {whole % 86400 // 3600} h"
+
+
+def moment(text: str | None) -> datetime | None:
+    """A time of the status, or None when it is absent or no time."""
+    if not text:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+
+
+def running_time(status: EstimatorJobStatus, now: datetime) -> str | None:
+    """How long the job has run or ran."""
+    start = moment(status.start_time)
+    if start is None:
+        return None
+    end = moment(status.completion_time) or now
+    return duration((end - start).total_seconds())
+
+
+def metrics_text(metrics: Iterable[Metric]) -> str:
+    """`accuracy 0.9733  loss 0.0812`: the first metrics, global_step apart."""
+    shown = [one for one in metrics if one.name != "global_step"]
+    text = "  ".join(f"{one.name} {short_number(one.value)}" for one in shown[:_METRICS_MOST])
+    return text + (f"  and {len(shown) - _METRICS_MOST} more" if len(shown) > _METRICS_MOST else "")
+
+
+def short_number(text: str) -> str:
+    """At most four significant digits of a number that is written as text."""
+    try:
+        return f"{float(text):.4g}"
+    except ValueError:
+        return text
+
+
+def failure_text(one: Failure) -> str:
+    """What happened to a replica, in one line."""
+    code = "" if one.exit_code is None else f", exit code {one.exit_code}"
+    reason = "failed" if one.reason == "Error" else one.reason
+    why = f": {one.message}" if one.message else ""
+    attempt = f" (restart {one.attempt})" if one.attempt else ""
+    return f"{one.replica}{attempt} {reason}{code}{why}"
