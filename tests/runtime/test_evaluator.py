@@ -92,6 +92,27 @@ def test_the_marker_ends_the_wait_and_brings_the_final_export(tmp_path):
     assert record.calls == [("ckpt-5", False), ("ckpt-5", True)]
 
 
+class LateMarker:
+    """A marker that appears when it is looked for the fourth time."""
+
+    looks = 0
+
+    def __init__(self, *arguments):
+        pass
+
+    def believed(self):
+        LateMarker.looks += 1
+        return LateMarker.looks >= 4
+
+
+def test_the_marker_ends_a_wait_that_has_begun(tmp_path, monkeypatch):
+    monkeypatch.setattr(finished, "Watch", LateMarker)
+    monkeypatch.setattr(evaluator, "_LOOK_FOR_MARKER_SECS", 0.001)
+    record = Record(only_final=True)
+    evaluator.run(Checkpoints(tmp_path, 5), None, spec(record, throttle_secs=10_000))
+    assert record.calls == [("ckpt-5", False), ("ckpt-5", True)]
+
+
 def test_the_last_checkpoint_before_the_marker_is_evaluated(tmp_path):
     estimator, record = Checkpoints(tmp_path, 5, 8), Record()
     estimator.when_evaluated = lambda step: finished.write(
