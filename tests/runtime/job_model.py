@@ -19,6 +19,17 @@ def endless_eval_input():
     return train_input()
 
 
+def stuck_eval_input():
+    """The second batch never comes: the main thread waits for it inside TensorFlow."""
+
+    def batches():
+        yield {"x": X}, X
+        time.sleep(3600)
+
+    signature = ({"x": tf.TensorSpec(X.shape)}, tf.TensorSpec(X.shape))
+    return tf.data.Dataset.from_generator(batches, output_signature=signature)
+
+
 def model_with_params(features, labels, mode, params):
     assert params == {"slope": 2}
     return model_fn(features, labels, mode)

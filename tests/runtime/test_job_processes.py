@@ -123,6 +123,14 @@ def test_sigterm_ends_an_evaluation_at_once_and_a_restart_makes_it_up(start):
     assert marker(again)["reason"] == "max_steps"
 
 
+def test_a_process_stuck_in_tensorflow_is_left(start):
+    stuck = SPEC | {"evaluate": EVALUATE | {"inputFn": "job_model:stuck_eval_input"}}
+    chief = start(spec=stuck)
+    chief.await_progress(lambda p: p.state == "Evaluating", "an evaluation")
+    assert chief.terminate().await_end() == 143
+    assert chief.message().error == "Stopped by SIGTERM; the latest checkpoint is of step 10."
+
+
 def test_a_second_sigterm_ends_at_once(start):
     chief = start(spec=ENDLESS | {"train": TRAIN | {"hooks": ["job_model:Stall"]}})
     chief.await_progress(lambda p: p.state == "Training" and p.loss is not None, "a step")
