@@ -1,7 +1,8 @@
 """Where operations are placed and which session runs them.
 
-Training runs in a MonitoredTrainingSession, which restores the latest checkpoint and survives a lost parameter
-server. Evaluation and prediction run in a MonitoredSession on one given checkpoint.
+Training runs in a MonitoredTrainingSession (in a cluster: in its equal, whose sessions come sooner and are made again
+with more patience), which restores the latest checkpoint and survives a lost parameter server. Evaluation and
+prediction run in a MonitoredSession on one given checkpoint.
 """
 
 import time
