@@ -45,11 +45,27 @@ class SimulatedCluster:
             made = plan_of(
                 self.job, Observed(pods=tuple(self.known.values()), service_exists=self.service), self.now
             )
-            self._act(made, defers=defers)
+            self._act(made, defers=defers and made.progress_only)
         except OperatorDied:
             self.deliver()
             return None
         return made
+
+    def snapshot(self) -> tuple[EstimatorJob, dict[str, Pod]]:
+        """What another leader sees, who may act on it when it has long been overtaken."""
+        return self.job, dict(self.pods)
+
+    def act_on(self, snapshot: tuple[EstimatorJob, dict[str, Pod]]) -> None:
+        """Another leader's pass; the API server refuses to write a status over one that it has not seen."""
+        job, pods = snapshot
+        self.calls_left = None
+        made = plan_of(job, Observed(pods=tuple(pods.values()), service_exists=self.service), self.now)
+        current = self.job
+        if made.status_first and job is not current:
+            return
+        known = dict(self.known)
+        self._act(made, defers=job is not current)
+        self.known = known
 
     def settle(self) -> None:
         """Passes until nothing is left to do at this moment."""
@@ -74,7 +90,7 @@ class SimulatedCluster:
         for manifest in made.create_pods:
             self._call()
             self._create(manifest)
-        if not (defers and made.progress_only):
+        if not defers:
             self._write(made)
 
     def _call(self) -> None:
