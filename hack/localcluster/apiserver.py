@@ -2,7 +2,8 @@
 
 No container, no root. Pods are accepted but nothing runs them: whoever tests patches their status as a kubelet would.
 The controller manager runs what an operator's tests meet: garbage collection by owner reference, namespaces with
-their default ServiceAccount and root certificate, and quotas. Durability is switched off (`--unsafe-no-fsync`).
+their default ServiceAccount and root certificate, the end of claims, and quotas. Durability is switched off
+(`--unsafe-no-fsync`).
 """
 
 import http.client
@@ -45,6 +46,7 @@ ENABLED_CONTROLLERS = (
     "clusterrole-aggregation-controller",
     "garbage-collector-controller",
     "namespace-controller",
+    "persistentvolumeclaim-protection-controller",
     "resourcequota-controller",
     "root-ca-certificate-publisher-controller",
     "serviceaccount-controller",

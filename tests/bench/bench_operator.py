@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -97,12 +97,13 @@ class Bench:
 
         async def watch() -> float:
             seen: set[str] = set()
-            async for change, pods in self.live.changes("pods"):
-                watching.set()
-                if change != "MODIFIED":
-                    seen |= {name for pod in pods if (name := pod["metadata"]["name"]).startswith(names)}
-                if len(seen) == wanted:
-                    return time.perf_counter()
+            async with aclosing(self.live.changes("pods")) as changes:
+                async for change, pods in changes:
+                    watching.set()
+                    if change != "MODIFIED":
+                        seen |= {name for pod in pods if (name := pod["metadata"]["name"]).startswith(names)}
+                    if len(seen) == wanted:
+                        return time.perf_counter()
             raise AssertionError("unreachable: changes() does not end")
 
         last = asyncio.create_task(watch())

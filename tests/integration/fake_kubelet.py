@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime
@@ -87,6 +88,7 @@ class FakeKubelet:
         stubborn: Names of pods that are not ended when they are deleted, as on a lost node.
         documents: Progress document by pod name.
         port: Where the pods serve progress; the jobs' `progressPort`.
+        born: How many pods of each name there have been.
     """
 
     def __init__(self, namespace: LiveNamespace) -> None:
@@ -95,6 +97,7 @@ class FakeKubelet:
         self.stubborn: set[str] = set()
         self.documents: dict[str, Json] = {}
         self.port = 0
+        self.born: Counter[str] = Counter()
         self._addresses: dict[str, str] = {}
         self._pods: dict[str, str] = {}
         self._numbers = itertools.count(2)
@@ -221,6 +224,7 @@ class FakeKubelet:
                         self._known.pop(uid, None)
                         continue
                     if uid not in self._known:
+                        self.born[pod["metadata"]["name"]] += 1
                         self._start(self._script(pod)(self, pod))
                     if deleting and not self._known.get(uid):
                         self._start(self._end(pod))

@@ -111,10 +111,11 @@ class LiveNamespace:
                 listed = await self.call("GET", path, params=query)
                 yield "LISTED", listed["items"]
                 version = listed["metadata"]["resourceVersion"]
-                async for event in self._events(path, {**query, "resourceVersion": version}):
-                    if event["type"] == "ERROR":
-                        break
-                    yield event["type"], [event["object"]]
+                async with aclosing(self._events(path, {**query, "resourceVersion": version})) as events:
+                    async for event in events:
+                        if event["type"] == "ERROR":
+                            break
+                        yield event["type"], [event["object"]]
             except (aiohttp.ClientError, OSError, RefusedError):
                 # The server is away; there is no event for its return.
                 await asyncio.sleep(0.1)
@@ -137,8 +138,13 @@ class LiveNamespace:
         timeout = aiohttp.ClientTimeout(total=None)
         async with self._session.get(path, params={**query, "watch": "true"}, timeout=timeout) as answer:
             answer.raise_for_status()
-            async for line in answer.content:
-                yield json.loads(line)
+            try:
+                async for line in answer.content:
+                    yield json.loads(line)
+            finally:
+                # Broken off, not closed: the farewell of TLS would outlast the test's event loop.
+                if answer.connection is not None and answer.connection.transport is not None:
+                    answer.connection.transport.abort()
 
     async def until_all(
         self,

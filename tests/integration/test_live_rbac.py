@@ -53,7 +53,7 @@ async def chart_operator(
 
 @pytest.mark.timeout(150)
 async def test_every_right_is_used_and_none_is_missing(
-    chart: Chart, chart_operator: OperatorProcess, live: LiveNamespace, kubelet: FakeKubelet, audit: AuditLog
+    audit: AuditLog, chart: Chart, chart_operator: OperatorProcess, live: LiveNamespace, kubelet: FakeKubelet
 ) -> None:
     # A claim of an earlier job is there already, and so is a pod of somebody else.
     await train(live, job("digits", modelDir=CLAIM))
@@ -70,15 +70,17 @@ async def test_every_right_is_used_and_none_is_missing(
     await complete(live, kubelet, "digits")
     await live.until_gone("estimatorjobs", "digits")
 
+    # Objects of other people stand where those of jobs belong.
     stranger = {
         "metadata": {"name": "taken-chief-0"},
         "spec": {"containers": [{"name": "estimator", "image": "none"}]},
     }
     await live.create("pods", stranger)
-    await live.create("services", {"metadata": {"name": "taken"}, "spec": {"ports": [{"port": 80}]}})
-    await live.create("estimatorjobs", job("taken"))
-    await live.until("estimatorjobs", "taken", lambda one: condition(one, "Ready"), "a word about it")
-    await live.delete("estimatorjobs", "taken")
+    await live.create("services", {"metadata": {"name": "served"}, "spec": {"ports": [{"port": 80}]}})
+    for name in ("taken", "served"):
+        await live.create("estimatorjobs", job(name))
+        await live.until("estimatorjobs", name, has_reason("PodCreationForbidden"), "word of it")
+        await live.delete("estimatorjobs", name)
 
     kubelet.scripts["chief"] = cannot_mount('configmap "gone" not found')
     await live.create("estimatorjobs", job("no-code", code={"configMap": {"name": "gone"}}))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 import aiohttp
@@ -68,8 +68,20 @@ class WriteGate:
             self._left -= 1
             self.passed.append(f"{request.method} {request.path}")
         headers = {key: value for key, value in request.headers.items() if key.lower() not in _HOP_BY_HOP}
+        with suppress(ConnectionError):
+            # An operator that was killed does not wait for its answer.
+            return await self._forward(request, headers, body)
+        return web.Response(status=502)
+
+    async def _forward(
+        self, request: web.Request, headers: dict[str, str], body: bytes
+    ) -> web.StreamResponse:
         async with self._upstream.request(
-            request.method, self._server.url + request.path_qs, headers=headers, data=body
+            request.method,
+            self._server.url + request.path_qs,
+            headers=headers,
+            data=body or None,
+            skip_auto_headers=("Content-Type",),
         ) as answer:
             response = web.StreamResponse(
                 status=answer.status,
