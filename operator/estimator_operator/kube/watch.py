@@ -124,6 +124,8 @@ async def watch(
         clusterwide=not namespaces,
         namespaces=list(namespaces),
         standalone=True,
+        # Left out, kopf looks the user up in a passwd file that does not know a container's numeric user.
+        identity=c.MANAGED_BY,
     )
     on_signals()
     await kopf.run_tasks(tasks, ignored=others)
