@@ -1,8 +1,9 @@
 """Doing what a plan says, in the plan's order, and noting in the store what was done as soon as the answer is there.
 
 Every call may find that the world has moved on: somebody else has created the pod, the pod to delete is gone, the job
-has changed. Each of these is either the wished result or a reason to plan again, never an error. Deletions carry the
-uid, status writes uid and resourceVersion: two operators at once cannot undo each other's work.
+has changed. Each of these is either the wished result or a reason to plan again, never an error. Deletions and status
+writes carry uid and resourceVersion: nobody acts on what was true a moment ago, and two operators at once cannot undo
+each other's work.
 """
 
 from __future__ import annotations
@@ -54,7 +55,9 @@ class Applier:
         self._clock = clock
 
     async def act(self, record: JobRecord, made: Plan) -> bool:
-        """Creates and deletes what the plan says; tells whether it must be made anew, because what is refused changed.
+        """Creates and deletes what the plan says; tells whether it must be made anew.
+
+        That is when what is refused has changed, and when a pod was not what the plan took it for.
 
         Raises:
             InvalidError: The API server will never accept a pod or claim made from this spec.
@@ -66,14 +69,14 @@ class Applier:
         refusal: ApiError | None = None
         if creating:
             refusal = await _refusal_of(self._create_surroundings(record, made))
-        await self._all([self._delete_pod(record, one) for one in made.delete_pods])
+        current = await _all([self._delete_pod(record, one) for one in made.delete_pods])
         if creating and refusal is None:
             refusal = await _refusal_of(self._create_pods(record, made.create_pods))
         if refusal is not None:
             self._refuse(record, refusal)
         elif creating or not wanted:
             record.refused, record.refusals, record.create_at = None, 0, 0.0
-        return record.refused != before
+        return record.refused != before or not all(current)
 
     def creation_wait(self, record: JobRecord) -> float | None:
         """Seconds until something may be created again after a refusal, or None when nothing was refused."""
@@ -134,7 +137,7 @@ class Applier:
         size = _BATCH
         while manifests:
             batch, manifests = manifests[:size], manifests[size:]
-            await self._all([self._create_pod(record, one) for one in batch])
+            await _all([self._create_pod(record, one) for one in batch])
             size *= 2
 
     async def _create_pod(self, record: JobRecord, manifest: Json) -> None:
@@ -162,25 +165,34 @@ class Applier:
             status=403,
         )
 
-    async def _delete_pod(self, record: JobRecord, deletion: PodDeletion) -> None:
-        namespace = record.key.namespace
+    async def _delete_pod(self, record: JobRecord, deletion: PodDeletion) -> bool:
+        """Deletes a pod; False when it has changed since the plan was made, and with it perhaps the plan."""
+        namespace, name, uid = record.key.namespace, deletion.name, deletion.uid
+        version = self._store.pod_version(record.key, name, uid)
         try:
-            answer = await self._api.delete(PODS, namespace, deletion.name, uid=deletion.uid)
-        except (NotFoundError, ConflictError):
-            self._store.forget_pod(record.key, deletion.name, deletion.uid)
-            return
-        _log.info("%s: deleted pod %s: %s", record.key, deletion.name, deletion.reason)
+            answer = await self._api.delete(PODS, namespace, name, uid=uid, resource_version=version)
+        except NotFoundError:
+            self._store.forget_pod(record.key, name, uid)
+            return True
+        except ConflictError:
+            await self._read_pod_again(record, deletion)
+            return False
+        _log.info("%s: deleted pod %s: %s", record.key, name, deletion.reason)
         if answer.get("kind") == "Pod":
             self._store.put_pod(answer)
         else:
-            self._store.forget_pod(record.key, deletion.name, deletion.uid)
+            self._store.forget_pod(record.key, name, uid)
+        return True
 
-    @staticmethod
-    async def _all(calls: Sequence[Awaitable[None]]) -> None:
-        """Waits for every call, so that each success is noted, then raises the first failure."""
-        for result in await asyncio.gather(*calls, return_exceptions=True):
-            if isinstance(result, BaseException):
-                raise result
+    async def _read_pod_again(self, record: JobRecord, deletion: PodDeletion) -> None:
+        try:
+            found = await self._api.get(PODS, record.key.namespace, deletion.name)
+        except NotFoundError:
+            self._store.forget_pod(record.key, deletion.name, deletion.uid)
+            return
+        if found["metadata"]["uid"] != deletion.uid:
+            self._store.forget_pod(record.key, deletion.name, deletion.uid)
+        self._store.put_pod(found)
 
     def _refuse(self, record: JobRecord, error: ApiError) -> None:
         delay = min(_RETRY_FIRST * 2.0 ** min(record.refusals, 10), _RETRY_MOST)
@@ -188,6 +200,15 @@ class Applier:
         record.refusals += 1
         record.create_at = self._clock.monotonic() + max(delay, error.retry_after or 0.0)
         _log.warning("%s: refused, next try in %.0f s: %s", record.key, delay, error.message)
+
+
+async def _all(calls: Sequence[Awaitable[Any]]) -> list[Any]:
+    """Waits for every call, so that each success is noted, then raises the first failure."""
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return results
 
 
 async def _refusal_of(creation: Awaitable[None]) -> ApiError | None:

@@ -140,14 +140,18 @@ class Controller:
 
     async def _work(self) -> None:
         while True:
-            key = await self._queue.get()
-            began = self._busy[key] = self._clock.monotonic()
-            try:
-                result = await self._attempt(key)
-            finally:
-                del self._busy[key]
-                self._queue.done(key)
-            self._observer.reconciled(result, self._clock.monotonic() - began)
+            await self.step()
+
+    async def step(self) -> None:
+        """Waits for one job to look at and looks at it."""
+        key = await self._queue.get()
+        began = self._busy[key] = self._clock.monotonic()
+        try:
+            result = await self._attempt(key)
+        finally:
+            del self._busy[key]
+            self._queue.done(key)
+        self._observer.reconciled(result, self._clock.monotonic() - began)
 
     async def _attempt(self, key: JobKey) -> str:
         try:

@@ -50,7 +50,7 @@ class Metrics:
 
     def __init__(self, *, states: Callable[[], Iterable[str]], queue_depth: Callable[[], int]) -> None:
         # A start time for every series doubles their number and tells nobody anything.
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = registry = CollectorRegistry()
         for standard in (ProcessCollector, PlatformCollector, GCCollector):
             standard(registry=registry)

@@ -1,0 +1,86 @@
+"""One replica of the operator without processes and time: it moves when a test says so."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from fake_api import FakeApi
+from fake_clock import FakeClock
+
+from estimator_api import Progress
+from estimator_operator.control.apply import Applier
+from estimator_operator.control.causes import Causes
+from estimator_operator.control.controller import Controller
+from estimator_operator.control.freshness import Freshness
+from estimator_operator.control.recorder import Recorder
+from estimator_operator.control.store import JobKey, Store
+from estimator_operator.control.survey import Survey
+from estimator_operator.control.work_queue import WorkQueue
+from estimator_operator.plan import Settings
+
+KEY = JobKey("default", "mnist")
+MOST_STEPS = 500
+
+
+class FakeOperator:
+    """Everything that `estimator_operator.process` builds, on a fake API server.
+
+    Attributes:
+        results: How reconciles ended.
+    """
+
+    def __init__(self, api: FakeApi, clock: FakeClock) -> None:
+        self.api = api
+        self.clock = clock
+        self.store = Store()
+        self.queue: WorkQueue[JobKey] = WorkQueue(monotonic=clock.monotonic)
+        self.freshness = Freshness(clock)
+        self.survey = Survey(api, self.store, self.freshness)
+        self.results: Counter[str] = Counter()
+        self.watch = api.watch()
+        self.controller = Controller(
+            store=self.store,
+            queue=self.queue,
+            survey=self.survey,
+            applier=Applier(api, self.store, clock),
+            causes=Causes(api, self.store, clock),
+            recorder=Recorder(api, clock, instance="operator-0"),
+            freshness=self.freshness,
+            clock=clock,
+            settings=Settings(progress_interval=10),
+            observer=self,
+        )
+
+    def reconciled(self, result: str, seconds: float) -> None:
+        self.results[result] += 1
+
+    async def start(self) -> None:
+        """Surveys, as a replica does that begins to lead; everything is looked at once."""
+        await self.survey.complete()
+        self.controller._look_at_all()
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Tells of all events and works until there is nothing to do at this moment."""
+        for _ in range(MOST_STEPS):
+            self.watch.tell(self.controller)
+            self.queue._promote()
+            if not len(self.queue):
+                return
+            await self.controller.step()
+        raise AssertionError(f"still busy after {MOST_STEPS} reconciles")
+
+    async def pass_(self, seconds: float, *, step: float = 1.0) -> None:
+        """Time passes, and what is due is done."""
+        for _ in range(int(seconds / step)):
+            self.clock.pass_(step)
+            await self.settle()
+
+    def report(self, name: str, **fields: object) -> None:
+        """A pod says how far it is."""
+        record = self.store.job(KEY)
+        assert record is not None
+        pod = next(one for one in self.store.pods(record) if one.name == name)
+        progress = Progress(role=pod.replica.role, index=pod.replica.index, **fields)
+        if self.store.put_progress(KEY, pod.uid, progress):
+            self.queue.add(KEY)

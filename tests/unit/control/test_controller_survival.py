@@ -1,0 +1,285 @@
+"""Operators that end anywhere, two of them at once, and watches that lie: never a lost counter, never a pod twice."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import random
+
+import pytest
+from fake_api import status_error
+from fake_operator import KEY, FakeOperator
+from job_world import FIVE_PODS, World
+
+from estimator_operator.control.freshness import _PATIENCE
+from estimator_operator.kube.resources import JOBS, PODS
+
+
+class CrashError(BaseException):
+    """The process ends here, whatever is in flight."""
+
+
+class Invariants:
+    """What must hold at every call: one pod per attempt, counters that only grow, ends that do not end."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._total = self._counted = 0
+        self._final: str | None = None
+
+    def check(self, *_: object) -> None:
+        for name in self._world.api.names(JOBS):
+            status = self._world.api.objects["estimatorjobs", "default", name]["status"]
+            restarts = status.get("restarts", {"total": 0, "counted": 0})
+            assert restarts["total"] >= self._total
+            assert restarts["counted"] >= self._counted
+            self._total, self._counted = restarts["total"], restarts["counted"]
+            final = [
+                one["type"]
+                for one in status.get("conditions", ())
+                if one["type"] in ("Complete", "Failed") and one["status"] == "True"
+            ]
+            assert len(final) < 2
+            assert self._final is None or final == [self._final]
+            self._final = final[0] if final else None
+        replicas = [
+            (
+                pod["metadata"]["labels"]["estimator.dev/role"],
+                pod["metadata"]["labels"]["estimator.dev/index"],
+            )
+            for (plural, _, _), pod in self._world.api.objects.items()
+            if plural == "pods" and pod["status"]["phase"] in ("Pending", "Running")
+        ]
+        assert len(replicas) == len(set(replicas)), replicas
+
+
+async def live(world: World, settle) -> None:
+    """A failed worker, a deleted ps, an evicted evaluator, then the end."""
+    world.submit(**FIVE_PODS)
+    await settle()
+    world.run()
+    await settle()
+    world.finish("mnist-worker-0", 1, "boom")
+    await settle()
+    world.run("mnist-worker-0-r1")
+    await settle()
+    world.api.remove(PODS, "default", "mnist-ps-0")
+    await settle()
+    world.collect()
+    await settle()
+    world.run("mnist-ps-0-r1")
+    await settle()
+    world.finish("mnist-chief-0")
+    await settle()
+    world.finish("mnist-evaluator-0")
+    await settle()
+    world.collect()
+    await settle()
+
+
+def assert_lived(world: World) -> None:
+    assert world.state == "Completed"
+    assert world.status["restarts"]["total"] == 2
+    assert world.status["restarts"]["counted"] == 1
+    assert [one["replica"] for one in world.status["failures"]] == ["worker-0", "ps-0"]
+    assert world.pods == ["mnist-chief-0", "mnist-evaluator-0"]
+
+
+class Succession:
+    """Operators one after the other: the one at work ends at its n-th call, the next one begins."""
+
+    def __init__(self, world: World, crash_at: int) -> None:
+        self._world = world
+        self._left = crash_at
+        self._invariants = Invariants(world)
+        self._operator: FakeOperator | None = None
+        self.crashes = 0
+        world.api.before = self._count
+
+    def _count(self, *call: object) -> None:
+        self._invariants.check()
+        self._left -= 1
+        if self._left == 0:
+            self.crashes += 1
+            raise CrashError
+
+    async def settle(self) -> None:
+        while True:
+            try:
+                if self._operator is None:
+                    self._operator = self._world.operator()
+                    await self._operator.start()
+                await self._operator.settle()
+                return
+            except CrashError:
+                self._operator = None
+
+
+@pytest.mark.parametrize("crash_at", range(1, 43))
+async def test_an_operator_may_end_at_any_call(world, crash_at):
+    """The call itself is not made: what was done before it is all there is."""
+    succession = Succession(world, crash_at)
+    await live(world, succession.settle)
+    assert_lived(world)
+    if crash_at < 30:
+        assert succession.crashes == 1
+
+
+async def test_two_operators_at_once_do_no_harm(world):
+    invariants = Invariants(world)
+    world.api.before = invariants.check
+    both = [world.operator(), world.operator()]
+    for one in both:
+        await one.start()
+
+    async def settle() -> None:
+        for _ in range(4):
+            await asyncio.gather(*(one.settle() for one in both))
+        # A lost race comes back with a delay.
+        world.clock.pass_(60)
+        await asyncio.gather(*(one.settle() for one in both))
+
+    await live(world, settle)
+    assert_lived(world)
+
+
+async def test_an_operator_that_lags_behind_does_no_harm(world):
+    """The second one hears of everything late and in its own order: jobs first, pods later."""
+    invariants = Invariants(world)
+    world.api.before = invariants.check
+    first, second = world.operator(), world.operator()
+    await first.start()
+    await second.start()
+
+    async def settle() -> None:
+        await first.settle()
+        late = second.watch.events
+        second.watch.events = [one for one in late if one[0] == "estimatorjobs"]
+        await second.settle()
+        second.watch.events = [one for one in late if one[0] == "pods"] + second.watch.events
+        await second.settle()
+        await first.settle()
+
+    await live(world, settle)
+    assert_lived(world)
+
+
+@pytest.mark.parametrize("seed", range(10))
+async def test_events_may_come_twice_and_in_any_order(world, operator, seed):
+    chance = random.Random(seed)
+    world.api.before = Invariants(world).check
+
+    async def settle() -> None:
+        events = operator.watch.events
+        events += [copy.deepcopy(one) for one in events if chance.random() < 0.5]
+        chance.shuffle(events)
+        await operator.settle()
+
+    await live(world, settle)
+    assert_lived(world)
+
+
+async def test_what_happens_in_a_gap_of_the_watch_is_found_by_a_survey(world, operator):
+    async def settle() -> None:
+        operator.watch.events.clear()
+        await operator.survey.complete()
+        operator.controller._look_at_all()
+        await operator.settle()
+
+    await live(world, settle)
+    assert_lived(world)
+    world.api.remove(JOBS, "default", "mnist")
+    await settle()
+    assert len(operator.store) == 0
+
+
+async def test_a_pod_is_restarted_as_missing_only_after_a_look(world, operator):
+    """Its deletion was told, but a list is the only proof that nobody made it again."""
+    world.submit()
+    await operator.settle()
+    world.run()
+    await operator.settle()
+    world.api.calls.clear()
+    world.api.remove(PODS, "default", "mnist-chief-0", now=True)
+    await operator.settle()
+    assert world.api.calls["list pods"] == 1
+    assert world.pods == ["mnist-chief-0-r1"]
+    assert world.status["restarts"]["byReplica"] == [{"replica": "chief-0", "count": 1}]
+
+
+async def test_the_service_comes_back_with_the_next_survey(world, operator):
+    from estimator_operator.kube.resources import SERVICES
+
+    world.submit()
+    await operator.settle()
+    world.api.remove(SERVICES, "default", "mnist")
+    await operator.survey.complete()
+    operator.controller._look_at_all()
+    await operator.settle()
+    assert world.api.names(SERVICES) == ["mnist"]
+
+
+async def test_a_survey_tries_until_it_succeeds(world, operator, monkeypatch):
+    pauses = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    monkeypatch.setattr("estimator_operator.control.survey.asyncio.sleep", sleep)
+    world.api.fail("list", "pods", status_error(410, "Expired", "too old"))
+    world.api.fail("list", "services", status_error(503))
+    world.submit()
+    await operator.survey.complete()
+    assert [one for one in pauses if one] == [5.0, 5.0]
+    assert operator.store.job(KEY) is not None
+
+
+async def test_a_watch_that_lists_anew_asks_for_a_survey(world, operator):
+    world.submit()
+    await operator.settle()
+    assert not operator.survey._wanted.is_set()
+    operator.controller.job_event(None, world.job)
+    assert operator.survey._wanted.is_set()
+
+
+async def test_a_silent_watch_is_found(world, operator):
+    world.submit()
+    await operator.settle()
+    operator.watch.events.clear()
+    world.run()
+    operator.watch.events.clear()
+    await operator.survey.complete()
+    await operator.survey.complete()
+    assert operator.controller.ailment is None
+    world.clock.pass_(_PATIENCE + 1)
+    await operator.survey.complete()
+    assert operator.controller.ailment == "the watch is silent"
+
+
+@pytest.mark.parametrize("heal", ["told", "gone"])
+async def test_a_watch_that_is_only_late_is_not_silent(world, operator, heal):
+    world.submit()
+    await operator.settle()
+    world.run()
+    late, operator.watch.events = operator.watch.events, []
+    await operator.survey.complete()
+    if heal == "told":
+        operator.watch.events = late
+        operator.watch.tell(operator.controller)
+    else:
+        world.api.remove(PODS, "default", "mnist-chief-0", now=True)
+        operator.watch.events.clear()
+    world.clock.pass_(_PATIENCE + 1)
+    await operator.survey.complete()
+    assert operator.controller.ailment is None
+
+
+async def test_a_reconcile_that_does_not_end_is_an_ailment(world, operator):
+    world.submit()
+    operator.watch.tell(operator.controller)
+    step = asyncio.ensure_future(operator.controller.step())
+    await asyncio.sleep(0)
+    world.clock.pass_(601)
+    assert operator.controller.ailment == "the reconcile of default/mnist does not end"
+    await step
+    assert operator.controller.ailment is None
