@@ -104,19 +104,34 @@ async def _run(manifest: Manifest, workplace: Workplace) -> int:
     screen.note(f"logs:            {workplace.run}")
     for line in _left_out(job, clock):
         screen.note(f"note: {line}")
+
+    def interrupt() -> None:
+        if not run.interrupted:
+            screen.note("stopping after a checkpoint; once more stops at once")
+        run.interrupt()
+
     loop = asyncio.get_running_loop()
     for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(one, run.interrupt)
+        loop.add_signal_handler(one, interrupt)
     with screen:
         job = await run.run()
-    screen.page(document_of(job))
+    screen.page(_final_document(job))
     if job.status.is_true(c.COMPLETE):
         return 0
     if job.status.is_true(c.FAILED):
         return 1
     command = shlex.join(["estimatorctl", *sys.argv[1:]])
-    screen.note(f"\nStopped. To continue{_from(job)}:\n  {command}")
+    screen.note(f"\nTo continue{_from(job)}:\n  {command}")
     return INTERRUPTED
+
+
+def _final_document(job: EstimatorJob) -> dict[str, Any]:
+    """The job's document; a local suspension is told in words that fit here."""
+    document = document_of(job)
+    for condition in document["status"]["conditions"]:
+        if condition["reason"] == c.REASON_SUSPENDED:
+            condition["message"] = "stopped by a signal; no process is left"
+    return document
 
 
 def _from(job: EstimatorJob) -> str:

@@ -132,12 +132,16 @@ class Child:
                 os.killpg(self.pid, signal.SIGKILL)
 
     def end(self) -> None:
-        """Kills it and waits until it is gone."""
+        """Kills it and waits until it is gone; nobody is told."""
         if self.ending is None:
             self.kill()
-            self._ended()
+            self._reap()
 
     def _ended(self) -> None:
+        self._reap()
+        self._on_end(self)
+
+    def _reap(self) -> None:
         asyncio.get_running_loop().remove_reader(self._descriptor)
         os.close(self._descriptor)
         if self._kill is not None:
@@ -152,7 +156,6 @@ class Child:
             log=self.log,
             time=self._clock.now(),
         )
-        self._on_end(self)
 
 
 def _die_with(parent: int) -> None:

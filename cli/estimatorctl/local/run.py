@@ -41,6 +41,11 @@ class Reporter:
 class LocalRun:
     """One run of one job.
 
+    Attributes:
+        job: The job with its latest status.
+        children: The processes that are known, by the name of the pod each stands for.
+        interrupted: It was told to stop.
+
     Args:
         job: The job.
         workplace: Where its processes live.
@@ -58,19 +63,19 @@ class LocalRun:
         clock: Clock | None = None,
         poll_seconds: float = 1.0,
     ) -> None:
-        self.job = job
+        self.job = _without_leftovers(job)
         self._workplace = workplace
         self._reporter = reporter
         self._clock = clock or Clock()
         self._poll_seconds = poll_seconds
-        self._children: dict[str, Child] = {}
-        self._wake = asyncio.Event()
+        self.children: dict[str, Child] = {}
         self.interrupted = False
+        self._wake = asyncio.Event()
 
     def interrupt(self) -> None:
         """Stops the run: the first time with a checkpoint, the second time at once."""
         if self.interrupted:
-            for child in self._children.values():
+            for child in self.children.values():
                 child.kill()
             return
         self.interrupted = True
@@ -95,7 +100,7 @@ class LocalRun:
                 finally:
                     polling.cancel()
         finally:
-            for child in self._children.values():
+            for child in self.children.values():
                 child.end()
             guard.close()
         return self.job
@@ -103,7 +108,7 @@ class LocalRun:
     async def _pass_until_over(self, guard: Warden, polling: asyncio.Task[None]) -> None:
         while True:
             self._wake.clear()
-            seen = observed(self._children.values())
+            seen = observed(self.children.values())
             made = plan(self.job, seen, self._clock.now(), Settings())
             if made.status != self.job.status:
                 self.job = self.job.model_copy(update={"status": made.status})
@@ -119,7 +124,7 @@ class LocalRun:
 
     def _act(self, made: Plan, guard: Warden) -> None:
         for deletion in made.delete_pods:
-            child = self._children[deletion.name]
+            child = self.children[deletion.name]
             if child.alive:
                 child.stop()
             else:
@@ -128,7 +133,7 @@ class LocalRun:
         launches = [launch_of(one, self._workplace.place(*replica_of(one))) for one in made.create_pods]
         for launch in launches:
             self._workplace.prepare(launch)
-            self._children[launch.pod] = Child(
+            self.children[launch.pod] = Child(
                 launch,
                 log=self._workplace.log(launch.pod),
                 clock=self._clock,
@@ -141,7 +146,7 @@ class LocalRun:
     def _forget(self, names: set[str]) -> None:
         """What ended because it was told to is gone after the pass that saw it, as a deleted pod is."""
         for name in names:
-            if self._children.pop(name, None) is not None:
+            if self.children.pop(name, None) is not None:
                 self._wake.set()
 
     def _on_end(self, child: Child) -> None:
@@ -160,9 +165,15 @@ class LocalRun:
 
     async def _poll(self, session: aiohttp.ClientSession) -> None:
         while True:
-            if await poll(session, list(self._children.values())):
+            if await poll(session, list(self.children.values())):
                 self._wake.set()
             await asyncio.sleep(self._clock.real(self._poll_seconds))
+
+
+def _without_leftovers(job: EstimatorJob) -> EstimatorJob:
+    """The job with a cleanPodPolicy that leaves no process running: here nobody would ever end it."""
+    policy = job.spec.run_policy.model_copy(update={"clean_pod_policy": "Running"})
+    return job.model_copy(update={"spec": job.spec.model_copy(update={"run_policy": policy})})
 
 
 def _is_over(job: EstimatorJob) -> bool:

@@ -96,7 +96,12 @@ def _progress(progress: TrainingProgress, *, is_final: bool) -> RenderableType:
         parts.append(f"loss {words.short_number(progress.loss)}")
     row = Table.grid(padding=(0, 2, 0, 0))
     if progress.max_steps:
-        bar = ProgressBar(total=progress.max_steps, completed=min(step, progress.max_steps), width=_BAR)
+        bar = ProgressBar(
+            total=progress.max_steps,
+            completed=min(step, progress.max_steps),
+            width=_BAR,
+            complete_style="cyan",
+        )
         row.add_row(f"step {step}/{progress.max_steps}", bar, f"{progress.percent or 0} %", *parts)
     else:
         row.add_row(f"step {step}", *parts)
