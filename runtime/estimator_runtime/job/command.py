@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from estimator_api.constants import CHIEF, ENV_SPEC, EXIT_CONFIG
+from estimator_api.constants import CHIEF, ENV_ROLE, ENV_SPEC, EXIT_CONFIG
 from estimator_runtime import interruption, observation
 from estimator_runtime.job import environment, termination_message
 from estimator_runtime.job.endpoint import Endpoint
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str]) -> NoReturn:
         work = parse(arguments)
         settings = environment.read()
     except JobConfigError as error:
-        recorder = Recorder(os.environ.get("ESTIMATOR_ROLE", CHIEF), 0)
+        recorder = Recorder(os.environ.get(ENV_ROLE) or CHIEF, 0)
         _say_failure(error, recorder)
         termination_message.write(environment.termination_log(os.environ), recorder.document())
         sys.exit(EXIT_CONFIG)
