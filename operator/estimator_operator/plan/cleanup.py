@@ -2,7 +2,7 @@
 
 While the job runs: pods of earlier attempts and pods of replicas it does not want. When it is suspended: every pod.
 When it has ended: what `cleanPodPolicy` says. Running deletes what may still run (ps, which never end by themselves,
-and stragglers) and leaves finished pods for their logs; All deletes every pod; None deletes none.
+and stragglers, and pods that only their sidecars keep up) and leaves finished pods for their logs; All deletes every pod; None deletes none.
 
 A chief that is told to end saves a checkpoint first, and the variables it saves are on the ps: these are deleted
 after it.
@@ -11,13 +11,18 @@ after it.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from estimator_api import EstimatorJob
 from estimator_api import constants as c
 from estimator_operator.plan.observed import Observed, Pod, PodDeletion
 from estimator_operator.plan.restarts import lost
 from estimator_operator.plan.roster import Roster, ended, live
+
+SETTLES_WITHIN: Final = timedelta(seconds=30)
+"""A kubelet reports the end of the containers some moments before the end of the pod. Longer than that, other
+containers keep the pod up."""
 
 
 def deletions(pods: Iterable[Pod], reason: str) -> tuple[PodDeletion, ...]:
@@ -44,7 +49,18 @@ def when_ended(job: EstimatorJob, observed: Observed, now: datetime) -> tuple[Po
     if policy == "None":
         return ()
     pods = _ps_last(observed.pods, now)
-    return deletions((one for one in pods if policy == "All" or live(one)), "the job has ended")
+    gone = (one for one in pods if policy == "All" or (live(one) and not _is_ending(one, now)))
+    return deletions(gone, "the job has ended")
+
+
+def settled_at(pod: Pod) -> datetime | None:
+    """When a pod whose main container has ended is seen to be kept up by others; None when that does not matter."""
+    return pod.finished_at + SETTLES_WITHIN if live(pod) and ended(pod) and pod.finished_at else None
+
+
+def _is_ending(pod: Pod, now: datetime) -> bool:
+    settled = settled_at(pod)
+    return settled is not None and now < settled
 
 
 def _ps_last(pods: Iterable[Pod], now: datetime) -> tuple[Pod, ...]:

@@ -27,7 +27,7 @@ def main_container(
         main["imagePullPolicy"] = job.spec.image_pull_policy
     runs_runner = _set_command(main, job)
     main["env"] = _environment(main, job, replica, attempt, settings)
-    _set_mounts(main, job, replica)
+    _set_mounts(main, job)
     _set_ports(main, job)
     if runs_runner:
         # /healthz is served as long as the process lives, so ready means "up and serving". The threshold is
@@ -125,9 +125,9 @@ def _literal(text: str) -> str:
     return text.replace("$", "$$")
 
 
-def _set_mounts(main: dict[str, Any], job: EstimatorJob, replica: Replica) -> None:
+def _set_mounts(main: dict[str, Any], job: EstimatorJob) -> None:
     mounts: list[dict[str, Any]] = []
-    if job.spec.model_dir.uri is None and replica.role != c.PS:
+    if job.spec.model_dir.uri is None:
         mount: dict[str, Any] = {"name": "estimator-model", "mountPath": c.MODEL_MOUNT_PATH}
         claim = job.spec.model_dir.persistent_volume_claim
         if claim is not None and claim.sub_path:

@@ -149,7 +149,7 @@ def _ended(view: _View) -> Plan:
         status=_of_generation(view.status, view.job.metadata.generation),
         delete_pods=cleanup.when_ended(view.job, view.observed, view.now),
         delete_job=end is not None and view.now >= end,
-        requeue_after=view.requeue([end]),
+        requeue_after=view.requeue([end, *(cleanup.settled_at(one) for one in view.observed.pods)]),
     )
 
 

@@ -39,7 +39,7 @@ def pod_manifest(job: EstimatorJob, replica: Replica, attempt: int, settings: Se
     metadata: Mapping[str, Any] = template.get("metadata") or {}
     spec: dict[str, Any] = template.get("spec") or {}
     _lay_role_over(spec, job, replica)
-    _lay_volumes_over(spec, job, replica)
+    _lay_volumes_over(spec, job)
     main = main_container(spec, job, replica, attempt, settings)
     others = [one for one in spec.get("containers") or [] if one.get("name") != c.CONTAINER]
     spec["containers"] = [main, *others]
@@ -84,10 +84,10 @@ def _lay_role_over(spec: dict[str, Any], job: EstimatorJob, replica: Replica) ->
         spec["imagePullSecrets"] = named_union(spec.get("imagePullSecrets"), job.spec.image_pull_secrets)
 
 
-def _lay_volumes_over(spec: dict[str, Any], job: EstimatorJob, replica: Replica) -> None:
+def _lay_volumes_over(spec: dict[str, Any], job: EstimatorJob) -> None:
     volumes: list[dict[str, Any]] = []
     claim = job.spec.model_dir.claim_name(job.metadata.name)
-    if claim is not None and replica.role != c.PS:
+    if claim is not None:
         volumes.append({"name": MODEL_VOLUME, "persistentVolumeClaim": {"claimName": claim}})
     if job.spec.code is not None:
         config_map: dict[str, Any] = {"name": job.spec.code.config_map.name}

@@ -103,6 +103,17 @@ def test_clean_pod_policy(policy, deleted):
     assert sorted(one.name for one in plan_of(job, seen(*pods)).delete_pods) == deleted
 
 
+def test_a_pod_whose_containers_have_just_ended_is_finished_in_all_but_its_phase():
+    job, pods = ended(None)
+    chief = make_pod("chief-0", ready=False, exit_code=0, finished_at=NOW)
+    pods = (*(one for one in pods if one.replica != chief.replica), chief)
+    made = plan_of(job, seen(*pods))
+    assert chief.name not in [one.name for one in made.delete_pods]
+    assert made.requeue_after == 30
+    kept_up_by_others = plan_of(job, seen(*pods), after(30))
+    assert chief.name in [one.name for one in kept_up_by_others.delete_pods]
+
+
 def test_pods_that_are_being_deleted_are_not_deleted_again():
     job, pods = ended(None, make_pod("ps-0", deleting=True))
     assert "digits-ps-0" not in [one.name for one in plan_of(job, seen(*pods)).delete_pods]

@@ -246,9 +246,10 @@ def test_model_dir_of_a_claim():
     }
 
 
-def test_ps_mount_no_model():
-    assert "volumes" not in pod("ps-0", modelDir=CLAIM)["spec"]
-    assert "volumeMounts" not in main(pod("ps-0", modelDir=CLAIM))
+def test_ps_mount_the_model_too():
+    """Savers are sharded: every ps writes the variables that live on it."""
+    assert [one["name"] for one in pod("ps-0", modelDir=CLAIM)["spec"]["volumes"]] == ["estimator-model"]
+    assert [one["mountPath"] for one in main(pod("ps-0", modelDir=CLAIM))["volumeMounts"]] == ["/model"]
 
 
 def test_template_is_kept_where_it_says_something():

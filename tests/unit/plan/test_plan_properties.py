@@ -12,6 +12,7 @@ from job_builder import make_job, plan_of, state, truths, with_status
 from simulated_cluster import SimulatedCluster
 
 from estimator_operator.plan import Observed, replicas_of
+from estimator_operator.plan.cleanup import SETTLES_WITHIN
 
 EXIT_CODES = st.sampled_from([0, 1, 1, 1, 1, 78, 137, 137, 143])
 
@@ -192,6 +193,7 @@ class AnyLife(RuleBasedStateMachine):
             raise AssertionError(f"the job does not end: {cluster.job.status}")
         for _ in range(2):  # the ps go after the others
             cluster.finish_deletions()
+            cluster.now += SETTLES_WITHIN
             cluster.settle()
         cluster.finish_deletions()
         if cluster.job.spec.run_policy.clean_pod_policy != "None":
