@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, closing, suppress
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -82,7 +83,7 @@ class Connection:
             raise ClusterError(f"no answer from the API server: {_words(error)}") from error
         return document
 
-    async def follow(self, namespace: str, name: str) -> AsyncIterator[Document]:
+    async def follow(self, namespace: str, name: str) -> AsyncGenerator[Document, None]:
         """The job as it is now, and again after every change; ends when it is deleted.
 
         A lost connection is made again, and a job of the same name but another uid is another job.
@@ -96,17 +97,18 @@ class Connection:
         pause = self._retry_seconds
         yield job
         while True:
-            try:
-                async for event in self._watch(namespace, name, job["metadata"].get("resourceVersion", "")):
-                    pause = self._retry_seconds
-                    seen = event["object"]
-                    if seen["metadata"].get("uid") != uid or event["type"] == "DELETED":
-                        return
-                    job = seen
-                    yield job
-            except _WatchEndedError:
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, _RETRY_MOST)
+            version = job["metadata"].get("resourceVersion", "")
+            with suppress(_WatchEndedError):
+                async with aclosing(self._watch(namespace, name, version)) as events:
+                    async for event in events:
+                        pause = self._retry_seconds
+                        seen = event["object"]
+                        if seen["metadata"].get("uid") != uid or event["type"] == "DELETED":
+                            return
+                        job = seen
+                        yield job
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _RETRY_MOST)
             try:
                 latest = await self.read(namespace, name)
             except JobNotFound:
@@ -119,7 +121,7 @@ class Connection:
                 job = latest
                 yield job
 
-    async def _watch(self, namespace: str, name: str, version: str) -> AsyncIterator[Document]:
+    async def _watch(self, namespace: str, name: str, version: str) -> AsyncGenerator[Document, None]:
         query = {
             "watch": "true",
             "fieldSelector": f"metadata.name={name}",
@@ -128,32 +130,41 @@ class Connection:
         }
         try:
             response = await self._get(_path(namespace), query, _WATCH_TIMEOUT)
-            async for line in response.response.content:
-                event = json.loads(line)
-                if event["type"] == "ERROR":
-                    # 410 Gone: the version is too old; whatever it is, reading the job anew answers it.
-                    raise _WatchEndedError
-                if event["type"] in ("ADDED", "MODIFIED", "DELETED"):
-                    yield event
+            with closing(response.response):
+                async for line in response.response.content:
+                    event = json.loads(line)
+                    if event["type"] == "ERROR":
+                        # 410 Gone: the version is too old; whatever it is, reading the job anew answers it.
+                        raise _WatchEndedError
+                    if event["type"] in ("ADDED", "MODIFIED", "DELETED"):
+                        yield event
         except (aiohttp.ClientError, TimeoutError, ValueError, _UnreachableError) as error:
             raise _WatchEndedError from error
 
     async def _get(self, path: str, query: dict[str, str], limits: aiohttp.ClientTimeout) -> Any:
         try:
-            method, url, headers, _, _ = await self._client.param_serialize(
-                "GET",
-                path,
-                query_params=list(query.items()),
-                header_params={"Accept": "application/json"},
-                auth_settings=["BearerToken"],
-            )
-            response = await self._client.call_api(method, url, headers, None, _request_timeout=limits)
+            response = await self._once(path, query, limits)
+            if response.status == 401:
+                # An exec plugin's token expires while a job is followed: ask for a new one, once.
+                await response.read()
+                await self._load(self._client.configuration)
+                response = await self._once(path, query, limits)
             if response.status == 200:
                 return response
             text = await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError, ApiException) as error:
             raise _UnreachableError(f"the API server cannot be reached: {_words(error)}") from error
         raise _refusal(response.status, text, path)
+
+    async def _once(self, path: str, query: dict[str, str], limits: aiohttp.ClientTimeout) -> Any:
+        method, url, headers, _, _ = await self._client.param_serialize(
+            "GET",
+            path,
+            query_params=list(query.items()),
+            header_params={"Accept": "application/json"},
+            auth_settings=["BearerToken"],
+        )
+        return await self._client.call_api(method, url, headers, None, _request_timeout=limits)
 
     async def _load(self, configuration: Any) -> str:
         """Fills in how to reach the API server; returns the namespace to use when none is named."""

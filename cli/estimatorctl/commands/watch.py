@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from contextlib import aclosing
 from typing import Any
 
 from rich.console import Console
@@ -38,12 +39,13 @@ async def _follow(arguments: argparse.Namespace) -> int:
     screen = Screen(Console(highlight=False))
     async with Connection(kubeconfig=arguments.kubeconfig, context=arguments.context) as cluster:
         namespace = arguments.namespace or cluster.namespace
-        with screen:
-            async for document in cluster.follow(namespace, arguments.name):
-                screen.show(document)
-                if is_final(status_of(document)):
-                    break
-            else:
-                raise ClusterError(f"EstimatorJob {namespace}/{arguments.name} was deleted")
+        async with aclosing(cluster.follow(namespace, arguments.name)) as documents:
+            with screen:
+                async for document in documents:
+                    screen.show(document)
+                    if is_final(status_of(document)):
+                        break
+                else:
+                    raise ClusterError(f"EstimatorJob {namespace}/{arguments.name} was deleted")
     screen.page(document)
     return 0 if status_of(document).is_true(c.COMPLETE) else 1

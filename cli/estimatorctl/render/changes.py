@@ -6,7 +6,7 @@ Changes of state, evaluations, exports, restarts and failures are told at once, 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -23,11 +23,11 @@ class ChangeLog:
     """Remembers what has been told.
 
     Attributes:
-        told: The status that was told last.
+        told: The status that was told last, None at the beginning.
         progress_at: When the step was told last.
     """
 
-    told: EstimatorJobStatus = field(default_factory=EstimatorJobStatus)
+    told: EstimatorJobStatus | None = None
     progress_at: datetime | None = None
 
     def lines(self, document: Mapping[str, Any], *, now: datetime) -> list[str]:
@@ -39,12 +39,12 @@ class ChangeLog:
         return lines
 
     def _changes(self, new: EstimatorJobStatus, now: datetime) -> Iterator[str]:
-        old = self.told
+        old = self.told or EstimatorJobStatus()
         failures = {(one.replica, one.attempt, one.time) for one in old.failures}
         for failure in new.failures:
             if (failure.replica, failure.attempt, failure.time) not in failures:
                 yield words.failure_text(failure)
-        if words.state(new) != words.state(old):
+        if self.told is None or words.state(new) != words.state(old):
             word, message = words.state(new)
             yield f"{word}: {message}" if message else word
         restored = new.checkpoints.restored_from if new.checkpoints is not None else None
@@ -61,7 +61,8 @@ class ChangeLog:
                 yield f"export {export.name}: {export.uri or export.path}"
 
     def _is_due(self, new: EstimatorJobStatus, now: datetime) -> bool:
-        old, progress = self.told.progress, new.progress
+        old = self.told.progress if self.told is not None else None
+        progress = new.progress
         if progress is None or progress.global_step is None:
             return False
         if old is not None and progress.global_step == old.global_step:
@@ -76,10 +77,7 @@ def progress_line(progress: TrainingProgress) -> str:
     parts = [f"step {progress.global_step}"]
     if progress.max_steps:
         parts[0] += f" of {progress.max_steps} ({progress.percent or 0} %)"
-    if progress.loss is not None:
-        parts.append(f"loss {words.short_number(progress.loss)}")
-    if progress.steps_per_second is not None:
-        parts.append(f"{words.short_number(progress.steps_per_second)} steps/s")
+    parts += words.pace(progress)
     if progress.remaining_seconds:
         parts.append(f"{words.duration(progress.remaining_seconds)} left")
     return ", ".join(parts)

@@ -48,7 +48,8 @@ def status_page(document: Mapping[str, Any], *, now: datetime) -> RenderableType
         grid.add_column(style="dim", no_wrap=True)
         grid.add_column(overflow="fold")
         for label, value in facts:
-            grid.add_row(label, value)
+            # What replicas say is text, whatever brackets are in it.
+            grid.add_row(label, Text(value) if isinstance(value, str) else value)
         parts += [Text(), grid]
     return Group(*parts)
 
@@ -61,7 +62,7 @@ def _headline(document: Mapping[str, Any], status: EstimatorJobStatus, now: date
     line.append(word, style=words.state_style(status))
     running = words.running_time(status, now)
     if running is not None:
-        line.append(f"  {running}", style="dim")
+        line.append(f"  {'after' if words.is_final(status) else 'for'} {running}", style="dim")
     return Group(line, Text(message, overflow="fold")) if message else line
 
 
@@ -87,28 +88,31 @@ def _roles(status: EstimatorJobStatus) -> RenderableType:
 
 def _progress(progress: TrainingProgress, *, is_final: bool) -> RenderableType:
     step = 0 if progress.global_step is None else progress.global_step
-    parts: list[str] = []
-    if progress.steps_per_second is not None and not is_final:
-        parts.append(f"{words.short_number(progress.steps_per_second)} steps/s")
-    if progress.remaining_seconds and not is_final:
-        parts.append(f"{words.duration(progress.remaining_seconds)} left")
-    if progress.loss is not None:
-        parts.append(f"loss {words.short_number(progress.loss)}")
+    if not progress.max_steps:
+        return Text(f"step {step}")
+    bar = ProgressBar(
+        total=progress.max_steps,
+        completed=min(step, progress.max_steps),
+        width=_BAR,
+        complete_style="cyan",
+        finished_style=words.GOOD,
+    )
+    left = progress.remaining_seconds
     row = Table.grid(padding=(0, 2, 0, 0))
-    if progress.max_steps:
-        bar = ProgressBar(
-            total=progress.max_steps,
-            completed=min(step, progress.max_steps),
-            width=_BAR,
-            complete_style="cyan",
-        )
-        row.add_row(f"step {step}/{progress.max_steps}", bar, f"{progress.percent or 0} %", *parts)
-    else:
-        row.add_row(f"step {step}", *parts)
+    row.add_row(
+        f"step {step}/{progress.max_steps}",
+        bar,
+        f"{progress.percent or 0} %",
+        f"{words.duration(left)} left" if left and not is_final else "",
+    )
     return row
 
 
 def _facts(status: EstimatorJobStatus) -> Iterator[tuple[str, RenderableType]]:
+    if status.progress is not None:
+        pace = words.pace(status.progress, is_final=words.is_final(status))
+        if pace:
+            yield "Training", "  ".join(pace)
     if status.evaluation is not None:
         one = status.evaluation
         yield "Evaluation", f"step {one.global_step}  {words.metrics_text(one.metrics)}"

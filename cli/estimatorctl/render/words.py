@@ -8,7 +8,7 @@ from typing import Final
 
 from estimator_api import EstimatorJobStatus
 from estimator_api import constants as c
-from estimator_api.status import Failure, Metric
+from estimator_api.status import Failure, Metric, TrainingProgress
 
 _METRICS_MOST: Final = 6
 GOOD: Final = "green"
@@ -81,6 +81,16 @@ def metrics_text(metrics: Iterable[Metric]) -> str:
     shown = [one for one in metrics if one.name != "global_step"]
     text = "  ".join(f"{one.name} {short_number(one.value)}" for one in shown[:_METRICS_MOST])
     return text + (f"  and {len(shown) - _METRICS_MOST} more" if len(shown) > _METRICS_MOST else "")
+
+
+def pace(progress: TrainingProgress, *, is_final: bool = False) -> list[str]:
+    """The loss, and how fast it goes while it goes: `loss 0.0731`, `412.5 steps/s`."""
+    parts = []
+    if progress.loss is not None:
+        parts.append(f"loss {short_number(progress.loss)}")
+    if progress.steps_per_second is not None and not is_final:
+        parts.append(f"{short_number(progress.steps_per_second)} steps/s")
+    return parts
 
 
 def short_number(text: str) -> str:

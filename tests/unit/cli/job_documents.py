@@ -1,0 +1,169 @@
+"""EstimatorJobs as an API server would answer, in the states that people look at."""
+
+from __future__ import annotations
+
+import copy
+from datetime import UTC, datetime
+
+NOW = datetime(2026, 1, 31, 12, 5, 0, tzinfo=UTC)
+TRUTHS = {
+    "New": {},
+    "PodsPending": {"Ready": "False", "Reconciling": "True"},
+    "Training": {"Ready": "True"},
+    "Evaluating": {"Ready": "True"},
+    "Restarting": {"Ready": "False", "Reconciling": "True"},
+    "Suspended": {"Ready": "True", "Suspended": "True"},
+    "Completed": {"Ready": "True", "Complete": "True"},
+    "BackoffLimitExceeded": {"Ready": "False", "Stalled": "True", "Failed": "True"},
+}
+
+
+def document(reason="New", message="", *, uid="uid-1", version="1", **status):
+    """A job `team/digits` in the state `reason`."""
+    conditions = [
+        {
+            "type": kind,
+            "status": truth,
+            "reason": reason,
+            "message": message,
+            "lastTransitionTime": "2026-01-31T12:00:00Z",
+            "observedGeneration": 1,
+        }
+        for kind, truth in TRUTHS[reason].items()
+    ]
+    return {
+        "apiVersion": "estimator.dev/v1alpha1",
+        "kind": "EstimatorJob",
+        "metadata": {"name": "digits", "namespace": "team", "uid": uid, "resourceVersion": version},
+        "spec": {"modelDir": {"uri": "/m"}, "fieldOfTomorrow": {"kept": True}},
+        "status": {"observedGeneration": -1} if reason == "New" else {"conditions": conditions} | status,
+    }
+
+
+def roles(**ready):
+    desired = {"chief": 1, "worker": 2, "ps": 1, "evaluator": 1}
+    return [
+        {
+            "role": role,
+            "desired": count,
+            "active": count,
+            "ready": ready.get(role, count),
+            "succeeded": 0,
+            "failed": 0,
+        }
+        for role, count in desired.items()
+    ]
+
+
+TRAINED = {
+    "startTime": "2026-01-31T12:00:00Z",
+    "roles": roles(),
+    "progress": {
+        "globalStep": 1200,
+        "maxSteps": 2000,
+        "percent": 60,
+        "stepsPerSecond": "412.512",
+        "remainingSeconds": 125,
+        "loss": "0.0730812",
+        "lastUpdateTime": "2026-01-31T12:04:59Z",
+    },
+    "evaluation": {
+        "globalStep": 1000,
+        "checkpoint": "/model/model.ckpt-1000",
+        "time": "2026-01-31T12:04:40Z",
+        "metrics": [
+            {"name": "accuracy", "value": "0.973333"},
+            {"name": "global_step", "value": "1000"},
+            {"name": "loss", "value": "0.0812"},
+        ],
+    },
+    "checkpoints": {
+        "latest": {
+            "path": "/model/model.ckpt-1200",
+            "uri": "pvc://digits-model/model.ckpt-1200",
+            "globalStep": 1200,
+            "time": "2026-01-31T12:04:58Z",
+        },
+        "kept": 3,
+    },
+    "exports": [
+        {
+            "name": "best",
+            "path": "/model/export/best/1790000000",
+            "uri": "pvc://digits-model/export/best/1790000000",
+            "globalStep": 1000,
+            "time": "2026-01-31T12:04:41Z",
+            "signatures": ["serving_default"],
+            "metrics": [{"name": "accuracy", "value": "0.973333"}],
+        }
+    ],
+}
+KILLED = {
+    "replica": "worker-1",
+    "attempt": 0,
+    "reason": "OOMKilled",
+    "exitCode": 137,
+    "node": "n1",
+    "message": "worker-1 was killed while it held 17 GB of a limit of 16 GB",
+    "time": "2026-01-31T12:03:00Z",
+}
+CRASHED = {
+    "replica": "chief-0",
+    "attempt": 1,
+    "reason": "Error",
+    "exitCode": 1,
+    "message": "ValueError: labels has 3 classes where logits have shape (64, 10), see digits/model.py line 31",
+    "time": "2026-01-31T12:04:00Z",
+}
+
+
+def states():
+    """Every state by name."""
+    restarts = {
+        "total": 3,
+        "counted": 2,
+        "byReplica": [{"replica": "chief-0", "count": 2}, {"replica": "worker-1", "count": 1}],
+    }
+    restored = copy.deepcopy(TRAINED)
+    restored["checkpoints"]["restoredFrom"] = {
+        "path": "/model/model.ckpt-800",
+        "uri": "pvc://digits-model/model.ckpt-800",
+        "globalStep": 800,
+    }
+    done = copy.deepcopy(TRAINED)
+    done["progress"] |= {"globalStep": 2000, "percent": 100, "remainingSeconds": 0}
+    done["completionTime"] = "2026-01-31T12:02:41Z"
+    done["roles"] = [one | {"active": 0, "ready": 0, "succeeded": one["role"] != "ps"} for one in roles()]
+    done["exports"].append(
+        done["exports"][0] | {"name": "final", "path": "/local/export/final/1790000009", "uri": None}
+    )
+    del done["exports"][1]["uri"]
+    failed = restored | {
+        "restarts": restarts,
+        "failures": [KILLED, CRASHED],
+        "lastFailure": CRASHED,
+        "completionTime": "2026-01-31T13:09:05Z",
+        "roles": [one | {"active": 0, "ready": 0, "failed": int(one["role"] == "chief")} for one in roles()],
+    }
+    endless = {
+        "startTime": "2026-01-28T10:00:00Z",
+        "roles": roles(),
+        "progress": {"globalStep": 123456, "loss": "nan"},
+    }
+    return {
+        "new": document(),
+        "pending": document(
+            "PodsPending", "worker-1 cannot be scheduled: 0/3 nodes are available", roles=roles(worker=1)
+        ),
+        "training": document("Training", "all replicas are ready", **TRAINED),
+        "restarting": document(
+            "Restarting",
+            "worker-1 failed with exit code 137 (OOMKilled); it starts again at 2026-01-31T12:05:10Z",
+            **restored,
+            restarts=restarts,
+            failures=[KILLED],
+        ),
+        "endless": document("Training", "all replicas are ready", **endless),
+        "completed": document("Completed", "training has ended at step 2000", **done),
+        "failed": document("BackoffLimitExceeded", "chief-0 failed with exit code 1: ValueError", **failed),
+    }

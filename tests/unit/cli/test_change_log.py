@@ -1,0 +1,71 @@
+"""A job's status as lines: one for every change, and no flood of steps."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from job_documents import CRASHED, KILLED, NOW, document, states
+
+from estimatorctl.render.changes import ChangeLog
+
+
+def told(*documents, every=1.0):
+    """The lines of documents that come `every` seconds, without the time of day."""
+    log = ChangeLog()
+    lines = []
+    for number, one in enumerate(documents):
+        lines += log.lines(one, now=NOW + timedelta(seconds=number * every))
+    return [line.partition(" ")[2] for line in lines]
+
+
+def step(number, **progress):
+    return document(
+        "Training", "all replicas are ready", progress={"globalStep": number, "maxSteps": 100} | progress
+    )
+
+
+def test_lines_begin_with_the_time_of_day():
+    assert ChangeLog().lines(document(), now=NOW) == ["12:05:00 New: no operator has looked at it yet"]
+
+
+def test_the_same_again_is_told_once():
+    assert told(states()["training"], states()["training"]) == [
+        "Training: all replicas are ready",
+        "step 1200 of 2000 (60 %), loss 0.07308, 412.5 steps/s, 2 min 05 s left",
+        "evaluation at step 1000: accuracy 0.9733  loss 0.0812",
+        "export best: pvc://digits-model/export/best/1790000000",
+    ]
+
+
+def test_steps_are_told_every_ten_seconds_and_at_the_end():
+    lines = told(*(step(number, percent=number) for number in range(0, 101, 4)))
+
+    assert lines == [
+        "Training: all replicas are ready",
+        "step 0 of 100 (0 %)",
+        "step 40 of 100 (40 %)",
+        "step 80 of 100 (80 %)",
+        "step 100 of 100 (100 %)",
+    ]
+
+
+def test_every_failure_is_told_once_and_restored_checkpoints_too():
+    lines = told(
+        document("Training", failures=[KILLED]),
+        states()["restarting"] | {"spec": {}},
+        document("Restarting", "soon", failures=[KILLED, CRASHED]),
+    )
+
+    assert sum("worker-1 OOMKilled, exit code 137" in one for one in lines) == 1
+    assert sum("chief-0 (restart 1) failed, exit code 1: ValueError" in one for one in lines) == 1
+    assert "training goes on from step 800 (/model/model.ckpt-800)" in lines
+
+
+def test_an_export_of_the_same_name_is_told_when_its_path_is_new():
+    first = document("Training", exports=[{"name": "best", "path": "/m/1"}])
+    second = document("Training", exports=[{"name": "best", "path": "/m/2"}])
+
+    assert [one for one in told(first, first, second) if "export" in one] == [
+        "export best: /m/1",
+        "export best: /m/2",
+    ]
