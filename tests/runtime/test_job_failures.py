@@ -58,3 +58,15 @@ def test_the_cause_of_a_failed_export_is_found():
     error = ValueError("Could not load all requested variables")
     error.__cause__ = not_found("Key w not found in checkpoint")
     assert describe(error)[0] == 78
+
+
+def test_the_line_is_what_went_wrong_and_not_where():
+    message = (
+        "Graph execution error:\n\nFrom /job:ps/replica:0/task:0:\n"
+        "/model/model.ckpt-0_temp/part-0; No such file or directory\n\t [[{{node save/SaveV2}}]]"
+    )
+    error = tf.errors.NotFoundError(None, None, message)
+    assert describe(error) == (
+        1,
+        "NotFoundError: /model/model.ckpt-0_temp/part-0; No such file or directory",
+    )

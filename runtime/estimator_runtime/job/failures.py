@@ -1,5 +1,7 @@
 """From what was raised to an exit code and the one line that says why."""
 
+import re
+
 import tensorflow as tf
 
 from estimator_api.constants import EXIT_CONFIG
@@ -9,6 +11,9 @@ EXIT_FAILED = 1
 _RESTORE_FAILED = "Restoring from checkpoint failed."
 # What TensorFlow says of a checkpoint that is whole but of another model.
 _MISSING_VARIABLE = "not found in checkpoint"
+_FRAME = re.compile(
+    r"Graph execution error:|From /job:|Detected at node|Node: |File \"|<stack traces unavailable>|\[\[|\d+ root error"
+)
 _OTHER_SHAPE = ("shapes of both tensors to match", "shape in shape_and_slice spec")
 
 
@@ -42,6 +47,7 @@ def _other_model(error: BaseException) -> str | None:
 
 
 def _first_line(error: BaseException) -> str:
+    """The first line that says something; TensorFlow puts before it where in the graph and in the cluster it was."""
     message = error.message if isinstance(error, tf.errors.OpError) else str(error)
     lines = [line.strip() for line in str(message).splitlines()]
-    return next((line for line in lines if line), "(no message)")
+    return next((line for line in lines if line and not _FRAME.match(line)), "(no message)")
