@@ -191,6 +191,11 @@ class Controller:
                     return
             except InvalidError as error:
                 made = self._invalid(record, before, error.message)
+            else:
+                if made.create_pods and record.refused is None and len(self._queue):
+                    # Others wait for their pods: what this job's status says of its own can wait for one round.
+                    self._queue.add(key)
+                    return
         wrote = await self._write(record, before, made)
         if made.delete_job:
             _log.info("%s: its time to live is over, deleting it", key)

@@ -176,15 +176,15 @@ class Api:
         await self._limit.take()
         status = 0
         try:
-            method, url, headers, payload, _ = await self._client.param_serialize(
+            # Without the body: it is plain JSON, and the library would walk through all of it to make it so.
+            method, url, headers, _, _ = await self._client.param_serialize(
                 method,
                 path,
                 query_params=list(query.items()) if query else None,
                 header_params={"Accept": _JSON, "Content-Type": content_type},
-                body=body,
                 auth_settings=["BearerToken"],
             )
-            response = await self._client.call_api(method, url, headers, payload, _request_timeout=_TIMEOUT)
+            response = await self._client.call_api(method, url, headers, body, _request_timeout=_TIMEOUT)
             status = response.status
             text = await response.read()
         except (TimeoutError, aiohttp.ClientError, OSError, ApiException) as error:
