@@ -34,7 +34,7 @@ _COLUMNS: Final = (
     (
         "Metric",
         "string",
-        '.status.evaluation.metrics[?(@.name!="loss")]',
+        '.status.evaluation.metrics[?(@.name!="loss")].value',
         "First metric, by name, of the last evaluation.",
         1,
     ),
