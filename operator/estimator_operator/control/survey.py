@@ -62,7 +62,8 @@ class Survey:
             # Replicas and restarts must not ask in step.
             interval = _INTERVAL * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311
             try:
-                await asyncio.wait_for(self._wanted.wait(), interval)
+                async with asyncio.timeout(interval):
+                    await self._wanted.wait()
                 await asyncio.sleep(_SETTLE)
             except TimeoutError:
                 _log.debug("looking at everything anew")

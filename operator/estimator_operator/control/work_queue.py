@@ -12,6 +12,7 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, Generic, TypeVar
 
 Key = TypeVar("Key")
@@ -73,8 +74,10 @@ class WorkQueue(Generic[Key]):
         self._due[key] = due
         if len(self._later) > 2 * len(self._due) + _STALE:
             # Entries of keys that were looked at meanwhile would stay until their time, which may be days off.
-            self._later = [entry for entry in self._later if self._due.get(entry[2]) == entry[0]]
+            del self._due[key]
+            self._later = [(moment, number, one) for number, (one, moment) in enumerate(self._due.items())]
             heapq.heapify(self._later)
+            self._due[key] = due
         self._sequence += 1
         heapq.heappush(self._later, (due, self._sequence, key))
         self._wake.set()
@@ -129,7 +132,7 @@ class WorkQueue(Generic[Key]):
     async def _sleep(self) -> None:
         """Until something is added or the next delay is over."""
         timeout = max(0.0, self._later[0][0] - self._monotonic()) if self._later else None
-        try:
-            await asyncio.wait_for(self._wake.wait(), timeout)
-        except TimeoutError:
-            return
+        # Not wait_for: before Python 3.12 it forgets a cancellation that comes together with the event.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await self._wake.wait()

@@ -112,7 +112,9 @@ class Elector:
             left = renewed + self._timing.renew_deadline - self._monotonic()
             try:
                 began = self._monotonic()
-                if not await asyncio.wait_for(self._try(), timeout=max(left, 0.001)):
+                async with asyncio.timeout(max(left, 0.001)):
+                    ours = await self._try()
+                if not ours:
                     raise LeadershipLostError("another replica holds the lease")
                 renewed = began
             except (TimeoutError, ApiError) as error:

@@ -1,0 +1,133 @@
+"""Leader election: one at a time, by the local clock, given up before another may take over."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from fake_api import FakeApi, status_error
+from fake_clock import FakeClock
+
+from estimator_operator.errors import LeadershipLostError
+from estimator_operator.kube.lease import Elector
+from estimator_operator.kube.resources import LEASES
+
+AWAY = status_error(503, "ServiceUnavailable", "away")
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def api(clock: FakeClock) -> FakeApi:
+    return FakeApi(clock)
+
+
+def elector(api: FakeApi, clock: FakeClock, identity: str) -> Elector:
+    async def sleep(seconds: float) -> None:
+        clock.pass_(seconds)
+        await asyncio.sleep(0)
+
+    return Elector(
+        api, namespace="ops", name="lease", identity=identity, monotonic=clock.monotonic, sleep=sleep
+    )
+
+
+def spec(api: FakeApi) -> dict:
+    return api.objects["leases", "ops", "lease"]["spec"]
+
+
+async def test_the_first_one_leads_at_once(api, clock):
+    await elector(api, clock, "a").acquire()
+    assert spec(api)["holderIdentity"] == "a"
+    assert spec(api)["leaseDurationSeconds"] == 15
+    assert clock.monotonic() == 0
+
+
+async def test_another_waits_until_the_record_has_not_changed_for_its_duration(api, clock):
+    first, second = elector(api, clock, "a"), elector(api, clock, "b")
+    await first.acquire()
+    await second.acquire()
+    assert spec(api)["holderIdentity"] == "b"
+    assert 15 <= clock.monotonic() <= 15 + 2 * 2.4
+    assert spec(api)["leaseTransitions"] == 2
+
+
+async def test_a_leader_that_renews_is_not_replaced(api, clock):
+    first, second = elector(api, clock, "a"), elector(api, clock, "b")
+    await first.acquire()
+    holding, waiting = asyncio.ensure_future(first.hold()), asyncio.ensure_future(second.acquire())
+    for _ in range(300):
+        await asyncio.sleep(0)
+    assert clock.monotonic() > 100
+    assert not holding.done()
+    assert not waiting.done()
+    for task in (holding, waiting):
+        task.cancel()
+    await asyncio.gather(holding, waiting, return_exceptions=True)
+
+
+async def test_renewing_costs_one_call(api, clock):
+    first = elector(api, clock, "a")
+    await first.acquire()
+    api.calls.clear()
+    assert await first._try()
+    assert api.calls == {"update leases": 1}
+
+
+async def test_a_leader_that_cannot_renew_stops_before_others_may_lead(api, clock):
+    first = elector(api, clock, "a")
+    await first.acquire()
+    api.fail("update", "leases", AWAY, times=10**6)
+    began = clock.monotonic()
+    with pytest.raises(LeadershipLostError, match="could not be renewed for 10 s"):
+        await first.hold()
+    assert clock.monotonic() - began < 15
+
+
+async def test_a_short_outage_is_survived(api, clock):
+    first = elector(api, clock, "a")
+    await first.acquire()
+    api.fail("update", "leases", AWAY, times=3)
+    holding = asyncio.ensure_future(first.hold())
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert not holding.done()
+    holding.cancel()
+    await asyncio.gather(holding, return_exceptions=True)
+
+
+async def test_a_lease_that_was_taken_is_lost_at_once(api, clock):
+    first = elector(api, clock, "a")
+    await first.acquire()
+    api.edit(LEASES, "lease", lambda lease: lease["spec"].update(holderIdentity="b"), namespace="ops")
+    with pytest.raises(LeadershipLostError, match="another replica holds the lease"):
+        await first.hold()
+
+
+async def test_a_released_lease_is_free_at_once(api, clock):
+    first, second = elector(api, clock, "a"), elector(api, clock, "b")
+    await first.acquire()
+    await first.release()
+    assert spec(api)["holderIdentity"] == ""
+    before = clock.monotonic()
+    await second.acquire()
+    assert clock.monotonic() == before
+
+
+async def test_nobody_releases_what_another_holds(api, clock):
+    first, second = elector(api, clock, "a"), elector(api, clock, "b")
+    await first.acquire()
+    await second.release()
+    assert spec(api)["holderIdentity"] == "a"
+
+
+async def test_of_two_that_begin_at_once_one_leads(api, clock):
+    both = [asyncio.ensure_future(elector(api, clock, name).acquire()) for name in "ab"]
+    done, pending = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+    assert len(done) == len(pending) == 1
+    for task in pending:
+        task.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)

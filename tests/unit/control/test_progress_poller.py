@@ -1,0 +1,154 @@
+"""Asking pods for progress, from a server on loopback that answers all kinds of things."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+from collections import Counter
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from aiohttp import web
+from job_world import FIVE_PODS
+
+from estimator_api import Progress
+from estimator_operator.observe.poller import ProgressPoller, Target
+from estimator_operator.observe.targets import targets_of
+from estimator_operator.plan import Replica
+
+GOOD = {
+    "version": 1,
+    "role": "chief",
+    "index": 0,
+    "state": "Training",
+    "globalStep": 7,
+    "newField": "ignored",
+}
+ANSWERS = {
+    "ok": web.json_response(GOOD).body,
+    "malformed": b"<html>not json</html>",
+    "too_large": b" " * (64 * 1024 + 1),
+    "other_replica": json.dumps(GOOD | {"role": "worker"}).encode(),
+}
+
+
+class Pod:
+    """A pod's server; `answer` makes the response."""
+
+    def __init__(self) -> None:
+        self.body = ANSWERS["ok"]
+        self.headers: dict[str, str] = {}
+        self.status = 200
+        self.asked = 0
+        self.port = 0
+
+    async def handle(self, request: web.Request) -> web.Response:
+        self.asked += 1
+        return web.Response(body=self.body, status=self.status, headers=self.headers)
+
+
+@pytest_asyncio.fixture
+async def pod():
+    pod = Pod()
+    app = web.Application()
+    app.router.add_get("/progress", pod.handle)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    pod.port = runner.addresses[0][1]
+    yield pod
+    await runner.cleanup()
+
+
+class Desk:
+    """Where answers arrive."""
+
+    def __init__(self, port: int) -> None:
+        self.counts: Counter[str] = Counter()
+        self.delivered: list[Progress] = []
+        self.arrived = asyncio.Event()
+        target = Target(
+            job=("default", "mnist"), uid="u", replica=Replica("chief", 0), host="127.0.0.1", port=port
+        )
+        self.poller = ProgressPoller(
+            targets=lambda: [target], deliver=self._deliver, count=self._count, interval=0.001
+        )
+
+    def _deliver(self, target: Target, progress: Progress) -> None:
+        self.delivered.append(progress)
+        if len(self.delivered) >= 3:
+            self.arrived.set()
+
+    def _count(self, result: str) -> None:
+        self.counts[result] += 1
+
+    async def ask(self) -> Counter[str]:
+        async with aiohttp.ClientSession(auto_decompress=False) as session:
+            await self.poller.ask_all(session)
+        return self.counts
+
+
+async def test_a_document_is_delivered(pod):
+    desk = Desk(pod.port)
+    assert await desk.ask() == {"ok": 1}
+    assert desk.delivered == [Progress(role="chief", state="Training", global_step=7)]
+
+
+@pytest.mark.parametrize("kind", ["malformed", "too_large", "other_replica"])
+async def test_anything_else_is_dropped_and_counted(pod, kind):
+    pod.body = ANSWERS[kind]
+    desk = Desk(pod.port)
+    assert await desk.ask() == {kind: 1}
+    assert desk.delivered == []
+
+
+async def test_an_error_and_a_redirect_are_not_followed(pod):
+    desk = Desk(pod.port)
+    pod.status, pod.headers = 302, {"Location": "/progress"}
+    await desk.ask()
+    pod.status, pod.headers = 500, {}
+    assert await desk.ask() == {"status": 2}
+    assert pod.asked == 2
+
+
+async def test_a_compressed_answer_is_not_unpacked(pod):
+    pod.body, pod.headers = gzip.compress(b" " * 10**7), {"Content-Encoding": "gzip"}
+    assert await Desk(pod.port).ask() == {"malformed": 1}
+
+
+async def test_a_pod_that_does_not_answer_says_nothing(pod, unused_tcp_port):
+    desk = Desk(unused_tcp_port)
+    assert await desk.ask() == {"unreachable": 1}
+    assert desk.delivered == []
+
+
+async def test_it_asks_again_every_interval(pod):
+    desk = Desk(pod.port)
+    running = asyncio.ensure_future(desk.poller.run())
+    await desk.arrived.wait()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert pod.asked >= 3
+
+
+def test_an_ipv6_address_is_put_in_brackets():
+    target = Target(job=("a", "b"), uid="u", replica=Replica("chief", 0), host="fd00::1", port=8787)
+    assert target.url == "http://[fd00::1]:8787/progress"
+
+
+async def test_chief_and_evaluator_of_running_jobs_are_asked(world, operator):
+    world.submit(progressPort=9000, **FIVE_PODS)
+    await operator.settle()
+    assert list(targets_of(operator.store)) == []
+    world.run()
+    await operator.settle()
+    asked = {(str(one.replica), one.host, one.port) for one in targets_of(operator.store)}
+    assert asked == {("chief-0", "10.0.0.1", 9000), ("evaluator-0", "10.0.0.1", 9000)}
+    world.finish("mnist-chief-0")
+    await operator.settle()
+    assert [str(one.replica) for one in targets_of(operator.store)] == ["evaluator-0"]
+    world.finish("mnist-evaluator-0")
+    await operator.settle()
+    assert list(targets_of(operator.store)) == []

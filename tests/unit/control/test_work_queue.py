@@ -1,0 +1,138 @@
+"""The work queue: once each, one worker per key, nothing lost, later when asked for."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from fake_clock import FakeClock
+
+from estimator_operator.control.work_queue import _STALE, WorkQueue
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def queue(clock: FakeClock) -> WorkQueue[str]:
+    return WorkQueue(monotonic=clock.monotonic)
+
+
+async def take(queue: WorkQueue[str]) -> list[str]:
+    """All keys that are ready now."""
+    queue._promote()
+    taken = [await queue.get() for _ in range(len(queue))]
+    for key in taken:
+        queue.done(key)
+    return taken
+
+
+async def test_a_key_waits_once_and_keys_come_in_order(queue):
+    for key in "abacab":
+        queue.add(key)
+    assert await take(queue) == ["a", "b", "c"]
+
+
+async def test_a_key_added_while_worked_on_comes_back_after(queue):
+    queue.add("a")
+    assert await queue.get() == "a"
+    queue.add("a")
+    queue.add("a")
+    assert len(queue) == 0
+    queue.done("a")
+    assert await take(queue) == ["a"]
+    assert await take(queue) == []
+
+
+async def test_no_two_workers_have_the_same_key(queue):
+    held: set[str] = set()
+
+    async def work() -> None:
+        while True:
+            key = await queue.get()
+            assert key not in held
+            held.add(key)
+            queue.add(key if key == "again" else "other")
+            await asyncio.sleep(0)
+            held.discard(key)
+            queue.done(key)
+
+    queue.add("again")
+    workers = [asyncio.ensure_future(work()) for _ in range(5)]
+    for _ in range(50):
+        await asyncio.sleep(0)
+    for one in workers:
+        assert not one.done()
+        one.cancel()
+    await asyncio.gather(*workers, return_exceptions=True)
+
+
+async def test_of_several_moments_the_earliest_counts(queue, clock):
+    queue.add_after("a", 10)
+    queue.add_after("a", 5)
+    queue.add_after("a", 20)
+    clock.pass_(4.9)
+    assert await take(queue) == []
+    clock.pass_(0.1)
+    assert await take(queue) == ["a"]
+    clock.pass_(100)
+    assert await take(queue) == []
+
+
+async def test_looking_now_replaces_looking_later(queue, clock):
+    queue.add_after("a", 10)
+    queue.add("a")
+    assert await take(queue) == ["a"]
+    clock.pass_(10)
+    assert await take(queue) == []
+
+
+async def test_failures_double_the_delay_until_a_success(queue, clock):
+    delays = [queue.fail("a") for _ in range(12)]
+    assert all(0.2 * 2**n <= delay <= 0.24 * 2**n for n, delay in enumerate(delays[:9]))
+    assert 120 <= delays[11] <= 144
+    queue.succeed("a")
+    assert queue.fail("a") < 0.25
+    assert queue.fail("b", at_least=7) >= 7
+
+
+async def test_a_forgotten_key_does_not_come_back(queue, clock):
+    queue.add_after("a", 1)
+    queue.forget("a")
+    clock.pass_(2)
+    assert await take(queue) == []
+
+
+async def test_a_waiting_worker_wakes_for_a_key(queue):
+    worker = asyncio.ensure_future(queue.get())
+    await asyncio.sleep(0)
+    queue.add("a")
+    assert await worker == "a"
+
+
+async def test_a_waiting_worker_wakes_for_an_earlier_moment():
+    queue: WorkQueue[str] = WorkQueue()
+    queue.add_after("late", 3600)
+    worker = asyncio.ensure_future(queue.get())
+    await asyncio.sleep(0)
+    queue.add_after("soon", 0.001)
+    assert await worker == "soon"
+
+
+async def test_moments_that_are_no_longer_wanted_do_not_pile_up(queue):
+    for _ in range(3 * _STALE):
+        queue.add_after("a", 86400)
+        queue.add("a")
+        await take(queue)
+    assert len(queue._later) <= _STALE + 2
+
+
+async def test_the_time_in_the_queue_is_told(clock):
+    waits: list[float] = []
+    queue: WorkQueue[str] = WorkQueue(monotonic=clock.monotonic, on_wait=waits.append)
+    queue.add("a")
+    clock.pass_(3)
+    await take(queue)
+    assert waits == [3]
