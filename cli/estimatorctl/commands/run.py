@@ -111,8 +111,10 @@ async def _run(manifest: Manifest, workplace: Workplace) -> int:
         run.interrupt()
 
     loop = asyncio.get_running_loop()
-    for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for one in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(one, interrupt)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup means: go on without the terminal
+        loop.add_signal_handler(signal.SIGHUP, interrupt)
     with screen:
         job = await run.run()
     screen.page(_final_document(job))
