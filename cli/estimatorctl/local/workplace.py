@@ -120,7 +120,7 @@ def workplace_of(job: EstimatorJob, *, model_dir: str | None, code: Path | None,
         model_dir=model_dir,
         mounted=mounted,
         own=own,
-        run=own / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ"),
+        run=own / datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ"),
         code=(code.resolve() if code is not None else own / "code")
         if needs_code or code is not None
         else None,
