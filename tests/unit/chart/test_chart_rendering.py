@@ -283,7 +283,7 @@ def test_test_hooks_run_in_order_and_leave_the_log(defaults: list[Object]) -> No
         for one in hooks
         if "hook-succeeded" not in one["metadata"]["annotations"]["helm.sh/hook-delete-policy"]
     ]
-    assert kept == ["Pod"], "`helm test --logs` reads its log after the clean-up"
+    assert kept == ["Pod"], "its log stays to be read"
 
 
 def test_lease_is_the_operator_s(defaults: list[Object]) -> None:
