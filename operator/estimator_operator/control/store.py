@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Container, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
 from estimator_api import EstimatorJob, InvalidJobError, Progress, parse_job
@@ -126,12 +126,15 @@ class _Pods:
         progress: What they said of themselves when they were last asked.
         causes: Why they wait.
         looks: Their age in seconds when it was last looked up why they wait.
+        departed: Pods that ended with success and are gone: their replicas must not run again, and a status that
+            says so may not be written yet.
     """
 
     records: dict[str, PodRecord] = field(default_factory=dict)
     progress: dict[str, Progress] = field(default_factory=dict)
     causes: dict[str, str] = field(default_factory=dict)
     looks: dict[str, float] = field(default_factory=dict)
+    departed: dict[str, PodRecord] = field(default_factory=dict)
 
     def drop(self, name: str) -> None:
         record = self.records.pop(name, None)
@@ -223,7 +226,9 @@ class Store:
         if pods is None or known is None or known.pod.uid != uid:
             return False
         pods.drop(name)
-        if not pods.records:
+        if known.pod.phase == "Succeeded" and key in self._jobs:
+            pods.departed[name] = replace(known, pod=replace(known.pod, deleting=True))
+        if not pods.records and not pods.departed:
             del self._pods[key]
         return True
 
@@ -292,7 +297,10 @@ class Store:
         pods = self._pods.get(record.key)
         if pods is None:
             return ()
-        owned = (one.pod for one in pods.records.values() if one.owner_uid == record.uid)
+        recorded = set((record.manifest.get("status") or {}).get("completedReplicas") or ())
+        departed = (one for one in pods.departed.values() if str(one.pod.replica) not in recorded)
+        all_pods = (*pods.records.values(), *(() if record.finished else departed))
+        owned = (one.pod for one in all_pods if one.owner_uid == record.uid)
         return tuple(sorted(owned, key=lambda pod: pod.name))
 
     def pod_version(self, key: JobKey, name: str, uid: str) -> str | None:

@@ -131,6 +131,21 @@ def test_a_pod_that_is_gone_does_not_come_back(store):
     assert store.put_pod(pod("mnist-chief-0", 22, uid="new")) == KEY
 
 
+def test_a_pod_that_ended_well_is_remembered_until_the_status_names_its_replica(store):
+    store.put_pod(pod("mnist-chief-0", 11, phase="Succeeded"))
+    store.drop_pod(pod("mnist-chief-0", 12))
+    (known,) = store.pods(record(store))
+    assert (known.phase, known.deleting) == ("Succeeded", True)
+    store.put_job(job(13, status={"completedReplicas": ["chief-0"]}))
+    assert store.pods(record(store)) == ()
+
+
+def test_a_pod_that_failed_is_not_remembered(store):
+    store.put_pod(pod("mnist-chief-0", 11, phase="Failed"))
+    store.drop_pod(pod("mnist-chief-0", 12))
+    assert store.pods(record(store)) == ()
+
+
 def test_a_late_end_does_not_take_the_successor(store):
     store.put_pod(pod("mnist-chief-0", 22, uid="new"))
     assert store.drop_pod(pod("mnist-chief-0", 21, uid="old")) is None
