@@ -158,7 +158,7 @@ async def test_restart_of_the_api_server(
 ) -> None:
     operator = await start_operator(ELECT)
     await train(live, five_pod_job("digits"))
-    await asyncio.to_thread(api_server.outage, "restart")
+    await asyncio.to_thread(api_server.restart, "kube-apiserver")
     await live.delete("pods", "digits-worker-1")
     await live.until("pods", "digits-worker-1-r1", is_running, "restart", timeout=60)
     state = await complete(live, kubelet, "digits")

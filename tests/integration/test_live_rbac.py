@@ -14,6 +14,7 @@ from fake_kubelet import FakeKubelet, cannot_mount
 from live_jobs import complete, condition, five_pod_job, has_reason, is_running, is_true, job, train
 from live_namespace import LiveNamespace, RefusedError
 from operator_process import OperatorProcess, account_user, service_account_token, write_kubeconfig
+from write_gate import WriteGate
 
 CLAIM = {"volumeClaimTemplate": {"resources": {"requests": {"storage": "1Gi"}}}}
 FINALIZERS = Right("estimator.dev", "estimatorjobs/finalizers", "update")
@@ -37,18 +38,25 @@ async def chart_operator(
     token = await service_account_token(live, chart.account)
     # Addresses are the test's own; in a pod the lease's namespace would be the pod's.
     flags = [one for one in chart.operator_container["args"] if "-address=" not in one]
-    operator = await OperatorProcess.start(
-        *flags,
-        f"--lease-namespace={live.name}",
-        kubeconfig=write_kubeconfig(tmp_path / "kubeconfig", api_server, token),
-        log=tmp_path / "operator.log",
-    )
-    try:
-        await operator.ready()
-        yield operator
-    finally:
-        await operator.kill()
-        print(operator.text())
+
+    async def be_quicker(write: str) -> None:
+        """Somebody changes the job between the operator's look at it and its status write."""
+        if write.endswith("/status"):
+            await live.patch("estimatorjobs", "raced", {"metadata": {"labels": {"touched": "yes"}}})
+
+    async with WriteGate.stand(api_server, job="raced", before=be_quicker) as gate:
+        operator = await OperatorProcess.start(
+            *flags,
+            f"--lease-namespace={live.name}",
+            kubeconfig=write_kubeconfig(tmp_path / "kubeconfig", api_server, token, url=gate.url),
+            log=tmp_path / "operator.log",
+        )
+        try:
+            await operator.ready()
+            yield operator
+        finally:
+            await operator.kill()
+            print(operator.text())
 
 
 @pytest.mark.timeout(150)
@@ -69,6 +77,8 @@ async def test_every_right_is_used_and_none_is_missing(
     await live.until("estimatorjobs", "digits", has_reason("Training"), "training")
     await complete(live, kubelet, "digits")
     await live.until_gone("estimatorjobs", "digits")
+
+    await train(live, job("raced"))
 
     # Objects of other people stand where those of jobs belong.
     stranger = {

@@ -1,13 +1,15 @@
-"""A proxy between an operator and the API server that closes before the operator's n-th write to one job's objects.
+"""A proxy between an operator and the API server that sees the operator's writes to one job's objects coming.
 
-What an operator has not been able to write when it is killed was never written: so it can be made to die between
-any two of its writes, for instance after it stored a restart and before it made the pod.
+It can close before the n-th of them: what an operator has not been able to write when it is killed was never written,
+so it can be made to die between any two of its writes, for instance after it stored a restart and before it made the
+pod. And it can let somebody else be quicker: the operator then writes onto what has changed meanwhile.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
@@ -29,25 +31,44 @@ class WriteGate:
         closed: Set when a write was held back.
     """
 
-    def __init__(self, server: ApiServer, upstream: aiohttp.ClientSession, *, job: str, writes: int) -> None:
+    def __init__(
+        self,
+        server: ApiServer,
+        upstream: aiohttp.ClientSession,
+        *,
+        job: str,
+        writes: float,
+        before: Callable[[str], Awaitable[None]] | None,
+    ) -> None:
         self._server = server
         self._upstream = upstream
         self._job = job
         self._left = writes
+        self._before = before
         self.url = ""
         self.passed: list[str] = []
         self.closed = asyncio.Event()
 
     @classmethod
     @asynccontextmanager
-    async def stand(cls, server: ApiServer, *, job: str, writes: int) -> AsyncIterator[WriteGate]:
-        """A gate that lets through so many writes to objects whose name is `job` or begins with it."""
+    async def stand(
+        cls,
+        server: ApiServer,
+        *,
+        job: str,
+        writes: float = math.inf,
+        before: Callable[[str], Awaitable[None]] | None = None,
+    ) -> AsyncIterator[WriteGate]:
+        """A gate that lets through so many writes to objects whose name is `job` or begins with it.
+
+        `before` is awaited before each of them, with its method and path as in `passed`.
+        """
         timeout = aiohttp.ClientTimeout(total=None)
         connector = aiohttp.TCPConnector(ssl=server.tls(), limit=0)
         async with aiohttp.ClientSession(
             connector=connector, timeout=timeout, auto_decompress=False
         ) as upstream:
-            gate = cls(server, upstream, job=job, writes=writes)
+            gate = cls(server, upstream, job=job, writes=writes, before=before)
             app = web.Application(client_max_size=2**22)
             app.router.add_route("*", "/{path:.*}", gate._handle)
             runner = web.AppRunner(app, access_log=None, shutdown_timeout=0, handler_cancellation=True)
@@ -67,6 +88,8 @@ class WriteGate:
                 await asyncio.Event().wait()
             self._left -= 1
             self.passed.append(f"{request.method} {request.path}")
+            if self._before is not None:
+                await self._before(self.passed[-1])
         headers = {key: value for key, value in request.headers.items() if key.lower() not in _HOP_BY_HOP}
         with suppress(ConnectionError):
             # An operator that was killed does not wait for its answer.
