@@ -30,7 +30,8 @@ def test_digits_example(kubectl: Kubectl) -> None:
         assert export["uri"].startswith(f"pvc://digits-model/export/{name}/")
         assert "serving_default" in export["signatures"]
     assert status.get("restarts", {}).get("total", 0) == 0
-    assert kubectl.list("pods", "estimator.dev/job-name=digits,estimator.dev/role=ps") == []
+    ps = "estimator.dev/job-name=digits,estimator.dev/role=ps"
+    kubectl.run("wait", "--for=delete", "pod", "-l", ps, "--timeout=60s")
 
     answer = subprocess.run(
         [f"{example}/ask.sh", exports["best"]["uri"]],
