@@ -82,7 +82,7 @@ async def test_quota(live: LiveNamespace, kubelet: FakeKubelet, operator: Operat
     assert condition(state, "Reconciling").get("status") != "True"
 
 
-async def test_model_of_another_owner(
+async def test_pod_of_another_owner(
     live: LiveNamespace, kubelet: FakeKubelet, operator: OperatorProcess
 ) -> None:
     """A pod that is not the job's stands where one of its pods belongs: the job says so and leaves it alone."""
