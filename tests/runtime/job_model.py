@@ -1,6 +1,8 @@
 """What the jobs of the tests refer to: the linear model as a user's module would have it."""
 
+import os
 import time
+from pathlib import Path
 
 import tensorflow as tf
 from linear_model import X, model_fn, raw_receiver, spec, train_input
@@ -64,13 +66,15 @@ class Pause(tf.compat.v1.train.SessionRunHook):
 
 
 class Stall(tf.compat.v1.train.SessionRunHook):
-    """A third step that never ends."""
+    """A third step that never ends; the file `stalled` in the model directory says that it has begun."""
 
     def begin(self):
         self.steps = 0
 
     def after_run(self, run_context, run_values):
         self.steps += 1
+        if self.steps == 3:
+            Path(os.environ["ESTIMATOR_MODEL_DIR"], "stalled").touch()
         while self.steps == 3:
             time.sleep(0.01)
 
