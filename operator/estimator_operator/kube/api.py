@@ -13,6 +13,8 @@ from collections.abc import AsyncGenerator, Callable, MutableSequence, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Self
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from kubernetes.aio.client.api_client import ApiClient
@@ -56,7 +58,12 @@ class Api:
         observe: CallObserver = lambda _verb, _resource, _status: None,
     ) -> None:
         self._credentials = credentials
-        self._client = ApiClient(credentials.configuration)
+        configuration = credentials.configuration
+        # Told to trust the environment, aiohttp looks into .netrc before every call, in a thread, and refuses to send
+        # our token where it finds something. All that is wanted of the environment is the proxy.
+        configuration.client_session_kwargs = {"trust_env": False}
+        configuration.proxy = configuration.proxy or environment_proxy(configuration.host)
+        self._client = ApiClient(configuration)
         self._client.user_agent = USER_AGENT
         self._limit = limit
         self._observe = observe
@@ -197,6 +204,14 @@ class Api:
             answer: Json = json.loads(text)
             return answer
         raise _translate(f"{method} {path}", status, text, response.headers.get("Retry-After"))
+
+
+def environment_proxy(url: str) -> str | None:
+    """The proxy that HTTPS_PROXY, HTTP_PROXY and NO_PROXY name for `url`, or None."""
+    parts = urlsplit(url)
+    if parts.hostname is None or proxy_bypass(parts.hostname):
+        return None
+    return getproxies().get(parts.scheme)
 
 
 def _translate(call: str, status: int, text: bytes, retry_after: str | None) -> Exception:
