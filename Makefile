@@ -40,7 +40,7 @@ e2e: venv ## real pods on a kind cluster (Docker, node image and images built on
 
 bench: venv ## side by side with peers; prints ratios
 	@hack/cluster apiserver tools
-	@for bench in tests/bench/bench_*.py; do echo "== $$bench"; python "$$bench"; done
+	@failed=; for bench in tests/bench/bench_*.py; do echo "== $$bench"; python "$$bench" || failed=1; done; [[ -z $$failed ]]
 
 lint: venv ## ruff, mypy, import contract, generated files
 	@ruff check .

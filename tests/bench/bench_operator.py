@@ -32,8 +32,8 @@ Json = dict[str, Any]
 PODS_PER_JOB: Final = 5
 WORKERS: Final = 10
 """Jobs that the operator works on at once by default; the bare script does the same."""
-SINGLE_ROUNDS: Final = 15
-BURST_ROUNDS: Final = 3
+SINGLE_ROUNDS: Final = 31
+BURST_ROUNDS: Final = 9
 BURST_JOBS: Final = 100
 MANY_JOBS: Final = 500
 BATCH: Final = 50

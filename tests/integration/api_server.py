@@ -12,6 +12,7 @@ import os
 import shlex
 import ssl
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import yaml
 
 Json = dict[str, Any]
@@ -92,6 +94,16 @@ class ApiServer:
     def tls(self) -> ssl.SSLContext:
         """Trusts this server and no other."""
         return ssl.create_default_context(cafile=str(self.authority))
+
+    def connector(self, limit: int) -> aiohttp.TCPConnector:
+        """Makes at most `limit` connections to this server at once (0: any number).
+
+        Before Python 3.12.7 a connection that is broken off in the middle lingers in its farewell of TLS, longer than
+        the event loop of a test lives.
+        """
+        return aiohttp.TCPConnector(
+            ssl=self.tls(), limit=limit, enable_cleanup_closed=sys.version_info < (3, 12, 7)
+        )
 
     def call(
         self, method: str, path: str, body: Json | None = None, *, content_type: str = "application/json"

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import yaml
-from api_server import CLUSTER, REPOSITORY, ApiServer
+from api_server import REPOSITORY, ApiServer
+from helm_program import helm_program
 
 Json = dict[str, Any]
 CHART: Final = REPOSITORY / "charts" / "estimator-operator"
@@ -38,12 +39,9 @@ class Chart:
     @classmethod
     def render(cls, namespace: str, *flags: str) -> Chart:
         """Runs `helm template`; hooks (the chart's own test) are left out."""
-        tools = subprocess.run(
-            [str(CLUSTER), "tools"], stdout=subprocess.PIPE, text=True, check=True, timeout=1800
-        )
         answer = subprocess.run(
             [
-                f"{tools.stdout.strip()}/helm",
+                helm_program(),
                 "template",
                 RELEASE,
                 str(CHART),

@@ -47,7 +47,7 @@ class LiveNamespace:
         """A connection that lasts as long as the context."""
         async with aiohttp.ClientSession(
             server.url,
-            connector=aiohttp.TCPConnector(ssl=server.tls(), limit=100),
+            connector=server.connector(limit=100),
             headers={"Authorization": f"Bearer {server.token}", "User-Agent": USER_AGENT},
             read_bufsize=2**21,
         ) as session:
@@ -138,13 +138,8 @@ class LiveNamespace:
         timeout = aiohttp.ClientTimeout(total=None)
         async with self._session.get(path, params={**query, "watch": "true"}, timeout=timeout) as answer:
             answer.raise_for_status()
-            try:
-                async for line in answer.content:
-                    yield json.loads(line)
-            finally:
-                # Broken off, not closed: the farewell of TLS would outlast the test's event loop.
-                if answer.connection is not None and answer.connection.transport is not None:
-                    answer.connection.transport.abort()
+            async for line in answer.content:
+                yield json.loads(line)
 
     async def until_all(
         self,

@@ -64,7 +64,7 @@ class WriteGate:
         `before` is awaited before each of them, with its method and path as in `passed`.
         """
         timeout = aiohttp.ClientTimeout(total=None)
-        connector = aiohttp.TCPConnector(ssl=server.tls(), limit=0)
+        connector = server.connector(limit=0)
         async with aiohttp.ClientSession(
             connector=connector, timeout=timeout, auto_decompress=False
         ) as upstream:

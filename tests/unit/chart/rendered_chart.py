@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
+from helm_program import helm_program
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 CHART = REPOSITORY / "charts" / "estimator-operator"
@@ -22,19 +21,6 @@ class RenderError(AssertionError):
     """helm refused; the text is its error."""
 
 
-@cache
-def helm() -> str:
-    """helm: of the virtual environment, else on PATH, else as `hack/cluster` gets or builds it."""
-    bundled = Path(sys.executable).parent / "helm"
-    found = str(bundled) if bundled.exists() else shutil.which("helm")
-    if found is None:
-        code = "from localcluster import tools; print(tools.helm())"
-        found = subprocess.run(
-            [sys.executable, "-c", code], cwd=REPOSITORY / "hack", capture_output=True, text=True, check=True
-        ).stdout.strip()
-    return found
-
-
 def run(*args: str, values: Object | None = None) -> str:
     """Runs helm; returns what it printed.
 
@@ -42,7 +28,7 @@ def run(*args: str, values: Object | None = None) -> str:
         RenderError: helm failed.
     """
     answer = subprocess.run(
-        [helm(), *args, "--values", "-"],
+        [helm_program(), *args, "--values", "-"],
         input=yaml.safe_dump(values or {}),
         capture_output=True,
         text=True,
