@@ -1,8 +1,9 @@
 """The Estimator: a model function, a directory and a configuration, and what can be done with them.
 
 This class checks arguments and decides which checkpoint is meant; the loops are in `training`, `evaluation`,
-`prediction` and `saved_model`. It differs from tf.estimator where the Estimator's own document says so: `train` takes
-`steps` before `hooks` (both orders are understood), and evaluating or predicting an untrained model is an error.
+`prediction` and `saved_model`, the methods that export in `exporting_estimator`. It differs from tf.estimator where the
+Estimator's own document says so: `train` takes `steps` before `hooks` (both orders are understood), and evaluating or
+predicting an untrained model is an error.
 """
 
 import copy
@@ -20,18 +21,18 @@ from estimator_runtime import (
     observation,
     prediction,
     run_settings,
-    saved_model,
     sessions,
     training,
     warm_start,
 )
 from estimator_runtime.bound_model import BoundModel, check_arguments
 from estimator_runtime.errors import EstimatorNotTrainedError
-from estimator_runtime.model_fn import EstimatorSpec, ModeKeys
+from estimator_runtime.exporting_estimator import ExportingEstimator
+from estimator_runtime.model_fn import EstimatorSpec
 from estimator_runtime.run_config import RunConfig, TaskType
 
 
-class Estimator:
+class Estimator(ExportingEstimator):
     """Trains, evaluates, predicts with and exports a TensorFlow model.
 
     Args:
@@ -88,11 +89,6 @@ class Estimator:
         )
 
     @property
-    def model_dir(self) -> str:
-        """Directory of checkpoints, summaries and exports."""
-        return self._bound.model_dir
-
-    @property
     def config(self) -> RunConfig:
         """A deep copy of the configuration."""
         return copy.deepcopy(self._config)
@@ -114,10 +110,6 @@ class Estimator:
     def eval_dir(self, name: str | None = None) -> str:
         """Directory with the summaries of the evaluation called `name`."""
         return checkpoints.eval_dir(self.model_dir, name)
-
-    def latest_checkpoint(self) -> str | None:
-        """Path prefix of the newest checkpoint in `model_dir`, or None."""
-        return checkpoints.latest(self.model_dir)
 
     def get_variable_names(self) -> list[str]:
         """Returns the names of all variables in the latest checkpoint.
@@ -268,82 +260,6 @@ class Estimator:
             yield_single_examples=yield_single_examples,
         )
 
-    def export_savedmodel(
-        self,
-        export_dir_base: str | os.PathLike[str],
-        serving_input_receiver_fn: Callable[[], Any] | None,
-        assets_extra: Mapping[str, str] | None = None,
-        as_text: bool = False,
-        checkpoint_path: str | None = None,
-        strip_default_attrs: bool = False,
-    ) -> saved_model.ExportPath:
-        """Exports the model for serving into a new, timestamped directory of `export_dir_base`.
-
-        Args:
-            export_dir_base: directory of the exports.
-            serving_input_receiver_fn: function without arguments that returns a `ServingInputReceiver`.
-            assets_extra: dict from a path relative to the export's `assets.extra` to the file to copy there.
-            as_text: write the SavedModel proto as text.
-            checkpoint_path: which checkpoint; None for the latest.
-            strip_default_attrs: leave out attributes with default values, for older TensorFlow to read.
-
-        Returns:
-            The path of the export.
-
-        Raises:
-            ValueError: there is no receiver function, the model has no export_outputs, or there is no checkpoint
-                (`EstimatorNotTrainedError`).
-        """
-        if serving_input_receiver_fn is None:
-            raise ValueError("An input_receiver_fn must be defined.")
-        return saved_model.export(
-            self._bound,
-            export_dir_base,
-            serving_input_receiver_fn,
-            checkpoint_path=self._checkpoint_to_export(checkpoint_path),
-            assets_extra=assets_extra,
-            as_text=as_text,
-            strip_default_attrs=strip_default_attrs,
-        )
-
-    def export_saved_model(
-        self,
-        export_dir_base: str | os.PathLike[str],
-        serving_input_receiver_fn: Callable[[], Any] | None,
-        assets_extra: Mapping[str, str] | None = None,
-        as_text: bool = False,
-        checkpoint_path: str | None = None,
-        experimental_mode: str = ModeKeys.PREDICT,
-    ) -> saved_model.ExportPath:
-        """As `export_savedmodel`, with default attributes stripped.
-
-        Args:
-            export_dir_base: as in `export_savedmodel`.
-            serving_input_receiver_fn: as in `export_savedmodel`.
-            assets_extra: as in `export_savedmodel`.
-            as_text: as in `export_savedmodel`.
-            checkpoint_path: as in `export_savedmodel`.
-            experimental_mode: must be `ModeKeys.PREDICT`.
-
-        Returns:
-            The path of the export.
-
-        Raises:
-            ValueError: as in `export_savedmodel`, or the mode is another.
-        """
-        if experimental_mode != ModeKeys.PREDICT:
-            raise ValueError(
-                f"export_saved_model exports for serving only (ModeKeys.PREDICT), given mode: {experimental_mode!r}."
-            )
-        return self.export_savedmodel(
-            export_dir_base,
-            serving_input_receiver_fn,
-            assets_extra=assets_extra,
-            as_text=as_text,
-            checkpoint_path=checkpoint_path,
-            strip_default_attrs=True,
-        )
-
     def _call_model_fn(self, features: Any, labels: Any, mode: str, config: RunConfig) -> EstimatorSpec:
         return self._bound.call_model_fn(features, labels, mode, config)
 
@@ -371,19 +287,11 @@ class Estimator:
         )
         return None
 
-    def _checkpoint_to_export(self, given: str | None) -> str:
-        path = given or self.latest_checkpoint()
-        if not path and self._bound.warm_start is not None:
-            source = self._bound.warm_start.ckpt_to_initialize_from
-            path = checkpoints.latest(source) if tf.compat.v1.gfile.IsDirectory(source) else source
-        if not path:
-            raise EstimatorNotTrainedError(f"Couldn't find trained model at {self.model_dir}.")
-        return path
-
 
 def _check_overrides(cls: type[Estimator]) -> None:
-    fixed = {name for name in vars(Estimator) if not name.startswith("__")} - Estimator._overridable  # noqa: SLF001 - of this module
-    overridden = sorted(name for name in fixed if getattr(cls, name) is not vars(Estimator)[name])
+    members = {**vars(ExportingEstimator), **vars(Estimator)}
+    fixed = {name for name in members if not name.startswith("__")} - Estimator._overridable  # noqa: SLF001 - of this module
+    overridden = sorted(name for name in fixed if getattr(cls, name) is not members[name])
     if overridden:
         raise ValueError(
             f"Subclasses of Estimator cannot override members of Estimator. {cls} does override {overridden}"

@@ -289,11 +289,6 @@ def test_default_attributes_are_stripped_where_tf_estimator_strips_them(trained,
     assert sizes[0] > sizes[1]
 
 
-def test_export_saved_model_is_for_serving(trained, tmp_path):
-    with pytest.raises(ValueError, match="exports for serving only"):
-        trained.export_saved_model(str(tmp_path), raw_receiver, experimental_mode="eval")
-
-
 def test_seeds_reach_the_exported_graph(trained, tmp_path):
     estimator = Estimator(
         linear_model.model_with(

@@ -2,7 +2,6 @@
 
 from estimator_runtime.export.outputs import (
     ClassificationOutput,
-    EvalOutput,
     ExportOutput,
     PredictOutput,
     RegressionOutput,
@@ -13,6 +12,7 @@ from estimator_runtime.export.receivers import (
     build_parsing_serving_input_receiver_fn,
     build_raw_serving_input_receiver_fn,
 )
+from estimator_runtime.export.supervised import EvalOutput
 
 __all__ = [
     "ClassificationOutput",

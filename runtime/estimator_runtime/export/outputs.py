@@ -12,7 +12,6 @@ import tensorflow as tf
 DEFAULT_KEY: str = tf.compat.v1.saved_model.signature_constants.DEFAULT_SERVING_SIGNATURE_DEF_KEY
 
 _SINGLE_OUTPUT_NAME = "output"
-_EVAL_METHOD_NAME = "tensorflow/supervised/eval"
 
 
 class ExportOutput(abc.ABC):
@@ -107,7 +106,7 @@ class PredictOutput(ExportOutput):
     """
 
     def __init__(self, outputs: Any) -> None:
-        self._outputs = _named(outputs, _SINGLE_OUTPUT_NAME, "Prediction")
+        self._outputs = named(outputs, _SINGLE_OUTPUT_NAME, "Prediction")
 
     @property
     def outputs(self) -> dict[str, Any]:
@@ -117,56 +116,6 @@ class PredictOutput(ExportOutput):
     def as_signature_def(self, receiver_tensors: Mapping[str, Any]) -> Any:
         """See `ExportOutput.as_signature_def`."""
         return tf.compat.v1.saved_model.predict_signature_def(dict(receiver_tensors), self._outputs)
-
-
-class EvalOutput(ExportOutput):
-    """Loss, predictions and metrics of a model that is exported for evaluation, with its labels as inputs.
-
-    Args:
-        loss: Tensor, a dict of Tensors, or None.
-        predictions: Tensor, a dict of Tensors, or None.
-        metrics: dict from name to a `(value, update)` pair, or None.
-
-    Raises:
-        ValueError: a key is no string or a value is no Tensor.
-    """
-
-    def __init__(self, loss: Any = None, predictions: Any = None, metrics: Any = None) -> None:
-        self._loss = None if loss is None else _named(loss, "loss", "Loss")
-        self._predictions = None if predictions is None else _named(predictions, "predictions", "Prediction")
-        self._metrics = None if metrics is None else _metric_tensors(metrics)
-
-    @property
-    def loss(self) -> dict[str, Any] | None:
-        """Dict from name to Tensor, or None."""
-        return self._loss
-
-    @property
-    def predictions(self) -> dict[str, Any] | None:
-        """Dict from name to Tensor, or None."""
-        return self._predictions
-
-    @property
-    def metrics(self) -> dict[str, Any] | None:
-        """Dict from name to Tensor, two per metric, or None."""
-        return self._metrics
-
-    def as_signature_def(self, receiver_tensors: Mapping[str, Any]) -> Any:
-        """See `ExportOutput.as_signature_def`."""
-
-        def infos(tensors: Mapping[str, Any]) -> dict[str, Any]:
-            return {
-                name: tf.compat.v1.saved_model.build_tensor_info(value) for name, value in tensors.items()
-            }
-
-        named = {
-            **_prefixed(self._loss, "loss"),
-            **_prefixed(self._predictions, "predictions"),
-            **_prefixed(self._metrics, "metrics"),
-        }
-        return tf.compat.v1.saved_model.build_signature_def(
-            infos(receiver_tensors), infos(named), _EVAL_METHOD_NAME
-        )
 
 
 def with_default_signature(
@@ -209,10 +158,15 @@ def _single_string_input(receiver_tensors: Mapping[str, Any], kind: str) -> Any:
     raise ValueError(f"{kind} input must be a single string Tensor; got {dict(receiver_tensors)}")
 
 
-def _named(tensors: Any, single_name: str, kind: str) -> dict[str, Any]:
-    named = dict(tensors) if isinstance(tensors, Mapping) else {single_name: tensors}
+def named(tensors: Any, single_name: str, kind: str) -> dict[str, Any]:
+    """Tensors by name; a single one gets `single_name`.
+
+    Raises:
+        ValueError: a key is no string or a value is no Tensor.
+    """
+    by_name = dict(tensors) if isinstance(tensors, Mapping) else {single_name: tensors}
     checked = {}
-    for key, value in named.items():
+    for key, value in by_name.items():
         # A tuple as key names the output of one head of several: ("head", "scores") becomes "head/scores".
         name = "/".join(str(part) for part in key) if isinstance(key, tuple) else key
         if not isinstance(name, str):
@@ -221,26 +175,3 @@ def _named(tensors: Any, single_name: str, kind: str) -> dict[str, Any]:
             raise ValueError(f"{kind} output value must be a Tensor; got {value}.")
         checked[name] = value
     return checked
-
-
-def _metric_tensors(metrics: Mapping[str, tuple[Any, Any]]) -> dict[str, Any]:
-    tensors = {}
-    for key, (value, update) in metrics.items():
-        if not (tf.is_tensor(value) and (tf.is_tensor(update) or isinstance(update, tf.Operation))):
-            raise ValueError(f"Metric {key} must be a Tensor and an update; got {(value, update)}.")
-        tensors[f"{key}/value"] = value
-        if isinstance(update, tf.Operation):
-            # A signature holds tensors only, so running the update must yield one.
-            with tf.control_dependencies([update]):
-                tensors[f"{key}/update_op"] = tf.constant([], name="metric_op_wrapper")
-        else:
-            tensors[f"{key}/update_op"] = update
-    return tensors
-
-
-def _prefixed(tensors: dict[str, Any] | None, prefix: str) -> dict[str, Any]:
-    """Names of one group of outputs; the group's only, unnamed tensor keeps the group's own name."""
-    return {
-        name if name.split("/", 1)[0] == prefix else f"{prefix}/{name}": value
-        for name, value in (tensors or {}).items()
-    }

@@ -39,8 +39,8 @@ class ServingInputReceiver(_Receiver):
     ) -> Self:
         return super().__new__(
             cls,
-            _checked_features(features),
-            _checked_receivers(receiver_tensors),
+            checked_named(features, "feature", _SINGLE_FEATURE_NAME),
+            checked_receivers(receiver_tensors),
             _checked_alternatives(receiver_tensors_alternatives),
         )
 
@@ -70,7 +70,7 @@ class TensorServingInputReceiver(_Receiver):
         return super().__new__(
             cls,
             _checked_tensor(features, "feature"),
-            _checked_receivers(receiver_tensors),
+            checked_receivers(receiver_tensors),
             _checked_alternatives(receiver_tensors_alternatives),
         )
 
@@ -114,13 +114,22 @@ def build_raw_serving_input_receiver_fn(
     """
 
     def serving_input_receiver_fn() -> ServingInputReceiver:
-        named = features if isinstance(features, Mapping) else {None: features}
-        placeholders = {key: _like(key, tensor, default_batch_size) for key, tensor in named.items()}
-        if not isinstance(features, Mapping):
-            return ServingInputReceiver(placeholders[None], placeholders[None])
+        placeholders = placeholders_like(features, default_batch_size)
         return ServingInputReceiver(placeholders, placeholders)
 
     return serving_input_receiver_fn
+
+
+def placeholders_like(tensors: Any, batch_size: int | None) -> Any:
+    """Placeholders of the dtypes and shapes of some Tensors, in the same structure.
+
+    Args:
+        tensors: dict from name to Tensor, or one Tensor, of any graph or eager. The first dimension is the batch.
+        batch_size: static batch size of the placeholders, None for any.
+    """
+    if isinstance(tensors, Mapping):
+        return {key: _like(key, tensor, batch_size) for key, tensor in tensors.items()}
+    return _like(None, tensors, batch_size)
 
 
 def _like(key: Any, tensor: Any, batch_size: int | None) -> Any:
@@ -141,18 +150,28 @@ def _checked_tensor(value: Any, what: str) -> Any:
     return value
 
 
-def _checked_features(features: Any) -> dict[Any, Any]:
-    if features is None:
-        raise ValueError("features must be defined.")
-    named = features if isinstance(features, Mapping) else {_SINGLE_FEATURE_NAME: features}
+def checked_named(values: Any, what: str, single_name: str) -> dict[Any, Any]:
+    """Tensors by name; a single one gets `single_name`.
+
+    Raises:
+        ValueError: there are none, a key is neither a string nor an integer, or a value is no Tensor.
+    """
+    if values is None:
+        raise ValueError(f"{what}s must be defined.")
+    named = values if isinstance(values, Mapping) else {single_name: values}
     for key, value in named.items():
         if not isinstance(key, str | int):
-            raise ValueError(f"feature keys must be strings or ints: {key}.")  # noqa: TRY004 - tf.estimator's type
-        _checked_tensor(value, f"feature {key}")
+            raise ValueError(f"{what} keys must be strings or ints: {key}.")  # noqa: TRY004 - tf.estimator's type
+        _checked_tensor(value, f"{what} {key}")
     return dict(named)
 
 
-def _checked_receivers(receiver_tensors: Any, what: str = "receiver_tensor") -> dict[str, Any]:
+def checked_receivers(receiver_tensors: Any, what: str = "receiver_tensor") -> dict[str, Any]:
+    """Receiver tensors by name; a single one is called "input".
+
+    Raises:
+        ValueError: there are none, a key is no string, or a value is no Tensor.
+    """
     if receiver_tensors is None:
         raise ValueError(f"{what}s must be defined.")
     named = (
@@ -173,6 +192,6 @@ def _checked_alternatives(alternatives: Mapping[str, Any] | None) -> dict[str, d
     if not isinstance(alternatives, Mapping):
         raise ValueError(f"receiver_tensors_alternatives must be a dict: {alternatives}.")  # noqa: TRY004 - tf.estimator's type
     return {
-        name: _checked_receivers(tensors, "receiver_tensors_alternative")
+        name: checked_receivers(tensors, "receiver_tensors_alternative")
         for name, tensors in alternatives.items()
     }

@@ -11,6 +11,8 @@ _KINDS = {
     "Classify": tf.saved_model.CLASSIFY_METHOD_NAME,
     "Regress": tf.saved_model.REGRESS_METHOD_NAME,
     "Predict": tf.saved_model.PREDICT_METHOD_NAME,
+    "Train": "tensorflow/supervised/training",
+    "Eval": "tensorflow/supervised/eval",
 }
 
 
@@ -19,6 +21,7 @@ def build_signatures(
     receiver_tensors: Mapping[str, Any],
     export_outputs: Mapping[str, ExportOutput],
     receiver_tensors_alternatives: Mapping[str, Mapping[str, Any]] | None = None,
+    is_for_serving: bool = True,
 ) -> dict[str, Any]:
     """One SignatureDef per output, and one called "alternative:output" per alternative receiver.
 
@@ -29,6 +32,7 @@ def build_signatures(
         receiver_tensors: dict from input name to Tensor.
         export_outputs: dict from signature name to ExportOutput.
         receiver_tensors_alternatives: dict from name to further receiver tensors, or None.
+        is_for_serving: whether one of the signatures should be the default of serving.
     """
     ways: dict[str, Mapping[str, Any]] = {"": receiver_tensors}
     ways.update({f"{name}:": tensors for name, tensors in (receiver_tensors_alternatives or {}).items()})
@@ -42,6 +46,10 @@ def build_signatures(
             except ValueError as error:
                 excluded[name] = str(error)
     _report(included, excluded)
+    if is_for_serving and DEFAULT_KEY not in included:
+        tf.compat.v1.logging.warning(
+            "Export includes no default signature! Requests must name one of %s.", sorted(included)
+        )
     return included
 
 
@@ -51,7 +59,3 @@ def _report(included: Mapping[str, Any], excluded: Mapping[str, str]) -> None:
         tf.compat.v1.logging.info("Signatures INCLUDED in export for %s: %s", kind, names or None)
     for name, reason in excluded.items():
         tf.compat.v1.logging.warning("Signature EXCLUDED from export: %s: %s", name, reason)
-    if DEFAULT_KEY not in included:
-        tf.compat.v1.logging.warning(
-            "Export includes no default signature! Requests must name one of %s.", sorted(included)
-        )
