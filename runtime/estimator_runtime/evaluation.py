@@ -5,7 +5,7 @@ recovered in the middle starts the whole evaluation again rather than mixing two
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -44,6 +44,74 @@ class StopAfterBatchesHook(tf.compat.v1.train.SessionRunHook):  # type: ignore[m
             run_context.request_stop()
 
 
+class EvaluationGraph(NamedTuple):
+    """What one evaluation runs, in the graph that was the default one when it was built.
+
+    Attributes:
+        spec: what the model function returned.
+        values: dict from name to the metric's value, with "loss" and "global_step".
+        updates: operation that takes a batch into all metrics.
+        completed: scalar int64 Tensor that counts a batch when it is run.
+        scaffold: the model's Scaffold, which also initialises what the evaluation has added.
+        input_hooks: hooks that the input needs.
+    """
+
+    spec: EstimatorSpec
+    values: dict[str, Any]
+    updates: Any
+    completed: Any
+    scaffold: Any
+    input_hooks: tuple[Any, ...]
+
+
+def build(
+    model: BoundModel, input_fn: Callable[..., Any] | None, *, is_warm_started: bool
+) -> EvaluationGraph:
+    """Builds the model and its metrics in the default graph.
+
+    Args:
+        model: the model.
+        input_fn: its input.
+        is_warm_started: whether the variables' first values are those of the model's warm start, if it has one.
+
+    Raises:
+        ValueError: a metric is called "loss" or "global_step".
+    """
+    global_step = model.begin_graph(tf.compat.v1.get_default_graph())
+    batch = model.call_input_fn(input_fn, ModeKeys.EVAL)
+    spec = model.call_model_fn(batch.features, batch.labels, ModeKeys.EVAL)
+    if is_warm_started:
+        model.warm_start_unless(None)
+    values, updates = _metrics(spec, global_step)
+    completed = _batch_counter()
+    return EvaluationGraph(spec, values, updates, completed, _evaluation_scaffold(spec.scaffold), batch.hooks)
+
+
+def run(
+    evaluation: EvaluationGraph,
+    session_with: Callable[[list[Any]], Any],
+    *,
+    steps: int | None,
+    hooks: Sequence[Any],
+) -> dict[str, Any]:
+    """Runs all batches (or `steps` of them) and returns the metrics by name.
+
+    Args:
+        evaluation: the graph, which is the default one.
+        session_with: makes the monitored session from its hooks.
+        steps: number of batches; None for all.
+        hooks: the caller's hooks.
+    """
+    stop = [StopAfterBatchesHook(steps, evaluation.completed)] if steps is not None else []
+    final = tf.compat.v1.train.FinalOpsHook(evaluation.values)
+    all_hooks = [*evaluation.input_hooks, *hooks, *stop, *evaluation.spec.evaluation_hooks, final]
+    with session_with(all_hooks) as session:
+        while not session.should_stop():
+            session.run([evaluation.updates, evaluation.completed])
+    results: dict[str, Any] = final.final_ops_values
+    return results
+
+
 def evaluate(
     model: BoundModel,
     input_fn: Callable[..., Any] | None,
@@ -63,24 +131,18 @@ def evaluate(
     """
     observer = observation.current()
     with observer.evaluating(), tf.Graph().as_default() as graph, graph.device(model.device_fn):
-        global_step = model.begin_graph(graph)
-        batch = model.call_input_fn(input_fn, ModeKeys.EVAL)
-        spec = model.call_model_fn(batch.features, batch.labels, ModeKeys.EVAL)
-        model.warm_start_unless(checkpoint_path)
-        values, updates = _metrics(spec, global_step)
-        completed = _batch_counter()
-        stop = [StopAfterBatchesHook(steps, completed)] if steps is not None else []
-        final = tf.compat.v1.train.FinalOpsHook(values)
-        with sessions.checkpoint_session(
-            model.config,
-            master=model.config.evaluation_master,
-            scaffold=_evaluation_scaffold(spec.scaffold),
-            checkpoint_path=checkpoint_path,
-            hooks=[*batch.hooks, *hooks, *stop, *spec.evaluation_hooks, final],
-        ) as session:
-            while not session.should_stop():
-                session.run([updates, completed])
-        results: dict[str, Any] = final.final_ops_values
+        evaluation = build(model, input_fn, is_warm_started=checkpoint_path is None)
+
+        def session_with(session_hooks: list[Any]) -> Any:
+            return sessions.checkpoint_session(
+                model.config,
+                master=model.config.evaluation_master,
+                scaffold=evaluation.scaffold,
+                checkpoint_path=checkpoint_path,
+                hooks=session_hooks,
+            )
+
+        results = run(evaluation, session_with, steps=steps, hooks=hooks)
     step = int(results[GLOBAL_STEP])
     summaries.write_metrics(eval_dir, results, step)
     if checkpoint_path is not None:
