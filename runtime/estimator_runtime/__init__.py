@@ -10,8 +10,11 @@ seconds, so the job runner answers and obeys signals before that.
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from estimator_runtime import faces
+
 if TYPE_CHECKING:
     from estimator_runtime import experimental, export
+    from estimator_runtime.added_metrics import add_metrics
     from estimator_runtime.dispatch import train_and_evaluate
     from estimator_runtime.errors import (
         DistributionNotSupportedError,
@@ -79,69 +82,30 @@ __all__ = [
     "TrainSpec",
     "VocabInfo",
     "WarmStartSettings",
+    "add_metrics",
     "experimental",
     "export",
     "train_and_evaluate",
 ]
 
-_HOMES = {
-    "dispatch": ("train_and_evaluate",),
-    "errors": (
-        "DistributionNotSupportedError",
-        "EstimatorError",
-        "EstimatorNotTrainedError",
-        "MetricsError",
-    ),
-    "estimator": ("Estimator",),
-    "exporters": (
-        "BestExporter",
-        "Exporter",
-        "FinalExporter",
-        "LatestExporter",
-    ),
-    "hooks": (
-        "CheckpointSaverHook",
-        "CheckpointSaverListener",
-        "FeedFnHook",
-        "FinalOpsHook",
-        "GlobalStepWaiterHook",
-        "LoggingTensorHook",
-        "NanLossDuringTrainingError",
-        "NanTensorHook",
-        "ProfilerHook",
-        "SecondOrStepTimer",
-        "SessionRunArgs",
-        "SessionRunContext",
-        "SessionRunHook",
-        "SessionRunValues",
-        "StepCounterHook",
-        "StopAtStepHook",
-        "SummarySaverHook",
-    ),
-    "model_fn": (
-        "EstimatorSpec",
-        "ModeKeys",
-    ),
-    "run_config": ("RunConfig",),
-    "specs": (
-        "EvalSpec",
-        "TrainSpec",
-    ),
-    "warm_start": (
-        "VocabInfo",
-        "WarmStartSettings",
-    ),
+# What tf.estimator had no name for; everything else is in the table of the v2 face.
+_OWN = {
+    "DistributionNotSupportedError": "errors",
+    "EstimatorError": "errors",
+    "EstimatorNotTrainedError": "errors",
+    "MetricsError": "errors",
 }
-_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
-_SUBMODULES = ("experimental", "export")
 
 
 def __getattr__(name: str) -> Any:
-    if name in _SUBMODULES:
+    if name in faces.V2.submodules:
         return importlib.import_module(f"{__name__}.{name}")
-    if name not in _HOME_OF:
+    if name in _OWN:
+        value = getattr(importlib.import_module(f"{__name__}.{_OWN[name]}"), name)
+    elif name in faces.V2.homes:
+        value = faces.V2.resolve(name)
+    else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOME_OF[name]}"), name)
     globals()[name] = value
     return value
 

@@ -1,68 +1,197 @@
 """`tf.estimator` on a TensorFlow that has none."""
 
+import copy
 import importlib
+import importlib.util
+import inspect
+import pickle
+import subprocess
 import sys
 
+import linear_model
 import pytest
 import tensorflow as tf
 
 import estimator_runtime
-from estimator_runtime import compat
+from estimator_runtime import compat, faces
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def module():
-    before = dict(sys.modules)
-    holders = [tf, tf.compat.v1, tf.compat.v2]
-    yield compat.install()
-    holders += [tf.compat.v1, tf.compat.v2]
-    for holder in holders:
-        if "estimator" in vars(holder):
-            del holder.estimator
-    for name in set(sys.modules) - set(before):
-        if name.split(".")[0] == "tensorflow_estimator" or ".estimator" in name:
-            del sys.modules[name]
+    return compat.install()
 
 
-def test_every_way_of_importing_it_gives_the_same_module(module):
-    import tensorflow.compat.v1 as tf1
+def test_every_way_of_importing_the_v2_face(module):
     import tensorflow.compat.v2 as tf2
-    import tensorflow_estimator as tfe
     from tensorflow import estimator
-    from tensorflow.compat.v1 import estimator as estimator1
     from tensorflow.estimator.export import ServingInputReceiver
-    from tensorflow_estimator import estimator as estimator2
+    from tensorflow_estimator.python.estimator.api._v2 import estimator as estimator2
 
-    for found in (tf.estimator, tf1.estimator, tf2.estimator, tf.compat.v1.estimator, tfe.estimator):
+    for found in (estimator, estimator2, tf.estimator, tf2.estimator):
         assert found is module
-    assert estimator is estimator1 is estimator2 is module
+    assert tf.compat.v1.compat.v2.estimator is module
     assert importlib.import_module("tensorflow.estimator") is module
     assert ServingInputReceiver is estimator_runtime.export.ServingInputReceiver
+    assert not hasattr(module, "inputs")
 
 
-def test_its_names_are_those_of_estimator_runtime(module):
-    for name in compat._NAMES:
-        assert getattr(module, name) is getattr(estimator_runtime, name)
-    assert module.experimental.stop_if_no_decrease_hook
-    assert set(estimator_runtime.__all__) - set(compat._NAMES) == {
-        "DistributionNotSupportedError",
-        "EstimatorError",
-        "EstimatorNotTrainedError",
-        "MetricsError",
-        "experimental",
-        "export",
-    }
+def test_every_way_of_importing_the_v1_face(module):
+    import tensorflow.compat.v1 as tf1
+    import tensorflow_estimator as tfe
+    from tensorflow.compat.v1 import estimator
+    from tensorflow.compat.v1.estimator.inputs import numpy_input_fn
+    from tensorflow_estimator._api.v1 import estimator as estimator2
+    from tensorflow_estimator.python.estimator.api._v1 import estimator as estimator3
+
+    for found in (tf1.estimator, tf.compat.v1.estimator, tf1.compat.v1.estimator, tfe.estimator):
+        assert found is estimator
+    for found in (estimator2, estimator3):
+        assert found is estimator
+    assert estimator is not module
+    assert numpy_input_fn is estimator.inputs.numpy_input_fn
+    assert callable(estimator.inputs.pandas_input_fn)
 
 
-def test_what_is_not_offered_says_so(module):
-    with pytest.raises(
-        AttributeError, match=r"tf.estimator.DNNClassifier is not among .* Estimator, EstimatorSpec"
-    ):
-        tf.estimator.DNNClassifier  # noqa: B018
-    assert not hasattr(tf.estimator, "inputs")
+@pytest.mark.parametrize("face", [faces.V1, faces.V2], ids=["v1", "v2"])
+def test_all_names_of_a_face_can_be_had(face, module):
+    installed = tf.compat.v1.estimator if face is faces.V1 else module
+    pairs = [(installed, face), *((getattr(installed, n), below) for n, below in face.submodules.items())]
+    for holder, below in pairs:
+        assert set(holder.__all__) <= set(dir(holder))
+        for name, value in inspect.getmembers(holder):
+            assert name in below.names() or name.startswith("_") or name == "submodules"
+            assert value is getattr(holder, name)
+
+
+def test_the_package_itself_shows_the_v2_face():
+    own = {"DistributionNotSupportedError", "EstimatorError", "EstimatorNotTrainedError", "MetricsError"}
+    assert set(estimator_runtime.__all__) - own == set(faces.V2.names())
+    for name in faces.V2.homes:
+        assert getattr(estimator_runtime, name) is faces.V2.resolve(name)
+    for name, below in faces.V2.submodules.items():
+        assert getattr(estimator_runtime, name).__all__ == below.names()
+
+
+def test_what_is_left_out_gives_the_reason(module):
+    with pytest.raises(AttributeError, match=r"tensorflow.estimator.tpu is not among .*TPU support left"):
+        tf.estimator.tpu  # noqa: B018
+    with pytest.raises(AttributeError, match="experimental.LinearSDCA is not among .*no public name"):
+        tf.estimator.experimental.LinearSDCA  # noqa: B018
+    with pytest.raises(AttributeError, match="estimator.Estimater is not among .* Estimator, EstimatorSpec"):
+        tf.estimator.Estimater  # noqa: B018
     assert not hasattr(tf.estimator, "__wrapped__")
+
+
+def test_modules_inside_tensorflow_estimator(module):
+    from tensorflow_estimator.python.estimator import estimator_lib, model_fn, run_config
+    from tensorflow_estimator.python.estimator.estimator import Estimator, EstimatorV2
+    from tensorflow_estimator.python.estimator.export.export import ServingInputReceiver
+    from tensorflow_estimator.python.estimator.export.export_output import PredictOutput
+    from tensorflow_estimator.python.estimator.inputs import numpy_io
+
+    assert Estimator is EstimatorV2 is estimator_runtime.Estimator
+    assert model_fn.ModeKeys is estimator_runtime.ModeKeys
+    assert (run_config.RunConfig, run_config.TaskType.PS) == (estimator_runtime.RunConfig, "ps")
+    assert ServingInputReceiver is estimator_runtime.export.ServingInputReceiver
+    assert PredictOutput is estimator_runtime.export.PredictOutput
+    assert estimator_lib.inputs.numpy_input_fn is numpy_io.numpy_input_fn
+
+
+def test_other_modules_inside_tensorflow_estimator_say_what_to_do(module):
+    with pytest.raises(ModuleNotFoundError, match=r"estimator\.tpu'.* Import the name from tf.estimator"):
+        import tensorflow_estimator.python.estimator.tpu  # noqa: F401
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "tensorflow_estimator",
+        "tensorflow_estimator.python.estimator.run_config",
+        "tensorflow.estimator",
+        "tensorflow.compat.v1.estimator.inputs",
+    ],
+)
+def test_modules_have_specs_and_can_be_imported_again(name, module, monkeypatch):
+    assert importlib.util.find_spec(name).name == name
+    before = sys.modules[name]
+    monkeypatch.delitem(sys.modules, name)
+    assert importlib.util.find_spec(name).name == name
+    assert importlib.import_module(name) is before
+
+
+def test_what_is_pickled_is_the_same_afterwards(module):
+    estimator = tf.estimator
+    for value in (
+        estimator.Estimator,
+        estimator.RunConfig(save_checkpoints_steps=7),
+        estimator.WarmStartSettings("from"),
+        estimator.TrainSpec(linear_model.train_input, max_steps=3),
+        estimator.EvalSpec(linear_model.eval_input, steps=3),
+    ):
+        restored = pickle.loads(pickle.dumps(value))
+        assert type(restored) is type(value)
+        if isinstance(value, tuple | type):
+            assert restored == copy.deepcopy(value) == value
+        else:
+            assert restored.save_checkpoints_steps == 7
+
+
+def test_what_was_pickled_by_tf_estimator_is_understood(module):
+    pickled = b"ctensorflow_estimator.python.estimator.run_config\nRunConfig\n."
+    assert pickle.loads(pickled) is estimator_runtime.RunConfig
+
+
+def test_classes_can_be_inspected(module):
+    kind = tf.estimator.Estimator
+    assert inspect.getmodule(kind).__name__ == "estimator_runtime.estimator"
+    assert inspect.getsource(kind).startswith("class Estimator(")
+    assert list(inspect.signature(kind).parameters)[:5] == [
+        "model_fn",
+        "model_dir",
+        "config",
+        "params",
+        "warm_start_from",
+    ]
+
+
+def test_names_can_be_patched(module, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(tf.estimator, "train_and_evaluate", len)
+        assert tf.estimator.train_and_evaluate is len
+    assert tf.estimator.train_and_evaluate is estimator_runtime.train_and_evaluate
 
 
 def test_a_second_installation_changes_nothing(module):
     assert compat.install() is module
     assert tf.estimator is module
+
+
+BEFORE = """
+import sys
+from estimator_runtime import compat
+compat.install()
+assert "tensorflow" not in sys.modules, "importing TensorFlow is the program's business"
+from tensorflow import estimator
+import tensorflow as tf
+import importlib, inspect
+assert tf.estimator is estimator
+assert tf.compat.v1.estimator.inputs and not hasattr(estimator, "inputs")
+assert estimator.RunConfig().save_summary_steps == 100
+assert type(tf.__spec__.loader) is importlib.machinery.SourceFileLoader
+assert inspect.getsource(tf)
+"""
+
+AFTER = """
+import tensorflow.compat.v1 as tf
+from tensorflow import compat as held
+from estimator_runtime import compat
+compat.install()
+assert tf.estimator is held.v1.estimator
+assert tf.estimator.inputs and not hasattr(held.v2.estimator, "inputs")
+"""
+
+
+@pytest.mark.parametrize("program", [BEFORE, AFTER], ids=["before", "after"])
+def test_installing_before_and_after_tensorflow(program):
+    done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,145 @@
+"""The public names of tf.estimator: the facts about them, and the page that says what became of each.
+
+    <python with tensorflow 2.15 and tensorflow-estimator 2.15> hack/public_names.py facts > tests/runtime/tf_estimator_names.txt
+    .venv/bin/python hack/public_names.py page > docs/public-names.md
+
+The facts are names and call signatures, one per line, as the old package shows them to whoever inspects it. The page
+is made of the facts and of the tables in `estimator_runtime.faces`; a test holds the committed one against both.
+"""
+
+import inspect
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+FACTS = ROOT / "tests" / "runtime" / "tf_estimator_names.txt"
+FACES = {"tf.compat.v1.estimator": "V1", "tf.estimator": "V2"}
+_PLAIN = (type(None), bool, int, float, str)
+
+
+def facts() -> Iterator[str]:
+    """Lines "path kind signature", read from the tf.estimator of the running Python."""
+    import tensorflow as tf
+
+    for root, module in (("tf.estimator", tf.estimator), ("tf.compat.v1.estimator", tf.compat.v1.estimator)):
+        yield from _module_facts(
+            root, module, {value for _, value in _public(module) if inspect.isclass(value)}
+        )
+
+
+def _public(holder: Any) -> list[tuple[str, Any]]:
+    return [(name, getattr(holder, name)) for name in sorted(dir(holder)) if not name.startswith("_")]
+
+
+def _module_facts(path: str, module: Any, classes: set[type]) -> Iterator[str]:
+    for name, value in _public(module):
+        here = f"{path}.{name}"
+        if inspect.ismodule(value):
+            yield f"{here} module"
+            yield from _module_facts(here, value, classes)
+        elif inspect.isclass(value):
+            yield f"{here} class {_signature(value)}".rstrip()
+            yield from _class_facts(here, value, classes)
+        elif callable(value):
+            yield f"{here} function {_signature(value)}"
+        else:
+            yield f"{here} value {value!r}"
+
+
+def _class_facts(path: str, kind: type, classes: set[type]) -> Iterator[str]:
+    import tensorflow as tf
+
+    if hasattr(tf.compat.v1.train, kind.__name__):
+        return  # TensorFlow's own, which is still there
+    members: dict[str, Any] = {}
+    for base in kind.__mro__:
+        if base in (object, tuple) or (base is not kind and base in classes):
+            break
+        for name in vars(base):
+            members.setdefault(name, inspect.getattr_static(kind, name))
+    for name, member in sorted(members.items()):
+        if name.startswith("_"):
+            continue
+        here = f"{path}.{name}"
+        if isinstance(member, property) or inspect.isdatadescriptor(member):
+            yield f"{here} property"
+        elif callable(getattr(kind, name)):
+            yield f"{here} method {_signature(getattr(kind, name))}"
+        else:
+            yield f"{here} value {member!r}"
+
+
+def _signature(function: Any) -> str:
+    try:
+        signature = inspect.signature(function)
+    except ValueError:
+        return ""
+    return "(" + ", ".join(_parameter(parameter) for parameter in signature.parameters.values()) + ")"
+
+
+def _parameter(parameter: inspect.Parameter) -> str:
+    stars = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
+    text = stars.get(parameter.kind, "") + parameter.name
+    if parameter.default is inspect.Parameter.empty:
+        return text
+    return f"{text}={parameter.default!r}" if isinstance(parameter.default, _PLAIN) else f"{text}=..."
+
+
+def face_of(path: str) -> tuple[str, str]:
+    """The face that `path` belongs to ("V1" or "V2"), and the rest of the path."""
+    for root, face in FACES.items():
+        if path.startswith(f"{root}."):
+            return face, path.removeprefix(f"{root}.")
+    raise ValueError(f"{path} is in neither face")
+
+
+def state(path: str) -> str:
+    """What became of the public name at `path`: "here", or why it is left out."""
+    from estimator_runtime import faces
+
+    name, rest = face_of(path)
+    face = getattr(faces, name)
+    *parents, last = rest.split(".")
+    for parent in parents:
+        face = face.submodules.get(parent, faces.Face({}))
+    if last in face.homes or last in face.submodules:
+        return "here"
+    return next(
+        (reason for left, reason in faces.LEFT_OUT.items() if rest == left or rest.startswith(f"{left}.")),
+        "missing",
+    )
+
+
+def page() -> Iterator[str]:
+    """The lines of docs/public-names.md."""
+    lines = [line.split(" ", 2) for line in FACTS.read_text().splitlines()]
+    names: dict[str, dict[str, str]] = {}
+    for path, kind, *_ in lines:
+        if kind in ("class", "function"):
+            face, rest = face_of(path)
+            names.setdefault(rest, {})[face] = state(path)
+    yield "# Public names"
+    yield ""
+    yield "Every public class and function of tf.estimator 2.15, and its state in `estimator_runtime`. `tf.estimator` and"
+    yield "`tf.compat.v1.estimator` are the two faces of `estimator_runtime.compat`; - means that the old face had no such"
+    yield "name. A name of the first column's is also `estimator_runtime.<name>`, in the form of `tf.estimator`."
+    yield ""
+    yield "This page is written by `hack/public_names.py page`."
+    yield ""
+    yield "| name | tf.estimator | tf.compat.v1.estimator |"
+    yield "|---|---|---|"
+    for rest in sorted(names, key=lambda name: (name.rpartition(".")[0], name)):
+        states = names[rest]
+        yield f"| `{rest}` | {states.get('V2', '-')} | {states.get('V1', '-')} |"
+    yield ""
+    yield "Left out besides:"
+    yield ""
+    yield "* `tf.keras.estimator.model_to_estimator`: it copies Keras 2 models into graphs, which Keras 3 cannot do. Call the"
+    yield "  model in a `model_fn` instead."
+    yield "* `Estimator.export_savedmodel` is public in both faces; `tf.estimator` had hidden it."
+
+
+if __name__ == "__main__":
+    sys.stdout.writelines(f"{line}\n" for line in {"facts": facts, "page": page}[sys.argv[1]]())

@@ -1,0 +1,111 @@
+"""`tf.estimator` for programs that were written when TensorFlow had it.
+
+`install()` gives TensorFlow the two faces it had: `tf.estimator` and `tf.compat.v2.estimator` are one,
+`tf.compat.v1.estimator` is the other (with `inputs`, and the canned Estimators' first versions). tensorflow_estimator
+becomes importable, whether or not a package of that name is installed; its `estimator` is the v1 face, as it was. Afterwards these work as they stand,
+in the program and in everything it imports:
+
+    import tensorflow as tf                              # tf.estimator.Estimator(...)
+    from tensorflow import estimator
+    import tensorflow.compat.v1 as tf                    # tf.estimator.inputs.numpy_input_fn(...)
+    from tensorflow.compat.v1 import estimator
+    from tensorflow_estimator import estimator
+    from tensorflow_estimator.python.estimator.run_config import RunConfig
+
+TensorFlow may be imported before or after; importing this package does not import it. What tf.estimator had and this
+package has not raises an AttributeError that gives the reason.
+"""
+
+import importlib
+import sys
+from types import ModuleType
+from typing import Any
+
+from estimator_runtime.compat.deep_modules import DEEP_MODULES
+from estimator_runtime.compat.finder import EstimatorModules, WhenTensorFlowComes
+from estimator_runtime.compat.modules import FaceModule
+from estimator_runtime.faces import V1, V2
+
+_OLD_PACKAGE = "tensorflow_estimator"
+# Other names of the modules inside tensorflow_estimator that hold the two faces.
+_V1_ALIASES = (
+    "tensorflow_estimator._api.v1.estimator",
+    "tensorflow_estimator.estimator",
+    "tensorflow_estimator.python.estimator.api._v1.estimator",
+)
+_V2_ALIASES = (
+    "tensorflow_estimator._api.v2.estimator",
+    "tensorflow_estimator.python.estimator.api._v2.estimator",
+)
+
+
+class _Installed:
+    """The face that `tf.estimator` is, once there is one in this process."""
+
+    v2: FaceModule | None = None
+
+
+def install() -> ModuleType:
+    """Makes `tf.estimator` present in this process; a second call changes nothing.
+
+    Returns:
+        The module `tf.estimator`.
+    """
+    if _Installed.v2 is not None:
+        return _Installed.v2
+    v1 = FaceModule("tensorflow.compat.v1.estimator", V1)
+    v2 = FaceModule("tensorflow.estimator", V2)
+    modules: dict[str, ModuleType] = {}
+    for face, aliases in ((v1, _V1_ALIASES), (v2, ("tensorflow.compat.v2.estimator", *_V2_ALIASES))):
+        for name in (face.__name__, *aliases):
+            modules[name] = face
+            modules.update({f"{name}.{child}": module for child, module in face.submodules().items()})
+    modules.update({name: FaceModule(name, face) for name, face in DEEP_MODULES.items()})
+    _add_packages(modules)
+    sys.modules.update(modules)
+    sys.meta_path.insert(0, EstimatorModules(modules))
+    _Installed.v2 = v2
+
+    def give() -> None:
+        _give_to_tensorflow(v1, v2)
+
+    if "tensorflow" in sys.modules:
+        give()
+    else:
+        sys.meta_path.insert(0, WhenTensorFlowComes(give))
+    return v2
+
+
+def _add_packages(modules: dict[str, ModuleType]) -> None:
+    """Adds the packages of tensorflow_estimator above the modules, and makes every module its parent's attribute."""
+    for name in [name for name in modules if name.startswith(f"{_OLD_PACKAGE}.")]:
+        child = name
+        while child != _OLD_PACKAGE:
+            parent, _, attribute = child.rpartition(".")
+            if parent not in modules:
+                modules[parent] = _package(parent)
+            setattr(modules[parent], attribute, modules[child])
+            child = parent
+
+
+def _package(name: str) -> ModuleType:
+    package = ModuleType(name, "A package of estimator_runtime's; see estimator_runtime.compat.")
+    package.__path__ = []
+    package.__spec__ = importlib.machinery.ModuleSpec(name, loader=None, is_package=True)
+    return package
+
+
+def _give_to_tensorflow(v1: FaceModule, v2: FaceModule) -> None:
+    """Makes the faces attributes of TensorFlow's modules.
+
+    `import tensorflow.compat.v1` makes a module that is not the one that was `tf.compat.v1` until then; who holds the
+    earlier one needs the name too.
+    """
+    tf: Any = importlib.import_module("tensorflow")
+    holders: list[tuple[Any, FaceModule]] = [(tf, v2)]
+    for compat in (tf.compat, tf.compat.v1.compat, tf.compat.v2.compat):
+        holders += [(compat.v1, v1), (compat.v2, v2)]
+    for name, face in (("tensorflow.compat.v1", v1), ("tensorflow.compat.v2", v2)):
+        holders.append((importlib.import_module(name), face))
+    for holder, face in holders:
+        holder.estimator = face

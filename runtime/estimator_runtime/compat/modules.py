@@ -1,0 +1,52 @@
+"""Modules whose attributes are the names of a Face, imported when they are first asked for."""
+
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+from estimator_runtime.faces import LEFT_OUT, Face
+
+
+class FaceModule(ModuleType):
+    """A module with what a Face lists, and a plain word about what it does not.
+
+    Args:
+        name: name of the module.
+        face: what it offers.
+        prefix: path below tf.estimator, for messages: "" or "experimental.".
+    """
+
+    def __init__(self, name: str, face: Face, prefix: str = "") -> None:
+        super().__init__(name, "A face of estimator_runtime's Estimator; see estimator_runtime.compat.")
+        self.__path__: list[str] = []
+        self.__spec__ = ModuleSpec(name, loader=None, is_package=True)
+        self.__package__ = name
+        self.__all__ = face.names()
+        self._face = face
+        self._prefix = prefix
+        for child, below in face.submodules.items():
+            setattr(self, child, FaceModule(f"{name}.{child}", below, f"{prefix}{child}."))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        if name not in self._face.homes:
+            raise AttributeError(self._missing(name))
+        value = self._face.resolve(name)
+        setattr(self, name, value)
+        return value
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self._face.homes})
+
+    def submodules(self) -> dict[str, "FaceModule"]:
+        """The modules below, by their names."""
+        return {name: vars(self)[name] for name in self._face.submodules}
+
+    def _missing(self, name: str) -> str:
+        path = f"{self._prefix}{name}"
+        said = f"{self.__name__}.{name} is not among what estimator_runtime offers"
+        reason = LEFT_OUT.get(path)
+        if reason is not None:
+            return f"{said}: {reason}. See docs/public-names.md."
+        return f"{said}, which is: {', '.join(self._face.names())}."

@@ -1,0 +1,157 @@
+"""Where every public name lives, once for each of the two faces that tf.estimator showed.
+
+`tf.estimator` (the v2 face) and `tf.compat.v1.estimator` (the v1 face) share most names; the v1 face alone has
+`inputs`, and the canned Estimators stand under the same names in both and are different classes. A name that is in no
+table here does not exist; one in `LEFT_OUT` existed in tf.estimator and is missing for the reason given.
+
+The tables are data: nothing is imported before a name is asked for.
+"""
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+_PACKAGE = __name__.rpartition(".")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """The names of one public module.
+
+    Attributes:
+        homes: dict from public name to "module:attribute", the module relative to estimator_runtime.
+        submodules: dict from name to the Face of the module below.
+    """
+
+    homes: Mapping[str, str]
+    submodules: Mapping[str, "Face"] = field(default_factory=dict)
+
+    def names(self) -> list[str]:
+        """All public names, sorted; those of submodules by their own name only."""
+        return sorted({*self.homes, *self.submodules})
+
+    def resolve(self, name: str) -> Any:
+        """The object that `name` stands for; its home is imported.
+
+        Raises:
+            KeyError: the face has no such name, or it is a submodule's.
+        """
+        module, _, attribute = self.homes[name].partition(":")
+        return getattr(importlib.import_module(f"{_PACKAGE}.{module}"), attribute)
+
+
+def at(module: str, *names: str, **renamed: str) -> dict[str, str]:
+    """Homes of `names` that `module` has under the same names, and of those that it has under another.
+
+    Args:
+        module: relative to estimator_runtime.
+        names: public names that are also the module's.
+        renamed: public name = the module's name.
+    """
+    return {
+        name: f"{module}:{own}" for name, own in {**dict(zip(names, names, strict=True)), **renamed}.items()
+    }
+
+
+HOOKS = at(
+    "hooks",
+    "CheckpointSaverHook",
+    "CheckpointSaverListener",
+    "FeedFnHook",
+    "FinalOpsHook",
+    "GlobalStepWaiterHook",
+    "LoggingTensorHook",
+    "NanLossDuringTrainingError",
+    "NanTensorHook",
+    "ProfilerHook",
+    "SecondOrStepTimer",
+    "SessionRunArgs",
+    "SessionRunContext",
+    "SessionRunHook",
+    "SessionRunValues",
+    "StepCounterHook",
+    "StopAtStepHook",
+    "SummarySaverHook",
+)
+_SHARED = {
+    **HOOKS,
+    **at("added_metrics", "add_metrics"),
+    **at("dispatch", "train_and_evaluate"),
+    **at("estimator", "Estimator"),
+    **at("exporters", "BestExporter", "Exporter", "FinalExporter", "LatestExporter"),
+    **at("model_fn", "EstimatorSpec", "ModeKeys"),
+    **at("run_config", "RunConfig"),
+    **at("specs", "EvalSpec", "TrainSpec"),
+    **at("warm_start", "VocabInfo", "WarmStartSettings"),
+}
+EXPORT = Face(
+    {
+        **at("export.outputs", "ClassificationOutput", "ExportOutput", "PredictOutput", "RegressionOutput"),
+        **at("export.supervised", "EvalOutput"),
+        **at(
+            "export.receivers",
+            "ServingInputReceiver",
+            "TensorServingInputReceiver",
+            "build_parsing_serving_input_receiver_fn",
+            "build_raw_serving_input_receiver_fn",
+        ),
+    }
+)
+_EXPERIMENTAL = {
+    **at(
+        "early_stopping",
+        "make_early_stopping_hook",
+        "stop_if_higher_hook",
+        "stop_if_lower_hook",
+        "stop_if_no_decrease_hook",
+        "stop_if_no_increase_hook",
+    ),
+    **at("export.supervised", "build_raw_supervised_input_receiver_fn"),
+    **at("in_memory_evaluation", "InMemoryEvaluatorHook"),
+    **at("logit_fn", "call_logit_fn"),
+    **at("stop_at_checkpoint", "make_stop_at_checkpoint_step_hook"),
+}
+INPUTS = Face({**at("numpy_input", "numpy_input_fn"), **at("pandas_input", "pandas_input_fn")})
+
+V2 = Face(_SHARED, {"experimental": Face(_EXPERIMENTAL), "export": EXPORT})
+V1 = Face(_SHARED, {"experimental": Face(_EXPERIMENTAL), "export": EXPORT, "inputs": INPUTS})
+
+_TPU = "TPU support left TensorFlow's Python package"
+_CANNED = "canned Estimators and their parts are not here yet"
+LEFT_OUT: Mapping[str, str] = {
+    **dict.fromkeys(
+        (
+            "BaselineClassifier",
+            "BaselineEstimator",
+            "BaselineRegressor",
+            "BinaryClassHead",
+            "DNNClassifier",
+            "DNNEstimator",
+            "DNNLinearCombinedClassifier",
+            "DNNLinearCombinedEstimator",
+            "DNNLinearCombinedRegressor",
+            "DNNRegressor",
+            "Head",
+            "LinearClassifier",
+            "LinearEstimator",
+            "LinearRegressor",
+            "LogisticRegressionHead",
+            "MultiClassHead",
+            "MultiHead",
+            "MultiLabelHead",
+            "PoissonRegressionHead",
+            "RegressionHead",
+            "classifier_parse_example_spec",
+            "regressor_parse_example_spec",
+            "experimental.dnn_logit_fn_builder",
+            "experimental.linear_logit_fn_builder",
+        ),
+        _CANNED,
+    ),
+    "experimental.KMeans": "its clustering kernels have no public name; tf.estimator deprecated it",
+    "experimental.LinearSDCA": "its optimizer kernels have no public name",
+    "experimental.RNNClassifier": "it is built on sequence layers of Keras 2",
+    "experimental.RNNEstimator": "it is built on sequence layers of Keras 2",
+    "tpu": _TPU,
+}
