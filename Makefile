@@ -6,7 +6,7 @@ PYTHON_BIN := .venv/bin
 export PATH := $(CURDIR)/$(PYTHON_BIN):$(PATH)
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help venv demo local test unit runtime integration e2e bench lint format generate constraints images \
+.PHONY: help venv demo local test unit runtime integration conformance e2e bench lint format generate constraints images \
         apiserver-up apiserver-down kind-up kind-down clean
 
 help: ## list the targets
@@ -29,11 +29,14 @@ unit: venv ## unit tests: Python alone, seconds
 	@pytest tests/unit
 
 runtime: venv ## the Estimator and real training processes, minutes
-	@pytest tests/runtime
+	@pytest tests/runtime tests/conformance
 
 integration: venv ## the operator against a real API server (built on first use, about 8 minutes)
 	@hack/cluster apiserver tools
 	@pytest tests/integration
+
+conformance: venv ## the same programs on tf.estimator 2.15 and here, and a table of what differs
+	@python tests/conformance/conformance.py
 
 e2e: venv ## real pods on a kind cluster (Docker, node image and images built on first use)
 	@hack/e2e

@@ -1,0 +1,121 @@
+"""What is compared: programs, programs that meet the other environment's files, and misuses.
+
+A program is a function of an empty directory; it uses `tf.estimator` and returns what it saw. It is run in a fresh
+graph, and what it leaves in its directory (checkpoints, event files, exports) is compared without being asked for. To
+add one, write the function:
+
+    @program("train steps", "checkpoint names")
+    def two_calls(directory):
+        ...
+        return {"names": estimator.get_variable_names()}
+
+`differs` names what is meant to differ, and why: {pattern of a path in the result: reason}. A misuse is a function
+that must fail the same way; `wording` says why its message is not tf.estimator's, `outcome` why it ends otherwise.
+A difference that is declared and not there fails the comparison as one that is there and not declared.
+"""
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+# What tf.estimator's users expect, by this project's short names: each has a program at least.
+FEATURES = frozenset(
+    name.strip()
+    for group in (
+        # The Estimator itself
+        "constructor, model_fn arguments, properties, eval_dir, latest_checkpoint, variables, subclass",
+        "train steps, train max_steps, end of input, train hooks, request to stop, saving listeners, NaN loss",
+        "loss summary, saver, checkpoint names, summaries, scaffold, collections, random seed",
+        "evaluate, evaluate steps, evaluate untrained, evaluate summaries, evaluate name, evaluate hooks",
+        "predict, predict keys, predict batches, predict untrained, predict hooks, checkpoint_path",
+        "input_fn dataset, input_fn tensors, input_fn arguments, input_fn queues",
+        # Export
+        "export_savedmodel, export_saved_model, all-modes export, assets, as_text, export names, signatures",
+        # RunConfig and TF_CONFIG
+        "RunConfig properties, RunConfig replace, RunConfig model_dir, session_config, device filters, device_fn",
+        "TF_CONFIG none, TF_CONFIG chief, TF_CONFIG evaluator, TF_CONFIG master, global id, train_distribute",
+        # train_and_evaluate
+        "TrainSpec, EvalSpec, local loop, chief, worker, master, ps, evaluator, final export",
+        # Exporters and hooks
+        "Exporter, LatestExporter, FinalExporter, BestExporter, make_early_stopping_hook, stop_if hooks",
+        "stop at checkpoint, InMemoryEvaluatorHook, hook aliases",
+        # Model functions and the rest
+        "ModeKeys, EstimatorSpec, Keras metrics, Keras layers, feature columns, WarmStartSettings, VocabInfo",
+        "ServingInputReceiver, TensorServingInputReceiver, parsing receiver, raw receiver, supervised receiver",
+        "export outputs, call_logit_fn, add_metrics, numpy_input_fn, pandas_input_fn",
+        "DNN, Linear, Baseline, DNNLinearCombined, parse_example_spec, heads",
+    )
+    for name in group.split(",")
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """A function that is run in both environments.
+
+    Attributes:
+        run: the function; of its directory, or with `meets` of its directory and the two environments' results.
+        covers: features, of FEATURES.
+        differs: pattern of paths in the result -> why they differ.
+        meets: whether it is run when all others are done, on the files that they left in both environments.
+    """
+
+    run: Callable[..., Any]
+    covers: frozenset[str]
+    differs: Mapping[str, str]
+    meets: bool
+
+    @property
+    def name(self) -> str:
+        return self.run.__name__
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Misuse:
+    """A function that must raise; see the module's docstring for `wording` and `outcome`."""
+
+    name: str
+    run: Callable[[str], Any]
+    wording: str | None
+    outcome: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    programs: dict[str, Program] = field(default_factory=dict)
+    misuses: dict[str, Misuse] = field(default_factory=dict)
+
+
+CATALOGUE = Catalogue()
+
+
+def program(*covers: str, differs: Mapping[str, str] | None = None, meets: bool = False):
+    """Puts a function into the catalogue."""
+    unknown = set(covers) - FEATURES
+    assert not unknown, f"not in FEATURES: {unknown}"
+
+    def add(run):
+        made = Program(run=run, covers=frozenset(covers), differs=differs or {}, meets=meets)
+        assert made.name not in CATALOGUE.programs, made.name
+        CATALOGUE.programs[made.name] = made
+        return run
+
+    return add
+
+
+def misuse(
+    name: str, run: Callable[[str], Any], *, wording: str | None = None, outcome: str | None = None
+) -> None:
+    """Puts a misuse, a function of an empty directory, into the catalogue."""
+    assert name not in CATALOGUE.misuses, name
+    CATALOGUE.misuses[name] = Misuse(name=name, run=run, wording=wording, outcome=outcome)
+
+
+def load() -> Catalogue:
+    """Imports the modules with programs and misuses beside this one."""
+    for pattern in ("programs_*.py", "misuses_*.py"):
+        for path in sorted(Path(__file__).parent.glob(pattern)):
+            importlib.import_module(path.stem)
+    return CATALOGUE

@@ -1,0 +1,180 @@
+"""The differential test: the catalogue on tf.estimator 2.15 and on this runtime, and the table of what differs.
+
+    python conformance.py [NAME ...]
+
+Both environments run side by side, each in a process; then the programs that meet the other environment's files. Exits
+with 1 when something differs without a declared reason (or does no longer differ as declared), with 0 also when the
+reference cannot be installed, which is said in one line.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import comparison
+from catalogue import Misuse, Program, load
+
+ROOT = Path(__file__).parents[2]
+OUT = ROOT / "build" / "conformance"
+UNAVAILABLE = 69  # the exit code of hack/reference-venv
+MOST_SECS = 570
+MOST_NOTES = 8
+REFERENCE, HERE = "reference", "here"
+
+
+def run(pythons: dict[str, str], names: list[str]) -> bool:
+    """Runs everything in both environments; tells whether all processes came to their end."""
+    complete = True
+    for environment in pythons:
+        (OUT / environment).mkdir(parents=True, exist_ok=True)
+        for old in (OUT / environment).glob("*.json"):
+            old.unlink()
+    for meets in (False, True):
+        processes = {}
+        for environment, python in pythons.items():
+            own = OUT / environment
+            other = OUT / (HERE if environment == REFERENCE else REFERENCE)
+            command = [python, Path(__file__).with_name("run.py"), "--out", own]
+            command += ["--meets", own, other] if meets else []
+            log = (OUT / f"{environment}{'-meets' if meets else ''}.log").open("w")
+            processes[environment] = subprocess.Popen([*command, "--", *names], stdout=log, stderr=log)
+        for environment, process in processes.items():
+            try:
+                code = process.wait(MOST_SECS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                code = process.wait()
+            if code:
+                complete = False
+                print(f"the process in {environment} ended with {code}; its log is in {OUT}")
+    return complete
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table, and the lines below it."""
+
+    name: str
+    compared: str
+    passed: bool
+    notes: tuple[str, ...]
+
+    def __str__(self) -> str:
+        result = "same" if self.passed and not self.notes else "as declared" if self.passed else "DIFFERS"
+        return "\n".join(
+            [f"{self.name:45} {self.compared:52} {result}", *(f"    {note}" for note in self.notes)]
+        )
+
+
+def rows_of_programs(names: list[str]) -> list[Row]:
+    """A row for every program that was to run."""
+    return [_program_row(p) for p in load().programs.values() if not names or p.name in names]
+
+
+def _program_row(program: Program) -> Row:
+    outcomes = {}
+    for environment in (REFERENCE, HERE):
+        path = OUT / environment / f"{program.name}.json"
+        if not path.exists():
+            note = (
+                f"no result {'there' if environment == REFERENCE else 'here'}, see {OUT / environment}*.log"
+            )
+            return Row(program.name, "", passed=False, notes=(note,))
+        outcomes[environment] = json.loads(path.read_text())["outcome"]
+    verdict = comparison.judge(outcomes[REFERENCE], outcomes[HERE], program.differs)
+    notes = [f"{difference}" for difference in verdict.unexplained[:MOST_NOTES]]
+    if len(verdict.unexplained) > MOST_NOTES:
+        notes.append(f"... and {len(verdict.unexplained) - MOST_NOTES} more")
+    notes += [f"declared, but there is no such difference: {pattern}" for pattern in verdict.vanished]
+    notes += [f"differs in {len(found)}: {reason}" for reason, found in verdict.explained.items()]
+    return Row(program.name, _extent(outcomes[REFERENCE]), passed=verdict.passed, notes=tuple(notes))
+
+
+def _extent(outcome: dict[str, Any]) -> str:
+    """What there was to compare."""
+    counts = {
+        "values": sum(1 for _ in comparison.leaves(outcome.get("result"))) if outcome.get("result") else 0,
+        "error": int("raised" in outcome),
+        "checkpoints": len(outcome["checkpoints"]),
+        "event values": sum(len(folder["values"]) for folder in outcome["events"].values()),
+        "exports": len(outcome["exports"]),
+    }
+    return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+
+
+def rows_of_misuses(names: list[str]) -> list[Row]:
+    """A row for every misuse."""
+    chosen = [m for m in load().misuses.values() if not names or m.name in names]
+    if not chosen:
+        return []
+    found = {}
+    for environment in (REFERENCE, HERE):
+        path = OUT / environment / "misuses.json"
+        found[environment] = json.loads(path.read_text()) if path.exists() else {}
+    return [_misuse_row(m, found[REFERENCE].get(m.name), found[HERE].get(m.name)) for m in chosen]
+
+
+def _misuse_row(misuse: Misuse, reference: Any, here: Any) -> Row:
+    if reference is None or here is None:
+        return Row(misuse.name, "", passed=False, notes=("no result",))
+    kind = (reference["kinds"] or ["nothing raised"])[0]
+    # An error here may be of a more special type: handlers catch it all the same.
+    same_outcome = kind in here["kinds"] or reference["kinds"] == here["kinds"]
+    same_wording = reference["message"] == here["message"]
+    notes, passed = [], True
+    for same, reason, what in (
+        (same_outcome, misuse.outcome, "outcome"),
+        (same_wording, misuse.wording, "wording"),
+    ):
+        if what == "wording" and misuse.outcome:
+            continue
+        if same and reason:
+            passed = False
+            notes.append(f"declared, but the {what} is the same: {reason}")
+        elif not same and reason:
+            notes.append(f"other {what}: {reason}")
+        elif not same:
+            passed = False
+            ours = (here["kinds"] or ["nothing raised"])[0]
+            notes += [f"there: {kind}: {reference['message']}", f"here:  {ours}: {here['message']}"]
+            break
+    return Row(misuse.name, kind, passed=passed, notes=tuple(notes))
+
+
+def main(arguments: list[str]) -> int:
+    """Runs, prints and judges."""
+    parser = argparse.ArgumentParser(description="Compare this runtime with tf.estimator 2.15.")
+    parser.add_argument("names", nargs="*", help="programs or misuses; all when left out")
+    names = parser.parse_args(arguments).names
+    installed = subprocess.run(
+        [ROOT / "hack" / "reference-venv"], check=False, stdout=subprocess.PIPE, text=True
+    )
+    if installed.returncode == UNAVAILABLE:
+        print("not compared: the reference environment cannot be installed here, see the line above")
+        return 0
+    installed.check_returncode()
+    started = time.monotonic()
+    complete = run({REFERENCE: installed.stdout.strip(), HERE: sys.executable}, names)
+    failed = 0
+    for title, rows in (("program", rows_of_programs(names)), ("misuse", rows_of_misuses(names))):
+        if not rows:
+            continue
+        bad = sum(not row.passed for row in rows)
+        declared = sum(row.passed and bool(row.notes) for row in rows)
+        failed += bad
+        print(f"\n{title:45} {'compared':52} result")
+        print(*rows, sep="\n")
+        print(
+            f"{len(rows)} {title}s: {len(rows) - bad - declared} the same, {declared} differ as declared, {bad} differ"
+        )
+    print(f"{time.monotonic() - started:.0f} s; results in {OUT}")
+    return 0 if complete and not failed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

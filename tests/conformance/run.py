@@ -1,0 +1,120 @@
+"""Runs the catalogue in the environment of this Python and writes what came of it, a file for each program.
+
+    python run.py --out DIRECTORY [--meets OWN OTHER] [NAME ...]
+    python run.py --list
+
+Everything runs in one process: importing TensorFlow takes longer than most programs. A program that hangs ends the
+process, with a traceback, after its time; the programs after it have no result then.
+"""
+
+import argparse
+import contextlib
+import faulthandler
+import json
+import os
+import shutil
+import sys
+import time
+import warnings
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+import tensorflow as tf
+
+if not hasattr(tf, "estimator"):
+    from estimator_runtime import compat
+
+    compat.install()
+
+import catalogue
+import comparison
+import traces
+
+LONGEST_SECS = 90
+
+
+def main(arguments):
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--meets", type=Path, nargs=2, metavar=("OWN", "OTHER"))
+    parser.add_argument("names", nargs="*")
+    options = parser.parse_args(arguments)
+    warnings.simplefilter("ignore")
+    everything = catalogue.load()
+    if options.list:
+        covers = {program.name: sorted(program.covers) for program in everything.programs.values()}
+        print(json.dumps({"programs": covers, "misuses": sorted(everything.misuses)}))
+        return
+    for program in everything.programs.values():
+        if program.meets == bool(options.meets) and (not options.names or program.name in options.names):
+            _run_program(program, options.out, options.meets)
+    if not options.meets:
+        misuses = {
+            m.name: _misuse(m, options.out)
+            for m in everything.misuses.values()
+            if not options.names or m.name in options.names
+        }
+        _write(options.out / "misuses.json", misuses)
+
+
+def _run_program(program, out, meets):
+    directory = out / "directories" / program.name
+    with _fresh(directory):
+        started = time.monotonic()
+        arguments = [str(directory), *(str(path / "directories") for path in meets or ())]
+        try:
+            result = program.run(*arguments)
+            outcome = {"result": result}
+        except Exception as error:
+            outcome = {"raised": f"{type(error).__name__}: {error}"}
+            _report(program.name, error)
+        tf.compat.v1.summary.FileWriterCache.clear()
+        outcome.update(traces.of(directory))
+        hidden = {str(directory): "<dir>", **{str(path): "<results>" for path in meets or ()}}
+        _write(
+            out / f"{program.name}.json",
+            {"outcome": comparison.plain(outcome, hidden), "seconds": time.monotonic() - started},
+        )
+
+
+def _misuse(misuse, out):
+    directory = out / "directories" / "misuse"
+    with _fresh(directory):
+        try:
+            misuse.run(str(directory))
+        except Exception as error:
+            kinds = [kind.__name__ for kind in type(error).__mro__]
+            return {"kinds": kinds, "message": comparison.normal(str(error), {str(directory): "<dir>"})}
+        return {"kinds": [], "message": "nothing raised"}
+
+
+@contextlib.contextmanager
+def _fresh(directory):
+    """An empty directory, a fresh graph, no TF_CONFIG, and a limit of time."""
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    os.environ.pop("TF_CONFIG", None)
+    tf.compat.v1.reset_default_graph()
+    tf.keras.backend.clear_session()
+    faulthandler.dump_traceback_later(LONGEST_SECS, exit=True)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+def _report(name, error):
+    import traceback
+
+    print(f"== {name}", file=sys.stderr)
+    traceback.print_exception(error)
+
+
+def _write(path, document):
+    path.write_text(json.dumps(document, indent=1))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
