@@ -278,7 +278,7 @@ class _StopOnCondition(_SessionRunHook):  # type: ignore[misc] # TensorFlow is u
         self, should_stop_fn: Callable[[], bool], run_every_secs: float | None, run_every_steps: int | None
     ) -> None:
         if not callable(should_stop_fn):
-            raise TypeError("`should_stop_fn` must be callable")
+            raise TypeError("`should_stop_fn` must be callable.")
         self._should_stop_fn = should_stop_fn
         self._timer = tf.compat.v1.train.SecondOrStepTimer(
             every_secs=run_every_secs, every_steps=run_every_steps

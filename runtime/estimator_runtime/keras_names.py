@@ -1,20 +1,34 @@
-"""Keras layers under the same names in every graph.
+"""Keras layers under the same names in every graph, and under those that tf.estimator 2.15 gave them.
 
-Keras 3 numbers its layers without a name per process, not per graph: the second graph of a model function would call
-its variables `dense_1/kernel`, and no checkpoint of the first would fit. So the numbering starts anew for each graph.
+Keras 3 is made for eager execution and differs in two ways from the Keras of TensorFlow 2.15:
 
-`clear_session` is the public way to do that, and it also resets the default graph of the calling thread and the
-process's dtype policy: it is called in a thread of its own, which has a default graph of its own, and the policy is
-put back. Legacy Keras counts per graph and is left alone.
+* It numbers its layers without a name per process, not per graph: the second graph of a model function would call its
+  variables `dense_1/kernel`, and no checkpoint of the first would fit. So the numbering starts anew for each graph.
+  `clear_session` is the public way to do that, and it also resets the default graph of the calling thread and the
+  process's dtype policy: it is called in a thread of its own, which has a default graph of its own, and the policy is
+  put back.
+* It opens a layer's name scope twice, to build the layer and to call it. In a graph the second one becomes `dense_1`,
+  and the next layer, which Keras calls `dense_1`, gets the variable `dense_1_1/kernel`. So the second scope enters the
+  first one again, and checkpoints of 2.15 fit.
+
+Legacy Keras does both by itself and is left alone, and so is Keras 3 outside the graphs of an Estimator.
 """
 
+import functools
 import sys
 import threading
+import weakref
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
+
+import tensorflow as tf
+
+_graphs: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 def restart() -> None:
-    """Starts the numbering of Keras layers anew, if Keras 3 has been imported at all."""
+    """Prepares Keras 3 for a model in the default graph; does nothing if it has not been imported."""
     keras: Any = sys.modules.get("keras")
     if keras is None or not hasattr(keras, "dtype_policies"):
         return
@@ -24,3 +38,47 @@ def restart() -> None:
     clearing.join()
     if keras.config.dtype_policy() != policy:
         keras.config.set_dtype_policy(policy)
+    _graphs.add(tf.compat.v1.get_default_graph())
+    _teach_scopes(keras.Layer)
+
+
+def _teach_scopes(layer_class: Any) -> None:
+    """Makes a call of a layer open one name scope, in the graphs that `restart` has seen."""
+    call = layer_class.__call__
+    if hasattr(call, "opens_one_scope"):
+        return
+
+    @functools.wraps(call)
+    def call_in_one_scope(layer: Any, *args: Any, **kwargs: Any) -> Any:
+        graph = None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
+        if graph is None or graph not in _graphs:
+            return call(layer, *args, **kwargs)
+        with _one_scope(graph, layer.name):
+            return call(layer, *args, **kwargs)
+
+    call_in_one_scope.opens_one_scope = True  # type: ignore[attr-defined]  # a mark on the function
+    layer_class.__call__ = call_in_one_scope
+
+
+@contextmanager
+def _one_scope(graph: Any, layer_name: str) -> Iterator[None]:
+    open_scope = graph.name_scope
+    outer = graph.get_name_scope()
+    opened: list[str] = []
+
+    @contextmanager
+    def enter(name: str, **kwargs: Any) -> Iterator[str]:
+        is_the_layers = name == layer_name and graph.get_name_scope() == outer
+        scope: AbstractContextManager[str] = open_scope(
+            opened[0] if is_the_layers and opened else name, **kwargs
+        )
+        with scope as entered:
+            if is_the_layers:
+                opened.append(entered)
+            yield entered
+
+    graph.name_scope = enter
+    try:
+        yield
+    finally:
+        graph.name_scope = open_scope

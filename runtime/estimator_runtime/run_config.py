@@ -96,8 +96,8 @@ _RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
 )
 
 
-def _default_session_config(task_type: str, task_id: int) -> Any:
-    """Session options inside a cluster.
+def _default_session_config(task_type: str, task_id: int) -> Any | None:
+    """Session options inside a cluster; None for a task of a job that tf.estimator does not know.
 
     The device filters keep a session from waiting for tasks that it does not use: tasks start in any order and
     outlive one another.
@@ -108,7 +108,9 @@ def _default_session_config(task_type: str, task_id: int) -> Any:
         TaskType.WORKER: ["/job:ps", f"/job:worker/task:{task_id}"],
         TaskType.PS: ["/job:ps", "/job:worker", "/job:chief", "/job:master"],
     }
-    config = tf.compat.v1.ConfigProto(allow_soft_placement=True, device_filters=filters.get(task_type))
+    if task_type not in filters:
+        return None
+    config = tf.compat.v1.ConfigProto(allow_soft_placement=True, device_filters=filters[task_type])
     config.graph_options.rewrite_options.meta_optimizer_iterations = 1
     return config
 

@@ -41,7 +41,7 @@ class Placement:
         task_id: index in that job.
         cluster_spec: `tf.train.ClusterSpec`, empty outside a cluster and for the evaluator.
         master: address of the session's server, "" for an in-process session.
-        evaluation_master: the same for evaluations.
+        evaluation_master: the same for evaluations; "" in a task of the cluster, which evaluates in process.
         is_chief: whether this task initialises variables and writes checkpoints.
         num_ps_replicas: parameter servers in the cluster.
         num_worker_replicas: tasks that train, the chief among them; 0 for the evaluator.
@@ -151,7 +151,6 @@ def _place_in_cluster(
     if chief_type == TaskType.MASTER and TaskType.CHIEF in cluster_spec.jobs:
         raise ValueError("If `master` node exists in `cluster`, job `chief` is not supported.")
     task_type, task_id = _read_task(cluster_spec, task, chief_type)
-    evaluation_master = tf_config.get("eval_session_master", LOCAL_MASTER)
     if task_type == TaskType.EVALUATOR:
         if chief_type == TaskType.MASTER:
             raise ValueError("If `master` node exists in `cluster`, task_type `evaluator` is not supported.")
@@ -160,7 +159,7 @@ def _place_in_cluster(
             task_id=task_id,
             cluster_spec=tf.train.ClusterSpec({}),
             master=LOCAL_MASTER,
-            evaluation_master=evaluation_master,
+            evaluation_master=tf_config.get("eval_session_master", LOCAL_MASTER),
             is_chief=False,
             num_ps_replicas=0,
             num_worker_replicas=0,
@@ -172,7 +171,7 @@ def _place_in_cluster(
         task_id=task_id,
         cluster_spec=cluster_spec,
         master=_session_master(tf_config, cluster_spec, task_type, task_id),
-        evaluation_master=evaluation_master,
+        evaluation_master=LOCAL_MASTER,
         is_chief=task_type == chief_type,
         num_ps_replicas=_count_tasks(cluster_spec, TaskType.PS),
         num_worker_replicas=_count_tasks(cluster_spec, TaskType.WORKER)

@@ -50,6 +50,8 @@ class Verdict:
 def plain(value: Any, hidden: Mapping[str, str] | None = None) -> Any:
     """A result as plain data; `hidden` are texts (the directory) to replace by a word wherever they occur."""
     if hasattr(value, "dtype") and hasattr(value, "tolist"):
+        if value.dtype.kind == "b" and not value.shape:
+            return bool(value)
         shape = list(getattr(value, "shape", ()))
         kind = "bytes" if value.dtype.kind in "OSU" else str(value.dtype)
         return {"dtype": kind, "shape": shape, "values": plain(value.tolist(), hidden)}

@@ -77,6 +77,7 @@ misuse(
 misuse(
     "TF_CONFIG: another model_dir than the Estimator's",
     lambda d: _with({"model_dir": "/a"}, lambda: tf.estimator.Estimator(models.linear, "/b")),
+    wording="ends with a full stop",
 )
 
 

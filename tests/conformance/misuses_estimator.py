@@ -7,6 +7,10 @@ import tensorflow as tf
 from catalogue import misuse
 from models import v1
 
+MORE = "goes on to say what was given, or may be"
+STOP = "ends with a full stop"
+TASK = "names the task in place of the configuration's address"
+
 
 def trained(directory, model_fn=models.linear):
     return models.estimator(directory, model_fn).train(models.batches, steps=1)
@@ -41,17 +45,6 @@ def overriding(directory):
     Mine(models.linear, directory)
 
 
-def overriding_two(directory):
-    class Mine(tf.estimator.Estimator):
-        def predict(self):
-            pass
-
-        def model_dir(self):
-            pass
-
-    Mine(models.linear, directory)
-
-
 def unknown_argument(features, labels, mode, colour):
     pass
 
@@ -70,13 +63,13 @@ misuse("Estimator: config is a dict", lambda d: tf.estimator.Estimator(models.li
 misuse(
     "Estimator: two model_dirs",
     lambda d: tf.estimator.Estimator(models.linear, d, models.config(model_dir=os.path.join(d, "other"))),
+    wording=STOP,
 )
 misuse("Estimator: a subclass overrides train", overriding)
-misuse("Estimator: a subclass overrides two members", overriding_two)
 misuse("Estimator: model_fn without features", with_model(no_features))
-misuse("Estimator: model_fn with an unknown argument", with_model(unknown_argument))
+misuse("Estimator: model_fn with an unknown argument", with_model(unknown_argument), wording=MORE)
 misuse("Estimator: params that model_fn does not take", with_model(models.linear, params={"rate": 1}))
-misuse("Estimator: warm start from a number", with_model(models.linear, warm_start_from=3))
+misuse("Estimator: warm start from a number", with_model(models.linear, warm_start_from=3), wording=MORE)
 misuse("WarmStartSettings: no checkpoint", lambda d: tf.estimator.WarmStartSettings(""))
 
 # train
@@ -107,8 +100,8 @@ def as_task(kind):
 
 
 misuse("train: listeners and no saver", listeners_without_saver)
-misuse("train: by an evaluator", as_task("evaluator"))
-misuse("train: by a ps", as_task("ps"))
+misuse("train: by an evaluator", as_task("evaluator"), wording=TASK)
+misuse("train: by a ps", as_task("ps"), wording=TASK)
 misuse(
     "train: NaN loss",
     lambda d: models.estimator(
@@ -168,6 +161,7 @@ misuse(
 misuse(
     "predict: a scalar among the predictions",
     predicting(models.linear_in("infer", predictions=lambda y: {"mean": tf.reduce_mean(y)})),
+    outcome="an error that says what is wrong, in place of an IndexError",
 )
 misuse("get_variable_names: untrained", lambda d: models.estimator(d).get_variable_names())
 misuse("get_variable_value: untrained", lambda d: models.estimator(d).get_variable_value("w"))

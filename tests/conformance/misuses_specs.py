@@ -5,6 +5,9 @@ import tensorflow as tf
 from catalogue import misuse
 from models import v1
 
+MORE = "goes on to say what was given"
+GRAPH = "says what to do in place of listing possible causes"
+
 
 def spec(mode, **fields):
     """An EstimatorSpec in a graph; a callable field is called there, with a variable's value."""
@@ -34,12 +37,14 @@ misuse("EstimatorSpec: EVAL without loss", spec("eval", loss=None))
 misuse("EstimatorSpec: PREDICT without predictions", spec("infer", predictions=None))
 misuse("EstimatorSpec: loss is a number", spec("train", loss=1.0))
 misuse("EstimatorSpec: loss is a vector", spec("train", loss=lambda y: tf.constant([1.0, 2.0])))
-misuse("EstimatorSpec: loss of another graph", spec("eval", loss=elsewhere))
+misuse("EstimatorSpec: loss of another graph", spec("eval", loss=elsewhere), wording=GRAPH)
 misuse("EstimatorSpec: train_op is a string", spec("train", train_op="train"))
-misuse("EstimatorSpec: train_op of another graph", spec("train", train_op=elsewhere))
-misuse("EstimatorSpec: predictions of another graph", spec("infer", predictions=elsewhere))
+misuse("EstimatorSpec: train_op of another graph", spec("train", train_op=elsewhere), wording=GRAPH)
+misuse("EstimatorSpec: predictions of another graph", spec("infer", predictions=elsewhere), wording=GRAPH)
 misuse(
-    "EstimatorSpec: one prediction of another graph", spec("infer", predictions=lambda y: {"z": elsewhere(y)})
+    "EstimatorSpec: one prediction of another graph",
+    spec("infer", predictions=lambda y: {"z": elsewhere(y)}),
+    wording=GRAPH,
 )
 misuse("EstimatorSpec: predictions are a number", spec("infer", predictions=1.0))
 misuse("EstimatorSpec: one prediction is a string", spec("infer", predictions={"z": "z"}))
@@ -49,13 +54,17 @@ misuse("EstimatorSpec: a metric of three", spec("eval", eval_metric_ops=lambda y
 misuse(
     "EstimatorSpec: a metric's value is a number",
     spec("eval", eval_metric_ops=lambda y: {"m": (1.0, tf.no_op())}),
+    outcome="a MetricsError that names the metric, in place of an AttributeError",
 )
 misuse(
-    "EstimatorSpec: a metric's update is a number", spec("eval", eval_metric_ops=lambda y: {"m": (y, 1.0)})
+    "EstimatorSpec: a metric's update is a number",
+    spec("eval", eval_metric_ops=lambda y: {"m": (y, 1.0)}),
+    outcome="a MetricsError that names the metric, in place of an AttributeError",
 )
 misuse(
     "EstimatorSpec: a metric of another graph",
     spec("eval", eval_metric_ops=lambda y: {"m": (elsewhere(y), tf.no_op())}),
+    wording=GRAPH,
 )
 misuse("EstimatorSpec: export_outputs is a list", spec("infer", export_outputs=["a"]))
 misuse("EstimatorSpec: an export output is a tensor", spec("infer", export_outputs=lambda y: {"a": y}))
@@ -64,6 +73,7 @@ misuse(
     spec(
         "infer", export_outputs=lambda y: dict.fromkeys(["a", "b"], tf.estimator.export.RegressionOutput(y))
     ),
+    wording="a blank more, and the name of the default",
 )
 for field in ("training_hooks", "training_chief_hooks", "evaluation_hooks", "prediction_hooks"):
     misuse(f"EstimatorSpec: {field} with a string", spec("infer", **{field: ["hook"]}))
@@ -84,10 +94,12 @@ misuse("EstimatorSpec: _replace changes the mode", replaced_mode)
 misuse(
     "model_fn: returns no spec",
     lambda d: models.estimator(d, lambda features, labels, mode: "spec").train(models.batches, steps=1),
+    wording=MORE,
 )
 misuse(
     "model_fn: returns nothing",
     lambda d: models.estimator(d, lambda features, labels, mode: None).train(models.batches, steps=1),
+    wording=MORE,
 )
 
 
@@ -120,20 +132,25 @@ misuse(
     lambda d: tf.estimator.EvalSpec(models.once, exporters=[exporter("a"), exporter("a")]),
 )
 misuse(
-    "EvalSpec: an exporter without name", lambda d: tf.estimator.EvalSpec(models.once, exporters=exporter(""))
+    "EvalSpec: an exporter without name",
+    lambda d: tf.estimator.EvalSpec(models.once, exporters=exporter("")),
+    wording="says also that a name is a string",
 )
 misuse(
     "EvalSpec: an exporter called None",
     lambda d: tf.estimator.EvalSpec(models.once, exporters=[exporter(None)]),
+    wording="says also that a name is a string",
 )
 
 misuse(
     "LatestExporter: keeps 0",
     lambda d: tf.estimator.LatestExporter("a", models.raw_receiver, exports_to_keep=0),
+    wording=MORE,
 )
 misuse(
     "BestExporter: keeps -1",
     lambda d: tf.estimator.BestExporter("a", models.raw_receiver, exports_to_keep=-1),
+    wording=MORE,
 )
 misuse(
     "BestExporter: no compare_fn",

@@ -45,10 +45,14 @@ def all_exporters(directory):
 
 
 BEST_RESULT = "BestExporter keeps what its best model was worth beside the models, for the next start"
-FINISHED = "the end of training is marked in the model directory, for the evaluator"
+FINISHED = {
+    "files/model/*finished*": "the end of training is marked in the model directory, for the evaluator"
+}
+BEST_RESULTS = {"files/*best_eval_result.json": BEST_RESULT}
+UNEVALUATED = "what an earlier process trained to its end and nobody evaluated is evaluated"
 
 
-@program("local loop", "TrainSpec", "EvalSpec", "evaluate name", differs={"files/*": FINISHED})
+@program("local loop", "TrainSpec", "EvalSpec", "evaluate name", differs=FINISHED)
 def local_loop(directory):
     calls = []
     estimator = models.estimator(directory, save_checkpoints_steps=4)
@@ -63,20 +67,24 @@ def local_loop(directory):
     return {"result": result, "calls": calls}
 
 
-@program("local loop", differs={"files/*": FINISHED})
+@program("local loop", differs=FINISHED)
 def throttled_loop(directory):
     estimator = models.estimator(directory, save_checkpoints_steps=2)
     return tf.estimator.train_and_evaluate(estimator, *specs(throttle_secs=600))
 
 
-@program("local loop", differs={"files/*": FINISHED})
+@program("local loop", differs=FINISHED)
 def loop_until_the_input_ends(directory):
     train_spec = tf.estimator.TrainSpec(lambda: models.once().repeat(3))
     estimator = models.estimator(directory, save_checkpoints_steps=4)
     return tf.estimator.train_and_evaluate(estimator, train_spec, specs()[1])
 
 
-@program("local loop", "train max_steps", differs={"files/*": FINISHED})
+@program(
+    "local loop",
+    "train max_steps",
+    differs={**FINISHED, "result/*": UNEVALUATED, "*model/eval*": UNEVALUATED},
+)
 def loop_that_is_done_already(directory):
     estimator = models.estimator(directory).train(models.batches, steps=5)
     return tf.estimator.train_and_evaluate(estimator, *specs(max_steps=5))
@@ -87,7 +95,7 @@ def loop_that_is_done_already(directory):
     "FinalExporter",
     "BestExporter",
     "final export",
-    differs={"files/*": f"{FINISHED}; {BEST_RESULT}"},
+    differs={**FINISHED, **BEST_RESULTS},
 )
 def exporters_of_a_loop(directory):
     estimator = models.estimator(directory, save_checkpoints_steps=3)
@@ -133,7 +141,7 @@ def best_exporter_after_a_restart(directory):
     return {"first": exported(3.0, 2.0, 4.0), "restarted with a worse one": exported(2.5)}
 
 
-@program("BestExporter")
+@program("BestExporter", differs=BEST_RESULTS)
 def comparisons_of_best_exporter(directory):
     estimator = models.estimator(directory).train(models.batches, steps=1)
     checkpoint = estimator.latest_checkpoint()
@@ -157,7 +165,7 @@ def in_cluster(document, directory, **config):
         return models.estimator(directory, **config)
 
 
-@program("chief", "TF_CONFIG chief", differs={"files/*": FINISHED})
+@program("chief", "TF_CONFIG chief", differs=FINISHED)
 def chief_alone_in_its_cluster(directory):
     document = {"cluster": {"chief": ["localhost:1"]}, "task": {"type": "chief", "index": 0}}
     estimator = in_cluster(document, directory)
@@ -166,7 +174,7 @@ def chief_alone_in_its_cluster(directory):
     return {"result": result, "variables": models.variables(estimator)}
 
 
-@program("master", "TF_CONFIG master", differs={"files/*": FINISHED})
+@program("master", "TF_CONFIG master", differs=FINISHED)
 def master_alone_in_its_cluster(directory):
     document = {"cluster": {"master": ["localhost:1"]}, "task": {"type": "master", "index": 0}}
     estimator = in_cluster(document, directory)
@@ -197,7 +205,7 @@ def free_port():
         return server.getsockname()[1]
 
 
-@program("chief", "ps", "worker", "summaries", differs={"files/*": FINISHED})
+@program("chief", "ps", "worker", "summaries", differs=FINISHED)
 def chief_with_parameter_servers(directory):
     """The servers live in this process: it is the placement and the sharded checkpoints that are looked at."""
     cluster = {"chief": [f"localhost:{free_port()}"], "ps": [f"localhost:{free_port()}" for _ in range(2)]}

@@ -31,6 +31,56 @@ def keras_layers(directory):
     return everything(models.estimator(directory, model_fn), directory)
 
 
+def of_layers(make):
+    return lambda features, labels, mode: models.regression(mode, make(features["x"]), labels)
+
+
+@program("Keras layers")
+def keras_layers_of_many_kinds(directory):
+    layers, constant = tf.keras.layers, tf.keras.initializers.Constant
+
+    def dense(units):
+        return layers.Dense(units, kernel_initializer=constant(0.2))
+
+    def plain(x):
+        return dense(1)(dense(2)(dense(3)(x)))
+
+    def shared(x):
+        layer = dense(1)
+        return dense(1)(layer(layer(x)))
+
+    def scoped(x):
+        with v1.variable_scope("outer"):
+            hidden = dense(2)(x)
+        with tf.name_scope("inner"):
+            return dense(1)(hidden)
+
+    def sequential(x):
+        return tf.keras.Sequential([dense(2), dense(1)])(x)
+
+    def functional(x):
+        inputs = tf.keras.Input([1])
+        return dense(1)(tf.keras.Model(inputs, dense(2)(dense(3)(inputs)))(x))
+
+    def embedding(x):
+        ids = tf.cast(tf.reshape(x, [-1]), tf.int64)
+        return dense(1)(layers.Embedding(3, 2, embeddings_initializer=constant(0.1))(ids))
+
+    def normalized(x):
+        return dense(1)(layers.LayerNormalization()(dense(2)(x)))
+
+    seen = {}
+    for make in (plain, shared, scoped, sequential, functional, embedding, normalized):
+        model_fn = of_layers(make)
+        estimator = models.estimator(directory, model_fn, name=make.__name__).train(models.batches, steps=2)
+        estimator.train(models.batches, steps=1)
+        seen[make.__name__] = {
+            "variables": models.variables(estimator),
+            "metrics": estimator.evaluate(models.once),
+        }
+    return seen
+
+
 @program("feature columns")
 def feature_columns(directory):
     fc = tf.feature_column

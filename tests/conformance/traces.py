@@ -22,7 +22,7 @@ def of(directory):
     folders = sorted(path for path in root.rglob("*") if path.is_dir())
     named = _Names(root, folders)
     return {
-        "files": sorted(named(path) for path in root.rglob("*") if path.is_file()),
+        "files": {named(path): "here" for path in sorted(root.rglob("*")) if path.is_file()},
         "checkpoints": {
             named(path.with_suffix("")): _variables(path.with_suffix(""))
             for path in sorted(root.rglob("*.index"))

@@ -127,7 +127,7 @@ def test_a_master_takes_the_chiefs_place(configure):
 
 def test_session_masters_come_from_tf_config(configure):
     config = configure(in_cluster("worker", 1, session_master="grpc://a", eval_session_master="grpc://b"))
-    assert (config.master, config.evaluation_master) == ("grpc://a", "grpc://b")
+    assert (config.master, config.evaluation_master) == ("grpc://a", "")
     config = configure({"session_master": "grpc://a", "eval_session_master": "grpc://b"})
     assert (config.master, config.evaluation_master) == ("grpc://a", "grpc://b")
     config = configure(in_cluster("evaluator", 0, session_master="grpc://a", eval_session_master="grpc://b"))
@@ -190,6 +190,11 @@ def test_device_filters_let_tasks_come_and_go(configure, task_type, index, filte
 def test_device_filters_of_a_master(configure):
     session_config = configure(in_cluster("master", 0, MASTER_CLUSTER)).session_config
     assert list(session_config.device_filters) == ["/job:ps", "/job:master"]
+
+
+def test_a_job_of_another_name_has_no_session_config_of_its_own(configure):
+    cluster = {"chief": ["host0:0"], "reader": ["host1:0"]}
+    assert configure(in_cluster("reader", 0, cluster)).session_config is None
 
 
 def test_a_given_session_config_is_kept(configure):
