@@ -14,7 +14,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime import checkpoints, observation, sessions
+from estimator_runtime import checkpoints, keras_state, observation, sessions
 from estimator_runtime.bound_model import BoundModel
 from estimator_runtime.model_fn import EstimatorSpec, ModeKeys
 from estimator_runtime.run_config import RunConfig, TaskType
@@ -51,7 +51,7 @@ def train(
         ]
         saver_hooks = _saver_hooks(model.config, spec, worker_hooks, saving_listeners)
         summary_steps, log_steps, master_hooks = _chief_reports(model.config, spec)
-        fetches = [spec.train_op, spec.loss]
+        fetches = [keras_state.with_updates(spec.train_op, graph), spec.loss]
         loss = None
         with (
             _listening(saver_hooks.existing, saving_listeners),
