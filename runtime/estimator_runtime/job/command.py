@@ -84,14 +84,18 @@ def run(work: Work, settings: Environment) -> int:
         os._exit(interruption.EXIT_CODE)
 
     termination = Termination(CHIEF_STEP_SECS if settings.role == CHIEF else STEP_SECS, leave)
+    # How TensorFlow's C++ was built for this processor is no news to anybody; its warnings stay.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     endpoint = Endpoint(recorder.document)
     if settings.progress_port is not None:
         endpoint.start(settings.progress_host, settings.progress_port)
     try:
         try:
             termination.install()
+            from estimator_runtime.job import deprecations
             from estimator_runtime.job.observer import JobObserver
 
+            deprecations.leave_out()
             observation.install(JobObserver(recorder, termination))
             work(settings)
             termination.check()
