@@ -57,7 +57,9 @@ def test_dropout_draws_another_mask_at_every_step(tmp_path):
 def test_dropout_goes_on_with_its_masks_from_a_checkpoint(tmp_path):
     masks = Recorded("dropped:0")
     for _ in range(2):
-        Estimator(dropout_model, tmp_path, RunConfig(tf_random_seed=1)).train(input_fn, hooks=[masks], steps=2)
+        Estimator(dropout_model, tmp_path, RunConfig(tf_random_seed=1)).train(
+            input_fn, hooks=[masks], steps=2
+        )
     assert len({mask.tobytes() for mask in masks.values}) == 4
 
 

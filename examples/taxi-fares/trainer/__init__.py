@@ -1,0 +1,1 @@
+"""Predicts the fare of a taxi trip."""

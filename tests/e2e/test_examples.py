@@ -1,0 +1,38 @@
+"""The example programs as `kubectl apply -k` brings them to a cluster, at the same time."""
+
+from __future__ import annotations
+
+import pytest
+from kubectl import REPOSITORY, Kubectl, Object, is_complete
+
+pytestmark = pytest.mark.timeout(600)
+
+EXPORTS = {"taxi-fares": {"best"}, "wine": {"latest", "final"}, "new-store": {"best"}}
+
+
+def metrics_of(job: Object) -> dict[str, float]:
+    return {one["name"]: float(one["value"]) for one in job["status"]["evaluation"]["metrics"]}
+
+
+def test_examples_complete(kubectl: Kubectl) -> None:
+    for name in EXPORTS:
+        kubectl.run("apply", "-k", str(REPOSITORY / "examples" / name))
+    jobs = {name: kubectl.wait(name, is_complete, what="completion", timeout=400) for name in EXPORTS}
+
+    for name, exporters in EXPORTS.items():
+        status = jobs[name]["status"]
+        assert {one["name"] for one in status["exports"]} == exporters, name
+        for export in status["exports"]:
+            assert export["uri"].startswith(f"pvc://{name}-model/export/{export['name']}/")
+            assert "serving_default" in export["signatures"], name
+        step = status["progress"]["globalStep"]
+        # A worker may still make a step while the chief saves for the last time.
+        assert 0 < status["checkpoints"]["latest"]["globalStep"] <= step, name
+        assert status["evaluation"]["globalStep"] == status["checkpoints"]["latest"]["globalStep"], name
+        assert status.get("restarts", {}).get("total", 0) == 0, name
+    assert metrics_of(jobs["taxi-fares"])["rmse"] < 3.0
+    assert metrics_of(jobs["wine"])["accuracy"] >= 0.9
+    assert metrics_of(jobs["new-store"])["mean_absolute_error"] < 0.3
+    assert jobs["taxi-fares"]["status"]["progress"]["globalStep"] >= 3000
+    assert jobs["wine"]["status"]["progress"]["globalStep"] >= 1200
+    assert jobs["new-store"]["status"]["progress"]["globalStep"] < 50000, "early stopping ended it"
