@@ -1,6 +1,6 @@
 """Adding metrics to the evaluation of an Estimator that exists already."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from estimator_runtime import arguments
@@ -25,6 +25,7 @@ def add_metrics(estimator: Estimator, metric_fn: Callable[..., dict[str, Any]]) 
 
     Raises:
         ValueError: `metric_fn` declares another argument.
+        TypeError: (in an evaluation) `metric_fn` returns no dict.
     """
     declared = arguments.declared(metric_fn)
     unexpected = [name for name in declared if name not in _ARGUMENTS]
@@ -44,7 +45,9 @@ def add_metrics(estimator: Estimator, metric_fn: Callable[..., dict[str, Any]]) 
             "predictions": spec.predictions,
             "config": config,
         }
-        added = metric_fn(**{name: value for name, value in offered.items() if name in declared}) or {}
+        added = metric_fn(**{name: value for name, value in offered.items() if name in declared})
+        if not isinstance(added, Mapping):
+            raise TypeError(f"metric_fn ({metric_fn}) must return a dict of metrics, returned: {added}")
         return spec._replace(eval_metric_ops={**spec.eval_metric_ops, **added})
 
     return Estimator(

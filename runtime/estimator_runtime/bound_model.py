@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime import arguments, inputs, keras_names
+from estimator_runtime import arguments, inputs, keras_names, legacy_keras
 from estimator_runtime.model_fn import EstimatorSpec
 from estimator_runtime.run_config import RunConfig
 from estimator_runtime.warm_start import WarmStartSettings
@@ -79,7 +79,8 @@ class BoundModel:
         passed = {name: value() for name, value in offered.items() if name in declared}
         tf.compat.v1.logging.info("Calling model_fn.")
         keras_names.restart()
-        spec = self.model_fn(**passed)
+        with legacy_keras.explained():
+            spec = self.model_fn(**passed)
         tf.compat.v1.logging.info("Done calling model_fn.")
         if not isinstance(spec, EstimatorSpec):
             raise ValueError(  # noqa: TRY004 - tf.estimator's type

@@ -7,6 +7,7 @@ tf.estimator keeps working:
     ├── EstimatorNotTrainedError       (ValueError)             no checkpoint where one is needed
     ├── CheckpointMismatchError        (ValueError)             the checkpoint is that of another model
     ├── MetricsError                   (TypeError, ValueError)  eval_metric_ops of a wrong kind
+    ├── LegacyKerasError               (AttributeError)         a model function calls what only Keras 2 has
     └── DistributionNotSupportedError  (ValueError)             a distribution strategy was asked for
 
 Plain misuse of an argument (both steps and max_steps, a hook that is no hook, ...) raises the plain built-in.
@@ -31,3 +32,7 @@ class MetricsError(EstimatorError, TypeError, ValueError):
 
 class DistributionNotSupportedError(EstimatorError, ValueError):
     """The configuration asks for a tf.distribute strategy, which this Estimator does not run."""
+
+
+class LegacyKerasError(EstimatorError, AttributeError):
+    """A model function calls `tf.compat.v1.layers`, and TensorFlow runs with Keras 3."""

@@ -29,7 +29,7 @@ class InMemoryEvaluatorHook(_SessionRunHook):  # type: ignore[misc] # TensorFlow
         every_n_iter: steps between two evaluations.
 
     Raises:
-        ValueError: `every_n_iter` is not positive, the Estimator is in a cluster, or (when training begins) its
+        ValueError: `every_n_iter` or `steps` is not positive, the Estimator is in a cluster, or (when training begins) its
             model function brings a saver or an init_fn, which would give the variables other values.
         TypeError: a hook is no SessionRunHook.
     """
@@ -47,6 +47,8 @@ class InMemoryEvaluatorHook(_SessionRunHook):  # type: ignore[misc] # TensorFlow
             raise ValueError(f"invalid every_n_iter={every_n_iter}.")
         if estimator.config.num_ps_replicas > 0 or estimator.config.num_worker_replicas > 1:
             raise ValueError("InMemoryEvaluator supports only single machine (aka Local) setting.")
+        if steps is not None and steps <= 0:
+            raise ValueError(f"Must specify steps > 0, given: {steps}")
         self._model = estimator._bound  # noqa: SLF001 - of this package
         self._eval_dir = estimator.eval_dir(name)
         self._input_fn = input_fn

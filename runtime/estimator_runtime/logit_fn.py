@@ -36,5 +36,5 @@ def call_logit_fn(logit_fn: Callable[..., Any], features: Any, mode: str, params
     ):
         return logits
     raise ValueError(
-        f"logit_fn should return a Tensor or a dictionary mapping strings to Tensors. logit_fn returned: {logits}"
+        f"logit_fn should return a Tensor or a dictionary mapping strings to Tensors.  logit_fn returned: {logits}"
     )

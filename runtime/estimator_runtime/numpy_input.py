@@ -40,15 +40,14 @@ def numpy_input_fn(
         [rows of the batch, ...], in the structure of `x` and `y`.
 
     Raises:
-        ValueError: `shuffle` is no bool, a dict is empty, the arrays' lengths differ, or a name is in use twice.
-        TypeError: `x` is neither an array nor a dict of arrays.
+        ValueError: `shuffle` is no bool, or batch_size, queue_capacity or num_threads is not positive; when the
+            function is called: a dict or array is empty, the lengths differ, or `x` and `y` have a key in common.
+        TypeError: (when the function is called) `x` or `y` is neither an array nor a dict of arrays.
     """
-    check_shuffle(shuffle)
+    check_queue(shuffle, batch_size=batch_size, queue_capacity=queue_capacity, num_threads=num_threads)
 
     def input_fn() -> Any:
-        features = _columns(x, "x")
-        labels = {} if y is None else _columns(y, "y")
-        _check_lengths(features, labels)
+        features, labels = _checked_columns(x, y)
         columns = [*features.values(), *labels.values()]
         tensors = dequeued_batch(
             columns,
@@ -66,17 +65,20 @@ def numpy_input_fn(
     return input_fn
 
 
-def check_shuffle(shuffle: Any) -> None:
-    """Refuses a `shuffle` that was left open.
+def check_queue(shuffle: Any, **sizes: int) -> None:
+    """Refuses a `shuffle` that was left open and sizes that are not positive.
 
     Raises:
-        ValueError: it is no bool.
+        ValueError: there is one of these.
     """
-    if shuffle not in (True, False):
-        raise ValueError(
+    if not isinstance(shuffle, bool):
+        raise ValueError(  # noqa: TRY004 - tf.estimator's type
             "shuffle must be provided and explicitly set as boolean "
             f"(it is recommended to set it as True for training); got {shuffle}"
         )
+    for name, size in sizes.items():
+        if size <= 0:
+            raise ValueError(f"{name} must be positive; got {size}")
 
 
 def dequeued_batch(
@@ -101,6 +103,18 @@ def dequeued_batch(
     Returns:
         One Tensor of shape [rows of the batch, ...] per column.
     """
+    if num_threads > 1 and num_epochs is not None:
+        tf.compat.v1.logging.warning(
+            "Each of the %d threads goes through the rows %d times. Use one thread to limit the epochs of all.",
+            num_threads,
+            num_epochs,
+        )
+    if num_threads > 1 and not shuffle:
+        tf.compat.v1.logging.warning(
+            "%d threads that do not shuffle all read the rows in order, and the batches mix them. Use one thread to keep the "
+            "order.",
+            num_threads,
+        )
     dtypes = [tf.as_dtype(column.dtype) for column in columns]
     shapes = [column.shape[1:] for column in columns]
     with tf.name_scope(_QUEUE_SCOPE):
@@ -157,29 +171,43 @@ class _RowSource:
 
 
 def _add_fullness_summary(queue: Any, minimum: int, capacity: int) -> None:
-    name = f"fraction_over_{minimum}_of_{capacity}_full"
-    full = tf.cast(tf.maximum(0, queue.size() - minimum), tf.float32) * (1.0 / (capacity - minimum))
+    above = capacity - minimum
+    name = f"fraction_over_{minimum}_of_{above}_full"
+    full = tf.cast(tf.maximum(0, queue.size() - minimum), tf.float32) * (1.0 / above)
     tf.compat.v1.summary.scalar(f"queue/{queue.name}{name}", full)
 
 
-def _columns(values: Any, what: str) -> dict[Any, Any]:
+def _checked_columns(x: Any, y: Any) -> tuple[dict[Any, Any], dict[Any, Any]]:
+    features = _columns(x, "x", "x cannot be an empty dict")
+    labels = {} if y is None else _columns(y, "y", "y cannot be empty dict, use None instead.")
+    common = set(features) & set(labels) - {None}
+    if common:
+        raise ValueError(f"{len(common)} duplicate keys are found in both x and y: {common}")
+    lengths = {column.shape[0] for column in [*features.values(), *labels.values()]}
+    if len(lengths) != 1:
+        raise ValueError(
+            "Length of tensors in x and y is mismatched. All elements in x and y must have the same length.\n"
+            f"Shapes in x: {_shapes(features)}\nShapes in y: {_shapes(labels) if labels else None}\n"
+        )
+    if lengths == {0}:
+        raise ValueError("x cannot be an empty array")
+    return features, labels
+
+
+def _columns(values: Any, what: str, if_empty: str) -> dict[Any, Any]:
     if isinstance(values, Mapping):
         if not values:
-            raise ValueError(f"{what} cannot be an empty dict.")
+            raise ValueError(if_empty)
         return {name: np.asarray(values[name]) for name in sorted(values)}
     if not isinstance(values, np.ndarray):
         raise TypeError(f"{what} must be a dict or array; got {type(values).__name__}")
     return {None: values}
 
 
-def _check_lengths(features: Mapping[Any, Any], labels: Mapping[Any, Any]) -> None:
-    lengths = {column.shape[0] for column in [*features.values(), *labels.values()]}
-    if len(lengths) != 1:
-        raise ValueError(
-            "Length of tensors in x and y is mismatched. All elements in x and y must have the same length. "
-            f"Shapes in x: { {name: column.shape for name, column in features.items()} } "
-            f"Shapes in y: { {name: column.shape for name, column in labels.items()} }"
-        )
+def _shapes(columns: Mapping[Any, Any]) -> Any:
+    if None in columns:
+        return columns[None].shape
+    return {name: column.shape for name, column in columns.items()}
 
 
 def _restored(original: Any, columns: Mapping[Any, Any], tensors: Sequence[Any]) -> Any:

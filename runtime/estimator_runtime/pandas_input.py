@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from estimator_runtime.numpy_input import check_shuffle, dequeued_batch
+from estimator_runtime.numpy_input import check_queue, dequeued_batch
 
 
 def pandas_input_fn(
@@ -38,15 +38,15 @@ def pandas_input_fn(
         with it the labels: a Tensor, or a dict of them for a DataFrame.
 
     Raises:
-        ValueError: `shuffle` is no bool, the indices of `x` and `y` differ, or `x` has a column `target_column`.
+        ValueError: `shuffle` is no bool, a size is not positive, the indices of `x` and `y` differ, or `x` has a column `target_column`.
         TypeError: `x` is no DataFrame, or `target_column` is no string.
     """
-    check_shuffle(shuffle)
+    check_queue(shuffle, batch_size=batch_size, queue_capacity=queue_capacity, num_threads=num_threads)
     if not all(hasattr(x, name) for name in ("columns", "index", "iloc")):
         raise TypeError(f"x must be a pandas DataFrame; got {type(x).__name__}")
     if not isinstance(target_column, str):
         raise TypeError(f"target_column must be a string type; got {type(target_column).__name__}")
-    features = {name: np.asarray(x[name]) for name in x.columns}
+    features = {name: np.array(x[name]) for name in x.columns}
     if y is None:
         labels: dict[Any, Any] = {}
     else:
@@ -60,7 +60,7 @@ def pandas_input_fn(
                 f"Index for x and y are mismatched.\nIndex for x: {x.index}\nIndex for y: {y.index}\n"
             )
         names = y.columns if hasattr(y, "columns") else None
-        labels = {None: np.asarray(y)} if names is None else {name: np.asarray(y[name]) for name in names}
+        labels = {None: np.array(y)} if names is None else {name: np.array(y[name]) for name in names}
 
     def input_fn() -> Any:
         tensors = dequeued_batch(

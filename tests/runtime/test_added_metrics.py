@@ -66,6 +66,11 @@ def test_metric_functions_of_other_arguments(trained):
         add_metrics(trained, lambda labels, weights: {})
 
 
+def test_a_metric_function_that_returns_nothing(trained):
+    with pytest.raises(TypeError, match="metric_fn .* must return a dict of metrics, returned: None"):
+        add_metrics(trained, lambda labels: None).evaluate(eval_input)
+
+
 # Logit functions
 
 
@@ -85,6 +90,6 @@ def test_a_logit_function_gets_what_it_declares():
 
 @pytest.mark.parametrize("returned", [None, 1.0, {"a": 1.0}, [1.0]])
 def test_what_is_no_logits(returned):
-    text = "logit_fn should return a Tensor or a dictionary mapping strings to Tensors. logit_fn returned: "
+    text = "logit_fn should return a Tensor or a dictionary mapping strings to Tensors.  logit_fn returned: "
     with pytest.raises(ValueError, match=text):
         experimental.call_logit_fn(lambda features: returned, None, ModeKeys.EVAL, {}, None)

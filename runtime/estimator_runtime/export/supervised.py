@@ -9,7 +9,7 @@ import tensorflow as tf
 from estimator_runtime.export.outputs import ExportOutput, named
 from estimator_runtime.export.receivers import checked_named, checked_receivers, placeholders_like
 
-_SINGLE_FEATURE_NAME = "feature"
+_SINGLE_FEATURE_NAME = "input"
 _SINGLE_LABEL_NAME = "label"
 
 
@@ -72,7 +72,7 @@ def build_raw_supervised_input_receiver_fn(
         made_features = placeholders_like(features, default_batch_size)
         made_labels = placeholders_like(labels, default_batch_size)
         fed = {
-            **(made_features if isinstance(features, Mapping) else {"input": made_features}),
+            **(made_features if isinstance(features, Mapping) else {_SINGLE_FEATURE_NAME: made_features}),
             **(made_labels if isinstance(labels, Mapping) else {_SINGLE_LABEL_NAME: made_labels}),
         }
         return SupervisedInputReceiver(made_features, made_labels, fed)

@@ -1,0 +1,192 @@
+"""numpy_input_fn and pandas_input_fn: what comes out of their queues, and in which order."""
+
+import linear_model
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+from linear_model import v1
+
+from estimator_runtime import faces
+
+numpy_input_fn = faces.INPUTS.resolve("numpy_input_fn")
+pandas_input_fn = faces.INPUTS.resolve("pandas_input_fn")
+
+FIVE = np.arange(5)
+COLUMNS = {"b": FIVE * 2.0, "a": np.array(["p", "q", "r", "s", "t"])}
+FRAME = pd.DataFrame({"a": [1, 2, 3], "b": ["x", "y", "z"]}, index=[10, 11, 12])
+SERIES = pd.Series([0.1, 0.2, 0.3], index=FRAME.index)
+
+
+def batches(input_fn, limit=50):
+    """What an input function's Tensors are in each step, as lists, until the end or for `limit` steps."""
+    read = []
+    with tf.Graph().as_default():
+        tensors = input_fn()
+        with v1.train.MonitoredSession() as session:
+            while not session.should_stop() and len(read) < limit:
+                read.append(tf.nest.map_structure(np.ndarray.tolist, session.run(tensors)))
+    return read
+
+
+def test_rows_come_in_order_and_the_last_batch_is_smaller():
+    assert batches(numpy_input_fn(FIVE, batch_size=2, shuffle=False)) == [[0, 1], [2, 3], [4]]
+
+
+def test_batches_run_on_over_the_end_of_an_epoch():
+    twice = numpy_input_fn(FIVE, batch_size=2, num_epochs=2, shuffle=False)
+    assert batches(twice) == [[0, 1], [2, 3], [4, 0], [1, 2], [3, 4]]
+    for_ever = numpy_input_fn(FIVE, batch_size=2, num_epochs=None, shuffle=False)
+    assert batches(for_ever, 4) == [[0, 1], [2, 3], [4, 0], [1, 2]]
+
+
+@pytest.mark.parametrize("capacity", [1, 2, 3])
+def test_a_queue_smaller_than_a_batch_is_enough_for_what_is_left(capacity):
+    read = batches(numpy_input_fn(FIVE, batch_size=1, shuffle=False, queue_capacity=capacity))
+    assert read == [[0], [1], [2], [3], [4]]
+
+
+@pytest.mark.parametrize("capacity", [3, 1000])
+def test_shuffled_rows_are_all_there(capacity):
+    read = batches(numpy_input_fn(FIVE, batch_size=2, num_epochs=2, shuffle=True, queue_capacity=capacity))
+    assert sorted(sum(read, [])) == sorted([*range(5), *range(5)])
+
+
+def test_rows_are_shuffled():
+    many = np.arange(1000)
+    read = sum(batches(numpy_input_fn(many, batch_size=100, shuffle=True)), [])
+    assert read != sorted(read) == many.tolist()
+
+
+def test_each_thread_goes_through_all_rows(tf_log):
+    read = batches(numpy_input_fn(FIVE, batch_size=2, shuffle=False, num_threads=2))
+    assert sorted(sum(read, [])) == sorted([*range(5), *range(5)])
+    assert len([line for line in tf_log if "Use one thread" in line]) == 2
+
+
+def test_structures():
+    assert batches(numpy_input_fn(COLUMNS, FIVE, batch_size=3, shuffle=False)) == [
+        ({"a": [b"p", b"q", b"r"], "b": [0.0, 2.0, 4.0]}, [0, 1, 2]),
+        ({"a": [b"s", b"t"], "b": [6.0, 8.0]}, [3, 4]),
+    ]
+    matrix = np.arange(6).reshape(3, 2)
+    assert batches(numpy_input_fn(matrix, {"l": np.arange(3)}, batch_size=3, shuffle=False)) == [
+        ([[0, 1], [2, 3], [4, 5]], {"l": [0, 1, 2]})
+    ]
+
+
+@pytest.mark.parametrize(
+    ("epochs", "shuffle", "batch", "queue"),
+    [(1, False, None, "fifo_queue"), (None, False, 4, "fifo_queue"), (1, True, None, "random_shuffle_queue")],
+)
+def test_the_graph(epochs, shuffle, batch, queue):
+    with tf.Graph().as_default() as graph:
+        features, labels = numpy_input_fn(
+            COLUMNS, np.ones([5, 2], np.float32), 4, epochs, shuffle=shuffle, num_threads=3, queue_capacity=40
+        )()
+        assert features["a"].shape.as_list() == features["b"].shape.as_list() == [batch]
+        assert (labels.shape.as_list(), labels.dtype) == ([batch, 2], tf.float32)
+        (runner,) = graph.get_collection(v1.GraphKeys.QUEUE_RUNNERS)
+        assert (runner.queue.name, len(runner.enqueue_ops)) == (f"enqueue_input/{queue}", 3)
+        (summary,) = graph.get_collection(v1.GraphKeys.SUMMARIES)
+        tag = v1.Session().run(summary.op.inputs[0]).decode()
+    rest = "fraction_over_10_of_30_full" if shuffle else "fraction_over_0_of_40_full"
+    assert tag == f"enqueue_input/queue/enqueue_input/{queue}{rest}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "text"),
+    [
+        ({"x": FIVE}, ValueError, "shuffle must be provided and explicitly set as boolean .* got None"),
+        ({"x": FIVE, "shuffle": 1}, ValueError, "explicitly set as boolean .* got 1"),
+        ({"x": [1, 2], "shuffle": False}, TypeError, "x must be a dict or array; got list"),
+        ({"x": FIVE, "y": [1] * 5, "shuffle": False}, TypeError, "y must be a dict or array; got list"),
+        ({"x": {}, "shuffle": False}, ValueError, "x cannot be an empty dict"),
+        ({"x": FIVE, "y": {}, "shuffle": False}, ValueError, "y cannot be empty dict, use None instead."),
+        ({"x": FIVE[:0], "shuffle": False}, ValueError, "x cannot be an empty array"),
+        (
+            {"x": COLUMNS, "y": np.arange(3), "shuffle": False},
+            ValueError,
+            r"Length of tensors in x and y is mismatched.*\nShapes in x: {'a': \(5,\), 'b': \(5,\)}\nShapes in y: \(3,\)",
+        ),
+        (
+            {"x": {"a": FIVE, "b": FIVE[:3]}, "shuffle": False},
+            ValueError,
+            r"Shapes in x: {.a.: .*\nShapes in y: None",
+        ),
+        (
+            {"x": {"a": FIVE}, "y": {"a": FIVE}, "shuffle": False},
+            ValueError,
+            "1 duplicate keys are found in both x and y: {'a'}",
+        ),
+        ({"x": FIVE, "batch_size": 0, "shuffle": False}, ValueError, "batch_size must be positive; got 0"),
+    ],
+)
+def test_refused_arrays(arguments, error, text):
+    with tf.Graph().as_default(), pytest.raises(error, match=text):
+        numpy_input_fn(**arguments)()
+
+
+def test_an_estimator_on_arrays(tmp_path):
+    train = numpy_input_fn({"x": linear_model.X}, linear_model.Y, 4, num_epochs=3, shuffle=True)
+    estimator = linear_model.estimator(tmp_path).train(train)
+    assert linear_model.global_step(estimator) == 6
+    ordered = numpy_input_fn({"x": linear_model.X}, linear_model.Y, 3, shuffle=False)
+    assert estimator.evaluate(ordered) == estimator.evaluate(ordered)
+    w = estimator.get_variable_value("w").item()
+    assert [p["y"].item() for p in estimator.predict(ordered)] == pytest.approx(
+        (linear_model.X * w).ravel().tolist()
+    )
+
+
+# DataFrames
+
+
+def test_a_frame():
+    assert batches(pandas_input_fn(FRAME, SERIES, batch_size=2, shuffle=False)) == [
+        ({"a": [1, 2], "b": [b"x", b"y"]}, [0.1, 0.2]),
+        ({"a": [3], "b": [b"z"]}, [0.3]),
+    ]
+
+
+def test_a_frame_without_labels_and_with_several():
+    assert batches(pandas_input_fn(FRAME[["a"]], shuffle=False)) == [{"a": [1, 2, 3]}]
+    labels = pd.DataFrame({"a": [4, 5, 6], "m": [7, 8, 9]}, index=FRAME.index)
+    assert batches(pandas_input_fn(FRAME[["a"]], labels, shuffle=False)) == [
+        ({"a": [1, 2, 3]}, {"a": [4, 5, 6], "m": [7, 8, 9]})
+    ]
+
+
+def test_a_frame_that_is_changed_later():
+    frame = FRAME.copy()
+    input_fn = pandas_input_fn(frame, shuffle=False)
+    frame["a"] = [7, 8, 9]
+    frame.loc[10, "b"] = "w"
+    assert batches(input_fn) == [{"a": [1, 2, 3], "b": [b"x", b"y", b"z"]}]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "text"),
+    [
+        ({"x": FRAME}, ValueError, "shuffle must be provided and explicitly set as boolean .* got None"),
+        ({"x": {"a": FIVE}, "shuffle": False}, TypeError, "x must be a pandas DataFrame; got dict"),
+        (
+            {"x": FRAME, "y": pd.Series([1, 2, 3]), "shuffle": False},
+            ValueError,
+            "Index for x and y are mismatched.",
+        ),
+        (
+            {"x": FRAME, "y": SERIES, "target_column": "a", "shuffle": False},
+            ValueError,
+            "Cannot use name a for target column: DataFrame already has a column with that name",
+        ),
+        (
+            {"x": FRAME, "target_column": 3, "shuffle": False},
+            TypeError,
+            "target_column must be a string type",
+        ),
+    ],
+)
+def test_refused_frames(arguments, error, text):
+    with pytest.raises(error, match=text):
+        pandas_input_fn(**arguments)
