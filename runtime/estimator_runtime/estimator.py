@@ -193,7 +193,7 @@ class Estimator(ExportingEstimator):
         input_fn: Callable[..., Any] | None = None,
         steps: int | None = None,
         hooks: Sequence[Any] | None = None,
-        checkpoint_path: str | None = None,
+        checkpoint_path: str | os.PathLike[str] | None = None,
         name: str | None = None,
     ) -> dict[str, Any]:
         """Evaluates a checkpoint on `steps` batches, or on all of the input.
@@ -230,7 +230,7 @@ class Estimator(ExportingEstimator):
         input_fn: Callable[..., Any] | None = None,
         predict_keys: Sequence[str] | str | None = None,
         hooks: Sequence[Any] | None = None,
-        checkpoint_path: str | None = None,
+        checkpoint_path: str | os.PathLike[str] | None = None,
         yield_single_examples: bool = True,
     ) -> Iterator[Any]:
         """Yields predictions until the input ends; nothing runs before the first one is asked for.
@@ -270,12 +270,12 @@ class Estimator(ExportingEstimator):
         assert step.dtype.is_integer, "a global step is an integer"
         return step
 
-    def _checkpoint_for(self, given: str | None, what: str) -> str | None:
+    def _checkpoint_for(self, given: str | os.PathLike[str] | None, what: str) -> str | None:
         """The checkpoint to evaluate or predict with; None when fresh variables are wanted.
 
         An empty path means the same as None.
         """
-        path = given or self.latest_checkpoint()
+        path = os.fspath(given) if given else self.latest_checkpoint()
         if path:
             return path
         if self._bound.warm_start is None and not self._fresh_variables_if_untrained:

@@ -231,7 +231,7 @@ class RunConfig:
 
     def _assign(self, **values: Any) -> None:
         for name, value in values.items():
-            setattr(self, f"_{name}", value)
+            setattr(self, f"_{name}", os.fspath(value) if isinstance(value, os.PathLike) else value)
         for name, accepts, message in _RULES:
             value = getattr(self, f"_{name}")
             if value is not None and not accepts(value):

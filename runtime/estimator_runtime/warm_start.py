@@ -35,7 +35,7 @@ class WarmStartSettings(_Settings):
 
     def __new__(  # noqa: D102 - the class documents its arguments
         cls,
-        ckpt_to_initialize_from: str,
+        ckpt_to_initialize_from: str | os.PathLike[str],
         vars_to_warm_start: str | Sequence[Any] | None = ".*",
         var_name_to_vocab_info: Mapping[str, Any] | None = None,
         var_name_to_prev_var_name: Mapping[str, str] | None = None,
@@ -44,7 +44,7 @@ class WarmStartSettings(_Settings):
             raise ValueError("`ckpt_to_initialize_from` MUST be set in WarmStartSettings")
         return super().__new__(
             cls,
-            ckpt_to_initialize_from,
+            os.fsdecode(ckpt_to_initialize_from),
             vars_to_warm_start,
             var_name_to_vocab_info or {},
             var_name_to_prev_var_name or {},

@@ -20,6 +20,8 @@ v1 = tf.compat.v1
 
 def model_fn(features, labels, mode):
     y = v1.layers.dense(v1.layers.dense(features["x"], 2), 1, name="out")
+    if mode == "infer":
+        return EstimatorSpec(mode, predictions=y)
     loss = tf.reduce_mean(tf.square(y - labels))
     train_op = v1.train.AdamOptimizer(0.1).minimize(loss, v1.train.get_global_step())
     metrics = None
