@@ -8,7 +8,8 @@ import tensorflow as tf
 from catalogue import misuse
 from models import v1
 
-MORE = "goes on to say what was given"
+MORE = "goes on to say what was given, or may be"
+MODES = "says which modes there are"
 
 
 def exporting(receiver_fn, model_fn=models.linear, **arguments):
@@ -35,7 +36,11 @@ misuse(
     exporting(models.raw_receiver, models.linear_in("infer", export_outputs={})),
     outcome="a model that offers nothing is not exported",
 )
-misuse("export_saved_model: an unknown mode", exporting(models.raw_receiver, experimental_mode="serve"))
+misuse(
+    "export_saved_model: an unknown mode",
+    exporting(models.raw_receiver, experimental_mode="serve"),
+    wording=MODES,
+)
 misuse(
     "export_saved_model: a checkpoint that is not there",
     exporting(models.raw_receiver, checkpoint_path="/nowhere/model.ckpt-1"),
@@ -137,12 +142,16 @@ def all_modes(receivers):
     return export
 
 
-misuse("experimental_export_all_saved_models: no mode", all_modes({}))
-misuse("experimental_export_all_saved_models: an unknown mode", all_modes({"serve": models.raw_receiver}))
+misuse("experimental_export_all_saved_models: no mode", all_modes({}), wording=MODES)
+misuse(
+    "experimental_export_all_saved_models: an unknown mode",
+    all_modes({"serve": models.raw_receiver}),
+    wording=MODES,
+)
 
 
 def numpy_inputs(*arguments, **named):
-    return lambda directory: v1.estimator.inputs.numpy_input_fn(*arguments, **named)()
+    return in_graph(lambda x, w: v1.estimator.inputs.numpy_input_fn(*arguments, **named)())
 
 
 X = {"x": np.arange(4.0)}
@@ -158,4 +167,4 @@ def added(metric_fn):
     return lambda directory: tf.estimator.add_metrics(models.estimator(directory), metric_fn)
 
 
-misuse("add_metrics: metric_fn of an unknown argument", added(lambda features, colour: {}))
+misuse("add_metrics: metric_fn of an unknown argument", added(lambda features, colour: {}), wording=MORE)

@@ -150,7 +150,6 @@ misuse(
 misuse(
     "BestExporter: keeps -1",
     lambda d: tf.estimator.BestExporter("a", models.raw_receiver, exports_to_keep=-1),
-    wording=MORE,
 )
 misuse(
     "BestExporter: no compare_fn",

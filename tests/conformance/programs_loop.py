@@ -105,7 +105,7 @@ def exporters_of_a_loop(directory):
     return {"metrics": metrics, "exported": [export is not None for export in exports]}
 
 
-@program("Exporter", "EvalSpec")
+@program("Exporter", "EvalSpec", differs=FINISHED)
 def exporter_of_ones_own(directory):
     calls = []
 

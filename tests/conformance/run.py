@@ -31,7 +31,7 @@ import catalogue
 import comparison
 import traces
 
-LONGEST_SECS = 90
+LONGEST_SECS = 300
 
 
 def main(arguments):

@@ -1,7 +1,7 @@
 """What a program left in its directory, as plain data: checkpoints, event files, exports, file names.
 
 Times are left out: of events their wall time, of directories and event files the number in the name, of
-`global_step/sec` and the like the value.
+speeds (`global_step/sec`) and of how full a queue was the value.
 """
 
 import re
@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 v1 = tf.compat.v1
-_TIMED = re.compile(r"/sec$")
+_TIMED = re.compile(r"/sec$|fraction_over_\d+_of_\d+_full$")
 _TAGS = ("serve", "train", "eval")
 
 
