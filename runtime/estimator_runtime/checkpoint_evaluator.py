@@ -2,7 +2,8 @@
 
 Used by the evaluator task, which comes back for every new checkpoint, and by local training, which evaluates after
 saving. Invariants: a checkpoint is evaluated once; the result is never empty and names its global step; a checkpoint
-that `keep_checkpoint_max` deletes while it is read is given up for the next one, never an error.
+that `keep_checkpoint_max` deletes while it is read is read where it is held, or given up for the next one, and one
+whose files are not all there yet is waited for: neither is an error.
 """
 
 import enum
@@ -14,6 +15,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from estimator_runtime import checkpoint_faults
+from estimator_runtime.checkpoint_hold import CheckpointHold
 from estimator_runtime.specs import EvalSpec
 
 _WARN_EVERY_SECS = 600
@@ -45,12 +48,20 @@ class CheckpointEvaluator:
         estimator: the `Estimator`.
         eval_spec: what to evaluate on and how to export.
         max_steps: the step at which training ends, None when that is not known.
+        hold: keeps the files of the checkpoint while they are needed; None where nobody deletes them meanwhile.
     """
 
-    def __init__(self, estimator: Any, eval_spec: EvalSpec, max_steps: int | None) -> None:
+    def __init__(
+        self,
+        estimator: Any,
+        eval_spec: EvalSpec,
+        max_steps: int | None,
+        hold: CheckpointHold | None = None,
+    ) -> None:
         self._estimator = estimator
         self._eval_spec = eval_spec
         self._max_steps = max_steps
+        self._hold = CheckpointHold(None) if hold is None else hold
         self._previous: Outcome | None = None
         self._exported_as_final = False
         self._last_warning_time: float = 0
@@ -82,13 +93,23 @@ class CheckpointEvaluator:
                 )
                 return Outcome(Status.NO_NEW_CHECKPOINT)
             try:
-                outcome = self._evaluate(checkpoint_path, training_ended)
+                with self._hold.holding(checkpoint_path):
+                    outcome = self._evaluate(checkpoint_path, training_ended)
             except _READ_ERRORS as error:
-                if _is_complete(checkpoint_path) or self._estimator.latest_checkpoint() == checkpoint_path:
+                if not _is_lost(checkpoint_path, error):
                     raise
+                if self._estimator.latest_checkpoint() == checkpoint_path:
+                    if not isinstance(error, tf.errors.OpError):
+                        raise
+                    # On a shared directory the names of files may be seen before their contents.
+                    self._warn(
+                        f"Checkpoint {checkpoint_path} cannot be read ({checkpoint_faults.fault(checkpoint_path)}). "
+                        "Will look for it again."
+                    )
+                    return Outcome(Status.MISSING_CHECKPOINT)
                 tf.compat.v1.logging.warning(
-                    "Checkpoint %s was deleted while it was being evaluated or exported (%s); going on with the "
-                    "latest one. A larger keep_checkpoint_max avoids this.",
+                    "Checkpoint %s was deleted or damaged while it was being evaluated or exported (%s); going on "
+                    "with the latest one.",
                     checkpoint_path,
                     type(error).__name__,
                 )
@@ -102,7 +123,7 @@ class CheckpointEvaluator:
             input_fn=self._eval_spec.input_fn,
             steps=self._eval_spec.steps,
             name=self._eval_spec.name,
-            checkpoint_path=checkpoint_path,
+            checkpoint_path=self._hold.readable(checkpoint_path),
             hooks=self._eval_spec.hooks,
         )
         _check_metrics(metrics)
@@ -130,7 +151,7 @@ class CheckpointEvaluator:
         return exporter.export(
             estimator=self._estimator,
             export_path=os.path.join(model_dir, "export", exporter.name),  # noqa: PTH118 - may be a URI
-            checkpoint_path=checkpoint_path,
+            checkpoint_path=self._hold.readable(checkpoint_path),
             eval_result=metrics,
             is_the_final_export=is_final,
         )
@@ -153,9 +174,8 @@ def _check_metrics(metrics: Any) -> None:
         )
 
 
-def _is_complete(checkpoint_path: str) -> bool:
-    """Tells whether all files of a checkpoint are there."""
-    if not tf.io.gfile.exists(f"{checkpoint_path}.index"):
-        return False
-    shards = tf.io.gfile.glob(f"{checkpoint_path}.data-?????-of-?????")
-    return bool(shards) and len(shards) == int(shards[0].rsplit("-", 1)[1])
+def _is_lost(checkpoint_path: str, error: Exception) -> bool:
+    """Tells whether it was the checkpoint that could not be read."""
+    if checkpoint_faults.fault(checkpoint_path) is not None:
+        return True
+    return isinstance(error, tf.errors.DataLossError) and checkpoint_faults.condemn(checkpoint_path)

@@ -14,7 +14,7 @@ def train_and_evaluate(estimator: Any, train_spec: TrainSpec, eval_spec: EvalSpe
 
     Without a cluster all happen in this process: an evaluation after each checkpoint (at most every
     `eval_spec.throttle_secs`) and at the end. In a cluster chief and workers train, parameter servers hold the
-    variables until they are stopped from outside, and the evaluator evaluates and exports until training has ended.
+    variables until those have ended, and the evaluator evaluates and exports until training has ended.
 
     Args:
         estimator: the `Estimator`.

@@ -6,6 +6,8 @@ tf.estimator keeps working:
     EstimatorError
     ├── EstimatorNotTrainedError       (ValueError)             no checkpoint where one is needed
     ├── CheckpointMismatchError        (ValueError)             the checkpoint is that of another model
+    ├── CheckpointDamagedError         (ValueError)             no checkpoint of the directory can be restored
+    ├── StorageFullError               (OSError)                there is no room for a checkpoint or an export
     ├── MetricsError                   (TypeError, ValueError)  eval_metric_ops of a wrong kind
     ├── LegacyKerasError               (AttributeError)         a model function calls what only Keras 2 has
     └── DistributionNotSupportedError  (ValueError)             a distribution strategy was asked for
@@ -24,6 +26,14 @@ class EstimatorNotTrainedError(EstimatorError, ValueError):
 
 class CheckpointMismatchError(EstimatorError, ValueError):
     """The model directory's checkpoint holds a variable of this model's in another shape."""
+
+
+class CheckpointDamagedError(EstimatorError, ValueError):
+    """The model directory's checkpoint cannot be read, and there is no earlier one."""
+
+
+class StorageFullError(EstimatorError, OSError):
+    """The file system is full, or a limit on files is reached, in the midst of a checkpoint or an export."""
 
 
 class MetricsError(EstimatorError, TypeError, ValueError):

@@ -216,13 +216,17 @@ class Estimator(ExportingEstimator):
         """
         hooks = hook_types.checked_hooks(hooks)
         _check_positive(steps=steps)
-        return evaluation.evaluate(
-            self._bound,
-            input_fn,
-            steps=steps,
-            hooks=hooks,
-            checkpoint_path=self._checkpoint_for(checkpoint_path, "evaluate"),
-            eval_dir=self.eval_dir(name),
+        return checkpoints.on_newest(
+            lambda: self._checkpoint_for(checkpoint_path, "evaluate"),
+            lambda path: evaluation.evaluate(
+                self._bound,
+                input_fn,
+                steps=steps,
+                hooks=hooks,
+                checkpoint_path=path,
+                eval_dir=self.eval_dir(name),
+            ),
+            given=bool(checkpoint_path),
         )
 
     def predict(
@@ -251,13 +255,18 @@ class Estimator(ExportingEstimator):
             ValueError: the predictions have different batch lengths, or `predict_keys` does not fit them.
             TypeError: a hook is no SessionRunHook.
         """
-        yield from prediction.predict(
-            self._bound,
-            input_fn,
-            predict_keys=predict_keys,
-            hooks=hook_types.checked_hooks(hooks),
-            checkpoint_path=self._checkpoint_for(checkpoint_path, "predict"),
-            yield_single_examples=yield_single_examples,
+        hooks = hook_types.checked_hooks(hooks)
+        yield from checkpoints.on_newest(
+            lambda: self._checkpoint_for(checkpoint_path, "predict"),
+            lambda path: prediction.begun(
+                self._bound,
+                input_fn,
+                predict_keys=predict_keys,
+                hooks=hooks,
+                checkpoint_path=path,
+                yield_single_examples=yield_single_examples,
+            ),
+            given=bool(checkpoint_path),
         )
 
     def _call_model_fn(self, features: Any, labels: Any, mode: str, config: RunConfig) -> EstimatorSpec:

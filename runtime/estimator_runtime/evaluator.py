@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from estimator_runtime import finished, interruption
 from estimator_runtime.checkpoint_evaluator import CheckpointEvaluator, Outcome, Status
+from estimator_runtime.checkpoint_hold import CheckpointHold
 from estimator_runtime.specs import EvalSpec
 
 _LOOK_FOR_MARKER_SECS = 1.0
@@ -30,7 +31,8 @@ def run(estimator: Any, max_steps: int | None, eval_spec: EvalSpec) -> None:
     if eval_spec.start_delay_secs:
         tf.compat.v1.logging.info("Waiting %f secs before starting eval.", eval_spec.start_delay_secs)
         _wait(eval_spec.start_delay_secs, unless=wanted)
-    evaluator = CheckpointEvaluator(estimator, eval_spec, max_steps)
+    hold = CheckpointHold(finished.directory(estimator))
+    evaluator = CheckpointEvaluator(estimator, eval_spec, max_steps, hold)
     warned = False
     while not interruption.requested():
         start = time.time()

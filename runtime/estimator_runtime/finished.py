@@ -12,6 +12,8 @@ A model directory outlives a run, so a marker may be left from an earlier one. W
 * A marker below that (early stopping, end of input) it believes when it names the evaluator's `max_steps` and it
   appeared while the evaluator ran. One that was there before may belong to a run that this run continues, or to this
   very run if the evaluator was restarted; the evaluator then leaves the chief `STALE_AFTER_SECS` to remove it.
+* Workers and parameter servers believe one that appeared while they ran, a parameter server also one that has reached
+  its `max_steps`.
 * A marker of another `max_steps` is of another run: the chief of this one has not removed it yet. It is not believed.
 """
 
@@ -25,7 +27,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime import interruption
+from estimator_runtime import checkpoints, interruption
 
 FILE_NAME = "finished"
 STALE_AFTER_SECS = 60.0
@@ -117,25 +119,36 @@ def announcing(estimator: Any, max_steps: int | None) -> Iterator[None]:
     if model_dir is None:
         yield
         return
-    if max_steps is None or _last_step(model_dir) < max_steps:
+    if max_steps is None or checkpoints.global_step(model_dir) < max_steps:
         remove(model_dir)
     yield
     if interruption.requested():
         return
-    marker = Finished.after(global_step=_last_step(model_dir), max_steps=max_steps)
+    marker = Finished.after(global_step=checkpoints.global_step(model_dir), max_steps=max_steps)
     if read(model_dir) != marker:
         write(model_dir, marker)
 
 
-def _last_step(model_dir: str) -> int:
-    """Global step of the latest checkpoint, 0 when there is none that can be read."""
-    checkpoint = tf.train.latest_checkpoint(model_dir)
-    if checkpoint is None:
-        return 0
-    try:
-        return int(tf.train.load_variable(checkpoint, tf.compat.v1.GraphKeys.GLOBAL_STEP))
-    except (tf.errors.OpError, ValueError, RuntimeError):
-        return 0
+class Appearance:
+    """Whether a marker has appeared since this object was made.
+
+    It is the view of the tasks that training itself needs, workers and parameter servers: an older marker never ends
+    them, for a chief that has not started yet may go on from it.
+
+    Args:
+        model_dir: where the marker appears; None means that there can be none.
+    """
+
+    def __init__(self, model_dir: str | None) -> None:
+        self._model_dir = model_dir
+        self._inherited = None if model_dir is None else read(model_dir)
+
+    def seen(self) -> bool:
+        """Tells whether there is a marker that was not there in the beginning."""
+        marker = None if self._model_dir is None else read(self._model_dir)
+        if marker is None:
+            self._inherited = None
+        return marker != self._inherited
 
 
 class Watch:

@@ -39,6 +39,12 @@ class Observer:
         """Returns `CheckpointSaverListener`s, called before the caller's own; unused when nothing saves."""
         return ()
 
+    def adopted(self, step: int) -> None:
+        """Takes that a session goes on from variables on the parameter servers, which are at global step `step`.
+
+        It comes before the session's hooks are told of the session, and in another thread than theirs.
+        """
+
     @contextlib.contextmanager
     def evaluating(self) -> Iterator[None]:
         """Surrounds an evaluation."""

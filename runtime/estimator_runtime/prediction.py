@@ -5,6 +5,7 @@ generators may be read in turn, and the caller's own graph stays the caller's.
 """
 
 import contextlib
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -13,6 +14,12 @@ import tensorflow as tf
 from estimator_runtime import inputs, sessions
 from estimator_runtime.bound_model import BoundModel
 from estimator_runtime.model_fn import ModeKeys
+
+
+def begun(model: BoundModel, input_fn: Callable[..., Any] | None, **settings: Any) -> Iterator[Any]:
+    """`predict`, of which the first value is computed already: a checkpoint that cannot be read shows by then."""
+    predictions = predict(model, input_fn, **settings)
+    return itertools.chain(list(itertools.islice(predictions, 1)), predictions)
 
 
 def predict(

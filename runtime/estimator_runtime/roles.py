@@ -19,7 +19,7 @@ def train(estimator: Any, train_spec: TrainSpec) -> None:
     """Does the part of this task, if it has any, in a training without evaluations; also without a cluster."""
     config = estimator.config
     if config.task_type == tf_config.TaskType.PS:
-        server.join(server.start(config))
+        _serve(estimator, train_spec)
     elif config.is_chief:
         with finished.announcing(estimator, train_spec.max_steps):
             _train(estimator, train_spec, train_spec.saving_listeners)
@@ -48,9 +48,9 @@ def run_master(estimator: Any, train_spec: TrainSpec, eval_spec: EvalSpec) -> No
 
 
 def run_ps(estimator: Any, train_spec: TrainSpec, eval_spec: EvalSpec) -> None:
-    """Serves variables until the process is stopped from outside."""
-    del train_spec, eval_spec
-    server.join(server.start(estimator.config))
+    """Serves variables until training has ended and those who trained are gone, or it is stopped from outside."""
+    del eval_spec
+    _serve(estimator, train_spec)
 
 
 def run_evaluator(estimator: Any, train_spec: TrainSpec, eval_spec: EvalSpec) -> None:
@@ -65,6 +65,12 @@ ROLES: dict[str, Role] = {
     tf_config.TaskType.PS: run_ps,
     tf_config.TaskType.WORKER: run_worker,
 }
+
+
+def _serve(estimator: Any, train_spec: TrainSpec) -> None:
+    config = estimator.config
+    end = server.ClusterEnd(config, finished.directory(estimator), train_spec.max_steps)
+    server.join(server.start(config), ended=end)
 
 
 def _train(estimator: Any, train_spec: TrainSpec, saving_listeners: tuple[Any, ...] | None) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime import observation
+from estimator_runtime import observation, storage
 from estimator_runtime.bound_model import BoundModel
 from estimator_runtime.export import meta_graphs
 
@@ -55,6 +55,7 @@ def export(
         ValueError: no mode is given, the model offers nothing to export, the checkpoint lacks a variable, or an extra
             asset's destination is outside the export.
         RuntimeError: no unused directory name was found.
+        StorageFullError: there is no room for the export.
     """
     wanted = {
         mode: input_receiver_fn_map[mode] for mode in meta_graphs.KINDS if input_receiver_fn_map.get(mode)
@@ -65,7 +66,7 @@ def export(
             f"{list(meta_graphs.KINDS)}."
         )
     observer = observation.current()
-    with observer.exporting():
+    with observer.exporting(), storage.explained(os.fsdecode(export_dir_base)):
         final = _timestamped_dir(os.fsdecode(export_dir_base))
         temporary = _temporary(final)
         try:

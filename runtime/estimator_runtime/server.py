@@ -1,15 +1,20 @@
 """The TensorFlow server of a task in a cluster: started before training, joined by parameter servers."""
 
+import socket
 import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime import interruption, observation
+from estimator_runtime import finished, interruption, observation
 from estimator_runtime.tf_config import TaskType
 
 _TRAINING_TASKS = (TaskType.CHIEF, TaskType.MASTER, TaskType.WORKER)
 _LOOK_FOR_INTERRUPTION_SECS = 0.5
+_LOOK_FOR_END_SECS = 2.0
+_CONNECT_SECS = 2.0
 
 
 def start(config: Any) -> Any:
@@ -52,8 +57,8 @@ def start(config: Any) -> Any:
     return server
 
 
-def join(server: Any) -> None:
-    """Serves until the process is interrupted.
+def join(server: Any, *, ended: Callable[[], bool] = lambda: False) -> None:
+    """Serves until the process is interrupted, or `ended` says that nobody needs the server any more.
 
     `Server.join` itself never returns and keeps Python from running its signal handlers, so it has a thread of its
     own; the main thread stays free for SIGTERM.
@@ -61,5 +66,50 @@ def join(server: Any) -> None:
     serving = threading.Thread(target=server.join, name="tensorflow-server", daemon=True)
     with observation.current().serving():
         serving.start()
+        due = time.monotonic() + _LOOK_FOR_END_SECS
         while serving.is_alive() and not interruption.requested():
             serving.join(_LOOK_FOR_INTERRUPTION_SECS)
+            if time.monotonic() >= due:
+                if ended():
+                    tf.compat.v1.logging.info("Training has ended, and nobody needs this server any more.")
+                    return
+                due = time.monotonic() + _LOOK_FOR_END_SECS
+
+
+class ClusterEnd:
+    """Tells a parameter server when it may go: training has ended, and the tasks that trained are gone.
+
+    The `finished` marker alone is not enough. A worker may be in its last step, and a chief's program may go on to
+    predict with the variables. They are gone when nobody listens at their addresses any more.
+
+    Args:
+        config: the parameter server's `RunConfig`.
+        model_dir: where the marker appears; None means that there can be none.
+        max_steps: the parameter server's `TrainSpec.max_steps`.
+    """
+
+    def __init__(self, config: Any, model_dir: str | None, max_steps: int | None) -> None:
+        self._model_dir = model_dir
+        self._max_steps = max_steps
+        self._appearance = finished.Appearance(model_dir)
+        tasks = config.cluster_spec.as_dict() if config.cluster_spec else {}
+        self._trainers = [address for task in _TRAINING_TASKS for address in tasks.get(task, ())]
+
+    def __call__(self) -> bool:
+        """Tells whether nobody needs the server any more."""
+        return self._training_has_ended() and not any(map(_listens, self._trainers))
+
+    def _training_has_ended(self) -> bool:
+        if self._appearance.seen():
+            return True
+        marker = None if self._model_dir is None else finished.read(self._model_dir)
+        return marker is not None and marker.covers(self._max_steps)
+
+
+def _listens(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECS):
+            return True
+    except OSError:
+        return False

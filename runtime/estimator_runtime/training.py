@@ -2,8 +2,8 @@
 
 Invariants:
 
-* hooks are run in the order: input, the caller's, NaN check, logging, the model's, the observer's; then, on the chief, checkpoints
-  and the model's chief hooks;
+* hooks are run in the order: input, the caller's, NaN check, logging, the model's, the observer's, on a worker the end of
+  the chief's training; then, on the chief, checkpoints and the model's chief hooks;
 * there is a `loss` summary, and the loss is in the LOSSES collection;
 * the caller's saving listeners see every checkpoint of this call and of no later one.
 """
@@ -14,8 +14,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime import checkpoints, keras_state, observation, sessions
+from estimator_runtime import checkpoints, keras_state, observation, sessions, storage
 from estimator_runtime.bound_model import BoundModel
+from estimator_runtime.chief_watch import ChiefWatch, EndWithChiefHook, TrainingEnded
 from estimator_runtime.model_fn import EstimatorSpec, ModeKeys
 from estimator_runtime.run_config import RunConfig, TaskType
 
@@ -32,6 +33,8 @@ def train(
     Raises:
         ValueError: saving listeners are given and nothing saves checkpoints.
         NanLossDuringTrainingError: the loss became NaN.
+        CheckpointDamagedError: the model directory's checkpoint cannot be read, and there is no earlier one.
+        StorageFullError: there is no room for a checkpoint.
     """
     with tf.Graph().as_default() as graph, graph.device(model.device_fn):
         step = model.begin_graph(graph)
@@ -42,18 +45,22 @@ def train(
         _add_loss_summary(spec.loss)
         if _add_default_saver(model.config, spec) and model.config.is_chief:
             checkpoints.check_shapes(model.model_dir, tf.compat.v1.global_variables())
+        ending = [] if model.config.is_chief else [EndWithChiefHook(ChiefWatch(model.model_dir))]
         worker_hooks = [
             *batch.hooks,
             *hooks,
             *_loss_hooks(model.config, spec.loss, step),
             *spec.training_hooks,
             *observation.current().training_hooks(loss=spec.loss, step=step),
+            *ending,
         ]
         saver_hooks = _saver_hooks(model.config, spec, worker_hooks, saving_listeners)
         summary_steps, log_steps, master_hooks = _chief_reports(model.config, spec)
         fetches = [keras_state.with_updates(spec.train_op, graph), spec.loss]
         loss = None
         with (
+            _leaving_with_chief(),
+            storage.explained(model.model_dir),
             _listening(saver_hooks.existing, saving_listeners),
             sessions.training_session(
                 model.config,
@@ -72,6 +79,14 @@ def train(
             "Training with estimator made no steps. Perhaps input is empty or misspecified."
         )
     tf.compat.v1.logging.info("Loss for final step: %s.", loss)
+
+
+@contextlib.contextmanager
+def _leaving_with_chief() -> Iterator[None]:
+    try:
+        yield
+    except TrainingEnded:
+        tf.compat.v1.logging.info("The chief has ended the training while this task waited for a session.")
 
 
 def _add_loss_summary(loss: Any) -> None:

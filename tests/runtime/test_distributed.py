@@ -153,9 +153,7 @@ class Job:
     def await_completion(self):
         for task in [self.chief, *self.workers, self.evaluator]:
             assert task.await_end() == 0, f"{task.name}:\n{self.logs()}"
-        for server in self.servers:
-            assert server.process.is_alive(), self.logs()
-            server.process.terminate()
+        # Nobody stops the parameter servers: they see that they are not needed any more.
         for server in self.servers:
             assert server.await_end() == 0, self.logs()
 
@@ -210,7 +208,8 @@ def test_each_task_may_be_killed_once(job):
 
     running.chief.kill()
     running.chief.start().await_line(r"^stepping 1 40$")
-    assert running.chief.lines(r"Restoring parameters from .*model.ckpt-40")
+    assert running.chief.lines(r"Going on with the variables on the parameter servers, at global step 40;")
+    assert not running.chief.lines(r"Restoring parameters from ")
 
     running.release()
     running.await_completion()

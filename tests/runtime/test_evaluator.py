@@ -164,7 +164,7 @@ def test_a_checkpoint_that_is_deleted_while_it_is_read(tmp_path, tf_log):
     estimator.when_evaluated = deleted
     outcome = CheckpointEvaluator(estimator, spec(), None).evaluate_and_export()
     assert outcome.checkpoint_path == "ckpt-10"
-    assert [line for line in tf_log if "Checkpoint ckpt-5 was deleted while it was being evaluated" in line]
+    assert [line for line in tf_log if "Checkpoint ckpt-5 was deleted or damaged while it was being evaluated" in line]
 
 
 def test_an_evaluation_that_fails_by_itself(tmp_path):

@@ -1,12 +1,14 @@
-"""The session of a worker: how often and how long it looks for the chief's model."""
+"""How sessions are made: how often and how long a worker looks for the chief's model, and what follows a loss."""
 
-import contextlib
+import itertools
+import threading
 import time
 
 import pytest
 import tensorflow as tf
 
-from estimator_runtime import RunConfig, sessions
+from estimator_runtime import RunConfig, finished, interruption, session_creators, sessions
+from estimator_runtime.chief_watch import ChiefWatch, TrainingEnded
 
 v1 = tf.compat.v1
 
@@ -14,14 +16,29 @@ v1 = tf.compat.v1
 class Clock:
     def __init__(self):
         self.now = 0.0
-        self.pauses = []
+        self.tick = 0.0
+        self.moments = []
+        self.planned = []
 
     def monotonic(self):
+        self.now += self.tick
         return self.now
 
     def sleep(self, secs):
-        self.pauses.append(secs)
         self.now += secs
+        while self.planned and self.planned[0][0] <= self.now:
+            self.planned.pop(0)[1]()
+
+    def at(self, moment, action):
+        self.planned.append((moment, action))
+
+    def mark(self):
+        self.moments.append(self.now)
+
+    @property
+    def pauses(self):
+        """Seconds between the marked moments."""
+        return [later - earlier for earlier, later in itertools.pairwise(self.moments)]
 
 
 @pytest.fixture
@@ -33,7 +50,7 @@ def clock(monkeypatch):
 
 
 @pytest.fixture
-def looks(monkeypatch):
+def looks(monkeypatch, clock):
     """How the session manager is asked; it finds the model after `looks.until` times."""
 
     class Manager:
@@ -46,6 +63,7 @@ def looks(monkeypatch):
         def wait_for_session(self, master, config, max_wait_secs):
             assert self.graph is v1.get_default_graph()
             Manager.asked.append((master, max_wait_secs))
+            clock.mark()
             if len(Manager.asked) <= Manager.until:
                 raise tf.errors.DeadlineExceededError(None, None, "not yet")
             return "session"
@@ -54,9 +72,10 @@ def looks(monkeypatch):
     return Manager
 
 
-def created(max_wait_secs):
+def created(max_wait_secs, watch=None):
     with tf.Graph().as_default():
-        creator = sessions.WorkerSessionCreator(v1.train.Scaffold(), "grpc://host:1", None, max_wait_secs)
+        scaffold = v1.train.Scaffold()
+        creator = session_creators.WorkerSessionCreator(scaffold, "grpc://host:1", None, max_wait_secs, watch)
         return creator.create_session()
 
 
@@ -68,14 +87,52 @@ def test_a_model_that_is_ready_is_taken_at_once(clock, looks):
 def test_looks_become_rarer(clock, looks):
     looks.until = 9
     assert created(max_wait_secs=None) == "session"
-    assert clock.pauses == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
+    assert clock.pauses == [0.5, 1, 2, 4, 8, 8, 8, 8, 8]
 
 
 def test_the_wait_ends(clock, looks):
     looks.until = 100
-    with pytest.raises(tf.errors.DeadlineExceededError):
+    with pytest.raises(
+        tf.errors.DeadlineExceededError, match=r"within 10 secs .*session_creation_timeout_secs"
+    ):
         created(max_wait_secs=10)
     assert clock.pauses == [0.5, 1, 2, 4, 2.5]
+
+
+def test_a_server_that_does_not_answer_does_not_hold_a_worker(clock, monkeypatch):
+    """TensorFlow waits for it without end, and no signal and no timeout would reach the main thread."""
+    stuck = threading.Event()
+    monkeypatch.setattr(v1.train.SessionManager, "wait_for_session", lambda *_, **__: stuck.wait())
+    monkeypatch.setattr(session_creators, "_LOOK_UP_SECS", 0.01)
+    clock.tick = 1
+    with pytest.raises(tf.errors.DeadlineExceededError, match="does not answer"):
+        created(max_wait_secs=10)
+    stuck.set()
+
+
+def test_a_worker_does_not_wait_for_a_chief_that_has_ended(clock, looks, tmp_path):
+    looks.until = 100
+    watch = ChiefWatch(str(tmp_path), clock.monotonic)
+    clock.at(9, lambda: finished.write(str(tmp_path), finished.Finished(7, finished.STOPPED_EARLY, None)))
+    with pytest.raises(TrainingEnded):
+        created(max_wait_secs=None, watch=watch)
+    assert 9 <= clock.now <= 12
+
+
+def test_a_marker_of_an_earlier_run_ends_no_wait(clock, looks, tmp_path):
+    finished.write(str(tmp_path), finished.Finished(7, finished.STOPPED_EARLY, None))
+    looks.until = 10
+    assert created(max_wait_secs=None, watch=ChiefWatch(str(tmp_path), clock.monotonic)) == "session"
+
+
+def test_an_interruption_ends_the_wait(clock, looks):
+    looks.until = 100
+    clock.at(5, interruption.request)
+    try:
+        with pytest.raises(interruption.Interrupted):
+            created(max_wait_secs=None)
+    finally:
+        interruption.clear()
 
 
 def test_a_worker_sees_variables_that_another_session_initialised(clock):
@@ -85,7 +142,7 @@ def test_a_worker_sees_variables_that_another_session_initialised(clock):
         weight = v1.get_variable("w", [], initializer=v1.constant_initializer(3.0))
         initializer = v1.global_variables_initializer()
         scaffold = v1.train.Scaffold()
-        creator = sessions.WorkerSessionCreator(scaffold, server.target, None, max_wait_secs=1)
+        creator = session_creators.WorkerSessionCreator(scaffold, server.target, None, max_wait_secs=1)
         scaffold.finalize()
         with pytest.raises(tf.errors.DeadlineExceededError):
             creator.create_session()
@@ -96,36 +153,45 @@ def test_a_worker_sees_variables_that_another_session_initialised(clock):
 
 
 class Creator:
-    def __init__(self):
-        self.made = 0
+    """Makes a session when it is asked for the `works_after`th time."""
+
+    def __init__(self, clock, works_after=1):
+        self.clock = clock
+        self.works_after = works_after
+        self.asked = 0
 
     def create_session(self):
-        self.made += 1
-        if self.made % 2 == 0:
-            raise tf.errors.UnavailableError(None, None, "not there")
-        return self.made
+        self.asked += 1
+        self.clock.mark()
+        if self.asked < self.works_after:
+            raise tf.errors.UnavailableError(None, None, "not there\nand so on")
+        return self.asked
+
+
+def test_a_server_that_is_away_is_asked_for_in_pauses_and_told_of_once(clock, tf_log):
+    paced = session_creators.PacedSessionCreator(Creator(clock, works_after=8))
+    assert paced.create_session() == 8
+    assert clock.pauses == [0.5, 1, 2, 2, 2, 2, 2]
+    said, found = tf_log
+    assert "a server of the cluster is away (not there)" in said
+    assert found == "There is a session again, after 7 more attempts and 11.5 secs."
 
 
 def test_sessions_that_are_lost_one_after_another_are_paced(clock):
-    """Lost in use or not made at all: both ask for the next one."""
-    creator = Creator()
-    paced = sessions.PacedSessionCreator(creator)
-    for _ in range(8):
-        with contextlib.suppress(tf.errors.UnavailableError):
-            paced.create_session()
-    assert creator.made == 8
-    assert clock.pauses == [0.5, 1, 2, 4, 8, 8, 8]
+    paced = session_creators.PacedSessionCreator(Creator(clock))
+    for _ in range(6):
+        paced.create_session()
+    assert clock.pauses == [0.5, 1, 2, 2, 2]
 
 
 def test_after_a_steady_minute_a_session_is_made_at_once(clock):
-    creator = Creator()
-    paced = sessions.PacedSessionCreator(creator)
-    assert paced.create_session() == 1
+    paced = session_creators.PacedSessionCreator(Creator(clock))
+    paced.create_session()
+    paced.create_session()
     clock.now += 60
-    with pytest.raises(tf.errors.UnavailableError):
-        paced.create_session()
-    assert paced.create_session() == 3
-    assert clock.pauses == [0.5]
+    paced.create_session()
+    paced.create_session()
+    assert clock.pauses == [0.5, 60, 0.5]
 
 
 def training_session(config):

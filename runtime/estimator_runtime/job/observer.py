@@ -40,6 +40,7 @@ class JobObserver(Observer):
         self._is_chief = False
         self._sessions = 0
         self._trainings = 0
+        self._adopted = False
 
     @contextlib.contextmanager
     def training(self, *, model_dir: str, is_chief: bool, max_steps: int | None) -> Iterator[None]:
@@ -104,14 +105,24 @@ class JobObserver(Observer):
         yield
         self._termination.check()
 
+    def adopted(self, step: int) -> None:
+        """Remembers that the first session, too, goes on from somewhere else than the latest checkpoint."""
+        del step
+        self._adopted = True
+
     def session_created(self, step: int) -> None:
-        """Records that training goes on; a session after the first was restored from the latest checkpoint."""
+        """Records that training goes on; a session after the first was restored from the latest checkpoint.
+
+        So was one on adopted variables, in effect: the saver's hook, which comes first, has just saved them.
+        """
         self._rate.restart()
         self._sessions += 1
-        if self._sessions > 1 and self._is_chief:
+        if (self._sessions > 1 or self._adopted) and self._is_chief:
             latest = _latest(self._model_dir)
             if latest is not None:
+                self._recorder.checkpoint(latest)
                 self._recorder.restored(latest)
+        self._adopted = False
         self._recorder.enter("Training")
         self._recorder.step(step, loss=None, steps_per_second=None)
         self._termination.stepping()
