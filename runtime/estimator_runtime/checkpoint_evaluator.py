@@ -9,7 +9,7 @@ whose files are not all there yet is waited for: neither is an error.
 import enum
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,12 +119,15 @@ class CheckpointEvaluator:
             return outcome
 
     def _evaluate(self, checkpoint_path: str, training_ended: bool) -> Outcome:
-        metrics = self._estimator.evaluate(
-            input_fn=self._eval_spec.input_fn,
-            steps=self._eval_spec.steps,
-            name=self._eval_spec.name,
-            checkpoint_path=self._hold.readable(checkpoint_path),
-            hooks=self._eval_spec.hooks,
+        metrics = self._reading(
+            checkpoint_path,
+            lambda path: self._estimator.evaluate(
+                input_fn=self._eval_spec.input_fn,
+                steps=self._eval_spec.steps,
+                name=self._eval_spec.name,
+                checkpoint_path=path,
+                hooks=self._eval_spec.hooks,
+            ),
         )
         _check_metrics(metrics)
         step = metrics[tf.compat.v1.GraphKeys.GLOBAL_STEP]
@@ -148,13 +151,27 @@ class CheckpointEvaluator:
 
     def _export(self, exporter: Any, checkpoint_path: Any, metrics: Any, is_final: bool) -> Any:
         model_dir = tf.compat.as_str_any(self._estimator.model_dir)
-        return exporter.export(
-            estimator=self._estimator,
-            export_path=os.path.join(model_dir, "export", exporter.name),  # noqa: PTH118 - may be a URI
-            checkpoint_path=self._hold.readable(checkpoint_path),
-            eval_result=metrics,
-            is_the_final_export=is_final,
+        return self._reading(
+            checkpoint_path,
+            lambda path: exporter.export(
+                estimator=self._estimator,
+                export_path=os.path.join(model_dir, "export", exporter.name),  # noqa: PTH118 - may be a URI
+                checkpoint_path=path,
+                eval_result=metrics,
+                is_the_final_export=is_final,
+            ),
         )
+
+    def _reading(self, checkpoint_path: Any, use: Callable[[Any], Any]) -> Any:
+        """What `use` returns for the checkpoint, wherever it can be read: it may be deleted at any moment."""
+        path = self._hold.readable(checkpoint_path)
+        try:
+            return use(path)
+        except _READ_ERRORS:
+            held = self._hold.readable(checkpoint_path)
+            if held == path:
+                raise
+            return use(held)
 
     def _warn(self, message: str) -> None:
         now = time.time()

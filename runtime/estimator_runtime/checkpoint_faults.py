@@ -28,6 +28,7 @@ class _Version:
 
 
 _WHOLE: set[_Version] = set()
+_READ: set[_Version] = set()
 _CONDEMNED: dict[_Version, str] = {}
 
 
@@ -48,12 +49,16 @@ def fault(prefix: str) -> str | None:
 
 
 def condemn(prefix: str) -> bool:
-    """Reads all of a checkpoint that failed to restore; returns whether it was at fault, and remembers that."""
+    """Reads all of a checkpoint; returns whether something is wrong with it, and remembers that."""
     version = _version(prefix)
     if version is None or version in _CONDEMNED:
         return True
+    if version in _READ:
+        return False
     found = _missing_data(prefix) or _bad_value(prefix)
-    if found is not None:
+    if found is None:
+        _READ.add(version)
+    else:
         _CONDEMNED[version] = found
     return found is not None
 

@@ -78,10 +78,24 @@ def on_newest(
         path = choose()
         try:
             return use(path)
-        except (tf.errors.DataLossError, tf.errors.OutOfRangeError):
-            # The input may be what is damaged.
-            if given or path is None or not checkpoint_faults.condemn(path) or choose() == path:
+        except tf.errors.OpError as error:
+            # A checkpoint reader's error is of no class in particular; and the input may be what is damaged.
+            is_data = isinstance(error, tf.errors.DataLossError | tf.errors.OutOfRangeError)
+            if given or path is None or not (is_data or type(error) is tf.errors.OpError):
                 raise
+            if not checkpoint_faults.condemn(path) or choose() == path:
+                raise
+
+
+def read_through(choose: Callable[[], str | None]) -> str | None:
+    """The checkpoint that `choose` returns, of which every value could be read, or an older one for which that holds."""
+    path = choose()
+    while path is not None and checkpoint_faults.condemn(path):
+        older = choose()
+        if older == path:
+            break
+        path = older
+    return path
 
 
 def trained(model_dir: str) -> str:
@@ -158,7 +172,10 @@ def eval_dir(model_dir: str, name: str | None) -> str:
 
 def _state(model_dir: str) -> Any:
     """What the file `checkpoint` says, paths made absolute; None when it is missing or unreadable."""
-    state = tf.train.get_checkpoint_state(model_dir)
+    try:
+        state = tf.train.get_checkpoint_state(model_dir)
+    except ValueError:  # it is empty
+        return None
     return state if state is not None and state.model_checkpoint_path else None
 
 

@@ -161,7 +161,7 @@ class ExportingEstimator:
         )
 
     def _checkpoint_to_export(self, given: str | os.PathLike[str] | None) -> str:
-        path = os.fspath(given) if given else self.latest_checkpoint()
+        path = os.fspath(given) if given else checkpoints.read_through(self.latest_checkpoint)
         if not path and self._bound.warm_start is not None:
             source = self._bound.warm_start.ckpt_to_initialize_from
             path = checkpoints.latest(source) if tf.compat.v1.gfile.IsDirectory(source) else source

@@ -40,11 +40,12 @@ def explained(directory: str) -> Iterator[None]:
 
 
 def _explanation(directory: str, error: Exception) -> str:
-    message = error.message if isinstance(error, tf.errors.OpError) else str(error)
+    # TensorFlow puts before it where in the graph it was.
+    said = next(line.strip() for line in str(error).splitlines() if any(sign in line for sign in _SIGNS))
     last = checkpoints.latest(directory)
     kept = f"; the checkpoint {last} is whole" if last is not None else ""
     return (
-        f"There is no room to write in {directory} ({str(message).partition(chr(10))[0]}){kept}. Make room there, or "
+        f"There is no room to write in {directory} ({said}){kept}. Make room there, or "
         "raise the limit of its volume, then run again: training goes on from its last checkpoint. A smaller "
         "keep_checkpoint_max needs less room."
     )

@@ -70,6 +70,9 @@ def train(
                 save_summaries_steps=summary_steps,
                 log_step_count_steps=log_steps,
             ) as session,
+            # Again, inside: a file that is too large is OutOfRangeError to TensorFlow, and that is the end of the
+            # input to a session.
+            storage.explained(model.model_dir),
         ):
             # The session swallows the end of the input, so what the last step returned is kept out here.
             while not session.should_stop():

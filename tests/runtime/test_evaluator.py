@@ -1,11 +1,21 @@
 """The evaluator task: which checkpoints it evaluates, how it waits, and when it ends."""
 
+import shutil
 import time
 
+import linear_model
 import pytest
 import tensorflow as tf
 
-from estimator_runtime import EvalSpec, Exporter, evaluator, finished, interruption
+from estimator_runtime import (
+    EvalSpec,
+    Exporter,
+    FinalExporter,
+    checkpoint_hold,
+    evaluator,
+    finished,
+    interruption,
+)
 from estimator_runtime.checkpoint_evaluator import CheckpointEvaluator, Status
 
 
@@ -164,7 +174,70 @@ def test_a_checkpoint_that_is_deleted_while_it_is_read(tmp_path, tf_log):
     estimator.when_evaluated = deleted
     outcome = CheckpointEvaluator(estimator, spec(), None).evaluate_and_export()
     assert outcome.checkpoint_path == "ckpt-10"
-    assert [line for line in tf_log if "Checkpoint ckpt-5 was deleted or damaged while it was being evaluated" in line]
+    assert [
+        line
+        for line in tf_log
+        if "Checkpoint ckpt-5 was deleted or damaged while it was being evaluated" in line
+    ]
+
+
+def test_a_checkpoint_in_evaluation_is_not_lost_to_keep_checkpoint_max(tmp_path, tf_log):
+    """The chief deletes it while it is evaluated, before it is restored for the first and for the second time."""
+    model_dir = tmp_path / "model"
+
+    class Delete(tf.compat.v1.train.SessionRunHook):
+        def __init__(self, moment):
+            setattr(self, moment, self.delete)
+
+        def delete(self, *_):
+            for file in model_dir.glob("model.ckpt-5.*"):
+                file.unlink()
+
+    exporter = FinalExporter("end", linear_model.raw_receiver)
+    for moment in ("begin", "end"):
+        shutil.rmtree(model_dir, ignore_errors=True)
+        estimator = linear_model.estimator(model_dir).train(linear_model.train_input, steps=5)
+        eval_spec = EvalSpec(
+            linear_model.eval_input,
+            hooks=[Delete(moment)],
+            exporters=[exporter],
+            start_delay_secs=0,
+            throttle_secs=0,
+        )
+        evaluator.run(estimator, 5, eval_spec)
+        assert len(list((model_dir / "export" / "end").iterdir())) == 1
+        assert not list(model_dir.glob("model.ckpt-5.*"))
+    assert not (model_dir / checkpoint_hold.DIRECTORY).exists()
+    assert not [line for line in tf_log if "was deleted" in line]
+
+
+def test_what_cannot_be_held_is_not(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError
+
+    monkeypatch.setattr(checkpoint_hold.os, "link", refuse)
+    hold = checkpoint_hold.CheckpointHold(str(tmp_path))
+    (tmp_path / "model.ckpt-5.index").touch()
+    path = str(tmp_path / "model.ckpt-5")
+    with hold.holding(path):
+        assert hold.readable(path) == path
+    assert [file.name for file in tmp_path.iterdir()] == ["model.ckpt-5.index"]
+
+
+def test_a_checkpoint_that_is_not_all_there_yet_is_looked_at_again(tmp_path, tf_log):
+    """As on a shared directory that shows an index before the data."""
+    model_dir = tmp_path / "model"
+    linear_model.estimator(model_dir, save_checkpoints_steps=50).train(linear_model.train_input, steps=5)
+    for file in model_dir.glob("model.ckpt-0*"):
+        file.unlink()
+    (data,) = model_dir.glob("model.ckpt-5.data*")
+    aside = data.rename(tmp_path / "aside")
+    estimator = linear_model.estimator(model_dir)
+    checkpoints = CheckpointEvaluator(estimator, EvalSpec(linear_model.eval_input), None)
+    assert checkpoints.evaluate_and_export().status is Status.MISSING_CHECKPOINT
+    assert [line for line in tf_log if "1 of its 1 data files are missing" in line and "look for it" in line]
+    aside.rename(data)
+    assert checkpoints.evaluate_and_export().metrics["global_step"] == 5
 
 
 def test_an_evaluation_that_fails_by_itself(tmp_path):

@@ -112,6 +112,28 @@ def marker_of(estimator):
     return finished.read(estimator.model_dir)
 
 
+def test_who_serves_training_believes_what_appears(model_dir):
+    for inherited in (None, Finished(3, "stopped", None)):
+        if inherited is not None:
+            finished.write(model_dir, inherited)
+        appearance = finished.Appearance(model_dir)
+        assert not appearance.seen()
+        finished.write(model_dir, Finished(4, "stopped", None))
+        assert appearance.seen()
+        finished.remove(model_dir)
+        assert not appearance.seen()
+    assert not finished.Appearance(None).seen()
+
+
+def test_a_marker_that_was_removed_and_written_again_has_appeared(model_dir):
+    finished.write(model_dir, Finished(3, "stopped", None))
+    appearance = finished.Appearance(model_dir)
+    finished.remove(model_dir)
+    assert not appearance.seen()
+    finished.write(model_dir, Finished(3, "stopped", None))
+    assert appearance.seen()
+
+
 def test_announcing_marks_the_end_of_training(estimator):
     with finished.announcing(estimator, 10):
         assert marker_of(estimator) is None

@@ -1,0 +1,203 @@
+"""A chief that comes back to parameter servers that have outlived it: when it goes on with their variables."""
+
+import json
+import math
+from pathlib import Path
+
+import linear_model
+import pytest
+import tensorflow as tf
+from linear_model import train_input
+from test_distributed import free_ports
+
+from estimator_runtime import Estimator, live_variables, observation
+
+v1 = tf.compat.v1
+
+
+class Servers:
+    """The servers of a chief and of two parameter servers, all in this process."""
+
+    def __init__(self):
+        chief, *ps = (f"127.0.0.1:{port}" for port in free_ports(3))
+        self.cluster = {"chief": [chief], "ps": ps}
+        self.ps = [tf.distribute.Server(self.cluster, job_name="ps", task_index=index) for index in range(2)]
+        self.chief = tf.distribute.Server(self.cluster, job_name="chief", task_index=0)
+
+    def loses(self, name=None):
+        """The servers lose a variable, or all that they hold."""
+        if name is None:
+            v1.Session.reset(self.chief.target)
+        else:
+            self.run(name, lambda handle: tf.raw_ops.DestroyResourceOp(resource=handle))
+
+    def holds(self, name, value):
+        dtype = tf.int64 if name == "global_step" else tf.float32
+        self.run(
+            name,
+            lambda handle: tf.raw_ops.AssignVariableOp(resource=handle, value=tf.constant(value, dtype)),
+        )
+
+    def value_of_w(self):
+        read = []
+        self.run("w", lambda handle: tf.raw_ops.ReadVariableOp(resource=handle, dtype=tf.float32), read)
+        return read[0].item()
+
+    def run(self, name, make, results=None):
+        """Runs an operation on a variable, as a worker would."""
+        dtype, shape = (tf.int64, []) if name == "global_step" else (tf.float32, [1, 1])
+        with tf.Graph().as_default():
+            for index in range(2):
+                with tf.device(f"/job:ps/task:{index}"):
+                    handle = tf.raw_ops.VarHandleOp(dtype=dtype, shape=shape, shared_name=name)
+                    there, operation = tf.raw_ops.VarIsInitializedOp(resource=handle), make(handle)
+                with v1.Session(self.chief.target) as session:
+                    if session.run(there):
+                        result = session.run(operation)
+                        if results is not None:
+                            results.append(result)
+
+
+@pytest.fixture(scope="module")
+def servers():
+    return Servers()
+
+
+class Adoptions(observation.Observer):
+    def __init__(self):
+        self.steps = []
+
+    def adopted(self, step):
+        self.steps.append(step)
+
+
+@pytest.fixture
+def chief(servers, tmp_path, monkeypatch):
+    """A function that trains as a chief would, started anew, and returns at which steps it adopted variables."""
+    servers.loses()
+    tf_config = {"cluster": servers.cluster, "task": {"type": "chief", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(tf_config))
+
+    def train(steps, model_dir=tmp_path / "model", warm_start_from=None, **config):
+        adoptions = Adoptions()
+        observation.install(adoptions)
+        try:
+            config = linear_model.config(**{"save_checkpoints_steps": 100, **config})
+            estimator = Estimator(
+                linear_model.model_fn, str(model_dir), config, warm_start_from=warm_start_from
+            )
+            estimator.train(train_input, steps=steps)
+        finally:
+            observation.install(None)
+        return adoptions.steps
+
+    return train
+
+
+def saved(model_dir, name, step=None):
+    prefix = tf.train.latest_checkpoint(str(model_dir)) if step is None else f"{model_dir}/model.ckpt-{step}"
+    return tf.train.load_variable(prefix, name).item()
+
+
+def test_variables_newer_than_the_checkpoint_are_adopted_and_saved(chief, servers, tmp_path, tf_log):
+    assert chief(5) == []
+    servers.holds("w", [[7.0]])
+    servers.holds("global_step", 9)
+    assert chief(1) == [9]
+    model_dir = tmp_path / "model"
+    assert saved(model_dir, "w", 9) == 7, "right after the adoption"
+    assert saved(model_dir, "global_step") == 10
+    (line,) = [line for line in tf_log if "Going on with the variables" in line]
+    assert "at global step 9; the newest checkpoint is of step 5." in line
+    assert chief(1) == [10], "and again"
+
+
+def test_servers_that_lost_their_variables(chief, servers, tmp_path):
+    chief(5)
+    servers.loses()
+    assert chief(1) == []
+    assert saved(tmp_path / "model", "global_step") == 6
+
+
+@pytest.mark.parametrize("name", ["w", "global_step"])
+def test_a_server_that_lost_one_variable_brings_all_of_the_checkpoint(name, chief, servers, tmp_path):
+    chief(5)
+    servers.holds("w", [[7.0]])
+    servers.holds("global_step", 9)
+    servers.loses(name)
+    assert chief(1) == []
+    assert saved(tmp_path / "model", "global_step") == 6
+    assert saved(tmp_path / "model", "w") < 3
+
+
+def refused(chief, tmp_path, tf_log, why, **arguments):
+    assert chief(1, **arguments) == []
+    (line,) = [line for line in tf_log if "are left: " in line]
+    assert why in line
+    return saved(arguments.get("model_dir", tmp_path / "model"), "global_step")
+
+
+def test_variables_behind_the_checkpoint(chief, servers, tmp_path, tf_log):
+    chief(5)
+    servers.holds("global_step", 4)
+    assert (
+        refused(chief, tmp_path, tf_log, "at global step 4, behind the newest checkpoint, which is of step 5")
+        == 6
+    )
+
+
+@pytest.mark.parametrize("broken", [math.nan, math.inf])
+def test_values_that_are_not_finite(broken, chief, servers, tmp_path, tf_log):
+    chief(5)
+    servers.holds("w", [[broken]])
+    assert refused(chief, tmp_path, tf_log, "w holds values that are not finite") == 6
+    assert math.isfinite(saved(tmp_path / "model", "w"))
+
+
+def test_another_directorys_run_on_the_same_servers(chief, servers, tmp_path, tf_log):
+    other = tmp_path / "other"
+    chief(3, model_dir=other)
+    chief(5)
+    assert refused(chief, tmp_path, tf_log, "not known to be of this model_dir", model_dir=other) == 4
+
+
+def test_a_directory_that_was_emptied(chief, tmp_path):
+    chief(5)
+    for path in (tmp_path / "model").iterdir():
+        path.unlink()
+    assert chief(1) == []
+    assert saved(tmp_path / "model", "global_step") == 1
+
+
+def test_an_older_checkpoint_that_was_put_back(chief, servers, tmp_path, tf_log):
+    chief(5)
+    servers.loses()
+    chief(5)
+    for path in (tmp_path / "model").glob("model.ckpt-10*"):
+        path.unlink()
+    Path(tmp_path, "model", "checkpoint").write_text('model_checkpoint_path: "model.ckpt-0"')
+    for path in (tmp_path / "model").glob("model.ckpt-5*"):
+        path.unlink()
+    assert (
+        refused(chief, tmp_path, tf_log, "began at the checkpoint of step 5, and the newest one is of step 0")
+        == 1
+    )
+
+
+def test_without_checkpoints_and_with_a_warm_start(chief, servers, trained, tmp_path):
+    """Nothing is saved, and first values are for variables that have none."""
+    arguments = {"save_checkpoints_steps": None, "warm_start_from": trained.model_dir}
+    first = trained.get_variable_value("w").item()
+    assert chief(1, **arguments) == []
+    servers.holds("w", [[2 * first]])
+    assert chief(1, **arguments) == [1]
+    assert servers.value_of_w() > 1.9 * first, "one step from there, and none from the warm start"
+    assert not list((tmp_path / "model").glob("model.ckpt*"))
+
+
+def test_a_mark_that_cannot_be_read_is_none(chief, tmp_path, tf_log):
+    chief(5)
+    (tmp_path / "model" / live_variables.FILE_NAME).write_text("[]")
+    assert chief(1) == []
+    assert [line for line in tf_log if "Ignoring the unreadable file" in line]
+    assert chief(1) == [6], "the restart has left a new one"
