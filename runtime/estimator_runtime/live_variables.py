@@ -67,6 +67,10 @@ class LiveVariables:
             self._write = self._mark.assign(self._text).op
             self._is_marked = tf.compat.v1.is_variable_initialized(self._mark)
             self._read = self._mark.read_value()
+        self._reach = []
+        for task in range(config.num_ps_replicas):
+            with tf.device(None), tf.device(f"/job:ps/task:{task}/device:CPU:0"):
+                self._reach.append(tf.identity(self._text).op)
         self._finite = {}
         for variable in tf.compat.v1.global_variables():
             if variable.dtype.base_dtype in _WITH_INFINITIES:
@@ -93,6 +97,7 @@ class LiveVariables:
         except tf.errors.DeadlineExceededError:
             tf.compat.v1.logging.info("The parameter servers hold no model that is initialised.")
             return None
+        self._check_reach(session)
         objection = self._objection(session, noted)
         if objection is not None:
             tf.compat.v1.logging.info("The variables on the parameter servers are left: %s.", objection)
@@ -115,9 +120,21 @@ class LiveVariables:
 
     def claim(self, session: Any) -> None:
         """Marks the variables, which `session` has initialised or restored, as those of this model directory."""
+        self._check_reach(session)
         mark = _Mark(uuid.uuid4().hex, checkpoints.global_step(self._model_dir))
         session.run(self._write, {self._text: mark.text})
         _note(self._model_dir, mark)
+
+    def _check_reach(self, session: Any) -> None:
+        """Sends something to every server.
+
+        A chief at another address than before can be answered long before a server finds it: what it sends by itself
+        cannot be fetched. Better it shows here, where it is waited for in peace, than in a hook or a step.
+
+        Raises:
+            tf.errors.UnavailableError: a server cannot reach this task.
+        """
+        session.run(self._reach, {self._text: ""})
 
     def _objection(self, session: Any, noted: _Mark) -> str | None:
         if not session.run(self._is_marked) or session.run(self._read).decode() != noted.text:

@@ -5,8 +5,8 @@ import socket
 from pathlib import Path
 
 import pytest
+from cluster_tasks import free_ports
 from job_process import LOOK_EVERY_SECS, Replica
-from test_distributed import free_ports
 
 pytestmark = pytest.mark.timeout(180)
 

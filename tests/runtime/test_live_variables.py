@@ -7,8 +7,8 @@ from pathlib import Path
 import linear_model
 import pytest
 import tensorflow as tf
+from cluster_tasks import free_ports
 from linear_model import train_input
-from test_distributed import free_ports
 
 from estimator_runtime import Estimator, live_variables, observation
 
