@@ -71,6 +71,9 @@ def stop_if_higher_hook(
         run_every_secs: seconds between two looks; None when `run_every_steps` is given.
         run_every_steps: global steps between two looks.
 
+    Returns:
+        A `SessionRunHook` for `TrainSpec.hooks` of every task.
+
     Raises:
         KeyError: (in training) an evaluation has no metric of that name.
     """
