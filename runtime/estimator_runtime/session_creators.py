@@ -8,6 +8,7 @@ main thread cannot be reached, not by a signal and not by the end of the trainin
 
 import contextlib
 import queue
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -26,6 +27,9 @@ _FIRST_PAUSE_SECS = 0.5
 _LONGEST_PAUSE_SECS = 2.0
 _STEADY_AFTER_SECS = 60.0
 _LOOK_UP_SECS = 0.5
+_WHERE = re.compile(
+    r"Graph execution error:|Detected at node|Node: |File \"|From /job:|\[\[|\d+ root error|\(\d\) "
+)
 # What a monitored session takes for a lost server.
 _LOST = (tf.errors.AbortedError, tf.errors.UnavailableError)
 
@@ -261,4 +265,6 @@ def _attended(make: Callable[[], Any], watch: ChiefWatch | None = None, end: flo
 
 
 def _first_line(error: tf.errors.OpError) -> str:
-    return str(error.message).partition("\n")[0]
+    """The first line that says what went wrong; TensorFlow may put before it where in the graph that was."""
+    lines = [line.strip() for line in str(error.message).splitlines()]
+    return next((line for line in lines if line and not _WHERE.match(line)), type(error).__name__)

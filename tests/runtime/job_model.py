@@ -88,3 +88,18 @@ def make_pause():
 
 def no_hook():
     return 7
+
+
+class Count(tf.compat.v1.train.SessionRunHook):
+    """Writes down the last step that was made, in the file `made` beside the model."""
+
+    def begin(self):
+        self.step = v1.train.get_global_step()
+        self.file = os.open(f"{os.environ['ESTIMATOR_MODEL_DIR']}.made", os.O_WRONLY | os.O_CREAT)
+
+    def before_run(self, run_context):
+        return v1.train.SessionRunArgs(self.step)
+
+    def after_run(self, run_context, run_values):
+        # One call of the kernel: whenever the process ends, the file holds a whole number.
+        os.pwrite(self.file, b"%020d" % run_values.results, 0)

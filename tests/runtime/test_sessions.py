@@ -164,7 +164,7 @@ class Creator:
         self.asked += 1
         self.clock.mark()
         if self.asked < self.works_after:
-            raise tf.errors.UnavailableError(None, None, "not there\nand so on")
+            raise tf.errors.UnavailableError(None, None, "Graph execution error:\n\nnot there\nand so on")
         return self.asked
 
 
