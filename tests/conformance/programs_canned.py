@@ -11,6 +11,16 @@ from catalogue import program
 from models import v1
 
 
+COLLECTION = {
+    "exports/*/collections/model_variables": "TensorFlow's public feature columns also call their variables model variables"
+}
+OTHER_SLOTS = (
+    "optimizers are those of tf.compat.v1, whose slots have other names than those of the Keras of 2.15"
+)
+SLOTS = {"*/training/*": OTHER_SLOTS, "*/Adagrad*": OTHER_SLOTS}
+FTRL_SLOTS = {"*/Ftrl*": OTHER_SLOTS}
+
+
 class FixedValues(v1.train.SessionRunHook):
     """Sets every trainable variable, before the first step, to values that follow from its name."""
 
@@ -108,7 +118,7 @@ def gradient_descent():
     return v1.train.GradientDescentOptimizer(0.1)
 
 
-@program("DNN")
+@program("DNN", differs=COLLECTION)
 def dnn_of_v1(directory):
     dense = columns()["dense"]
     classifier, regressor = v1.estimator.DNNClassifier, v1.estimator.DNNRegressor
@@ -137,7 +147,7 @@ def dnn_of_v1(directory):
     }
 
 
-@program("Linear")
+@program("Linear", differs=COLLECTION)
 def linear_of_v1(directory):
     sparse = columns()["sparse"]
     classifier, regressor = v1.estimator.LinearClassifier, v1.estimator.LinearRegressor
@@ -166,7 +176,7 @@ def baseline_of_v1(directory):
     }
 
 
-@program("DNNLinearCombined")
+@program("DNNLinearCombined", differs=COLLECTION)
 def dnn_linear_combined_of_v1(directory):
     def arguments():
         made = columns()
@@ -193,7 +203,7 @@ def dnn_linear_combined_of_v1(directory):
     }
 
 
-@program("DNN", "Linear", "Baseline", "DNNLinearCombined")
+@program("DNN", "Linear", "Baseline", "DNNLinearCombined", differs={**COLLECTION, **SLOTS, **FTRL_SLOTS})
 def canned_of_v2(directory):
     te, made = tf.estimator, columns()
     kinds = {
@@ -233,7 +243,7 @@ def parse_example_specs(directory):
     }
 
 
-@program("heads", "DNN")
+@program("heads", "DNN", differs=SLOTS)
 def heads(directory):
     te, dense = tf.estimator, columns()["dense"]
     made = {

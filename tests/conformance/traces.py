@@ -126,7 +126,7 @@ def _meta_graphs(path):
                     for name, signature in meta_graph.signature_def.items()
                 },
                 "assets": sorted(asset.filename for asset in meta_graph.asset_file_def),
-                "collections": sorted(meta_graph.collection_def),
+                "collections": dict.fromkeys(sorted(meta_graph.collection_def), "here"),
             }
     return found
 
