@@ -10,7 +10,6 @@ import tensorflow as tf
 from catalogue import program
 from models import v1
 
-
 COLLECTION = {
     "exports/*/collections/model_variables": "TensorFlow's public feature columns also call their variables model variables"
 }
