@@ -130,6 +130,16 @@ def test_every_export_goes_through_the_one_method_that_may_be_overridden(model, 
     ]
 
 
+def test_an_exporter_of_a_form_of_its_own(model):
+    """What TensorFlow Hub's exporter asks an Estimator for: the model in a graph and a session's options."""
+    with tf.Graph().as_default():
+        spec = model._call_model_fn(raw_receiver().features, None, PREDICT, model.config)
+        with v1.Session(config=model._session_config) as session:
+            v1.train.Saver().restore(session, model.latest_checkpoint())
+            answer = session.run(spec.predictions["y"], {"x:0": [[1.0]]})
+    assert answer == model.get_variable_value("w")
+
+
 # Receivers and outputs
 
 
