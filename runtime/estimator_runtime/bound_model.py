@@ -5,7 +5,7 @@ The loops (training, evaluation, prediction, export) take a BoundModel and know 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -15,6 +15,20 @@ from estimator_runtime.run_config import RunConfig
 from estimator_runtime.warm_start import WarmStartSettings
 
 MODEL_FN_ARGUMENTS = ("features", "labels", "mode", "params", "config", "model_dir")
+
+
+class BuiltModel(NamedTuple):
+    """An input and a model in a graph.
+
+    Attributes:
+        step: the global step variable.
+        spec: what the model function returned.
+        input_hooks: hooks that the source of the batches needs.
+    """
+
+    step: Any
+    spec: EstimatorSpec
+    input_hooks: tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +65,27 @@ class BoundModel:
         tf.compat.v1.random.set_random_seed(self.config.tf_random_seed)
         return self.create_global_step(graph)
 
-    def call_input_fn(self, input_fn: Callable[..., Any] | None, mode: str) -> inputs.ModelInput:
-        """One batch of `input_fn`; see `inputs.call_input_fn`."""
-        return inputs.call_input_fn(
-            input_fn, mode=mode, params=self.copy_of_params(), config=self.copy_of_config()
+    def result_of_input_fn(
+        self, input_fn: Callable[..., Any] | None, mode: str, input_context: Any = None
+    ) -> Any:
+        """What `input_fn` returns; see `inputs.result_of`."""
+        return inputs.result_of(
+            input_fn,
+            mode=mode,
+            params=self.copy_of_params(),
+            config=self.copy_of_config(),
+            input_context=input_context,
         )
+
+    def call_input_fn(self, input_fn: Callable[..., Any] | None, mode: str) -> inputs.ModelInput:
+        """One batch of `input_fn`; see `inputs.read`."""
+        return inputs.read(self.result_of_input_fn(input_fn, mode))
+
+    def build(self, graph: Any, input_fn: Callable[..., Any] | None, mode: str) -> BuiltModel:
+        """Builds input and model in the (default) graph."""
+        step = self.begin_graph(graph)
+        batch = self.call_input_fn(input_fn, mode)
+        return BuiltModel(step, self.call_model_fn(batch.features, batch.labels, mode), batch.hooks)
 
     def call_model_fn(
         self, features: Any, labels: Any, mode: str, config: RunConfig | None = None
@@ -65,6 +95,13 @@ class BoundModel:
         Raises:
             ValueError: there are labels that the model function does not take, or it returns no EstimatorSpec.
         """
+        keras_names.restart()
+        return self.call_model_fn_of_replica(features, labels, mode, config)
+
+    def call_model_fn_of_replica(
+        self, features: Any, labels: Any, mode: str, config: RunConfig | None = None
+    ) -> EstimatorSpec:
+        """As `call_model_fn`, with Keras layers numbered on: replicas are threads, each with numbers of its own."""
         declared = arguments.declared(self.model_fn)
         if labels is not None and "labels" not in declared:
             raise ValueError("model_fn does not take labels, but input_fn returns labels.")
@@ -78,7 +115,6 @@ class BoundModel:
         }
         passed = {name: value() for name, value in offered.items() if name in declared}
         tf.compat.v1.logging.info("Calling model_fn.")
-        keras_names.restart()
         with legacy_keras.explained():
             spec = self.model_fn(**passed)
         tf.compat.v1.logging.info("Done calling model_fn.")

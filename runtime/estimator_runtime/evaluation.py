@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from estimator_runtime import observation, sessions, summaries
+from estimator_runtime import observation, replicas, sessions, summaries
 from estimator_runtime.bound_model import BoundModel
 from estimator_runtime.model_fn import EstimatorSpec, ModeKeys
 
@@ -65,7 +65,7 @@ class EvaluationGraph(NamedTuple):
 
 
 def build(
-    model: BoundModel, input_fn: Callable[..., Any] | None, *, is_warm_started: bool
+    model: BoundModel, input_fn: Callable[..., Any] | None, *, is_warm_started: bool, strategy: Any = None
 ) -> EvaluationGraph:
     """Builds the model and its metrics in the default graph.
 
@@ -73,18 +73,18 @@ def build(
         model: the model.
         input_fn: its input.
         is_warm_started: whether the variables' first values are those of the model's warm start, if it has one.
+        strategy: the tf.distribute strategy on whose replicas to build it, or None.
 
     Raises:
         ValueError: a metric is called "loss" or "global_step".
     """
-    global_step = model.begin_graph(tf.compat.v1.get_default_graph())
-    batch = model.call_input_fn(input_fn, ModeKeys.EVAL)
-    spec = model.call_model_fn(batch.features, batch.labels, ModeKeys.EVAL)
+    graph = tf.compat.v1.get_default_graph()
+    step, spec, input_hooks = replicas.build(model, strategy, graph, input_fn, ModeKeys.EVAL)
     if is_warm_started:
         model.warm_start_unless(None)
-    values, updates = _metrics(spec, global_step)
+    values, updates = _metrics(spec, step)
     completed = _batch_counter()
-    return EvaluationGraph(spec, values, updates, completed, _evaluation_scaffold(spec.scaffold), batch.hooks)
+    return EvaluationGraph(spec, values, updates, completed, _evaluation_scaffold(spec.scaffold), input_hooks)
 
 
 def run(
@@ -131,7 +131,9 @@ def evaluate(
     """
     observer = observation.current()
     with observer.evaluating(), tf.Graph().as_default() as graph, graph.device(model.device_fn):
-        evaluation = build(model, input_fn, is_warm_started=checkpoint_path is None)
+        evaluation = build(
+            model, input_fn, is_warm_started=checkpoint_path is None, strategy=model.config.eval_distribute
+        )
 
         def session_with(session_hooks: list[Any]) -> Any:
             return sessions.checkpoint_session(
@@ -142,7 +144,8 @@ def evaluate(
                 hooks=session_hooks,
             )
 
-        results = run(evaluation, session_with, steps=steps, hooks=hooks)
+        with replicas.scope(model.config.eval_distribute):
+            results = run(evaluation, session_with, steps=steps, hooks=hooks)
     step = int(results[GLOBAL_STEP])
     summaries.write_metrics(eval_dir, results, step)
     if checkpoint_path is not None:

@@ -20,42 +20,80 @@ class ModelInput(NamedTuple):
     hooks: tuple[Any, ...]
 
 
-class _IteratorInitializerHook(tf.compat.v1.train.SessionRunHook):  # type: ignore[misc]  # TensorFlow is untyped
-    """Initialises a dataset's iterator in each new session."""
+class IteratorInitializerHook(tf.compat.v1.train.SessionRunHook):  # type: ignore[misc]  # TensorFlow is untyped
+    """Initialises a dataset's iterator in each new session.
+
+    Args:
+        initializer: the iterator's operation, or list of operations, for that.
+    """
 
     def __init__(self, initializer: Any) -> None:
         self._initializer = initializer
 
     def after_create_session(self, session: Any, coord: Any) -> None:
+        """Initialises it."""
         del coord
         session.run(self._initializer)
 
 
-def call_input_fn(
-    input_fn: Callable[..., Any] | None, *, mode: str, params: dict[str, Any], config: Any
-) -> ModelInput:
-    """Calls `input_fn` with whichever of mode, params and config it declares, its operations placed on the CPU.
+def result_of(
+    input_fn: Callable[..., Any] | None,
+    *,
+    mode: str,
+    params: dict[str, Any],
+    config: Any,
+    input_context: Any = None,
+) -> Any:
+    """What `input_fn` returns, called with whichever of the named arguments it declares, its operations on the CPU.
+
+    `input_context` is a `tf.distribute.InputContext`, and there is one only where a strategy feeds several replicas.
 
     Raises:
-        ValueError: there is no input_fn, or it returns a list or tuple that is not (features, labels).
+        ValueError: there is no input_fn.
     """
     if input_fn is None:
         raise ValueError(f"input_fn must be provided to run the Estimator in mode '{mode}'.")
     declared = arguments.declared(input_fn)
     offered = {"mode": mode, "params": params, "config": config}
+    if input_context is not None:
+        offered["input_context"] = input_context
     passed = {name: value for name, value in offered.items() if name in declared}
     with tf.device("/cpu:0"):
-        result = input_fn(**passed)
-        hooks: tuple[Any, ...] = ()
-        if isinstance(result, tf.data.Dataset | tf.compat.v1.data.Dataset):
+        return input_fn(**passed)
+
+
+def is_dataset(result: Any) -> bool:
+    """Whether an input function's result is a dataset, and not tensors."""
+    return isinstance(result, tf.data.Dataset | tf.compat.v1.data.Dataset)
+
+
+def features_and_labels(element: Any) -> tuple[Any, Any]:
+    """The two parts of one batch; labels are None where there are only features.
+
+    Raises:
+        ValueError: `element` is a list or tuple that is not (features, labels).
+    """
+    if not isinstance(element, list | tuple):
+        return element, None
+    if len(element) != 2:
+        raise ValueError("input_fn should return (features, labels) as a len 2 tuple.")
+    return element[0], element[1]
+
+
+def read(result: Any) -> ModelInput:
+    """One batch of what an input function returned.
+
+    Raises:
+        ValueError: `result` is a list or tuple that is not (features, labels).
+    """
+    hooks: tuple[Any, ...] = ()
+    if is_dataset(result):
+        with tf.device("/cpu:0"):
             iterator = tf.compat.v1.data.make_initializable_iterator(result)
-            hooks = (_IteratorInitializerHook(iterator.initializer),)
+            hooks = (IteratorInitializerHook(iterator.initializer),)
             result = iterator.get_next()
-    if isinstance(result, list | tuple):
-        if len(result) != 2:
-            raise ValueError("input_fn should return (features, labels) as a len 2 tuple.")
-        return ModelInput(result[0], result[1], hooks)
-    return ModelInput(result, None, hooks)
+    features, labels = features_and_labels(result)
+    return ModelInput(features, labels, hooks)
 
 
 def ends(graph: Any) -> bool:

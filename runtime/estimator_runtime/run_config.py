@@ -1,8 +1,8 @@
 """RunConfig: how an Estimator runs, from its arguments and from TF_CONFIG.
 
 A RunConfig is a value: `replace` returns a changed deep copy, nothing changes in place, and every property may be
-overridden by a subclass. Every argument is used by the Estimator or by `train_and_evaluate`; distribution strategies,
-which nothing here runs, are refused instead of being ignored.
+overridden by a subclass. Every argument is used by the Estimator or by `train_and_evaluate`; distribution strategies
+that nothing here runs are refused instead of being ignored.
 """
 
 import copy
@@ -12,16 +12,15 @@ from typing import Any, Final, Self
 
 import tensorflow as tf
 
-from estimator_runtime import arguments
+from estimator_runtime import arguments, strategies
 from estimator_runtime import tf_config as tf_configs
-from estimator_runtime.errors import DistributionNotSupportedError
 from estimator_runtime.tf_config import TaskType
 
 __all__ = ["RunConfig", "TaskType"]
 
 _BOTH_INTERVALS = "`save_checkpoints_steps` and `save_checkpoints_secs` cannot be both set."
 _DEFAULT_SAVE_CHECKPOINTS_SECS = 600
-_STRATEGIES = ("train_distribute", "eval_distribute", "experimental_distribute")
+_STRATEGIES = ("train_distribute", "eval_distribute")
 
 
 class _Unset:
@@ -96,25 +95,6 @@ _RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
 )
 
 
-def _default_session_config(task_type: str, task_id: int) -> Any | None:
-    """Session options inside a cluster; None for a task of a job that tf.estimator does not know.
-
-    The device filters keep a session from waiting for tasks that it does not use: tasks start in any order and
-    outlive one another.
-    """
-    filters = {
-        TaskType.MASTER: ["/job:ps", "/job:master"],
-        TaskType.CHIEF: ["/job:ps", "/job:chief"],
-        TaskType.WORKER: ["/job:ps", f"/job:worker/task:{task_id}"],
-        TaskType.PS: ["/job:ps", "/job:worker", "/job:chief", "/job:master"],
-    }
-    if task_type not in filters:
-        return None
-    config = tf.compat.v1.ConfigProto(allow_soft_placement=True, device_filters=filters[task_type])
-    config.graph_options.rewrite_options.meta_optimizer_iterations = 1
-    return config
-
-
 class RunConfig:
     """Configuration of an Estimator's runs; see the properties for the fields.
 
@@ -129,12 +109,12 @@ class RunConfig:
         keep_checkpoint_max: newest checkpoints to keep; 0 or None keeps all.
         keep_checkpoint_every_n_hours: additionally keep one checkpoint every so many hours.
         log_step_count_steps: steps between log lines of loss and speed.
-        train_distribute: must be None, as `eval_distribute` and `experimental_distribute`: between-graph training
-            over TF_CONFIG's cluster is the one form of distribution.
+        train_distribute: a single-host tf.distribute strategy to train with: `MirroredStrategy`, `OneDeviceStrategy`
+            or `CentralStorageStrategy`. Several hosts are TF_CONFIG's cluster, which excludes it.
         device_fn: function of one argument `op` that returns a device; default places variables on the ps tasks.
         protocol: None, "grpc" or "grpc+verbs".
-        eval_distribute: see `train_distribute`.
-        experimental_distribute: see `train_distribute`.
+        eval_distribute: likewise, to evaluate with.
+        experimental_distribute: object whose `train_distribute` and `eval_distribute` stand for those two.
         experimental_max_worker_delay_secs: upper bound of a worker's start delay; 60 when None.
         session_creation_timeout_secs: seconds that a worker waits for the chief to initialise variables.
         checkpoint_save_graph_def: whether a checkpoint comes with a `.meta` file.
@@ -227,7 +207,7 @@ class RunConfig:
         self._global_id_in_cluster = placement.global_id_in_cluster
         self._service = placement.service
         if self._session_config is None and self._cluster_spec:
-            self._session_config = _default_session_config(self._task_type, self._task_id)
+            self._session_config = tf_configs.session_config(self._task_type, self._task_id)
 
     def _assign(self, **values: Any) -> None:
         for name, value in values.items():
@@ -236,12 +216,20 @@ class RunConfig:
             value = getattr(self, f"_{name}")
             if value is not None and not accepts(value):
                 raise ValueError(message)
+        strategies.check_experimental(self._experimental_distribute)
         for name in _STRATEGIES:
-            if getattr(self, f"_{name}") is not None:
-                raise DistributionNotSupportedError(
-                    f"{name} is not supported: training is distributed between the tasks of TF_CONFIG's cluster "
-                    "(chief, worker and ps), which needs no tf.distribute strategy. Leave it None."
-                )
+            strategies.check(name, self._strategy(name))
+
+    def _strategy(self, name: str) -> Any:
+        return strategies.choose(name, getattr(self, f"_{name}"), self._experimental_distribute)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        # Strategies are shared: a model's variables belong to one strategy, not to one that equals it.
+        shared = [self._experimental_distribute, *map(self._strategy, _STRATEGIES)]
+        memo.update({id(value): value for value in shared})
+        memo[id(self)] = copied = object.__new__(type(self))
+        vars(copied).update(copy.deepcopy(vars(self), memo))
+        return copied
 
     def replace(self, **kwargs: Any) -> Self:
         """Returns a deep copy with the given constructor fields changed.
@@ -366,13 +354,13 @@ class RunConfig:
 
     @property
     def train_distribute(self) -> Any:
-        """None: see the class."""
-        return self._train_distribute
+        """The single-host tf.distribute strategy that trains, or None."""
+        return self._strategy("train_distribute")
 
     @property
     def eval_distribute(self) -> Any:
-        """None: see the class."""
-        return self._eval_distribute
+        """The single-host tf.distribute strategy that evaluates, or None."""
+        return self._strategy("eval_distribute")
 
     @property
     def device_fn(self) -> Callable[[Any], Any] | None:

@@ -5,11 +5,8 @@ import tempfile
 
 import tensorflow as tf
 
-from estimator_runtime import sessions
-from estimator_runtime.errors import DistributionNotSupportedError
+from estimator_runtime import sessions, strategies
 from estimator_runtime.run_config import RunConfig
-
-_STRATEGY_FIELDS = ("train_distribute", "eval_distribute", "experimental_distribute")
 
 
 def completed(config: RunConfig | None, model_dir: str | os.PathLike[str] | None) -> RunConfig:
@@ -22,20 +19,20 @@ def completed(config: RunConfig | None, model_dir: str | os.PathLike[str] | None
 
     Raises:
         ValueError: `config` is no RunConfig, or the two model directories differ.
-        DistributionNotSupportedError: (a ValueError) a distribution strategy is set.
+        DistributionNotSupportedError: (a ValueError) a strategy that cannot run is set, or one to train with
+            in a cluster of several tasks.
     """
     if config is None:
         config = RunConfig()
         tf.compat.v1.logging.info("Using default config.")
     if not isinstance(config, RunConfig):
         raise ValueError(f"config must be an instance of `RunConfig`, but provided {config}.")  # noqa: TRY004 - tf.estimator's type
-    for field in _STRATEGY_FIELDS:
-        # RunConfig refuses them as arguments; a subclass may still return one.
-        if getattr(config, field, None) is not None:
-            raise DistributionNotSupportedError(
-                f"RunConfig.{field} is set, but this Estimator runs no tf.distribute strategy. Leave it None: "
-                "training is distributed over the cluster in TF_CONFIG."
-            )
+    # RunConfig has checked its own fields; a subclass may still return others.
+    strategies.check("train_distribute", config.train_distribute)
+    strategies.check("eval_distribute", config.eval_distribute)
+    strategies.check_cluster(
+        config.train_distribute, cluster_spec=config.cluster_spec, task_type=config.task_type
+    )
     if config.session_config is None:
         config = RunConfig.replace(config, session_config=sessions.default_session_config())
     given = None if model_dir is None else os.fspath(model_dir)

@@ -227,3 +227,22 @@ def _global_id(cluster_spec: Any, task_type: str, task_id: int, chief_type: str)
 
     earlier = (job for job in cluster_spec.jobs if rank(job) < rank(task_type))
     return sum(_count_tasks(cluster_spec, job) for job in earlier) + task_id
+
+
+def session_config(task_type: str, task_id: int) -> Any | None:
+    """Session options inside a cluster; None for a task of a job that tf.estimator does not know.
+
+    The device filters keep a session from waiting for tasks that it does not use: tasks start in any order and
+    outlive one another.
+    """
+    filters = {
+        TaskType.MASTER: ["/job:ps", "/job:master"],
+        TaskType.CHIEF: ["/job:ps", "/job:chief"],
+        TaskType.WORKER: ["/job:ps", f"/job:worker/task:{task_id}"],
+        TaskType.PS: ["/job:ps", "/job:worker", "/job:chief", "/job:master"],
+    }
+    if task_type not in filters:
+        return None
+    config = tf.compat.v1.ConfigProto(allow_soft_placement=True, device_filters=filters[task_type])
+    config.graph_options.rewrite_options.meta_optimizer_iterations = 1
+    return config

@@ -14,7 +14,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime import checkpoints, keras_state, observation, sessions, storage
+from estimator_runtime import checkpoints, keras_state, observation, replicas, sessions, storage
 from estimator_runtime.bound_model import BoundModel
 from estimator_runtime.chief_watch import ChiefWatch, EndWithChiefHook, TrainingEnded
 from estimator_runtime.model_fn import EstimatorSpec, ModeKeys
@@ -37,9 +37,8 @@ def train(
         StorageFullError: there is no room for a checkpoint.
     """
     with tf.Graph().as_default() as graph, graph.device(model.device_fn):
-        step = model.begin_graph(graph)
-        batch = model.call_input_fn(input_fn, ModeKeys.TRAIN)
-        spec = model.call_model_fn(batch.features, batch.labels, ModeKeys.TRAIN)
+        built = replicas.build(model, model.config.train_distribute, graph, input_fn, ModeKeys.TRAIN)
+        spec, step = built.spec, built.step
         if model.warm_start is not None:
             model.warm_start_unless(checkpoints.latest(model.model_dir))
         _add_loss_summary(spec.loss)
@@ -47,7 +46,7 @@ def train(
             checkpoints.check_shapes(model.model_dir, tf.compat.v1.global_variables())
         ending = [] if model.config.is_chief else [EndWithChiefHook(ChiefWatch(model.model_dir))]
         worker_hooks = [
-            *batch.hooks,
+            *built.input_hooks,
             *hooks,
             *_loss_hooks(model.config, spec.loss, step),
             *spec.training_hooks,
@@ -61,6 +60,7 @@ def train(
         with (
             _leaving_with_chief(),
             storage.explained(model.model_dir),
+            replicas.scope(model.config.train_distribute),
             _listening(saver_hooks.existing, saving_listeners),
             sessions.training_session(
                 model.config,
