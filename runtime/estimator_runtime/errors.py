@@ -10,7 +10,7 @@ tf.estimator keeps working:
     ├── StorageFullError               (OSError)                there is no room for a checkpoint or an export
     ├── MetricsError                   (TypeError, ValueError)  eval_metric_ops of a wrong kind
     ├── LegacyKerasError               (AttributeError)         a model function calls what only Keras 2 has
-    └── DistributionNotSupportedError  (ValueError)             a distribution strategy was asked for
+    └── DistributionNotSupportedError  (ValueError)             a strategy that does not run here was asked for
 
 Plain misuse of an argument (both steps and max_steps, a hook that is no hook, ...) raises the plain built-in.
 """
@@ -41,7 +41,7 @@ class MetricsError(EstimatorError, TypeError, ValueError):
 
 
 class DistributionNotSupportedError(EstimatorError, ValueError):
-    """The configuration asks for a tf.distribute strategy, which this Estimator does not run."""
+    """The configuration asks for a tf.distribute strategy that is not of this host, or for one on several hosts."""
 
 
 class LegacyKerasError(EstimatorError, AttributeError):

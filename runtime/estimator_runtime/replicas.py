@@ -108,8 +108,8 @@ def _call_model_fn(
 def _hide_components(strategy: Any, graph: Any) -> None:
     """Leaves, of each mirrored variable, only the whole in the graph's collections.
 
-    Those that `tf.Variable` makes, and Keras layers by it, add their copies on each device too. In a checkpoint these
-    would be variables of their own that no checkpoint of one device has.
+    Those that `tf.Variable` makes, and Keras layers by it, add their copies on each device too, before the whole. In a
+    checkpoint these would be variables of their own that no checkpoint of one device has.
     """
     keys = tf.compat.v1.GraphKeys
     for key in (keys.GLOBAL_VARIABLES, keys.LOCAL_VARIABLES, keys.TRAINABLE_VARIABLES):
@@ -120,7 +120,13 @@ def _hide_components(strategy: Any, graph: Any) -> None:
             for component in strategy.experimental_local_results(variable)
             if component is not variable
         }
-        variables[:] = [variable for variable in variables if id(variable) not in components]
+        # The first copy bears the name of the whole.
+        last_of_name = {variable.name: variable for variable in variables}
+        variables[:] = [
+            variable
+            for variable in variables
+            if id(variable) not in components and variable is last_of_name[variable.name]
+        ]
 
 
 def _merged(specs: list[EstimatorSpec], *, loss_is_mean: bool) -> EstimatorSpec:

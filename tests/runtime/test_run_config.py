@@ -220,9 +220,9 @@ def test_a_given_session_config_is_kept(configure):
         ("device_fn", lambda node: "/cpu:0", 'device_fn must be callable with exactly one argument "op"'),
         ("device_fn", lambda op, more: "/cpu:0", 'device_fn must be callable with exactly one argument "op"'),
         ("protocol", "http", "protocol should be grpc or grpc+verbs"),
-        ("train_distribute", object(), "train_distribute is not supported"),
-        ("eval_distribute", object(), "eval_distribute is not supported"),
-        ("experimental_distribute", object(), "experimental_distribute is not supported"),
+        ("train_distribute", object(), "train_distribute may be a MirroredStrategy, OneDeviceStrategy or"),
+        ("eval_distribute", object(), "eval_distribute may be a MirroredStrategy, OneDeviceStrategy or"),
+        ("experimental_distribute", object(), "experimental_distribute must have the attributes"),
     ],
 )
 def test_refused_values(configure, field, value, text):

@@ -1,0 +1,115 @@
+"""Which strategies a RunConfig takes, and what becomes of them in its copies."""
+
+import copy
+import json
+import types
+
+import pytest
+import tensorflow as tf
+
+from estimator_runtime import DistributionNotSupportedError, Estimator, RunConfig
+
+FIELDS = ["train_distribute", "eval_distribute"]
+
+
+@pytest.fixture(scope="module")
+def strategy():
+    return tf.distribute.MirroredStrategy(["/cpu:0"])
+
+
+def model_fn(features):
+    raise AssertionError("not called")
+
+
+def in_cluster(monkeypatch, cluster, task_type):
+    document = {"cluster": cluster, "task": {"type": task_type, "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(document))
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_copies_share_the_strategy(strategy, field, tmp_path):
+    config = RunConfig(str(tmp_path), **{field: strategy})
+    estimator = Estimator(model_fn, config=config)
+    for same in (config, copy.deepcopy(config), config.replace(tf_random_seed=1), estimator.config):
+        assert getattr(same, field) is strategy
+    assert config.replace(**{field: None}).train_distribute is None
+
+
+def test_a_copy_of_a_subclass_has_copies_of_its_other_attributes(strategy):
+    class Configuration(RunConfig):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.more = ["a"]
+
+    config = Configuration(train_distribute=strategy)
+    copied = copy.deepcopy(config)
+    copied.more.append("b")
+    assert type(copied) is Configuration
+    assert copied.train_distribute is strategy
+    assert config.more == ["a"]
+
+
+@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize(
+    "make",
+    [tf.distribute.get_strategy, tf.compat.v1.distribute.experimental.ParameterServerStrategy],
+    ids=["default", "parameter server"],
+)
+def test_other_strategies_are_refused_with_the_way_out(field, make):
+    with pytest.raises(DistributionNotSupportedError) as error:
+        RunConfig(**{field: make()})
+    assert str(error.value).startswith(f"{field} may be a MirroredStrategy")
+    assert "chief, worker and ps tasks in TF_CONFIG" in str(error.value)
+
+
+def test_a_property_of_a_subclass_is_checked_too(tmp_path):
+    class Configuration(RunConfig):
+        @property
+        def train_distribute(self):
+            return "mirrored"
+
+    with pytest.raises(DistributionNotSupportedError, match="train_distribute may be a MirroredStrategy"):
+        Estimator(model_fn, str(tmp_path), Configuration())
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_experimental_distribute_stands_for_the_two_fields(strategy, field):
+    both = {"train_distribute": None, "eval_distribute": None, field: strategy}
+    experimental = types.SimpleNamespace(**both, remote_cluster=None)
+    config = RunConfig(experimental_distribute=experimental)
+    assert {name: getattr(config, name) for name in FIELDS} == both
+    assert getattr(config.replace(tf_random_seed=1), field) is strategy
+    with pytest.raises(ValueError, match=f"Either `{field}` or`experimental_distribute.{field}` can be set"):
+        RunConfig(experimental_distribute=experimental, **{field: strategy})
+
+
+def test_a_remote_cluster_is_refused(strategy):
+    experimental = types.SimpleNamespace(
+        train_distribute=strategy, eval_distribute=None, remote_cluster={"worker": ["host:1"]}
+    )
+    with pytest.raises(DistributionNotSupportedError, match="remote_cluster is not supported"):
+        RunConfig(experimental_distribute=experimental)
+
+
+@pytest.mark.parametrize("task_type", ["chief", "worker", "ps"])
+def test_training_on_replicas_in_several_tasks_is_refused(monkeypatch, strategy, tmp_path, task_type):
+    in_cluster(monkeypatch, {"chief": ["a:1"], "worker": ["b:1"], "ps": ["c:1"]}, task_type)
+    config = RunConfig(train_distribute=strategy)
+    with pytest.raises(DistributionNotSupportedError, match="cluster has several tasks") as error:
+        Estimator(model_fn, str(tmp_path), config)
+    assert "'worker': 1" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("cluster", "task_type", "field"),
+    [
+        ({"chief": ["a:1"]}, "chief", "train_distribute"),
+        ({"chief": ["a:1"]}, "evaluator", "train_distribute"),
+        ({"chief": ["a:1"], "worker": ["b:1"]}, "evaluator", "eval_distribute"),
+        ({"chief": ["a:1"], "worker": ["b:1"]}, "chief", "eval_distribute"),
+    ],
+)
+def test_one_task_of_its_kind_may_have_replicas(monkeypatch, strategy, tmp_path, cluster, task_type, field):
+    in_cluster(monkeypatch, cluster, task_type)
+    estimator = Estimator(model_fn, str(tmp_path), RunConfig(**{field: strategy}))
+    assert getattr(estimator.config, field) is strategy
