@@ -6,7 +6,6 @@ batch's mean squared error is (w - 3)² mean(x²), its gradient 2 (w - 3) mean(x
 
 import concurrent.futures
 import glob
-import os
 
 import numpy as np
 import processes
@@ -61,9 +60,10 @@ def by_variable(x):
 
 
 def by_keras(x):
-    return tf.keras.layers.Dense(1, kernel_initializer="ones")(
-        tf.keras.layers.Dense(1, kernel_initializer=tf.keras.initializers.Constant(FIRST))(x)
-    )
+    hidden = tf.keras.layers.Dense(
+        1, use_bias=False, kernel_initializer=tf.keras.initializers.Constant(FIRST)
+    )(x)
+    return tf.keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")(hidden)
 
 
 def mean(labels, y):
@@ -130,6 +130,13 @@ def train(model_dir, strategy, *, steps=3, input_fn=train_input, model_fn=None, 
 
 def reported_losses(model_dir):
     """The losses of the steps, as the summaries have them."""
-    (events,) = glob.glob(os.path.join(model_dir, "events*"))
-    summaries = (event.summary for event in v1.train.summary_iterator(events))
-    return [value.simple_value for summary in summaries for value in summary.value if value.tag == "loss"]
+    events = [
+        event for path in glob.glob(f"{model_dir}/events*") for event in v1.train.summary_iterator(path)
+    ]
+    losses = {
+        event.step: value.simple_value
+        for event in events
+        for value in event.summary.value
+        if value.tag == "loss"
+    }
+    return [losses[step] for step in sorted(losses)]
