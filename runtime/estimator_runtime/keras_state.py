@@ -25,7 +25,7 @@ def updates(graph: Any) -> list[Any]:
     if keras is None or not hasattr(keras, "dtype_policies"):
         return []
     package = os.path.dirname(keras.__file__) + os.sep  # noqa: PTH120 - compared as text
-    initialisers = {variable.initializer for variable in _variables()}
+    initialisers = {op for variable in _variables() for op in _parts(variable.initializer)}
     return [
         op
         for op in graph.get_operations()
@@ -37,6 +37,13 @@ def with_updates(train_op: Any, graph: Any) -> Any:
     """`train_op`, and with it whatever `updates` finds in `graph`."""
     found = updates(graph)
     return tf.group(train_op, *found) if found else train_op
+
+
+def _parts(initialiser: Any) -> list[Any]:
+    """The assignments of an initialiser: that of a strategy's variable is a group of one for each device."""
+    if initialiser.type != "NoOp":
+        return [initialiser]
+    return [op for part in initialiser.control_inputs for op in _parts(part)]
 
 
 def _variables() -> list[Any]:

@@ -157,6 +157,22 @@ def test_warm_start_fills_all_replicas(in_two_devices, tmp_path):
     assert after == pytest.approx(before - 2 * replicated.RATE * (before - 3) * square)
 
 
+def with_state(x):
+    normalised = tf.keras.layers.BatchNormalization(momentum=0.5, center=False, scale=False)(x, training=True)
+    return replicated.by_get_variable(tf.keras.layers.Dropout(0.5, seed=3)(normalised, training=True))
+
+
+def keras_state(model_dir):
+    return replicated.values(replicated.train(model_dir, "mirrored", predict=with_state))
+
+
+def test_keras_layers_change_their_state_and_nothing_initialises_it_again(in_two_devices, tmp_path):
+    values = in_two_devices(keras_state, tmp_path)
+    # Keras keeps the first replica's averages, whose batches have the means 1.5, 5.5 and 1.5.
+    assert values["batch_normalization/moving_mean"] == pytest.approx([1.5 / 8 + 5.5 / 4 + 1.5 / 2])
+    assert values["seed_generator/seed_generator_state"] == [3, 3]
+
+
 # Evaluation
 
 
