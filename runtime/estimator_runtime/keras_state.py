@@ -6,7 +6,8 @@ asked for, so the mask would be the same at every step and the averages would st
 a word. So the training step runs these assignments too.
 
 They are known by where they were made: in a file of the package `keras`. Assignments of the model function's own, and
-the initialisers, stay what they are. Legacy Keras draws its masks from TensorFlow's own random operations, and gives
+the initialisers, stay what they are. The step runs copies of them, after all else it does: nothing orders Keras'
+own behind what reads the state in the same step, so a mask might be drawn from the seed of the next one. Legacy Keras draws its masks from TensorFlow's own random operations, and gives
 its updates to who asks for them (`layer.updates`), as it did for tf.estimator.
 """
 
@@ -16,7 +17,11 @@ from typing import Any
 
 import tensorflow as tf
 
-_ASSIGNMENTS = frozenset({"AssignVariableOp", "AssignAddVariableOp", "AssignSubVariableOp"})
+_RAW = {
+    "AssignVariableOp": tf.raw_ops.AssignVariableOp,
+    "AssignAddVariableOp": tf.raw_ops.AssignAddVariableOp,
+    "AssignSubVariableOp": tf.raw_ops.AssignSubVariableOp,
+}
 
 
 def updates(graph: Any) -> list[Any]:
@@ -29,21 +34,29 @@ def updates(graph: Any) -> list[Any]:
     return [
         op
         for op in graph.get_operations()
-        if op.type in _ASSIGNMENTS and op not in initialisers and _made_in(op, package)
+        if op.type in _RAW and op not in initialisers and _made_in(op, package)
     ]
 
 
-def with_updates(train_op: Any, graph: Any) -> Any:
-    """`train_op`, and with it whatever `updates` finds in `graph`."""
-    found = updates(graph)
-    return tf.group(train_op, *found) if found else train_op
+def with_updates(train_op: Any, loss: Any, graph: Any) -> Any:
+    """`train_op`, and after it and `loss` whatever `updates` finds in `graph`, in the order in which Keras made it."""
+    last = train_op
+    for op in updates(graph):
+        with tf.control_dependencies([last, loss]), graph.device(op.device):
+            last = _RAW[op.type](resource=op.inputs[0], value=op.inputs[1])
+    return last
 
 
 def _parts(initialiser: Any) -> list[Any]:
-    """The assignments of an initialiser: that of a strategy's variable is a group of one for each device."""
-    if initialiser.type != "NoOp":
-        return [initialiser]
-    return [op for part in initialiser.control_inputs for op in _parts(part)]
+    """The assignments of an initialiser.
+
+    That of a strategy's variable is a group of one for each device, that of a warm-started variable the variable
+    that the assignment returns.
+    """
+    op = initialiser if isinstance(initialiser, tf.Operation) else initialiser.op
+    if op.type != "NoOp":
+        return [op]
+    return [found for part in op.control_inputs for found in _parts(part)]
 
 
 def _variables() -> list[Any]:

@@ -55,7 +55,7 @@ def train(
         ]
         saver_hooks = _saver_hooks(model.config, spec, worker_hooks, saving_listeners)
         summary_steps, log_steps, master_hooks = _chief_reports(model.config, spec)
-        fetches = [keras_state.with_updates(spec.train_op, graph), spec.loss]
+        fetches = [keras_state.with_updates(spec.train_op, spec.loss, graph), spec.loss]
         loss = None
         with (
             _leaving_with_chief(),

@@ -176,7 +176,7 @@ def test_a_cluster_trains_by_steps(start):
         message = trainer.message()
         assert (message.state, message.max_steps) == ("Finished", 30)
     assert trainers[0].message().checkpoint.global_step >= 30
-    assert server.terminate().await_end() == 143
+    assert server.await_end() == 0, server.text()
 
 
 @pytest.mark.parametrize(
