@@ -34,6 +34,8 @@ LABEL_APP_INSTANCE: Final = "app.kubernetes.io/instance"
 LABEL_APP_COMPONENT: Final = "app.kubernetes.io/component"
 LABEL_APP_MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 APP_NAME: Final = "estimator-job"
+CONTROLLER_NAME: Final = f"{GROUP}/estimator-operator"
+"""This operator in `spec.managedBy`; jobs that name another controller are left to it."""
 MANAGED_BY: Final = "estimator-operator"
 
 # Roles ------------------------------------------------------------------------------------------------------
@@ -43,6 +45,10 @@ PS: Final = "ps"
 EVALUATOR: Final = "evaluator"
 ROLES: Final = (CHIEF, WORKER, PS, EVALUATOR)
 """All roles in the order in which they are listed to people."""
+
+TENSORBOARD: Final = "tensorboard"
+"""Role label and component of the TensorBoard pod. It is no replica: nothing waits for it and nothing fails of it."""
+TENSORBOARD_PORT: Final = 6006
 
 # Pods -------------------------------------------------------------------------------------------------------
 CONTAINER: Final = "estimator"
@@ -111,4 +117,16 @@ REASON_DEADLINE_EXCEEDED: Final = "DeadlineExceeded"
 REASON_CONFIGURATION_ERROR: Final = "ConfigurationError"
 """A replica ended with exit code 78: what it was asked to do cannot work, no retry mends it."""
 REASON_POD_CREATION_FORBIDDEN: Final = "PodCreationForbidden"
+REASON_PENDING_DEADLINE_EXCEEDED: Final = "PendingDeadlineExceeded"
+"""A replica's pod did not run within `pendingDeadlineSeconds`."""
+REASON_TRAINING_STALLED: Final = "TrainingStalled"
+"""No new global step within `stallTimeoutSeconds`."""
+REASON_FAIL_JOB_RULE: Final = "FailJobRule"
+"""A failure matched a rule of the failure policy with the action FailJob."""
+REASON_MODEL_DIR_UNAVAILABLE: Final = "ModelDirUnavailable"
+"""The claim of the model directory does not exist or can never be bound."""
+REASON_EXPORT_FAILED: Final = "ExportFailed"
+"""Mode Export could not make its exports."""
+REASON_SCALED: Final = "Scaled"
+"""Event: an elastic job has another number of workers."""
 REASON_EVALUATOR_FAILED: Final = "EvaluatorFailed"

@@ -67,7 +67,14 @@ def definition() -> dict[str, Any]:
                     "served": True,
                     "storage": True,
                     "schema": {"openAPIV3Schema": schema()},
-                    "subresources": {"status": {}},
+                    "subresources": {
+                        "status": {},
+                        "scale": {
+                            "specReplicasPath": ".spec.worker.replicas",
+                            "statusReplicasPath": ".status.workerReplicas",
+                            "labelSelectorPath": ".status.workerSelector",
+                        },
+                    },
                     "selectableFields": [{"jsonPath": ".spec.suspend"}],
                     "additionalPrinterColumns": [
                         {"name": name, "type": kind, "jsonPath": path, "description": text}

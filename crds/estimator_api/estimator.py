@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field
 
@@ -12,6 +12,8 @@ from estimator_api.strings import DirectoryName, Location, Reference, RelativePa
 Count = Annotated[int, Field(ge=0, json_schema_extra={"format": "int64"})]
 PositiveCount = Annotated[int, Field(ge=1, json_schema_extra={"format": "int64"})]
 Seconds = Annotated[int, Field(ge=0, le=2147483647, json_schema_extra={"format": "int32"})]
+Mode = Literal["TrainAndEvaluate", "Train", "Evaluate", "Predict", "Export"]
+TRAINING_MODES: Final = ("TrainAndEvaluate", "Train")
 Hooks = Annotated[
     list[Reference], Field(max_length=32, json_schema_extra={"x-kubernetes-list-type": "atomic"})
 ]
@@ -80,6 +82,30 @@ class EvaluateSection(ApiModel):
     """How long the evaluator waits before its first look."""
     throttle_seconds: Seconds = 60
     """At most one evaluation in so many seconds."""
+    checkpoint_path: Location | None = None
+    """Checkpoint to evaluate instead of the latest in the model directory; mode Evaluate only."""
+    hooks: Hooks | None = None
+    """References to SessionRunHook instances or to functions without arguments that return one."""
+
+
+class PredictSection(ApiModel):
+    """Prediction: Estimator.predict over the whole input, written as JSON Lines."""
+
+    input_fn: Reference
+    """Function that returns the input; its end is the end of the job."""
+    predict_keys: (
+        Annotated[
+            list[Annotated[str, Field(min_length=1, max_length=253)]],
+            Field(max_length=64, json_schema_extra={"x-kubernetes-list-type": "set"}),
+        ]
+        | None
+    ) = None
+    """Names of the predictions to keep; absent: all."""
+    checkpoint_path: Location | None = None
+    """Checkpoint to predict with instead of the latest in the model directory."""
+    output: Location | None = None
+    """Directory for the predictions, one JSON object a line, in files `predictions-00000.jsonl` and so on. Absent:
+    `predictions/<job>` in the model directory."""
     hooks: Hooks | None = None
     """References to SessionRunHook instances or to functions without arguments that return one."""
 
@@ -94,7 +120,7 @@ class Asset(ApiModel):
 
 
 class Export(ApiModel):
-    """A SavedModel export made after evaluations."""
+    """A SavedModel export, made after evaluations or, in mode Export, at once."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
@@ -112,8 +138,9 @@ class Export(ApiModel):
 
     name: DirectoryName
     """Directory below export/ in the model directory."""
-    kind: Literal["Final", "Latest", "Best"]
-    """Final: once, when training has ended. Latest: after every evaluation. Best: when the metric improves."""
+    kind: Literal["Final", "Latest", "Best"] = "Final"
+    """Final: once, when training has ended, or in mode Export at once. Latest: after every evaluation. Best: when
+    the metric improves."""
     serving_input_receiver_fn: Reference
     """Function without arguments that returns a ServingInputReceiver."""
     exports_to_keep: Annotated[int, Field(ge=1, le=1000, json_schema_extra={"format": "int32"})] | None = None
@@ -122,36 +149,93 @@ class Export(ApiModel):
     """Files copied into the export."""
     as_text: bool = False
     """Write saved_model.pbtxt instead of saved_model.pb."""
+    checkpoint_path: Location | None = None
+    """Checkpoint to export instead of the latest in the model directory; mode Export only."""
     compare_metric: Annotated[str, Field(min_length=1, max_length=253)] | None = None
     """Metric that decides what is best (default loss)."""
     compare_goal: Literal["LowerIsBetter", "HigherIsBetter"] | None = None
     """Which way the metric improves (default LowerIsBetter)."""
 
 
+def _only_in(section: str, modes: str, *names: str, needed: bool = False) -> tuple[Rule, ...]:
+    """Rules that tie a section to the modes that use it.
+
+    Args:
+        section: The section as JSON calls it; one word, so the model calls it the same.
+        modes: The modes in words.
+        names: The modes.
+        needed: These modes cannot do without the section.
+    """
+    listed = ", ".join(f"'{name}'" for name in names)
+    rules = [
+        Rule(
+            cel=f"!has(self.{section}) || self.mode in [{listed}]",
+            message=f"belongs to {modes}: remove it or change the mode",
+            field_path=f".{section}",
+            holds=lambda e: getattr(e, section) is None or e.mode in names,
+            reason="FieldValueForbidden",
+        )
+    ]
+    if needed:
+        rules.append(
+            Rule(
+                cel=f"has(self.{section}) || !(self.mode in [{listed}])",
+                message=f"{modes} needs the section {section}: add it or change the mode",
+                field_path=f".{section}",
+                holds=lambda e: getattr(e, section) is not None or e.mode not in names,
+                reason="FieldValueRequired",
+            )
+        )
+    return tuple(rules)
+
+
 class EstimatorSection(ApiModel):
     """The declarative Estimator: model_fn, input functions, exports."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
+        *_only_in("train", "mode TrainAndEvaluate or Train", *TRAINING_MODES, needed=True),
+        *_only_in(
+            "evaluate", "mode TrainAndEvaluate or Evaluate", "TrainAndEvaluate", "Evaluate", needed=True
+        ),
+        *_only_in("predict", "mode Predict", "Predict", needed=True),
+        *_only_in("exports", "mode TrainAndEvaluate or Export", "TrainAndEvaluate", "Export"),
         Rule(
-            cel="self.mode != 'TrainAndEvaluate' || has(self.evaluate)",
-            message="mode TrainAndEvaluate needs the section evaluate: add it or use mode Train",
-            holds=lambda e: e.mode != "TrainAndEvaluate" or e.evaluate is not None,
+            cel="self.mode != 'Export' || (has(self.exports) && size(self.exports) > 0)",
+            message="mode Export needs at least one item in exports: add it or change the mode",
+            field_path=".exports",
+            holds=lambda e: e.mode != "Export" or bool(e.exports),
+            reason="FieldValueRequired",
         ),
         Rule(
-            cel="self.mode != 'Train' || !(has(self.evaluate) || has(self.exports))",
-            message="mode Train neither evaluates nor exports: remove evaluate and exports or use mode TrainAndEvaluate",
-            holds=lambda e: e.mode != "Train" or (e.evaluate is None and not e.exports),
+            cel="self.mode != 'Export' || !has(self.exports) || self.exports.all(e, e.kind == 'Final')",
+            message="mode Export makes every export once, at once: kind must be Final or absent",
+            field_path=".exports",
+            holds=lambda e: e.mode != "Export" or all(one.kind == "Final" for one in e.exports or ()),
         ),
         Rule(
-            cel="self.mode == 'Train' || !has(self.train.steps)",
+            cel="self.mode == 'Export' || !has(self.exports) || self.exports.all(e, !has(e.checkpointPath))",
+            message="exports[].checkpointPath belongs to mode Export: other modes export what they evaluate",
+            field_path=".exports",
+            holds=lambda e: e.mode == "Export" or all(x.checkpoint_path is None for x in e.exports or ()),
+        ),
+        Rule(
+            cel="self.mode == 'Train' || !has(self.train) || !has(self.train.steps)",
             message="belongs to mode Train: mode TrainAndEvaluate takes train.maxSteps",
             field_path=".train.steps",
-            holds=lambda e: e.mode == "Train" or e.train.steps is None,
+            holds=lambda e: e.mode == "Train" or e.train is None or e.train.steps is None,
+        ),
+        Rule(
+            cel="self.mode == 'Evaluate' || !has(self.evaluate) || !has(self.evaluate.checkpointPath)",
+            message="belongs to mode Evaluate: mode TrainAndEvaluate evaluates the checkpoints it saves",
+            field_path=".evaluate.checkpointPath",
+            holds=lambda e: e.mode == "Evaluate" or e.evaluate is None or e.evaluate.checkpoint_path is None,
         ),
     )
 
-    mode: Literal["TrainAndEvaluate", "Train"] = "TrainAndEvaluate"
-    """What the job does: train with evaluations and exports, or train alone."""
+    mode: Mode = "TrainAndEvaluate"
+    """What the job does: TrainAndEvaluate trains with evaluations and exports, Train trains alone. Evaluate, Predict
+    and Export do once what the Estimator's methods of these names do, in one pod, with the model directory's latest
+    checkpoint or the one they are given."""
     model_fn: Reference
     """The model function: `(features, labels, mode[, params[, config[, model_dir]]])` returning an EstimatorSpec."""
     params: dict[str, Any] | None = Field(
@@ -164,10 +248,17 @@ class EstimatorSection(ApiModel):
     RunConfig's own defaults."""
     warm_start_from: Location | None = None
     """Checkpoint or SavedModel directory to start from when the model directory has no checkpoint."""
-    train: TrainSection
-    """The training input and when training ends (tf.estimator.TrainSpec)."""
+    train: TrainSection | None = None
+    """The training input and when training ends (tf.estimator.TrainSpec). Modes TrainAndEvaluate and Train need it."""
     evaluate: EvaluateSection | None = None
-    """How checkpoints are evaluated (tf.estimator.EvalSpec). Mode TrainAndEvaluate needs it, mode Train refuses it."""
+    """How checkpoints are evaluated (tf.estimator.EvalSpec). Modes TrainAndEvaluate and Evaluate need it."""
+    predict: PredictSection | None = None
+    """What is predicted and where the predictions go. Mode Predict needs it."""
     exports: Annotated[list[Export], Field(max_length=16), Keyed("name")] | None = None
-    """SavedModels exported after evaluations, each below export/<name> in the model directory. Mode TrainAndEvaluate
-    only."""
+    """SavedModels, each below export/<name> in the model directory: after evaluations in mode TrainAndEvaluate, at
+    once in mode Export."""
+
+    @property
+    def trains(self) -> bool:
+        """Whether the mode trains, and so may have workers, parameter servers and an evaluator."""
+        return self.mode in TRAINING_MODES

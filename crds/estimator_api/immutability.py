@@ -5,12 +5,16 @@ has no pods, and everything in it may change; also in the very update that suspe
 systems rewrite a job's scheduling constraints in the update that flips `suspend`. The operator carries a suspension
 through to the last pod before it starts new ones.
 
-Always mutable are `suspend` itself and what does not reach the pods: deadlines and times to live of runPolicy.
+Always mutable are `suspend` itself and what does not reach the pods: deadlines and times to live of runPolicy; and,
+in an elastic job, the number of workers.
 """
 
 from __future__ import annotations
 
+from pydantic.alias_generators import to_camel
+
 from estimator_api.base import Rule
+from estimator_api.roles import WorkerRole
 
 IMMUTABLE = "cannot change while the job runs: suspend the job first (spec.suspend: true), or delete it and create it anew"
 """What the user reads; the API server puts the field before it."""
@@ -27,4 +31,31 @@ def immutable(*fields: str) -> tuple[Rule, ...]:
             reason="FieldValueForbidden",
         )
         for field in fields
+    )
+
+
+def immutable_worker() -> tuple[Rule, ...]:
+    """The rules of the section `worker`, of which only `replicas` may change, and only in an elastic job."""
+    kept = [to_camel(name) for name in WorkerRole.model_fields if name != "replicas"]
+    below = " && ".join(
+        f"has(self.worker.{field}) == has(oldSelf.worker.{field})"
+        f" && (!has(self.worker.{field}) || self.worker.{field} == oldSelf.worker.{field})"
+        for field in kept
+    )
+    return (
+        Rule(
+            cel="self.suspend || oldSelf.suspend || (has(self.worker) == has(oldSelf.worker)"
+            f" && (!has(self.worker) || ({below})))",
+            message=IMMUTABLE,
+            field_path=".worker",
+            reason="FieldValueForbidden",
+        ),
+        Rule(
+            cel="self.suspend || oldSelf.suspend || has(self.elastic) || !has(self.worker) || !has(oldSelf.worker)"
+            " || self.worker.replicas == oldSelf.worker.replicas",
+            message="cannot change while the job runs unless it is elastic: suspend the job first"
+            " (spec.suspend: true), or create it anew with `elastic`",
+            field_path=".worker.replicas",
+            reason="FieldValueForbidden",
+        ),
     )

@@ -24,6 +24,8 @@ _PATHS: Final = {
     "tolerations": "spec.tolerations",
     "affinity": "spec.affinity",
     "imagePullSecrets": "spec.imagePullSecrets",
+    "labels": "metadata.labels",
+    "annotations": "metadata.annotations",
 }
 
 

@@ -55,7 +55,17 @@ class ExportProgress(ApiModel):
     """Scalar metrics of the evaluation that led to it."""
 
 
-State = Literal["Starting", "Training", "Evaluating", "Exporting", "Finished", "Failed"]
+class PredictionsProgress(ApiModel):
+    """Predictions written so far."""
+
+    path: str
+    """Directory that holds the JSON Lines files."""
+    examples: int = 0
+    """Lines written."""
+    time: str | None = None
+
+
+State = Literal["Starting", "Training", "Evaluating", "Predicting", "Exporting", "Finished", "Failed"]
 
 
 class Progress(ApiModel):
@@ -75,6 +85,7 @@ class Progress(ApiModel):
     """The checkpoint this process started from; absent when it started fresh."""
     evaluation: EvaluationProgress | None = None
     exports: list[ExportProgress] = Field(default_factory=list)
+    predictions: PredictionsProgress | None = None
     error: str | None = None
     """One line: why it failed."""
     time: str | None = None

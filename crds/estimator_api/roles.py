@@ -11,6 +11,26 @@ from estimator_api.pod_fields import pod_field
 from estimator_api.strings import ObjectName
 
 
+class OverlayMetadata(ApiModel):
+    """Labels and annotations of the role's pods."""
+
+    labels: dict[str, str] | None = pod_field("labels")
+    """Labels, laid over the shared template's by key."""
+    annotations: dict[str, str] | None = pod_field("annotations")
+    """Annotations, laid over the shared template's by key."""
+
+
+class PodOverlay(ApiModel):
+    """A partial pod template. Its spec has the shape of a pod's; the API server checks it when pods are made."""
+
+    metadata: OverlayMetadata | None = None
+    """Labels and annotations."""
+    spec: dict[str, Any] | None = Field(
+        default=None, json_schema_extra={"x-kubernetes-preserve-unknown-fields": True}
+    )
+    """Part of a PodSpec."""
+
+
 class Role(ApiModel):
     """What the replicas of one role ask for beyond the shared template."""
 
@@ -26,6 +46,9 @@ class Role(ApiModel):
     """Scheduling constraints; replaces the template's."""
     priority_class_name: ObjectName | None = None
     """Priority class of the pods; replaces the template's."""
+    template: PodOverlay | None = None
+    """Part of a pod template, laid over the shared one: containers, init containers, volumes and environment
+    variables by name, other objects by field, other lists as a whole. The fields beside it are laid over both."""
 
 
 class ChiefRole(Role):

@@ -9,11 +9,20 @@ from pydantic import Field
 from estimator_api import constants as c
 from estimator_api.base import ApiModel, Rule
 from estimator_api.estimator import EstimatorSection, Seconds
-from estimator_api.immutability import immutable
+from estimator_api.failure_policy import FailurePolicy
+from estimator_api.immutability import immutable, immutable_worker
 from estimator_api.model_dir import ModelDir
 from estimator_api.pod_fields import pod_field
 from estimator_api.roles import ChiefRole, EvaluatorRole, PsRole, WorkerRole
-from estimator_api.strings import ConfigMapKey, Image, Location, ModuleName, ObjectName, RelativePath
+from estimator_api.strings import (
+    ConfigMapKey,
+    Image,
+    Location,
+    ManagedBy,
+    ModuleName,
+    ObjectName,
+    RelativePath,
+)
 
 _ATOMIC = {"x-kubernetes-list-type": "atomic"}
 
@@ -73,6 +82,37 @@ class Code(ApiModel):
     """A ConfigMap, mounted at /code and first on PYTHONPATH."""
 
 
+class TensorBoard(ApiModel):
+    """A TensorBoard beside the job, on its model directory."""
+
+    enabled: bool = True
+    """False: none."""
+    image: Image | None = None
+    """Image with the command `tensorboard`. Default: the job's image, else the operator's runtime image."""
+    resources: dict[str, Any] | None = pod_field("resources")
+    """Compute resources of its container."""
+    ttl_seconds_after_finished: Seconds | None = None
+    """How long it stays when the job has ended. Absent: as long as the job."""
+
+
+class Elastic(ApiModel):
+    """Bounds for the number of workers of a job whose `worker.replicas` may change while it runs."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="self.minReplicas <= self.maxReplicas",
+            message="elastic.minReplicas must be at most elastic.maxReplicas",
+            field_path=".minReplicas",
+            holds=lambda e: e.min_replicas <= e.max_replicas,
+        ),
+    )
+
+    min_replicas: Annotated[int, Field(ge=0, le=1000, json_schema_extra={"format": "int32"})] = 0
+    """Fewest workers."""
+    max_replicas: Annotated[int, Field(ge=1, le=1000, json_schema_extra={"format": "int32"})]
+    """Most workers. Every TF_CONFIG lists the addresses of that many from the start."""
+
+
 class RunPolicy(ApiModel):
     """How long a job may run, how often it restarts, what stays when it has ended."""
 
@@ -86,6 +126,25 @@ class RunPolicy(ApiModel):
     """Delete the job this long after it has ended."""
     evaluator_grace_seconds: Seconds = 600
     """How long to wait for the evaluator's last evaluation and export after the chief has ended."""
+    pending_deadline_seconds: Annotated[Seconds, Field(ge=1)] | None = None
+    """Longest time that a replica's pod may wait to run: for a node, a volume, an image, or for its creation to be
+    allowed. The job fails after it."""
+    stall_timeout_seconds: Annotated[Seconds, Field(ge=1)] | None = None
+    """Longest time without a new global step while the chief runs. The job fails after it."""
+    failure_policy: FailurePolicy | None = None
+    """What is done about failures of replicas; the first rule that matches decides. Without one, exit code 78 fails
+    the job, disruptions restart the replica and are not counted, everything else restarts it and counts."""
+
+
+def _trains_with(role: str) -> Rule:
+    """Only modes that train have replicas of this role."""
+    return Rule(
+        cel="!has(self.estimator) || self.estimator.mode in ['TrainAndEvaluate', 'Train']"
+        f" || !has(self.{role}) || self.{role}.replicas == 0",
+        message=f"modes Evaluate, Predict and Export run in the chief alone: remove `{role}`",
+        field_path=f".{role}",
+        holds=lambda s: s.estimator is None or s.estimator.trains or not s.replicas(role),
+    )
 
 
 class EstimatorJobSpec(ApiModel):
@@ -119,12 +178,39 @@ class EstimatorJobSpec(ApiModel):
         Rule(
             cel="!has(self.estimator) || self.estimator.mode == 'TrainAndEvaluate' || !has(self.evaluator)"
             " || self.evaluator.replicas == 0",
-            message="mode Train has no evaluator: remove `evaluator` or use mode TrainAndEvaluate",
+            message="only mode TrainAndEvaluate has an evaluator: remove `evaluator` or use that mode",
             field_path=".evaluator",
             holds=lambda s: (
                 s.estimator is None or s.estimator.mode == "TrainAndEvaluate" or s.replicas(c.EVALUATOR) == 0
             ),
         ),
+        _trains_with(c.WORKER),
+        _trains_with(c.PS),
+        Rule(
+            cel="!has(self.elastic) || has(self.worker)",
+            message="elastic is about workers: add `worker: {replicas: ...}` or remove `elastic`",
+            field_path=".elastic",
+            holds=lambda s: s.elastic is None or s.worker is not None,
+        ),
+        Rule(
+            cel="!has(self.elastic) || !has(self.worker) || (self.worker.replicas >= self.elastic.minReplicas"
+            " && self.worker.replicas <= self.elastic.maxReplicas)",
+            message="must be between elastic.minReplicas and elastic.maxReplicas",
+            field_path=".worker.replicas",
+            holds=lambda s: (
+                s.elastic is None
+                or s.worker is None
+                or s.elastic.min_replicas <= s.worker.replicas <= s.elastic.max_replicas
+            ),
+        ),
+        Rule(
+            cel="has(self.managedBy) == has(oldSelf.managedBy)"
+            " && (!has(self.managedBy) || self.managedBy == oldSelf.managedBy)",
+            message="cannot change: delete the job and create it anew",
+            field_path=".managedBy",
+            reason="FieldValueForbidden",
+        ),
+        *immutable_worker(),
         *immutable(
             "estimator",
             "program",
@@ -134,13 +220,15 @@ class EstimatorJobSpec(ApiModel):
             "imagePullSecrets",
             "modelDir",
             "chief",
-            "worker",
+            "elastic",
             "ps",
             "evaluator",
             "template",
             "progressPort",
+            "tensorBoard",
             "runPolicy.backoffLimit",
             "runPolicy.cleanPodPolicy",
+            "runPolicy.failurePolicy",
         ),
     )
 
@@ -176,6 +264,16 @@ class EstimatorJobSpec(ApiModel):
     template: dict[str, Any] | None = pod_field("template")
     """Pod template shared by all roles. Its main container is called `estimator` and need not be there; other
     containers, volumes and everything else are kept as they are."""
+    elastic: Elastic | None = None
+    """Lets `worker.replicas` change while the job runs, by hand, `kubectl scale` or an autoscaler. Workers join and
+    leave while the others train; a worker scaled away is no failure. Input is not sharded by the number of workers
+    then, for RunConfig's num_worker_replicas is maxReplicas."""
+    tensor_board: TensorBoard | None = None
+    """A TensorBoard pod and its Service `<job>-tensorboard`, owned by the job. Absent: none; `tensorBoard: {}` is
+    one."""
+    managed_by: ManagedBy | None = None
+    """The controller that runs the job; default estimator.dev/estimator-operator. This operator does nothing about a
+    job that names another one. Cannot change."""
     suspend: bool = False
     """True deletes the pods after they have saved a checkpoint; false again continues from it. While the job is
     suspended, everything in its spec may change."""
@@ -185,6 +283,11 @@ class EstimatorJobSpec(ApiModel):
         c.PROGRESS_PORT
     )
     """Port on which every replica serves /progress, /metrics and /healthz."""
+
+    @property
+    def is_managed_here(self) -> bool:
+        """Whether this operator is the one that runs the job."""
+        return self.managed_by in (None, c.CONTROLLER_NAME)
 
     def role(self, name: str) -> ChiefRole | WorkerRole | PsRole | EvaluatorRole | None:
         """The section of role `name`, or None when the job has none."""

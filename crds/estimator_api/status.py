@@ -181,6 +181,28 @@ class ExportStatus(ApiModel):
     """Metrics of the evaluation that led to it."""
 
 
+class Predictions(ApiModel):
+    """What a job of mode Predict has written."""
+
+    path: Path
+    """Directory as the pods see it."""
+    uri: Path | None = None
+    """The same from outside: pvc://claim/path, or the URI itself."""
+    examples: Int64 = 0
+    """Predictions written so far, one a line."""
+
+
+class TensorBoardStatus(ApiModel):
+    """Where TensorBoard is."""
+
+    service: Name
+    """Service in the job's namespace."""
+    url: Path
+    """Address inside the cluster."""
+    ready: bool = False
+    """Its pod is ready."""
+
+
 class Failure(ApiModel):
     """A replica that failed."""
 
@@ -236,6 +258,14 @@ class EstimatorJobStatus(ApiModel):
         default_factory=list
     )
     """The newest SavedModel of each export, with the URI under which it can be served."""
+    predictions: Predictions | None = None
+    """Where the predictions of mode Predict are, and how many."""
+    worker_replicas: Int32 | None = None
+    """Workers that exist; what the scale subresource shows."""
+    worker_selector: Annotated[str, Field(max_length=1024)] | None = None
+    """Label selector of the workers, for autoscalers."""
+    tensor_board: TensorBoardStatus | None = None
+    """Where TensorBoard is, when the job asks for it."""
     failures: Annotated[list[Failure], Field(json_schema_extra=_atomic(10))] = Field(default_factory=list)
     """The last ten failures, oldest first."""
     last_failure: Failure | None = None

@@ -63,6 +63,16 @@ DirectoryName = Annotated[
 ]
 """Name of one directory."""
 
+ManagedBy = Annotated[
+    str,
+    Field(max_length=63),
+    Matching(
+        f"{_LABEL}([.]{_LABEL})*/[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?",
+        "must be a domain, a slash and a name, for example kueue.x-k8s.io/multikueue",
+    ),
+]
+"""A controller, as `spec.managedBy` of a Job names it."""
+
 Image = Annotated[
     str,
     Field(max_length=1024),

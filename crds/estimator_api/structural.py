@@ -22,7 +22,7 @@ _NULL: Final = {"type": "null"}
 _EITHER: Final = [{"type": "integer"}, {"type": "string"}]
 _COPIED: Final = frozenset(
     {
-        "type", "format", "enum", "minimum", "maximum", "minLength", "maxLength", "maxItems", "maxProperties",
+        "type", "format", "enum", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "maxProperties",
         "pattern", "required", "x-kubernetes-validations", "x-kubernetes-list-type", "x-kubernetes-list-map-keys",
         "x-kubernetes-map-type", PRESERVE, INT_OR_STRING,
     }

@@ -92,6 +92,8 @@ class Observed:
         refused: Why the API server refused to create a pod or claim (quota, admission, forbidden), or None.
         causes: Why a replica's pod waits when the pod's own status does not say so: a ConfigMap that does not
             exist shows only in the pod's events. One line each; empty when nobody looked.
+        watched_since: When this observer began to look at the job's pods; what happened before it may have missed.
+        tensorboard_service_exists: The Service of TensorBoard is known to exist.
     """
 
     pods: tuple[Pod, ...] = ()
@@ -100,6 +102,8 @@ class Observed:
     claim_exists: bool = False
     refused: str | None = None
     causes: Mapping[Replica, str] = field(default_factory=dict)
+    watched_since: datetime | None = None
+    tensorboard_service_exists: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,11 +125,19 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodDeletion:
-    """A pod to delete, and why (for the log and the event)."""
+    """A pod to delete, and why (for the log and the event).
+
+    Attributes:
+        name: Object name.
+        uid: Unique id, the precondition.
+        reason: Why.
+        force: Without grace: its node is gone, and nobody will ever confirm its end.
+    """
 
     name: str
     uid: str
     reason: str
+    force: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +169,9 @@ class Plan:
         create_claim: Manifest of the claim to create, or None.
         create_service: Manifest of the headless Service, or None.
         create_pods: Manifests of pods to create; names are deterministic, "already exists" with our owner is success.
-        delete_pods: Pods to delete gracefully.
+        create_tensorboard_service: Manifest of the Service of TensorBoard, or None.
+        delete_tensorboard_service: TensorBoard is over, and so is its Service.
+        delete_pods: Pods to delete, gracefully unless they say otherwise.
         delete_job: The TTL is over: delete the EstimatorJob (background propagation, uid precondition).
         status: The whole new status.
         status_first: Write the status before acting and act only in the next pass, on the stored status.
@@ -172,6 +186,8 @@ class Plan:
     create_claim: dict[str, Any] | None = None
     create_service: dict[str, Any] | None = None
     create_pods: tuple[dict[str, Any], ...] = ()
+    create_tensorboard_service: dict[str, Any] | None = None
+    delete_tensorboard_service: bool = False
     delete_pods: tuple[PodDeletion, ...] = ()
     delete_job: bool = False
     status_first: bool = False
