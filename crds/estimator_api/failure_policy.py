@@ -26,7 +26,11 @@ class ExitCodes(ApiModel):
 
 
 class FailureRule(ApiModel):
-    """One rule; it matches a failure of which everything it names is true."""
+    """One rule; it matches a failure of which everything it names is true.
+
+    Disruptions (evictions, preemptions, lost nodes, deleted pods) are matched only by rules that name their reason,
+    and are never counted.
+    """
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(

@@ -110,7 +110,10 @@ class TrainingProgress(ApiModel):
     loss: Float | None = None
     """Training loss last seen."""
     last_update_time: Time | None = None
-    """When the global step last changed."""
+    """When the operator saw the global step change, by the operator's clock; with stallTimeoutSeconds also when it saw
+    a new pod of the chief run."""
+    report_time: Time | None = None
+    """When the chief made the report of this step, by the chief's clock. Only tells which of its reports is newer."""
 
 
 class Metric(ApiModel):

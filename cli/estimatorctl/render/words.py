@@ -18,6 +18,8 @@ _STYLES: Final = {
     c.REASON_COMPLETED: GOOD,
     c.REASON_TRAINING: "cyan",
     c.REASON_EVALUATING: "cyan",
+    c.REASON_PREDICTING: "cyan",
+    c.REASON_EXPORTING: "cyan",
     c.REASON_SUSPENDED: BUSY,
 }
 
