@@ -8,10 +8,10 @@ from typing import Any
 from estimator_api import EstimatorJob
 from estimator_api import constants as c
 from estimator_operator.plan.cluster_spec import address_in_cluster, compact_json, tf_config
+from estimator_operator.plan.gpu import asks_for_gpu
 from estimator_operator.plan.observed import Replica, Settings
 from estimator_operator.plan.pod_security import restrict_container
 
-GPU_RESOURCE = "nvidia.com/gpu"
 _RUNNER = ["python", "-m", "estimator_runtime.job"]
 
 
@@ -53,9 +53,7 @@ def model_dir_in_pod(job: EstimatorJob) -> str:
 
 
 def _default_image(main: Mapping[str, Any], settings: Settings) -> str:
-    resources = main.get("resources") or {}
-    asked = {**(resources.get("requests") or {}), **(resources.get("limits") or {})}
-    return settings.runtime_image_gpu if GPU_RESOURCE in asked else settings.runtime_image
+    return settings.runtime_image_gpu if asks_for_gpu(main) else settings.runtime_image
 
 
 def _set_resources(main: dict[str, Any], job: EstimatorJob, replica: Replica) -> None:

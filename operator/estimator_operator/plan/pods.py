@@ -1,6 +1,7 @@
 """The pods of a job: names, labels, and the user's template completed to what the pod contract promises.
 
-A template is kept as it is wherever it says something; what it leaves open gets this project's defaults (see
+The shared template comes first, the role's partial one is laid over it (`overlay.py`), and the role's own fields over
+both. The result is kept as it is wherever it says something; what it leaves open gets this project's defaults (see
 `pod_security.py` for the security ones). Three things are never the template's: the restart policy (a restart
 is a new pod with a new attempt number), host name and subdomain (they are the replica's address).
 """
@@ -14,7 +15,9 @@ from typing import Any
 from estimator_api import EstimatorJob
 from estimator_api import constants as c
 from estimator_operator.plan.container import main_container
+from estimator_operator.plan.gpu import tolerate_gpu_nodes
 from estimator_operator.plan.observed import Replica, Settings
+from estimator_operator.plan.overlay import lay_over
 from estimator_operator.plan.ownership import job_labels, owner_reference
 from estimator_operator.plan.pod_security import restrict_pod
 
@@ -35,7 +38,7 @@ def pod_manifest(job: EstimatorJob, replica: Replica, attempt: int, settings: Se
 
     The result is a function of its arguments alone, so that creating it twice is creating it once.
     """
-    template = copy.deepcopy(job.spec.template or {})
+    template = _template(job, replica)
     metadata: Mapping[str, Any] = template.get("metadata") or {}
     spec: dict[str, Any] = template.get("spec") or {}
     _lay_role_over(spec, job, replica)
@@ -43,6 +46,7 @@ def pod_manifest(job: EstimatorJob, replica: Replica, attempt: int, settings: Se
     main = main_container(spec, job, replica, attempt, settings)
     others = [one for one in spec.get("containers") or [] if one.get("name") != c.CONTAINER]
     spec["containers"] = [main, *others]
+    tolerate_gpu_nodes(spec)
     restrict_pod(spec)
     spec["restartPolicy"] = "Never"
     spec["hostname"] = f"{job.metadata.name}-{replica}"
@@ -66,6 +70,12 @@ def pod_manifest(job: EstimatorJob, replica: Replica, attempt: int, settings: Se
     if metadata.get("annotations"):
         pod_metadata["annotations"] = dict(metadata["annotations"])
     return {"apiVersion": "v1", "kind": "Pod", "metadata": pod_metadata, "spec": spec}
+
+
+def _template(job: EstimatorJob, replica: Replica) -> dict[str, Any]:
+    role = job.spec.role(replica.role)
+    overlay = role.template.to_json() if role is not None and role.template is not None else {}
+    return copy.deepcopy(lay_over(job.spec.template or {}, overlay))
 
 
 def _lay_role_over(spec: dict[str, Any], job: EstimatorJob, replica: Replica) -> None:
