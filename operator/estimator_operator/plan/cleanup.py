@@ -6,6 +6,10 @@ and stragglers, and pods that only their sidecars keep up) and leaves finished p
 
 A chief that is told to end saves a checkpoint first, and the variables it saves are on the ps: these are deleted
 after it.
+
+A pod on a node that is gone is deleted by whoever deletes it, but nobody confirms its end, and its name, its volumes
+and a suspension would wait for it for ever. Such a pod is deleted once more, by force, when its grace and LOST_AFTER
+are over.
 """
 
 from __future__ import annotations
@@ -16,8 +20,8 @@ from typing import Final
 
 from estimator_api import EstimatorJob
 from estimator_api import constants as c
+from estimator_operator.plan.failures import lost
 from estimator_operator.plan.observed import Observed, Pod, PodDeletion
-from estimator_operator.plan.restarts import lost
 from estimator_operator.plan.roster import Roster, ended, live
 
 SETTLES_WITHIN: Final = timedelta(seconds=30)
@@ -30,27 +34,37 @@ def deletions(pods: Iterable[Pod], reason: str) -> tuple[PodDeletion, ...]:
     return tuple(PodDeletion(name=one.name, uid=one.uid, reason=reason) for one in pods if not one.deleting)
 
 
-def while_running(roster: Roster) -> tuple[PodDeletion, ...]:
+def forced(pods: Iterable[Pod], now: datetime) -> tuple[PodDeletion, ...]:
+    """Deletes pods whose nodes will never confirm their end, without grace."""
+    return tuple(
+        PodDeletion(name=one.name, uid=one.uid, reason="its node does not confirm its end", force=True)
+        for one in pods
+        if live(one) and lost(one, now)
+    )
+
+
+def while_running(roster: Roster, now: datetime) -> tuple[PodDeletion, ...]:
     """Deletes pods that the running job no longer wants."""
     previous = [pod for member in roster.members for pod in member.previous]
-    return deletions(previous, "replaced by a later attempt") + deletions(
-        roster.surplus, "no such replica in the spec"
+    present = [pod for member in roster.members if (pod := member.pod) is not None]
+    return (
+        deletions(_ps_last(previous, now), "replaced by a later attempt")
+        + deletions(roster.surplus, "no such replica in the spec")
+        + forced((*previous, *present, *roster.surplus), now)
     )
 
 
 def for_suspension(observed: Observed, now: datetime) -> tuple[PodDeletion, ...]:
     """Deletes every pod of a job that is suspended."""
-    return deletions(_ps_last(observed.pods, now), "the job is suspended")
+    return deletions(_ps_last(observed.pods, now), "the job is suspended") + forced(observed.pods, now)
 
 
 def when_ended(job: EstimatorJob, observed: Observed, now: datetime) -> tuple[PodDeletion, ...]:
     """Deletes pods of an ended job as its cleanPodPolicy says."""
     policy = job.spec.run_policy.clean_pod_policy
-    if policy == "None":
-        return ()
-    pods = _ps_last(observed.pods, now)
+    pods = () if policy == "None" else _ps_last(observed.pods, now)
     gone = (one for one in pods if policy == "All" or (live(one) and not _is_ending(one, now)))
-    return deletions(gone, "the job has ended")
+    return deletions(gone, "the job has ended") + forced(observed.pods, now)
 
 
 def settled_at(pod: Pod) -> datetime | None:

@@ -3,6 +3,10 @@
 The rules are Estimator's own: a cluster has exactly one chief; the evaluator is a task of its own TF_CONFIG and in
 nobody's cluster; a chief that is alone gets no cluster at all, so that train_and_evaluate runs locally with its
 evaluations and exports. Addresses belong to replicas, not to pods, and so survive restarts.
+
+An elastic job's cluster has the addresses of all the workers that there may ever be, whether they exist or not:
+TensorFlow connects to a worker when it is there and holds nobody up for one that is not, so no running replica needs
+another TF_CONFIG when workers come and go.
 """
 
 from __future__ import annotations
@@ -26,14 +30,13 @@ def replicas_of(spec: EstimatorJobSpec) -> tuple[Replica, ...]:
 
 def cluster_of(spec: EstimatorJobSpec, address: Callable[[Replica], str]) -> dict[str, list[str]]:
     """The `cluster` of TF_CONFIG: role to addresses by index; empty when the chief is the only replica."""
-    replicas = replicas_of(spec)
-    if len(replicas) == 1:
+    workers = spec.replicas(c.WORKER) if spec.elastic is None else spec.elastic.max_replicas
+    sizes = {c.CHIEF: 1, c.WORKER: workers, c.PS: spec.replicas(c.PS)}
+    if sum(sizes.values()) + spec.replicas(c.EVALUATOR) == 1:
         return {}
-    cluster: dict[str, list[str]] = {}
-    for replica in replicas:
-        if replica.role != c.EVALUATOR:
-            cluster.setdefault(replica.role, []).append(address(replica))
-    return cluster
+    return {
+        role: [address(Replica(role, index)) for index in range(size)] for role, size in sizes.items() if size
+    }
 
 
 def tf_config(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from estimator_api import EstimatorJob
-from estimator_operator.plan.timestamps import from_text
+from estimator_operator.plan.timestamps import from_text, seconds_until
 
 
 def active_end(job: EstimatorJob, started_at: datetime | None) -> datetime | None:
@@ -26,3 +26,11 @@ def ttl_end(job: EstimatorJob) -> datetime | None:
     ttl = job.spec.run_policy.ttl_seconds_after_finished
     ended = from_text(job.status.completion_time)
     return None if ttl is None or ended is None else ended + timedelta(seconds=ttl)
+
+
+def soonest(seconds: float | None, moment: datetime | None, now: datetime) -> float | None:
+    """The shorter of `seconds` and the time until `moment`, if that is still to come."""
+    if moment is None or moment <= now:
+        return seconds
+    until = seconds_until(moment, now)
+    return until if seconds is None else min(seconds, until)

@@ -1,9 +1,14 @@
-"""From the progress documents of the replicas to progress, evaluation, checkpoints and exports in the status.
+"""From the progress documents of the replicas to progress, evaluation, checkpoints, exports and predictions in the status.
 
 The chief's document is the authority for training, the evaluator's for evaluation and exports (the chief's own when
 it is alone). A missing field means "not known" and changes nothing. Documents can arrive out of order (a poll that
-answers late, the termination message of an earlier attempt), so a lower step is believed only from a document made
-after the step in the status was: then training has really gone back, to a restored checkpoint.
+answers late, the termination message), so a lower step is believed only from a document made after the step in the
+status was: then training has really gone back, to a restored checkpoint.
+
+The clock of a replica may be hours off. Its times are compared with one another only: with those of the same pod
+(`progress.reportTime`), and a higher step is newer whatever the times say. `progress.lastUpdateTime` is the
+operator's own time of noticing; when the chief's pod was created after it, what the status knows is of an earlier
+pod, and the new one's document is believed as it is.
 """
 
 from __future__ import annotations
@@ -15,18 +20,25 @@ from typing import TypeVar
 
 from estimator_api import EstimatorJob, EstimatorJobStatus, Progress
 from estimator_api import constants as c
-from estimator_api.progress import CheckpointProgress, EvaluationProgress, ExportProgress
+from estimator_api.progress import (
+    CheckpointProgress,
+    EvaluationProgress,
+    ExportProgress,
+    PredictionsProgress,
+)
 from estimator_api.status import (
     Checkpoint,
     Checkpoints,
     Evaluation,
     ExportStatus,
     Metric,
+    Predictions,
     TrainingProgress,
 )
 from estimator_operator.plan.cluster_spec import CHIEF_REPLICA, EVALUATOR_REPLICA
-from estimator_operator.plan.observed import Observed
-from estimator_operator.plan.roster import Member, Roster
+from estimator_operator.plan.observed import Observed, Pod
+from estimator_operator.plan.roster import Member, Roster, runs
+from estimator_operator.plan.stall import watches_steps
 from estimator_operator.plan.timestamps import from_text, to_text
 
 _EXPORTS_MOST = 16
@@ -46,7 +58,10 @@ def merge_progress(
     status = job.status
     chief = _document(roster, observed, c.CHIEF)
     evaluator = _document(roster, observed, c.EVALUATOR) if job.spec.replicas(c.EVALUATOR) else chief
-    training = _training(status.progress, chief, now) if chief is not None else status.progress
+    pod = next((one.pod for one in roster.members if one.replica == CHIEF_REPLICA), None)
+    training = _begun(status.progress, pod, now) if watches_steps(job) else status.progress
+    if chief is not None:
+        training = _training(training, chief, pod, now)
     checkpoints = _checkpoints(job, status.checkpoints, chief) if chief is not None else status.checkpoints
     evaluation, exports = status.evaluation, status.exports
     if evaluator is not None:
@@ -58,6 +73,7 @@ def merge_progress(
             "checkpoints": checkpoints,
             "evaluation": evaluation,
             "exports": exports,
+            "predictions": _predictions(job, status.predictions, chief),
         }
     )
 
@@ -104,6 +120,7 @@ def _sound(document: Progress) -> Progress:
             "restored_from": _fitting(document.restored_from),
             "evaluation": _fitting(document.evaluation),
             "exports": [one for one in document.exports if _fitting(one) is not None],
+            "predictions": document.predictions if _holds(document.predictions) else None,
         }
     )
 
@@ -122,6 +139,10 @@ def _fitting(one: _Section | None) -> _Section | None:
     return one if fits else None
 
 
+def _holds(one: PredictionsProgress | None) -> bool:
+    return one is not None and len(one.path) <= _PATH_MOST and 0 <= one.examples <= _STEP_MOST
+
+
 def _is_step(step: int | None) -> bool:
     return step is None or 0 <= step <= _STEP_MOST
 
@@ -130,13 +151,32 @@ def _report(member: Member) -> Progress | None:
     return member.pod.report if member.pod is not None else None
 
 
-def _training(old: TrainingProgress | None, new: Progress, now: datetime) -> TrainingProgress | None:
+def _begun(old: TrainingProgress | None, pod: Pod | None, now: datetime) -> TrainingProgress | None:
+    """What is known when the chief's present pod is first seen to run: nothing new, but since when."""
+    if pod is None or not runs(pod) or not _is_of_earlier_pod(old, pod):
+        return old
+    since = max(now, pod.created_at) if pod.created_at is not None else now
+    before = old or TrainingProgress()
+    return before.model_copy(update={"last_update_time": to_text(since), "report_time": None})
+
+
+def _is_of_earlier_pod(known: TrainingProgress | None, pod: Pod | None) -> bool:
+    """The status knows nothing yet of this pod of the chief."""
+    updated = from_text(known.last_update_time) if known is not None else None
+    if updated is None or pod is None or pod.created_at is None:
+        return updated is None
+    return updated < pod.created_at.replace(microsecond=0)
+
+
+def _training(
+    old: TrainingProgress | None, new: Progress, pod: Pod | None, now: datetime
+) -> TrainingProgress | None:
     before = old or TrainingProgress()
     if new.global_step is None and new.max_steps is None:
         return old
     step = new.global_step if new.global_step is not None else before.global_step
     changed = step != before.global_step
-    if changed and _is_behind(before, step, new):
+    if changed and not _is_of_earlier_pod(old, pod) and _is_behind(before, step, new):
         return old
     most = new.max_steps if new.max_steps is not None else before.max_steps
     rate = new.steps_per_second
@@ -150,7 +190,8 @@ def _training(old: TrainingProgress | None, new: Progress, now: datetime) -> Tra
         else before.steps_per_second,
         remaining_seconds=_remaining(step, most, rate),
         loss=loss,
-        last_update_time=_time(new.time, now) if changed else before.last_update_time,
+        last_update_time=to_text(now) if changed else before.last_update_time,
+        report_time=_known(new.time) if changed else before.report_time,
     )
 
 
@@ -158,10 +199,10 @@ def _is_behind(before: TrainingProgress, step: int | None, new: Progress) -> boo
     """The document is older than what the status knows."""
     if step is None or before.global_step is None or step >= before.global_step:
         return False
-    made, known = from_text(new.time), from_text(before.last_update_time)
-    if made is None or known is None:
+    made, known = from_text(new.time), from_text(before.report_time)
+    if made is None:
         return new.restored_from is None
-    return made <= known
+    return known is not None and made <= known
 
 
 def _percent(step: int | None, most: int | None) -> int | None:
@@ -193,14 +234,15 @@ def _checkpoints(job: EstimatorJob, old: Checkpoints | None, new: Progress) -> C
 
 
 def _is_older(new: _Section, old: object | None) -> bool:
-    """`new` was made before `old`: by their times, or by their steps where a time is missing."""
+    """`new` was made before `old`: its step is no higher, and its time is earlier (its step lower, without times)."""
     if old is None:
         return False
-    old_time, old_step = getattr(old, "time", None), getattr(old, "global_step", None)
-    made, known = from_text(new.time), from_text(old_time)
+    made, known = from_text(new.time), from_text(getattr(old, "time", None))
+    step, old_step = new.global_step, getattr(old, "global_step", None)
+    further = None if step is None or old_step is None else step - old_step
     if made is not None and known is not None:
-        return made < known
-    return new.global_step is not None and old_step is not None and new.global_step < old_step
+        return made < known and (further is None or further <= 0)
+    return further is not None and further < 0
 
 
 def _checkpoint(job: EstimatorJob, one: CheckpointProgress) -> Checkpoint:
@@ -242,6 +284,13 @@ def _exports(job: EstimatorJob, old: list[ExportStatus], new: list[ExportProgres
     return list(merged.values())[:_EXPORTS_MOST]
 
 
+def _predictions(job: EstimatorJob, old: Predictions | None, chief: Progress | None) -> Predictions | None:
+    new: PredictionsProgress | None = chief.predictions if chief is not None else None
+    if new is None:
+        return old
+    return Predictions(path=new.path, uri=uri_of(job, new.path), examples=new.examples)
+
+
 def _metrics(metrics: Mapping[str, float | None]) -> list[Metric]:
     names = sorted(name for name in metrics if 0 < len(name) <= _NAME_MOST)
     return [Metric(name=name, value=number_text(metrics[name])) for name in names[:_METRICS_MOST]]
@@ -251,7 +300,3 @@ def _known(text: str | None) -> str | None:
     """A reported time in the status's form, or None when it is no time."""
     moment = from_text(text)
     return to_text(moment) if moment is not None else None
-
-
-def _time(text: str | None, now: datetime) -> str:
-    return _known(text) or to_text(now)

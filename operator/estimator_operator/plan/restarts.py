@@ -6,40 +6,32 @@ about it; the next pass then finds a replica whose pod of that attempt does not 
 A pod that is missing has either not been made yet or was taken away, and after a crash nothing but the status can
 tell which. Two facts in the status decide it, both written only once pods were *seen*:
   * without `startTime` nothing is known to exist, so missing pods are simply made;
-  * `restarts.pending` names restarted replicas whose new pod has not been seen: it, too, is simply made.
+  * `restarts.pending` names restarted replicas (and workers that have just joined) whose new pod has not been seen:
+    it, too, is simply made.
 Every other missing pod was there and has vanished: an uncounted restart. A pod that was made and vanished before it
 was recorded as seen is made again under the same name, which is free again; nothing is lost but one number that
 nobody counts against anything.
 
-A pod that is being deleted is waited for: two chiefs on one model directory would corrupt it. On a lost node nobody
-ends the pod; LOST_AFTER its grace the wait is over.
+A restart of the whole job gives every replica a new attempt, those that have completed too: what they did is done
+again from the latest checkpoint. It is counted once, and takes in whatever else has failed in the same pass. Once the
+chief has completed there is nothing to train again, and only the evaluator is left to restart.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from estimator_api import EstimatorJob
 from estimator_api import constants as c
 from estimator_api.status import Failure, ReplicaRestarts, Restarts
-from estimator_operator.plan.observed import Pod
-from estimator_operator.plan.roster import Member, ended, live, succeeded
-from estimator_operator.plan.timestamps import from_text, to_text
+from estimator_operator.plan.backoff import FAILURES_KEPT
+from estimator_operator.plan.failure_rules import Decision, decide
+from estimator_operator.plan.failures import REASON_DELETED, describe, failure_of
+from estimator_operator.plan.roster import Member
 
-LOST_AFTER = timedelta(seconds=30)
-BACKOFF_BASE = timedelta(seconds=10)
-BACKOFF_MOST = timedelta(seconds=300)
-BACKOFF_RESET = timedelta(seconds=1200)
-"""Kills further back than this are forgiven; well above the longest backoff, or it could never be reached."""
-FAILURES_KEPT = 10
-REASON_DELETED = "DeletedPod"
-REASON_DISRUPTED = "Disrupted"
-REASON_ERROR = "Error"
-REASON_OOM = "OOMKilled"
-_UNCOUNTED = frozenset({REASON_DELETED, REASON_DISRUPTED, "Evicted", "Preempting", "NodeLost", "Shutdown"})
-_MESSAGE_MOST = 1024
+__all__ = ["REASON_DELETED", "Fault", "Tally", "Verdict", "judge"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +50,8 @@ class Verdict:
         restarts: The new counters.
         failures: The new failures, oldest first, at most ten.
         restarted: Failures that lead to a restart now.
+        counted: One of these restarts counts against the budget.
+        whole: All replicas start again, those that completed too.
         fault: The job fails of this.
         degraded: The evaluator is given up for this reason.
     """
@@ -65,157 +59,115 @@ class Verdict:
     restarts: Restarts
     failures: tuple[Failure, ...]
     restarted: tuple[Failure, ...] = ()
+    counted: bool = False
+    whole: bool = False
     fault: Fault | None = None
     degraded: str | None = None
 
 
-def judge(job: EstimatorJob, needed: Iterable[Member], *, started: bool, now: datetime) -> Verdict:
+class Tally:
+    """The counters of restarts, as they change in one pass."""
+
+    def __init__(self, stored: Restarts) -> None:
+        self._counts = {one.replica: one.count for one in stored.by_replica}
+        self._total = stored.total
+        self.counted = stored.counted
+        self.pending = set(stored.pending)
+
+    def see(self, member: Member) -> None:
+        """Learns from a pod that exists: the attempt, should the status be behind, and that it is there."""
+        name = str(member.replica)
+        known = self._counts.get(name, 0)
+        if member.attempt > known:
+            self._total += member.attempt - known
+            self._counts[name] = member.attempt
+        if member.pod is not None:
+            self.pending.discard(name)
+
+    def restart(self, member: Member) -> None:
+        """The member gets its next attempt."""
+        name = str(member.replica)
+        self._total += member.attempt + 1 - self._counts.get(name, 0)
+        self._counts[name] = member.attempt + 1
+        self.pending.add(name)
+
+    def restarts(self, wanted: Iterable[Member]) -> Restarts:
+        """The counters as the status has them; replicas that are not wanted are not awaited."""
+        names = {str(one.replica) for one in wanted}
+        counts = sorted(self._counts.items())
+        return Restarts(
+            total=self._total,
+            counted=self.counted,
+            by_replica=[ReplicaRestarts(replica=name, count=count) for name, count in counts],
+            pending=sorted(self.pending & names),
+        )
+
+
+def judge(
+    job: EstimatorJob, needed: Sequence[Member], everyone: Sequence[Member], *, started: bool, now: datetime
+) -> Verdict:
     """Judges every needed member.
 
     Args:
         job: The job with its stored status.
         needed: Members that must have a running pod.
+        everyone: Members that start again with the whole job.
         started: The status says that all pods have been seen (`startTime`).
         now: Time of the failures recorded.
     """
-    old = job.status.restarts
-    counts = {one.replica: one.count for one in old.by_replica}
-    total, counted = old.total, old.counted
-    pending = set(old.pending)
-    new: list[Failure] = []
+    tally = Tally(job.status.restarts)
+    found: list[tuple[Member, Failure, Decision]] = []
+    for member in needed:
+        tally.see(member)
+        failure = failure_of(member, started=started, pending=tally.pending, now=now)
+        if failure is not None:
+            found.append((member, failure, decide(job, failure)))
     restarted: list[Failure] = []
     fault: Fault | None = None
     degraded: str | None = None
-    limit = job.spec.run_policy.backoff_limit
-    for member in needed:
-        name = str(member.replica)
-        if member.attempt > counts.get(name, 0):
-            total += member.attempt - counts.get(name, 0)
-            counts[name] = member.attempt
-        if member.pod is not None:
-            pending.discard(name)
-        failure = _failure(member, started=started, pending=pending, now=now)
-        if failure is None:
+    whole = False
+    before = tally.counted
+    for member, failure, decision in sorted(found, key=lambda one: one[2].action != "RestartJob"):
+        if decision.action == "FailJob":
+            fault = fault or _fatal(failure, decision)
             continue
-        new.append(failure)
-        if failure.exit_code == c.EXIT_CONFIG and counts_against_budget(failure):
-            fault = fault or Fault(reason=c.REASON_CONFIGURATION_ERROR, message=describe(failure))
-            continue
-        if counts_against_budget(failure):
-            if counted >= limit:
-                spent = f"{describe(failure)}; {counted} restarts were counted, backoffLimit is {limit}"
+        if not whole:
+            if decision.counted and tally.counted >= job.spec.run_policy.backoff_limit:
+                spent = _spent(job, failure, tally.counted)
                 if member.replica.role == c.EVALUATOR:
-                    degraded = spent
+                    degraded = spent.message
                 else:
-                    fault = fault or Fault(reason=c.REASON_BACKOFF_LIMIT_EXCEEDED, message=spent)
+                    fault = fault or spent
                 continue
-            counted += 1
-        total += 1
-        counts[name] = member.attempt + 1
-        pending.add(name)
+            tally.counted += decision.counted
+            whole = decision.action == "RestartJob"
+            for one in everyone if whole else (member,):
+                tally.restart(one)
         restarted.append(failure)
-    wanted = {str(one.replica) for one in needed}
-    restarts = Restarts(
-        total=total,
-        counted=counted,
-        by_replica=[ReplicaRestarts(replica=name, count=count) for name, count in sorted(counts.items())],
-        pending=sorted(pending & wanted),
-    )
     return Verdict(
-        restarts=restarts,
-        failures=tuple([*job.status.failures, *new][-FAILURES_KEPT:]),
+        restarts=tally.restarts(everyone if whole else needed),
+        failures=tuple([*job.status.failures, *(failure for _, failure, _ in found)][-FAILURES_KEPT:]),
         restarted=tuple(restarted),
+        counted=tally.counted > before,
+        whole=whole,
         fault=fault,
         degraded=degraded,
     )
 
 
-def counts_against_budget(failure: Failure) -> bool:
-    """Disruptions and deletions are nobody's fault and never count."""
-    return failure.reason not in _UNCOUNTED
-
-
-def describe(failure: Failure) -> str:
-    """One sentence: which replica, exit code, reason, why."""
-    if failure.reason == REASON_DELETED:
-        return f"{failure.replica}: its pod was deleted"
-    code = "" if failure.exit_code is None else f" with exit code {failure.exit_code}"
-    reason = "" if failure.reason == REASON_ERROR else f" ({failure.reason})"
-    why = f": {failure.message}" if failure.message else ""
-    return f"{failure.replica} failed{code}{reason}{why}"
-
-
-def lost(pod: Pod, now: datetime) -> bool:
-    """The pod was to be gone by now, and nobody on its node has ended it."""
-    return pod.deleting and pod.delete_by is not None and now >= pod.delete_by + LOST_AFTER
-
-
-def holds_place(pod: Pod, now: datetime) -> bool:
-    """A pod of an earlier attempt that may still run: its successor has to wait."""
-    return live(pod) and not lost(pod, now)
-
-
-def not_before(job: EstimatorJob, member: Member) -> datetime | None:
-    """When the current attempt of `member` may be made, if that is later than at once.
-
-    Replicas that were killed wait 10 s, doubling with every kill in a row to 300 s, from the newest one.
-    """
-    kills = [
-        moment
-        for one in job.status.failures
-        if one.replica == str(member.replica)
-        and _was_killed(one)
-        and (moment := from_text(one.time)) is not None
-    ]
-    newest = next((one for one in reversed(job.status.failures) if one.replica == str(member.replica)), None)
-    if not kills or newest is None or not _was_killed(newest) or newest.attempt + 1 < member.attempt:
-        return None
-    recent = sum(1 for one in kills if kills[-1] - one <= BACKOFF_RESET)
-    return kills[-1] + min(BACKOFF_BASE * int(2 ** min(recent - 1, 5)), BACKOFF_MOST)
-
-
-def _was_killed(failure: Failure) -> bool:
-    """Killed by a signal or for memory, or ended before the main container could run."""
-    if not counts_against_budget(failure):
-        return False
-    return failure.exit_code is None or failure.exit_code >= 128 or failure.reason == REASON_OOM
-
-
-def _failure(member: Member, *, started: bool, pending: set[str], now: datetime) -> Failure | None:
-    """The failure of the member's current attempt, or None when there is nothing to restart."""
-    pod = member.pod
-    name = str(member.replica)
-    if pod is None:
-        if not started or name in pending:
-            return None
-        return Failure(
-            replica=name,
-            attempt=member.attempt,
-            reason=REASON_DELETED,
-            message="its pod was deleted",
-            time=to_text(now),
-        )
-    if succeeded(pod) or not (ended(pod) or lost(pod, now)):
-        return None
-    reason = pod.reason or REASON_ERROR
-    if reason not in _UNCOUNTED:
-        if pod.disrupted:
-            reason = REASON_DISRUPTED
-        elif pod.deleting:
-            reason = REASON_DELETED
-    return Failure(
-        replica=name,
-        attempt=member.attempt,
-        reason=reason,
-        exit_code=pod.exit_code,
-        node=pod.node,
-        message=why(pod),
-        time=to_text(now),
+def _fatal(failure: Failure, decision: Decision) -> Fault:
+    if decision.rule is None:
+        return Fault(reason=c.REASON_CONFIGURATION_ERROR, message=describe(failure))
+    return Fault(
+        reason=c.REASON_FAIL_JOB_RULE,
+        message=f"{describe(failure)}; rule {decision.rule} of failurePolicy says FailJob",
     )
 
 
-def why(pod: Pod) -> str:
-    """The one line that says why the pod ended: its own words first, then Kubernetes'."""
-    text = (pod.report.error if pod.report is not None else None) or pod.message or ""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1][:_MESSAGE_MOST] if lines else ""
+def _spent(job: EstimatorJob, failure: Failure, counted: int) -> Fault:
+    exports = job.spec.estimator is not None and job.spec.estimator.mode == "Export"
+    limit = job.spec.run_policy.backoff_limit
+    return Fault(
+        reason=c.REASON_EXPORT_FAILED if exports else c.REASON_BACKOFF_LIMIT_EXCEEDED,
+        message=f"{describe(failure)}; {counted} restarts were counted, backoffLimit is {limit}",
+    )

@@ -55,6 +55,11 @@ def succeeded(pod: Pod) -> bool:
     return pod.exit_code == 0 or (pod.exit_code is None and pod.phase == "Succeeded")
 
 
+def runs(pod: Pod) -> bool:
+    """The main container runs, and nobody has told it to end."""
+    return pod.phase == "Running" and not pod.deleting and not ended(pod)
+
+
 def live(pod: Pod) -> bool:
     """The pod may still be running something."""
     return not pod.finished

@@ -11,10 +11,13 @@ from datetime import datetime
 
 from estimator_api import EstimatorJob
 from estimator_api import constants as c
+from estimator_api.status import Failure
+from estimator_operator.plan.backoff import not_before
 from estimator_operator.plan.conditions import Row, pending, running
 from estimator_operator.plan.deadlines import grace_end
+from estimator_operator.plan.failures import describe, holds_place
+from estimator_operator.plan.modes import work_of
 from estimator_operator.plan.observed import Observed
-from estimator_operator.plan.restarts import describe, holds_place, not_before
 from estimator_operator.plan.roster import Member
 from estimator_operator.plan.timestamps import from_text, to_text
 from estimator_operator.plan.waiting import explain, is_blocked, is_ready, slow_at
@@ -34,8 +37,10 @@ def row_of(
     """
     unready = [one for one in needed if not is_ready(one)]
     if not unready:
-        return _evaluating(job) if chief_done else running(c.REASON_TRAINING, "all replicas are ready")
-    restarting = [one for one in unready if _restarts(job, one)]
+        return _evaluating(job) if chief_done else _working(job)
+    restarting = sorted(
+        (one for one in unready if _restarts(job, one)), key=lambda one: _failed(job, one) is None
+    )
     reason = c.REASON_RESTARTING if restarting else c.REASON_PODS_PENDING
     if observed.refused is not None and any(one.pod is None for one in unready):
         return pending(c.REASON_POD_CREATION_FORBIDDEN, " ".join(observed.refused.split()))
@@ -47,6 +52,14 @@ def row_of(
     return pending(
         reason, f"{len(needed)} replicas are starting" if len(needed) > 1 else "1 replica is starting"
     )
+
+
+def _working(job: EstimatorJob) -> Row:
+    work, elastic = work_of(job), job.spec.elastic
+    if elastic is None:
+        return running(work.reason, work.message)
+    part = f"{job.spec.replicas(c.WORKER)} of at most {elastic.max_replicas} workers take part"
+    return running(work.reason, f"{work.message}; {part}, so input is not sharded by their number")
 
 
 def _evaluating(job: EstimatorJob) -> Row:
@@ -62,9 +75,17 @@ def _restarts(job: EstimatorJob, member: Member) -> bool:
     """The member's pod goes or comes though the job ran before; pods of a resumed job only start."""
     if member.pod is not None and member.pod.deleting:
         return True
-    return str(member.replica) in job.status.restarts.pending or (
-        member.attempt > 0 and job.status.start_time is not None
-    )
+    name = str(member.replica)
+    attempts = next((one.count for one in job.status.restarts.by_replica if one.replica == name), 0)
+    # A worker that joins an elastic job is awaited too, but has never run.
+    awaited = name in job.status.restarts.pending and attempts > 0
+    return awaited or (member.attempt > 0 and job.status.start_time is not None)
+
+
+def _failed(job: EstimatorJob, member: Member) -> Failure | None:
+    """The failure that the member is restarted for."""
+    name = str(member.replica)
+    return next((one for one in reversed(job.status.failures) if one.replica == name), None)
 
 
 def _is_slow(member: Member, now: datetime) -> bool:
@@ -78,7 +99,7 @@ def _restart(job: EstimatorJob, member: Member, observed: Observed, now: datetim
     if going or (pod is None and any(holds_place(one, now) for one in member.previous)):
         return explain(job, member, observed, now)
     name = str(member.replica)
-    failure = next((one for one in reversed(job.status.failures) if one.replica == name), None)
+    failure = _failed(job, member)
     start = not_before(job, member)
     when = "" if start is None else f" at {to_text(start)}"
     return f"{name} starts again" if failure is None else f"{describe(failure)}; it starts again{when}"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from estimator_api import EstimatorJob
 from estimator_api import constants as c
-from estimator_operator.plan.observed import Observed
+from estimator_operator.plan.roster import Roster
 
 
 def is_suspending(job: EstimatorJob) -> bool:
@@ -25,6 +25,17 @@ def was_suspended(job: EstimatorJob) -> bool:
     return is_suspending(job) or job.status.is_true(c.SUSPENDED)
 
 
-def to_be_suspended(job: EstimatorJob, observed: Observed) -> bool:
+def to_be_suspended(job: EstimatorJob, roster: Roster) -> bool:
     """Whether this pass is about suspending: the spec asks for it, or an earlier suspension is not through."""
-    return job.spec.suspend or (is_suspending(job) and bool(observed.pods))
+    return job.spec.suspend or (is_suspending(job) and not is_emptied(roster))
+
+
+def is_emptied(roster: Roster) -> bool:
+    """No pod is left whose name, volumes or processes could be in the way of a resume.
+
+    What is only remembered of a pod that succeeded shows as a finished pod that is being deleted; of an earlier
+    attempt, or of a replica that is no longer wanted, it is in nobody's way.
+    """
+    left = [one.pod for one in roster.members if one.pod is not None]
+    others = [*roster.surplus, *(pod for one in roster.members for pod in one.previous)]
+    return not left and all(one.finished and one.deleting for one in others)

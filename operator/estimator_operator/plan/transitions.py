@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from estimator_api import EstimatorJobStatus
 from estimator_api import constants as c
-from estimator_api.status import Failure
+from estimator_operator.plan.failures import describe
+from estimator_operator.plan.modes import ACTIONS
 from estimator_operator.plan.observed import JobEvent
-from estimator_operator.plan.restarts import counts_against_budget, describe
+from estimator_operator.plan.restarts import Verdict
 
 _NOTE_MOST = 1024
 """Longest note of an event (events.k8s.io/v1)."""
@@ -19,6 +19,10 @@ _PATIENT = frozenset(
         "evaluation",
         "checkpoints",
         "exports",
+        "predictions",
+        "tensorBoard",
+        "workerReplicas",
+        "workerSelector",
         "replicas",
         "roles",
         "startTime",
@@ -26,7 +30,8 @@ _PATIENT = frozenset(
         "completedReplicas",
     }
 )
-"""Fields that are never urgent: what they say can be read from the pods again, should the operator end before."""
+"""Fields that are never urgent: what they say can be read from the pods again, should the operator end before; a
+change of `workerReplicas` that decides anything is written first in any case."""
 _FROM_START = (c.REASON_PODS_PENDING, c.REASON_POD_CREATION_FORBIDDEN)
 _AT_WORK = (c.REASON_TRAINING, c.REASON_EVALUATING)
 
@@ -42,25 +47,20 @@ def may_wait(old: EstimatorJobStatus, new: EstimatorJobStatus) -> bool:
 
 
 def events_of(
-    old: EstimatorJobStatus,
-    new: EstimatorJobStatus,
-    *,
-    restarted: Sequence[Failure] = (),
-    degraded: str | None = None,
+    old: EstimatorJobStatus, new: EstimatorJobStatus, *, verdict: Verdict | None = None
 ) -> tuple[JobEvent, ...]:
     """The events of the way from `old` to `new`.
 
     Args:
         old: The stored status.
         new: The status that follows.
-        restarted: Failures that lead to a restart.
-        degraded: Why the evaluator is given up.
+        verdict: What is restarted or given up on the way.
     """
     events = []
-    if restarted:
-        events.append(_restart(restarted))
-    if degraded is not None:
-        events.append(_event("Warning", c.REASON_EVALUATOR_FAILED, "GiveUpEvaluator", degraded))
+    if verdict is not None and verdict.restarted:
+        events.append(_restart(verdict))
+    if verdict is not None and verdict.degraded is not None:
+        events.append(_event("Warning", c.REASON_EVALUATOR_FAILED, "GiveUpEvaluator", verdict.degraded))
     before, after = _reason(old), _reason(new)
     ready = new.condition(c.READY)
     if ready is None or before == after:
@@ -78,8 +78,8 @@ def events_of(
         events.append(_event("Normal", after, "Suspend", note))
     elif after == c.REASON_POD_CREATION_FORBIDDEN:
         events.append(_event("Warning", after, "CreatePods", note))
-    elif after == c.REASON_TRAINING and before in _FROM_START:
-        events.append(_event("Normal", after, "Train", note))
+    elif after in ACTIONS and before in _FROM_START and new.chief_completion_time is None:
+        events.append(_event("Normal", after, ACTIONS[after], note))
     return tuple(events)
 
 
@@ -88,10 +88,11 @@ def _reason(status: EstimatorJobStatus) -> str:
     return "" if ready is None else ready.reason
 
 
-def _restart(failures: Sequence[Failure]) -> JobEvent:
-    counted = any(counts_against_budget(one) for one in failures)
-    note = "; ".join(describe(one) for one in failures)
-    return _event("Warning" if counted else "Normal", c.REASON_RESTARTING, "Restart", note)
+def _restart(verdict: Verdict) -> JobEvent:
+    note = "; ".join(describe(one) for one in verdict.restarted)
+    if verdict.whole:
+        note = f"all replicas start again: {note}"
+    return _event("Warning" if verdict.counted else "Normal", c.REASON_RESTARTING, "Restart", note)
 
 
 def _event(kind: Any, reason: str, action: str, note: str) -> JobEvent:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from estimator_api import EstimatorJob
+from estimator_operator.plan.backoff import not_before
 from estimator_operator.plan.observed import Observed
-from estimator_operator.plan.restarts import not_before
-from estimator_operator.plan.roster import Member, ended
+from estimator_operator.plan.roster import Member, runs
 from estimator_operator.plan.timestamps import to_text
 
 SLOW_START = timedelta(seconds=20)
@@ -21,7 +21,7 @@ _ORDINARY = (None, "", "ContainerCreating", "PodInitializing", "Pending")
 def is_ready(member: Member) -> bool:
     """The member's current pod runs and is ready."""
     pod = member.pod
-    return pod is not None and pod.phase == "Running" and pod.ready and not pod.deleting and not ended(pod)
+    return pod is not None and pod.ready and runs(pod)
 
 
 def is_blocked(member: Member, observed: Observed) -> bool:
@@ -54,6 +54,8 @@ def explain(job: EstimatorJob, member: Member, observed: Observed, now: datetime
             return f"{name} starts again at {to_text(start)}"
         if member.previous:
             return f"{name} waits for its previous pod to end"
+        if observed.refused is not None:
+            return f"{name} cannot be created: {_line(observed.refused)}"
         return f"{name} is about to be created"
     cause = observed.causes.get(member.replica)
     if pod.deleting:

@@ -72,7 +72,8 @@ def test_training_progress():
         "stepsPerSecond": "412.512",
         "remainingSeconds": 2,
         "loss": "0.0731112",
-        "lastUpdateTime": "2026-01-31T11:59:58Z",
+        "lastUpdateTime": "2026-01-31T12:00:00Z",
+        "reportTime": "2026-01-31T11:59:58Z",
     }
 
 
@@ -98,22 +99,44 @@ def test_last_update_is_when_the_step_changed():
     assert told(job, document(globalStep=6), now=after(9)).status.progress.last_update_time == text(after(9))
 
 
+RESTORED = {"path": "/model/model.ckpt-30", "globalStep": 30}
+
+
 @pytest.mark.parametrize(
-    ("fields", "step"),
+    ("known", "fields", "step"),
     [
-        ({"time": text(after(-5))}, 100),
-        ({"time": text(after(5))}, 40),
-        ({}, 100),
-        ({"restoredFrom": {"path": "/model/model.ckpt-30", "globalStep": 30}}, 40),
+        (text(NOW), {"time": text(after(-5))}, 100),
+        (text(NOW), {"time": text(after(5))}, 40),
+        (text(NOW), {}, 100),
+        (text(NOW), {"restoredFrom": RESTORED}, 40),
+        (None, {}, 100),
+        (None, {"restoredFrom": RESTORED}, 40),
+        (None, {"time": text(after(-5))}, 40),
+        (text(after(7200)), {"time": text(after(7205))}, 40),
+        (text(after(7200)), {"time": text(after(5))}, 100),
     ],
+    ids=lambda one: str(one)[:40],
 )
-def test_lower_step_is_believed_only_from_a_later_report(fields, step):
-    known = {"time": text(NOW)} if "time" in fields else {}
-    job = told(training(make_job()), document(globalStep=100, **known))
-    if not known:
-        cleared = job.status.progress.model_copy(update={"last_update_time": None})
-        job = job.model_copy(update={"status": job.status.model_copy(update={"progress": cleared})})
+def test_lower_step_is_believed_only_from_a_later_report(known, fields, step):
+    job = told(training(make_job()), document(globalStep=100, time=known))
     assert told(job, document(globalStep=40, **fields)).status.progress.global_step == step
+
+
+@pytest.mark.parametrize("skew", [-7200, 7200])
+def test_last_update_is_told_by_the_operators_clock(skew):
+    job = told(training(make_job()), document(globalStep=100, time=text(after(skew))), now=after(3))
+    progress = job.status.progress
+    assert (progress.last_update_time, progress.report_time) == (text(after(3)), text(after(skew)))
+
+
+@pytest.mark.parametrize("skew", [-7200, 0, 7200])
+def test_a_new_pod_of_the_chief_is_believed_whatever_its_clock_says(skew):
+    job = told(training(make_job()), document(globalStep=100, time=text(NOW)))
+    new = make_pod("chief-0", 1, created_at=after(60))
+    report = document(globalStep=40, time=text(after(60 + skew)))
+    made = plan_of(job, seen(*pods_of(job, new), progress={replica("chief-0"): report}), after(65))
+    assert made.status.progress.global_step == 40
+    assert made.status.progress.last_update_time == text(after(65))
 
 
 @pytest.mark.parametrize(
@@ -190,7 +213,7 @@ def test_older_sections_are_not_believed():
         document(checkpoint=CHECKPOINT),
         document("evaluator", evaluation={"globalStep": 10, "time": text(NOW)}, exports=[EXPORT]),
     )
-    old = {"time": text(after(-60)), "globalStep": 9999}
+    old = {"time": text(after(-60)), "globalStep": 999}
     made = reported(
         job,
         document(checkpoint=CHECKPOINT | old),
@@ -198,6 +221,23 @@ def test_older_sections_are_not_believed():
     )
     assert made.status is job.status
     assert told(job, document("evaluator", evaluation={"globalStep": 9})).status.evaluation.global_step == 10
+
+
+def test_a_higher_step_is_newer_whatever_the_clocks_say():
+    job = told(
+        training(make_job()),
+        document(checkpoint=CHECKPOINT),
+        document("evaluator", evaluation={"globalStep": 10, "time": text(NOW)}, exports=[EXPORT]),
+    )
+    skewed = {"time": text(after(-7200)), "globalStep": 1300}
+    status = told(
+        job,
+        document(checkpoint=CHECKPOINT | skewed),
+        document("evaluator", evaluation=skewed, exports=[EXPORT | skewed]),
+    ).status
+    assert status.checkpoints.latest.global_step == 1300
+    assert status.evaluation.global_step == 1300
+    assert status.exports[0].global_step == 1300
 
 
 def test_restored_from():
@@ -275,6 +315,9 @@ def test_numbers(value, written):
         {"evaluation": {"globalStep": 1, "checkpoint": "x" * 2049}},
         {"exports": [EXPORT | {"name": "x" * 254}]},
         {"exports": [EXPORT | {"globalStep": 2**70}]},
+        {"predictions": {"path": "x" * 2049}},
+        {"predictions": {"path": "/model/predictions", "examples": -1}},
+        {"predictions": {"path": "/model/predictions", "examples": 2**63}},
     ],
 )
 def test_what_the_status_cannot_hold_is_left_out(fields):

@@ -1,0 +1,67 @@
+"""How long a restarted replica waits.
+
+Replicas that were killed, or whose failures a rule ignores, wait 10 s, doubling with every such failure in a row to
+300 s, from the newest one. All is read from `status.failures`, which keeps ten: when many replicas fail at once, a
+replica's own failure may be among those that are no longer there. It then waits as if it had been the oldest that
+is; a number of failures that cannot be seen any more is guessed by the replica's attempts.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from estimator_api import EstimatorJob
+from estimator_api.status import Failure
+from estimator_operator.plan.failure_rules import decide
+from estimator_operator.plan.roster import Member
+from estimator_operator.plan.timestamps import from_text
+
+FAILURES_KEPT: Final = 10
+BACKOFF_BASE: Final = timedelta(seconds=10)
+BACKOFF_MOST: Final = timedelta(seconds=300)
+BACKOFF_RESET: Final = timedelta(seconds=1200)
+"""Failures further back than this are forgiven; well above the longest backoff, or it could never be reached."""
+
+
+def not_before(job: EstimatorJob, member: Member) -> datetime | None:
+    """When the current attempt of `member` may be made, if that is later than at once."""
+    name = str(member.replica)
+    kept = job.status.failures
+    newest = next((one for one in reversed(kept) if one.replica == name), None)
+    if newest is None:
+        return _displaced(job, member)
+    if newest.attempt + 1 < member.attempt or not decide(job, newest).backs_off:
+        return None
+    moments = _moments(job, [one for one in kept if one.replica == name])
+    if not moments:
+        return None
+    last = moments[-1]
+    recent = sum(1 for one in moments if last - one <= BACKOFF_RESET)
+    return last + _wait(max(recent, _hidden(kept, member, last)))
+
+
+def _displaced(job: EstimatorJob, member: Member) -> datetime | None:
+    """The same for a replica whose failure the newest ten have displaced, if they suggest that it has to wait."""
+    kept = job.status.failures
+    if str(member.replica) not in job.status.restarts.pending or len(kept) < FAILURES_KEPT:
+        return None
+    moments = _moments(job, kept)
+    return moments[0] + _wait(member.attempt) if moments and member.attempt else None
+
+
+def _moments(job: EstimatorJob, failures: list[Failure]) -> list[datetime]:
+    """Times of those failures after which a replica waits."""
+    times = (from_text(one.time) for one in failures if decide(job, one).backs_off)
+    return [one for one in times if one is not None]
+
+
+def _hidden(kept: list[Failure], member: Member, last: datetime) -> int:
+    """How many failures in a row there may have been when the list is too short to show them."""
+    oldest = from_text(kept[0].time)
+    full = len(kept) >= FAILURES_KEPT and any(one.replica != str(member.replica) for one in kept)
+    return member.attempt if full and oldest is not None and last - oldest <= BACKOFF_RESET else 0
+
+
+def _wait(failures: int) -> timedelta:
+    return min(BACKOFF_BASE * int(2 ** min(max(failures - 1, 0), 5)), BACKOFF_MOST)

@@ -1,0 +1,74 @@
+"""The ways in which a job ends, in the order in which they are looked for.
+
+What cannot be mended comes first, then success, then the limits of time: a job that has succeeded by the time its
+deadline is noticed has succeeded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from estimator_api import EstimatorJob, EstimatorJobStatus
+from estimator_api import constants as c
+from estimator_operator.plan.conditions import Row, complete, failed
+from estimator_operator.plan.model_dir import unavailable_for_good
+from estimator_operator.plan.modes import done
+from estimator_operator.plan.pending_deadline import overdue
+from estimator_operator.plan.restarts import Verdict
+from estimator_operator.plan.roster import Member
+from estimator_operator.plan.stall import stalled
+from estimator_operator.plan.success import Outcome
+from estimator_operator.plan.view import View
+
+_NAMED_MOST = 5
+
+
+def ending_of(
+    view: View,
+    job: EstimatorJob,
+    needed: Sequence[Member],
+    *,
+    verdict: Verdict,
+    success: Outcome,
+    deadline: datetime | None,
+) -> Row | None:
+    """The conditions of a job that ends now, or None while it goes on.
+
+    Args:
+        view: The job at this moment.
+        job: The job with its new status, conditions apart.
+        needed: Replicas that must have a running pod.
+        verdict: What the ended pods mean.
+        success: How far success is.
+        deadline: When `activeDeadlineSeconds` are over.
+    """
+    now = view.now
+    if verdict.fault is not None:
+        return failed(verdict.fault.reason, verdict.fault.message)
+    if success.complete:
+        return complete(_completed(job, job.status, success, verdict))
+    if deadline is not None and now >= deadline:
+        return failed(c.REASON_DEADLINE_EXCEEDED, _late(job, needed))
+    fault = (
+        unavailable_for_good(job, needed)
+        or overdue(job, needed, view.observed, now)
+        or stalled(job, view.roster, view.observed, now)
+    )
+    return None if fault is None else failed(fault.reason, fault.message)
+
+
+def _completed(job: EstimatorJob, status: EstimatorJobStatus, success: Outcome, verdict: Verdict) -> str:
+    text = done(job, status)
+    if success.late is not None:
+        return f"{text}; {success.late}"
+    known = status.condition(c.EVALUATOR_DEGRADED)
+    why = verdict.degraded or (known.message if known is not None and known.status == "True" else None)
+    return text if why is None else f"{text}; without its evaluator: {why}"
+
+
+def _late(job: EstimatorJob, needed: Collection[Member]) -> str:
+    names = [str(one.replica) for one in needed]
+    more = f" and {len(names) - _NAMED_MOST} more" if len(names) > _NAMED_MOST else ""
+    limit = job.spec.run_policy.active_deadline_seconds
+    return f"not ended within {limit} s (activeDeadlineSeconds): {', '.join(names[:_NAMED_MOST])}{more}"

@@ -1,0 +1,110 @@
+"""What the end, the deletion or the loss of a pod is called: the entry of `status.failures` that it becomes.
+
+A pod that is being deleted is waited for: two chiefs on one model directory would corrupt it. On a lost node nobody
+ends the pod; LOST_AFTER its grace the wait is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from datetime import datetime, timedelta
+from typing import Final
+
+from estimator_api.status import Failure
+from estimator_operator.plan.observed import Pod
+from estimator_operator.plan.roster import Member, ended, live, succeeded
+from estimator_operator.plan.timestamps import to_text
+
+LOST_AFTER: Final = timedelta(seconds=30)
+REASON_DELETED: Final = "DeletedPod"
+REASON_DISRUPTED: Final = "Disrupted"
+REASON_ERROR: Final = "Error"
+REASON_NODE_LOST: Final = "NodeLost"
+REASON_OOM: Final = "OOMKilled"
+_DISRUPTIONS: Final = frozenset(
+    {REASON_DELETED, REASON_DISRUPTED, REASON_NODE_LOST, "Evicted", "Preempting", "Shutdown"}
+)
+_MESSAGE_MOST: Final = 1024
+
+
+def failure_of(member: Member, *, started: bool, pending: Container[str], now: datetime) -> Failure | None:
+    """The failure of the member's current attempt, or None when there is nothing to restart.
+
+    Args:
+        member: A replica that must have a running pod.
+        started: The status says that all pods have been seen (`startTime`).
+        pending: Replicas whose pod has not been seen yet.
+        now: Time of the failure.
+    """
+    pod = member.pod
+    name = str(member.replica)
+    if pod is None:
+        if not started or name in pending:
+            return None
+        return Failure(
+            replica=name,
+            attempt=member.attempt,
+            reason=REASON_DELETED,
+            message="its pod was deleted",
+            time=to_text(now),
+        )
+    if succeeded(pod) or not (ended(pod) or lost(pod, now)):
+        return None
+    return Failure(
+        replica=name,
+        attempt=member.attempt,
+        reason=_reason(pod),
+        exit_code=pod.exit_code,
+        node=pod.node,
+        message=why(pod),
+        time=to_text(now),
+    )
+
+
+def is_disruption(failure: Failure) -> bool:
+    """Disruptions and deletions are nobody's fault and never count."""
+    return failure.reason in _DISRUPTIONS
+
+
+def was_killed(failure: Failure) -> bool:
+    """Killed by a signal or for memory, or ended before the main container could run."""
+    if is_disruption(failure):
+        return False
+    return failure.exit_code is None or failure.exit_code >= 128 or failure.reason == REASON_OOM
+
+
+def describe(failure: Failure) -> str:
+    """One sentence: which replica, exit code, reason, why."""
+    if failure.reason == REASON_DELETED:
+        return f"{failure.replica}: its pod was deleted"
+    code = "" if failure.exit_code is None else f" with exit code {failure.exit_code}"
+    reason = "" if failure.reason == REASON_ERROR else f" ({failure.reason})"
+    said = f": {failure.message}" if failure.message else ""
+    return f"{failure.replica} failed{code}{reason}{said}"
+
+
+def lost(pod: Pod, now: datetime) -> bool:
+    """The pod was to be gone by now, and nobody on its node has ended it."""
+    return pod.deleting and pod.delete_by is not None and now >= pod.delete_by + LOST_AFTER
+
+
+def holds_place(pod: Pod, now: datetime) -> bool:
+    """A pod of an earlier attempt that may still run: its successor has to wait."""
+    return live(pod) and not lost(pod, now)
+
+
+def why(pod: Pod) -> str:
+    """The one line that says why the pod ended: its own words first, then Kubernetes'."""
+    text = (pod.report.error if pod.report is not None else None) or pod.message or ""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1][:_MESSAGE_MOST] if lines else ""
+
+
+def _reason(pod: Pod) -> str:
+    if pod.reason in _DISRUPTIONS:
+        return pod.reason
+    if pod.disrupted:
+        return REASON_DISRUPTED
+    if not ended(pod):
+        return REASON_NODE_LOST
+    return REASON_DELETED if pod.deleting else pod.reason or REASON_ERROR
