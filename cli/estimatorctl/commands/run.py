@@ -144,4 +144,7 @@ def _from(job: EstimatorJob) -> str:
 def _left_out(job: EstimatorJob, clock: Clock) -> list[str]:
     """What the job's pods would have and its processes have not, each said once."""
     made = plan(job, observed(()), clock.now(), Settings())
-    return list(dict.fromkeys(line for pod in made.create_pods for line in not_run_locally(pod)))
+    lines = [line for pod in made.create_pods for line in not_run_locally(pod)]
+    if job.spec.tensor_board is not None and job.spec.tensor_board.enabled:
+        lines.append("TensorBoard is not run: start it on the model directory")
+    return list(dict.fromkeys(lines))

@@ -63,7 +63,7 @@ class LocalRun:
         clock: Clock | None = None,
         poll_seconds: float = 1.0,
     ) -> None:
-        self.job = _without_leftovers(job)
+        self.job = _local(job)
         self._workplace = workplace
         self._reporter = reporter
         self._clock = clock or Clock()
@@ -170,10 +170,15 @@ class LocalRun:
             await asyncio.sleep(self._clock.real(self._poll_seconds))
 
 
-def _without_leftovers(job: EstimatorJob) -> EstimatorJob:
-    """The job with a cleanPodPolicy that leaves no process running: here nobody would ever end it."""
+def _local(job: EstimatorJob) -> EstimatorJob:
+    """The job as this machine can run it.
+
+    Its cleanPodPolicy leaves no process running, for here nobody would ever end it; whoever manages it in a cluster
+    does not here; and TensorBoard is for whom it pleases to start: its pod has no main container.
+    """
     policy = job.spec.run_policy.model_copy(update={"clean_pod_policy": "Running"})
-    return job.model_copy(update={"spec": job.spec.model_copy(update={"run_policy": policy})})
+    changes = {"run_policy": policy, "managed_by": None, "tensor_board": None}
+    return job.model_copy(update={"spec": job.spec.model_copy(update=changes)})
 
 
 def _is_over(job: EstimatorJob) -> bool:
