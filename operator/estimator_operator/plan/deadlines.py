@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from estimator_api import EstimatorJob
@@ -28,9 +29,7 @@ def ttl_end(job: EstimatorJob) -> datetime | None:
     return None if ttl is None or ended is None else ended + timedelta(seconds=ttl)
 
 
-def soonest(seconds: float | None, moment: datetime | None, now: datetime) -> float | None:
-    """The shorter of `seconds` and the time until `moment`, if that is still to come."""
-    if moment is None or moment <= now:
-        return seconds
-    until = seconds_until(moment, now)
-    return until if seconds is None else min(seconds, until)
+def soonest(moments: Iterable[datetime | None], now: datetime) -> float | None:
+    """Seconds until the first of `moments` that is still to come."""
+    coming = [one for one in moments if one is not None and one > now]
+    return seconds_until(min(coming), now) if coming else None

@@ -85,7 +85,13 @@ def describe(failure: Failure) -> str:
 
 def lost(pod: Pod, now: datetime) -> bool:
     """The pod was to be gone by now, and nobody on its node has ended it."""
-    return pod.deleting and pod.delete_by is not None and now >= pod.delete_by + LOST_AFTER
+    moment = lost_at(pod)
+    return moment is not None and now >= moment
+
+
+def lost_at(pod: Pod) -> datetime | None:
+    """When a pod that is being deleted, and is still there then, is lost."""
+    return pod.delete_by + LOST_AFTER if pod.deleting and pod.delete_by is not None else None
 
 
 def holds_place(pod: Pod, now: datetime) -> bool:

@@ -175,7 +175,7 @@ def _active(view: View) -> Plan:
     if verdict.degraded is not None:
         given_up = True
         needed = needed_members(view.roster, view.completed, evaluator_degraded=True)
-    if verdict.whole:
+    if verdict.whole and str(CHIEF_REPLICA) not in view.completed:
         view, needed = replace(view, completed=()), everyone
     chief_at = _chief_completed_at(view, resumed=resumed)
     start = stored.start_time if started else _start_time(view, needed, verdict)

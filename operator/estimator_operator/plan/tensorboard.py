@@ -25,6 +25,7 @@ from estimator_operator.plan.cleanup import deletions, forced
 from estimator_operator.plan.cluster_spec import CHIEF_REPLICA
 from estimator_operator.plan.container import model_dir_in_pod
 from estimator_operator.plan.deadlines import soonest
+from estimator_operator.plan.failures import lost_at
 from estimator_operator.plan.observed import Observed, Plan, Pod, Replica, Settings
 from estimator_operator.plan.ownership import job_labels, owner_reference
 from estimator_operator.plan.pods import pod_manifest
@@ -107,6 +108,7 @@ def with_board(
         return made
     unwanted = board.pods if not board.wanted else tuple(one for one in board.pods if one.finished)
     creates = board.wanted and not board.pods
+    later = soonest((board.end, *map(lost_at, board.pods)), now)
     return replace(
         made,
         create_pods=(*made.create_pods, _pod_manifest(job, settings)) if creates else made.create_pods,
@@ -119,7 +121,7 @@ def with_board(
         if board.wanted and not observed.tensorboard_service_exists
         else None,
         delete_tensorboard_service=board.over and observed.tensorboard_service_exists,
-        requeue_after=soonest(made.requeue_after, board.end, now),
+        requeue_after=min((one for one in (made.requeue_after, later) if one is not None), default=None),
     )
 
 

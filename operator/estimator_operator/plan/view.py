@@ -9,11 +9,11 @@ from typing import Any
 
 from estimator_api import EstimatorJob, EstimatorJobStatus
 from estimator_operator.plan.conditions import Row, settle
-from estimator_operator.plan.failures import LOST_AFTER
+from estimator_operator.plan.deadlines import soonest
+from estimator_operator.plan.failures import lost_at
 from estimator_operator.plan.observed import Observed, Replica, Settings
 from estimator_operator.plan.role_status import replica_count, role_statuses
 from estimator_operator.plan.roster import Roster
-from estimator_operator.plan.timestamps import seconds_until
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +53,4 @@ class View:
 
     def requeue(self, moments: Iterable[datetime | None]) -> float | None:
         """Seconds until the first of `moments` that is still to come."""
-        lost = (one.delete_by + LOST_AFTER for one in self.observed.pods if one.deleting and one.delete_by)
-        coming = [one for one in (*moments, *lost) if one is not None and one > self.now]
-        return seconds_until(min(coming), self.now) if coming else None
+        return soonest((*moments, *map(lost_at, self.observed.pods)), self.now)

@@ -1,0 +1,59 @@
+"""Backoff: who waits, how long, from when."""
+
+from __future__ import annotations
+
+import pytest
+from job_builder import NOW, after, make_job, replica, text, with_status
+
+from estimator_operator.plan.backoff import not_before
+from estimator_operator.plan.roster import Member
+
+
+def entry(name="worker-0", seconds=0, attempt=0, exit_code=137, reason="Error"):
+    """An entry of status.failures."""
+    found = {"replica": name, "attempt": attempt, "reason": reason, "time": text(after(seconds))}
+    return found | ({} if exit_code is None else {"exitCode": exit_code})
+
+
+def waits(failures, *, attempt, pending=("worker-0",)):
+    """Seconds after NOW until worker-0 may start again."""
+    job = with_status(make_job(), {"failures": failures, "restarts": {"pending": list(pending)}})
+    moment = not_before(job, Member(replica=replica("worker-0"), attempt=attempt))
+    return None if moment is None else (moment - NOW).total_seconds()
+
+
+OTHERS = [entry(f"worker-{n}", n, exit_code=137) for n in range(1, 11)]
+EVICTED = [entry(f"worker-{n}", n, reason="Evicted") for n in range(1, 11)]
+
+
+@pytest.mark.parametrize(
+    ("failures", "attempt", "seconds"),
+    [
+        ([], 0, None),
+        ([entry()], 1, 10),
+        ([entry(exit_code=1)], 1, None),
+        ([entry(exit_code=127)], 1, None),
+        ([entry(exit_code=128, reason="StartError")], 1, 10),
+        ([entry(exit_code=1, reason="OOMKilled")], 1, 10),
+        ([entry(exit_code=None, reason="ErrImagePull")], 1, 10),
+        ([entry(reason="Evicted")], 1, None),
+        ([entry(reason="DeletedPod", exit_code=None)], 1, None),
+        ([entry("worker-1")], 0, None),
+        ([entry(attempt=0), entry(seconds=60, attempt=1)], 2, 80),
+        ([entry(attempt=0), entry(seconds=60, attempt=1, exit_code=1)], 2, None),
+        ([entry(attempt=0), entry(seconds=60, attempt=1, exit_code=1), entry(seconds=70, attempt=2)], 3, 90),
+        ([entry(attempt=0), entry(seconds=1300, attempt=1)], 2, 1310),
+        ([entry(attempt=0)], 2, None),
+        (OTHERS, 1, 11),
+        (OTHERS, 3, 41),
+        (EVICTED, 1, None),
+        (OTHERS[:9], 1, None),
+        ([*OTHERS[1:], entry(seconds=20, attempt=2)], 3, 60),
+    ],
+)
+def test_when_a_replica_may_start_again(failures, attempt, seconds):
+    assert waits(failures, attempt=attempt) == seconds
+
+
+def test_a_replica_that_is_not_awaited_was_not_displaced():
+    assert waits(OTHERS, attempt=1, pending=()) is None

@@ -1,0 +1,70 @@
+"""GPU defaults: image and toleration follow from what the merged pod asks for."""
+
+from __future__ import annotations
+
+import pytest
+from job_builder import SETTINGS, make_job, replica
+
+from estimator_operator.plan.pods import pod_manifest
+
+GPU = {"limits": {"nvidia.com/gpu": 1}}
+DEFAULT = {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
+
+
+def spec_of(**spec):
+    """The spec of worker-0's pod."""
+    return pod_manifest(make_job(**spec), replica("worker-0"), 0, SETTINGS)["spec"]
+
+
+def container(name="estimator", **fields):
+    """A template with one container."""
+    return {"spec": {"containers": [{"name": name, **fields}]}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "image", "tolerates"),
+    [
+        ({}, "cpu", False),
+        ({"worker": {"resources": GPU}}, "gpu", True),
+        ({"worker": {"resources": {"requests": {"nvidia.com/gpu": "2"}}}}, "gpu", True),
+        ({"worker": {"resources": {"limits": {"nvidia.com/gpu": 0}}}}, "cpu", False),
+        ({"worker": {"resources": {"limits": {"nvidia.com/gpu": "0"}}}}, "cpu", False),
+        ({"chief": {"resources": GPU}}, "cpu", False),
+        ({"template": container(resources=GPU)}, "gpu", True),
+        ({"worker": {"template": container(resources=GPU)}}, "gpu", True),
+        (
+            {
+                "template": container(resources=GPU),
+                "worker": {"template": container(resources={"limits": {"nvidia.com/gpu": None}})},
+            },
+            "cpu",
+            False,
+        ),
+        ({"template": container("decoder", resources=GPU)}, "cpu", True),
+        ({"template": {"spec": {"initContainers": [{"name": "a", "resources": GPU}]}}}, "cpu", True),
+        ({"worker": {"resources": GPU}, "image": "mine:1"}, "mine:1", True),
+    ],
+)
+def test_image_and_toleration(spec, image, tolerates):
+    found = spec_of(**spec)
+    images = {"cpu": SETTINGS.runtime_image, "gpu": SETTINGS.runtime_image_gpu}
+    assert found["containers"][0]["image"] == images.get(image, image)
+    assert found.get("tolerations", []) == ([DEFAULT] if tolerates else [])
+
+
+@pytest.mark.parametrize(
+    ("toleration", "covers"),
+    [
+        ({"operator": "Exists"}, True),
+        ({"operator": "Exists", "effect": "NoSchedule"}, True),
+        ({"operator": "Exists", "effect": "NoExecute"}, False),
+        ({"key": "nvidia.com/gpu", "operator": "Exists"}, True),
+        ({"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}, True),
+        ({"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoExecute"}, False),
+        ({"key": "nvidia.com/gpu", "operator": "Equal", "value": "a100", "effect": "NoSchedule"}, True),
+        ({"key": "other", "operator": "Exists"}, False),
+    ],
+)
+def test_toleration_that_covers_it_already(toleration, covers):
+    found = spec_of(worker={"resources": GPU, "tolerations": [toleration]})["tolerations"]
+    assert found == ([toleration] if covers else [toleration, DEFAULT])
