@@ -35,7 +35,7 @@ from estimator_operator.plan.stall import stall_end
 from estimator_operator.plan.state import row_of
 from estimator_operator.plan.success import outcome
 from estimator_operator.plan.suspension import is_emptied, is_suspending, to_be_suspended, was_suspended
-from estimator_operator.plan.tensorboard import board_of, board_status, parted, with_board
+from estimator_operator.plan.tensorboard import board_of, parted, with_board
 from estimator_operator.plan.timestamps import from_text, to_text
 from estimator_operator.plan.transitions import events_of, may_wait, same
 from estimator_operator.plan.view import View
@@ -61,12 +61,8 @@ def plan(job: EstimatorJob, observed: Observed, now: datetime, settings: Setting
     replicas, boards = parted(observed)
     roster = roster_of(job, replicas)
     suspends = not _is_final(job.status) and to_be_suspended(job, roster)
-    board = board_of(job, boards, suspended=suspends, now=now)
     status = merge_progress(job, replicas, roster, now).model_copy(
-        update={
-            "observed_generation": job.metadata.generation,
-            "tensor_board": board_status(job, board, observed, settings),
-        }
+        update={"observed_generation": job.metadata.generation}
     )
     view = View(
         job=job,
@@ -83,6 +79,7 @@ def plan(job: EstimatorJob, observed: Observed, now: datetime, settings: Setting
         made = _suspended(view)
     else:
         made = _active(view)
+    board = board_of(job, made.status, boards, suspended=suspends, now=now)
     made = with_board(made, job, board, observed, now=now, settings=settings)
     if same(job.status, made.status):
         return replace(made, status=job.status)

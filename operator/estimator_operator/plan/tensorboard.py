@@ -65,11 +65,14 @@ def parted(observed: Observed) -> tuple[Observed, tuple[Pod, ...]]:
     return replace(observed, pods=tuple(one for one in observed.pods if one not in boards)), boards
 
 
-def board_of(job: EstimatorJob, pods: tuple[Pod, ...], *, suspended: bool, now: datetime) -> Board:
+def board_of(
+    job: EstimatorJob, status: EstimatorJobStatus, pods: tuple[Pod, ...], *, suspended: bool, now: datetime
+) -> Board:
     """Whether TensorBoard is wanted.
 
     Args:
-        job: The job with its stored status.
+        job: The job.
+        status: Its new status.
         pods: The pods of TensorBoard.
         suspended: The job is suspended, or on the way there.
         now: The present.
@@ -77,15 +80,15 @@ def board_of(job: EstimatorJob, pods: tuple[Pod, ...], *, suspended: bool, now: 
     section = job.spec.tensor_board
     if section is None or not section.enabled:
         return Board(wanted=False, over=True, pods=pods, end=None)
-    ended, ttl = from_text(job.status.completion_time), section.ttl_seconds_after_finished
+    ended, ttl = from_text(status.completion_time), section.ttl_seconds_after_finished
     end = None if ended is None or ttl is None else ended + timedelta(seconds=ttl)
     over = end is not None and now >= end
     # A job that ended before its replicas were seen has nothing to show.
-    begun = job.status.start_time is not None
+    begun = status.start_time is not None
     return Board(wanted=begun and not over and not suspended, over=over, pods=pods, end=end)
 
 
-def board_status(
+def _status(
     job: EstimatorJob, board: Board, observed: Observed, settings: Settings
 ) -> TensorBoardStatus | None:
     """`status.tensorBoard`: where it is, from when it is made until it is over."""
@@ -104,6 +107,8 @@ def with_board(
     made: Plan, job: EstimatorJob, board: Board, observed: Observed, *, now: datetime, settings: Settings
 ) -> Plan:
     """`made` with what is to be done about TensorBoard."""
+    told = made.status.model_copy(update={"tensor_board": _status(job, board, observed, settings)})
+    made = replace(made, status=told)
     if made.status_first or made.delete_job:
         return made
     unwanted = board.pods if not board.wanted else tuple(one for one in board.pods if one.finished)

@@ -1,12 +1,14 @@
 """A cluster of nothing but dictionaries: an API server, a kubelet that does as it is told, an operator that may die.
 
 The operator's knowledge of pods lags behind: changes reach it only when they are delivered. Its own creations it
-knows at once, and a new operator starts with a full list, as the real one does.
+knows at once, and a new operator starts with a full list, as the real one does. Pods on a node that is gone run on
+for all that anybody knows; only a deletion by force removes them.
 """
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -14,6 +16,7 @@ from typing import Any
 from job_builder import NOW, plan_of, with_spec, with_status
 
 from estimator_api import EstimatorJob, Progress
+from estimator_api.constants import TENSORBOARD
 from estimator_operator.plan import Observed, Plan, Pod, Replica
 
 
@@ -30,6 +33,11 @@ class SimulatedCluster:
         self.pods: dict[str, Pod] = {}
         self.known: dict[str, Pod] = {}
         self.service = False
+        self.board_service = False
+        self.dead: set[str] = set()
+        self.steps: dict[str, int] = {}
+        self.watched_since = NOW
+        self.joined = 0
         self.created: list[str] = []
         self.writes = 0
         self.removed = 0
@@ -38,16 +46,30 @@ class SimulatedCluster:
         self._uids = itertools.count()
 
     # The operator -------------------------------------------------------------------------------------------
+    def observe(self, known: Iterable[Pod] | None = None) -> Observed:
+        """What the operator knows."""
+        pods = tuple(self.known.values() if known is None else known)
+        return Observed(
+            pods=pods,
+            progress={
+                one.replica: Progress(role=one.replica.role, global_step=self.steps[one.uid])
+                for one in sorted(pods, key=lambda one: one.attempt)
+                if one.uid in self.steps
+            },
+            service_exists=self.service,
+            tensorboard_service_exists=self.board_service,
+            watched_since=self.watched_since,
+        )
+
     def reconcile(self, *, dies_after: int | None = None, defers: bool = False) -> Plan | None:
         """One pass; None when the operator died in it, after `dies_after` calls."""
         self.calls_left = dies_after
         try:
-            made = plan_of(
-                self.job, Observed(pods=tuple(self.known.values()), service_exists=self.service), self.now
-            )
+            made = plan_of(self.job, self.observe(), self.now)
             self._act(made, defers=defers and made.progress_only)
         except OperatorDied:
             self.deliver()
+            self.watched_since = self.now
             return None
         return made
 
@@ -59,7 +81,7 @@ class SimulatedCluster:
         """Another leader's pass; the API server refuses to write a status over one that it has not seen."""
         job, pods = snapshot
         self.calls_left = None
-        made = plan_of(job, Observed(pods=tuple(pods.values()), service_exists=self.service), self.now)
+        made = plan_of(job, self.observe(pods.values()), self.now)
         current = self.job
         if made.status_first and job is not current:
             return
@@ -67,14 +89,14 @@ class SimulatedCluster:
         self._act(made, defers=job is not current)
         self.known = known
 
-    def settle(self) -> None:
-        """Passes until nothing is left to do at this moment."""
+    def settle(self) -> Plan:
+        """Passes until nothing is left to do at this moment; the last plan."""
         for _ in range(20):
             self.deliver()
             before = (self.job.status, dict(self.pods))
-            self.reconcile()
-            if before == (self.job.status, self.pods):
-                return
+            made = self.reconcile()
+            if made is not None and before == (self.job.status, self.pods):
+                return made
         raise AssertionError("the plan does not come to rest")
 
     def _act(self, made: Plan, *, defers: bool) -> None:
@@ -84,9 +106,12 @@ class SimulatedCluster:
         if made.create_service is not None:
             self._call()
             self.service = True
+        if made.create_tensorboard_service is not None or made.delete_tensorboard_service:
+            self._call()
+            self.board_service = made.create_tensorboard_service is not None
         for one in made.delete_pods:
             self._call()
-            self.delete(one.name, uid=one.uid)
+            self.delete(one.name, uid=one.uid, force=one.force)
         for manifest in made.create_pods:
             self._call()
             self._create(manifest)
@@ -109,7 +134,8 @@ class SimulatedCluster:
     def _create(self, manifest: dict[str, Any]) -> None:
         name, labels = manifest["metadata"]["name"], manifest["metadata"]["labels"]
         if name not in self.pods:
-            self.created.append(name)
+            if labels["estimator.dev/role"] != TENSORBOARD:
+                self.created.append(name)
             self.pods[name] = Pod(
                 name=name,
                 uid=f"uid-{next(self._uids)}",
@@ -137,31 +163,50 @@ class SimulatedCluster:
     def end(self, name: str, exit_code: int, *, sidecar: bool = False, **fields: Any) -> None:
         """The main container of a running pod ends, and with it the pod, unless a sidecar goes on."""
         pod = self.pods[name]
-        if pod.phase == "Running" and pod.exit_code is None:
+        if pod.phase == "Running" and pod.exit_code is None and name not in self.dead:
             phase = "Running" if sidecar else "Failed" if exit_code else "Succeeded"
             ended = replace(pod, phase=phase, ready=False, exit_code=exit_code, finished_at=self.now)
             self.pods[name] = replace(ended, **({"reason": "Error"} if exit_code else {}) | fields)
 
-    def delete(self, name: str, *, uid: str | None = None) -> None:
-        """Graceful deletion: what runs is told to end, what does not run is gone."""
+    def delete(self, name: str, *, uid: str | None = None, force: bool = False) -> None:
+        """Graceful deletion: what runs is told to end, what does not run is gone; by force everything is."""
         pod = self.pods.get(name)
         if pod is None or (uid is not None and pod.uid != uid):
             return
-        if pod.phase == "Running":
-            self.pods[name] = replace(pod, deleting=True, delete_by=self.now + timedelta(days=1))
-        else:
+        if force or (not self._holds(pod)):
             self.remove(name)
+        elif not pod.deleting:
+            grace = timedelta(seconds=60) if name in self.dead else timedelta(days=1)
+            self.pods[name] = replace(pod, deleting=True, ready=False, delete_by=self.now + grace)
+
+    def _holds(self, pod: Pod) -> bool:
+        """Its end has to be confirmed by its node."""
+        return pod.phase == "Running" or (pod.name in self.dead and not pod.finished)
 
     def remove(self, name: str) -> None:
         """The pod is gone at once."""
         del self.pods[name]
+        self.dead.discard(name)
         self.removed += 1
 
+    def lose_node(self, name: str) -> None:
+        """The node of a running pod is gone; the node controller tells its pod to end."""
+        if self.pods[name].phase == "Running" and self.pods[name].exit_code is None:
+            self.dead.add(name)
+            self.pods[name] = replace(self.pods[name], disrupted=True, deleting=False)
+            self.delete(name)
+
     def finish_deletions(self) -> None:
-        """Pods that were told to end do so."""
+        """Pods that were told to end do so, where there is a node to end them."""
         for name, pod in list(self.pods.items()):
-            if pod.deleting:
+            if pod.deleting and name not in self.dead:
                 self.remove(name)
+
+    def train(self) -> None:
+        """Chiefs that run make a step."""
+        for name, pod in self.pods.items():
+            if pod.replica.role == "chief" and pod.phase == "Running" and name not in self.dead:
+                self.steps[pod.uid] = self.steps.get(pod.uid, 0) + 1
 
     def report(self, name: str, step: int) -> None:
         """A running pod says how far it is in its termination message to come."""
@@ -173,6 +218,13 @@ class SimulatedCluster:
         if self.job.spec.suspend != wanted:
             self.job = with_spec(self.job, suspend=wanted)
             self.resumes += not wanted
+
+    def scale(self, workers: int) -> None:
+        """The user, or an autoscaler, changes the number of workers."""
+        before = self.job.spec.replicas("worker")
+        if before != workers:
+            self.job = with_spec(self.job, worker={"replicas": workers})
+            self.joined += max(0, workers - before)
 
     def live(self) -> list[Replica]:
         """The replica of every pod that may be running, once for each."""

@@ -11,10 +11,21 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from job_builder import make_job, plan_of, state, truths, with_status
 from simulated_cluster import SimulatedCluster
 
-from estimator_operator.plan import Observed, replicas_of
+from estimator_operator.plan import replicas_of
 from estimator_operator.plan.cleanup import SETTLES_WITHIN
+from estimator_operator.plan.roster import runs
+from estimator_operator.plan.tensorboard import TENSORBOARD
+from estimator_operator.plan.timestamps import from_text
 
-EXIT_CODES = st.sampled_from([0, 1, 1, 1, 1, 78, 137, 137, 143])
+EXIT_CODES = st.sampled_from([0, 1, 1, 1, 1, 3, 5, 9, 9, 78, 137, 137, 143])
+RULES = [
+    {"action": "RestartJob", "onExitCodes": {"values": [3]}},
+    {"action": "FailJob", "onExitCodes": {"values": [5]}, "roles": ["worker", "evaluator"]},
+    {"action": "Ignore", "onExitCodes": {"values": [9]}},
+    {"action": "RestartJob", "onReasons": ["Evicted"], "roles": ["ps"]},
+]
+MOST_WORKERS = 4
+PENDING, STALL, ACTIVE = 1000, 1500, 6000
 
 
 class AnyLife(RuleBasedStateMachine):
@@ -27,16 +38,30 @@ class AnyLife(RuleBasedStateMachine):
         limit=st.integers(0, 3),
         clean=st.sampled_from(["Running", "All", "None"]),
         beginning=st.sampled_from(["new", "running", "running", "running", "suspended"]),
+        rules=st.booleans(),
+        elastic=st.booleans(),
+        board=st.booleans(),
+        deadlines=st.sampled_from(
+            [(), ("pending",), ("stall",), ("active",), ("pending", "stall", "active")]
+        ),
     )
-    def create(self, workers, ps, evaluator, limit, clean, beginning):
-        needs_evaluator = evaluator or workers or ps
+    def create(self, workers, ps, evaluator, limit, clean, beginning, rules, elastic, board, deadlines):
+        limits = {"pending": PENDING, "stall": STALL, "active": ACTIVE}
+        names = {one: f"{one}{'Timeout' if one == 'stall' else 'Deadline'}Seconds" for one in limits}
+        policy = {"backoffLimit": limit, "cleanPodPolicy": clean}
+        policy |= {names[one]: limits[one] for one in deadlines}
+        policy |= {"failurePolicy": {"rules": RULES}} if rules else {}
+        self.deadlines = deadlines
+        self.elastic = elastic
         self.cluster = SimulatedCluster(
             make_job(
                 workers=workers,
                 ps=ps,
-                evaluator=1 if needs_evaluator else 0,
-                policy={"backoffLimit": limit, "cleanPodPolicy": clean},
+                evaluator=1 if evaluator or workers or ps or elastic else 0,
+                policy=policy,
                 suspend=beginning == "suspended",
+                elastic={"minReplicas": 0, "maxReplicas": MOST_WORKERS} if elastic else None,
+                tensorBoard={"ttlSecondsAfterFinished": 60} if board else None,
             )
         )
         self.final = None
@@ -61,7 +86,60 @@ class AnyLife(RuleBasedStateMachine):
 
     @rule()
     def everything_is_delivered_and_done(self):
-        self.cluster.settle()
+        made = self.cluster.settle()
+        self.nothing_is_overdue(made)
+        self.nobody_is_there_who_is_not_wanted()
+
+    @rule()
+    def the_moment_comes_that_the_plan_named(self):
+        made = self.cluster.settle()
+        if made.requeue_after:
+            self.cluster.now += timedelta(seconds=made.requeue_after)
+            self.everything_is_delivered_and_done()
+
+    def nothing_is_overdue(self, made):
+        """Deadlines have fired, and those to come are awaited with no event."""
+        cluster, status = self.cluster, self.cluster.job.status
+        if not self.is_active():
+            return
+        moments = []
+        if "active" in self.deadlines and status.start_time is not None:
+            moments.append(from_text(status.start_time) + timedelta(seconds=ACTIVE))
+        if "pending" in self.deadlines and not self.elastic:
+            needed = [one for one in cluster.pods.values() if self.is_awaited(one)]
+            moments += [one.created_at + timedelta(seconds=PENDING) for one in needed]
+        chief = [one for one in cluster.pods.values() if one.replica.role == "chief" and runs(one)]
+        if "stall" in self.deadlines and chief:
+            known = (from_text(status.progress.last_update_time), chief[0].created_at, cluster.watched_since)
+            moments.append(max(known) + timedelta(seconds=STALL))
+        for moment in moments:
+            assert cluster.now < moment
+            assert made.requeue_after is not None
+            assert cluster.now + timedelta(seconds=made.requeue_after) <= moment
+
+    def is_active(self):
+        """The job is to run, and has not ended."""
+        job = self.cluster.job
+        idle = job.spec.suspend or state(job)[1] in ("Suspending", "Suspended")
+        return not (idle or job.status.is_true("Complete") or job.status.is_true("Failed"))
+
+    def is_awaited(self, pod):
+        """A pod that must get to run for training to go on."""
+        status = self.cluster.job.status
+        counts = {one.replica: one.count for one in status.restarts.by_replica}
+        return (
+            pod.phase == "Pending"
+            and not pod.deleting
+            and pod.attempt == counts.get(str(pod.replica), 0)
+            and pod.replica.role not in ("tensorboard", "evaluator")
+            and not {"chief-0", str(pod.replica)} & set(status.completed_replicas)
+        )
+
+    def nobody_is_there_who_is_not_wanted(self):
+        cluster = self.cluster
+        wanted = {*replicas_of(cluster.job.spec), TENSORBOARD}
+        if self.is_active():
+            assert {one.replica for one in cluster.pods.values() if not one.deleting} <= wanted
 
     # The world ----------------------------------------------------------------------------------------------
     def running(self):
@@ -96,6 +174,20 @@ class AnyLife(RuleBasedStateMachine):
             self.cluster.delete(name)
         else:
             self.cluster.remove(name)
+
+    @precondition(lambda self: self.running())
+    @rule(data=st.data())
+    def node_is_lost(self, data):
+        self.cluster.lose_node(data.draw(st.sampled_from(self.running())))
+
+    @rule()
+    def training_goes_on(self):
+        self.cluster.train()
+
+    @precondition(lambda self: self.elastic)
+    @rule(workers=st.integers(0, MOST_WORKERS))
+    def user_scales(self, workers):
+        self.cluster.scale(workers)
 
     @rule()
     def deletions_finish(self):
@@ -146,24 +238,34 @@ class AnyLife(RuleBasedStateMachine):
 
     @invariant()
     def completed_replicas_are_not_run_again(self):
+        """Unless the whole job starts again, or an elastic worker comes back."""
         created = Counter(name.split("-r")[0] for name in self.cluster.created)
-        for name in self.cluster.job.status.completed_replicas:
+        completed = set(self.cluster.job.status.completed_replicas)
+        for name in completed:
             known = self.creations_at_completion.setdefault(name, created[f"digits-{name}"])
             assert created[f"digits-{name}"] == known
-        assert self.completed <= set(self.cluster.job.status.completed_replicas)
-        self.completed = set(self.cluster.job.status.completed_replicas)
+        left = self.completed - completed
+        self.creations_at_completion = {
+            name: count for name, count in self.creations_at_completion.items() if name in completed
+        }
+        assert "chief-0" not in left
+        if self.cluster.job.spec.run_policy.failure_policy is None:
+            assert all(self.elastic and name.startswith("worker") for name in left)
+        self.completed = completed
 
     @invariant()
     def creations_are_bounded(self):
         cluster = self.cluster
-        wanted = len(replicas_of(cluster.job.spec))
-        most = wanted * (1 + cluster.resumes) + cluster.job.status.restarts.total + cluster.removed
+        others = sum(one.role != "worker" for one in replicas_of(cluster.job.spec))
+        wanted = others + (MOST_WORKERS if self.elastic else cluster.job.spec.replicas("worker"))
+        restarts = cluster.job.status.restarts.total
+        most = wanted * (1 + cluster.resumes) + restarts + cluster.removed + cluster.joined
         assert len(cluster.created) <= most
 
     @invariant()
     def the_same_plan_twice_is_no_change(self):
         cluster = self.cluster
-        observed = Observed(pods=tuple(cluster.known.values()), service_exists=cluster.service)
+        observed = cluster.observe()
         first = plan_of(cluster.job, observed, cluster.now)
         if not first.status_first:
             again = plan_of(with_status(cluster.job, first.status), observed, cluster.now)
@@ -171,6 +273,7 @@ class AnyLife(RuleBasedStateMachine):
             assert again.create_pods == first.create_pods
             assert again.delete_pods == first.delete_pods
             assert not again.events
+            assert again.requeue_after == first.requeue_after
 
     def teardown(self):
         """Left in peace, the job ends."""
@@ -191,7 +294,7 @@ class AnyLife(RuleBasedStateMachine):
             cluster.now += timedelta(seconds=100)
         else:
             raise AssertionError(f"the job does not end: {cluster.job.status}")
-        for _ in range(2):  # the ps go after the others
+        for _ in range(4):  # the ps go after the others, and after those on lost nodes
             cluster.finish_deletions()
             cluster.now += SETTLES_WITHIN
             cluster.settle()
@@ -225,7 +328,7 @@ class TwoLeaders(AnyLife):
 
 TestAnyLife = AnyLife.TestCase
 TestAnyLife.settings = settings(
-    max_examples=60,
+    max_examples=130,
     stateful_step_count=40,
     deadline=None,
     derandomize=True,

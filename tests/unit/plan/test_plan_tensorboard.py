@@ -276,10 +276,10 @@ def test_status(domain, url):
     observed = seen(*pods_of(job), board_pod(ready=False), tensorboard_service_exists=True)
     made = plan(job, observed, NOW, settings)
     assert made.status.tensor_board.to_json() == {"service": "digits-tensorboard", "url": url, "ready": False}
-    assert made.progress_only, "nobody waits for it"
     job = with_status(job, made.status)
-    ready = seen(*pods_of(job), board_pod(), tensorboard_service_exists=True)
-    assert plan(job, ready, NOW, settings).status.tensor_board.ready
+    ready = plan(job, seen(*pods_of(job), board_pod(), tensorboard_service_exists=True), NOW, settings)
+    assert ready.status.tensor_board.ready
+    assert ready.progress_only, "nobody waits for it"
     assert plan(job, observed, NOW, settings).status is job.status
 
 
