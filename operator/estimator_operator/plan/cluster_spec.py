@@ -29,7 +29,9 @@ def replicas_of(spec: EstimatorJobSpec) -> tuple[Replica, ...]:
 
 
 def cluster_of(spec: EstimatorJobSpec, address: Callable[[Replica], str]) -> dict[str, list[str]]:
-    """The `cluster` of TF_CONFIG: role to addresses by index; empty when the chief is the only replica."""
+    """The `cluster` of TF_CONFIG: role to addresses by index; empty when the chief is alone, as in modes that do not train."""
+    if spec.estimator is not None and not spec.estimator.trains:
+        return {}
     workers = spec.replicas(c.WORKER) if spec.elastic is None else spec.elastic.max_replicas
     sizes = {c.CHIEF: 1, c.WORKER: workers, c.PS: spec.replicas(c.PS)}
     if sum(sizes.values()) + spec.replicas(c.EVALUATOR) == 1:

@@ -21,8 +21,9 @@ from estimator_operator.plan.claim import claim_manifest
 from estimator_operator.plan.cluster_spec import CHIEF_REPLICA
 from estimator_operator.plan.conditions import Row, settle
 from estimator_operator.plan.creation import to_be_made
-from estimator_operator.plan.deadlines import active_end, grace_end, ttl_end
+from estimator_operator.plan.deadlines import active_end, grace_end, soonest, ttl_end
 from estimator_operator.plan.endings import ending_of
+from estimator_operator.plan.failures import lost_at
 from estimator_operator.plan.observed import Observed, Plan, Settings
 from estimator_operator.plan.pending_deadline import pending_end
 from estimator_operator.plan.pods import pod_manifest
@@ -54,10 +55,16 @@ def plan(job: EstimatorJob, observed: Observed, now: datetime, settings: Setting
         now: The present (aware).
         settings: What the operator's flags decide.
     """
-    if job.metadata.deletion_timestamp is not None or not job.spec.is_managed_here:
-        # Somebody deletes the job: its pods are collected, and making them again would only hold that up. Or another
-        # controller runs it: even a status of ours would be in its way.
+    if not job.spec.is_managed_here:
+        # Another controller runs it: even a status of ours would be in its way.
         return Plan(status=job.status)
+    if job.metadata.deletion_timestamp is not None:
+        # Its pods are collected, and making them again would only hold that up, as those on lost nodes do.
+        return Plan(
+            status=job.status,
+            delete_pods=cleanup.forced(observed.pods, now),
+            requeue_after=soonest(map(lost_at, observed.pods), now),
+        )
     replicas, boards = parted(observed)
     roster = roster_of(job, replicas)
     suspends = not _is_final(job.status) and to_be_suspended(job, roster)

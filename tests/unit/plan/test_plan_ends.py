@@ -57,9 +57,16 @@ def test_evaluator_is_restarted_within_its_grace():
     assert made.status.restarts.counted == 1
 
 
-def test_chief_completion_without_a_time_begins_now():
+@pytest.mark.parametrize(
+    ("said", "believed"), [(None, 0), (-5, -5), (-60, -60), (-61, 0), (-7200, 0), (5, 0), (7200, 0)]
+)
+def test_when_the_chief_completed(said, believed):
+    """A node's clock may be off, and an operator that was away sees the evaluator's grace begin."""
     job = training(make_job())
-    assert plan_of(job, seen(*pods_of(job, done_pod("chief-0")))).status.chief_completion_time == text(NOW)
+    chief = done_pod("chief-0", finished_at=None if said is None else after(said))
+    made = plan_of(job, seen(*pods_of(job, chief)))
+    assert made.status.chief_completion_time == text(after(believed))
+    assert state(made) == ("True", "Evaluating")
 
 
 def test_active_deadline():

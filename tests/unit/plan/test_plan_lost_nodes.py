@@ -17,6 +17,7 @@ from job_builder import (
     seen,
     state,
     stored,
+    text,
     training,
     with_spec,
     with_status,
@@ -115,3 +116,16 @@ def test_chief_that_ended_with_success_on_a_lost_node_has_completed():
     job = training(make_job(workers=0, ps=0, evaluator=0))
     made = plan_of(job, seen(lost("chief-0", exit_code=0)), after(30))
     assert state(made) == ("True", "Completed")
+
+
+def test_deletion_of_the_job_does_not_hang():
+    job = training(make_job())
+    gone = job.metadata.model_copy(update={"deletion_timestamp": text(NOW)})
+    job = job.model_copy(update={"metadata": gone})
+    pods = (lost("chief-0"), make_pod("ps-0", deleting=True, delete_by=after(60)))
+    assert plan_of(job, seen(*pods), after(10)).requeue_after == 20
+    made = plan_of(job, seen(*pods), after(30))
+    assert forced(made) == ["digits-chief-0"]
+    assert len(made.delete_pods) == 1, "the others are collected"
+    assert made.requeue_after == 60
+    assert made.status is job.status
