@@ -14,7 +14,6 @@ import secrets
 import signal
 import socket
 from collections.abc import Coroutine
-from contextlib import aclosing
 from typing import Any, Final
 
 from estimator_api import Progress
@@ -23,33 +22,28 @@ from estimator_operator.control.causes import Causes
 from estimator_operator.control.clock import SystemClock
 from estimator_operator.control.controller import Controller
 from estimator_operator.control.freshness import Freshness
+from estimator_operator.control.job_record import JobKey
+from estimator_operator.control.outage import Outage
 from estimator_operator.control.recorder import Recorder
-from estimator_operator.control.store import JobKey, Store
+from estimator_operator.control.store import Store
 from estimator_operator.control.survey import Survey
 from estimator_operator.control.work_queue import WorkQueue
-from estimator_operator.errors import (
-    ApiError,
-    ForbiddenError,
-    NotFoundError,
-    OperatorError,
-    PreflightError,
-    UnauthorizedError,
-)
+from estimator_operator.errors import OperatorError
 from estimator_operator.kube.api import Api
 from estimator_operator.kube.credentials import Credentials, find_credentials, own_namespace
 from estimator_operator.kube.lease import Elector
 from estimator_operator.kube.rate_limit import TokenBucket
-from estimator_operator.kube.resources import JOBS
 from estimator_operator.kube.watch import watch
 from estimator_operator.observe.endpoints import Endpoints
+from estimator_operator.observe.job_changes import JobChanges
 from estimator_operator.observe.metrics import Metrics
 from estimator_operator.observe.poller import ProgressPoller, Target
 from estimator_operator.observe.targets import targets_of
+from estimator_operator.preflight import check_access
 from estimator_operator.settings import LEASE_NAME, OperatorSettings
 
 _log = logging.getLogger(__name__)
 
-_PREFLIGHT_RETRY: Final = 3.0
 _LAST_MOMENTS: Final = 4.0
 """Seconds for everything to end: less than the time between giving up the lead and another replica's taking it."""
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
@@ -65,11 +59,14 @@ class Operator:
     def __init__(self, settings: OperatorSettings) -> None:
         self._settings = settings
         self._clock = SystemClock()
-        self._store = Store()
-        self._metrics = Metrics(
-            states=lambda: (record.state for record in self._store), queue_depth=lambda: len(self._queue)
+        self._metrics = metrics = Metrics(
+            jobs=lambda: self._store,
+            queue_depth=lambda: len(self._queue),
+            progress_limit=settings.progress_metrics_limit,
         )
-        self._queue: WorkQueue[JobKey] = WorkQueue(on_wait=self._metrics.waited)
+        self._store = Store(on_status=JobChanges(metrics))
+        self._queue: WorkQueue[JobKey] = WorkQueue(on_wait=metrics.waited, on_retry=metrics.retried)
+        self._outage = Outage(self._clock.monotonic, on_recovery=self._queue.hurry)
         self._identity = f"{socket.gethostname()}_{secrets.token_hex(4)}"
         self._controller: Controller | None = None
         self._follows = False
@@ -91,12 +88,12 @@ class Operator:
             ready=self._unready,
             numbers=self._metrics.text,
         )
-        limit = TokenBucket(rate=settings.qps, burst=settings.burst)
-        async with Api(credentials, limit=limit, observe=self._metrics.called) as api, endpoints:
+        limit = TokenBucket(rate=settings.qps, burst=settings.burst, on_wait=self._metrics.throttled)
+        async with Api(credentials, limit=limit, observe=self._called) as api, endpoints:
             _log.info(
                 "serving %s at %s", ", ".join(settings.namespaces) or "all namespaces", credentials.host
             )
-            if not await self._unless_stopped(self._check_access(api)):
+            if not await self._unless_stopped(check_access(api, settings.namespaces)):
                 return
             if not settings.leader_elect:
                 await self._work(api, credentials, None)
@@ -115,29 +112,11 @@ class Operator:
             finally:
                 await elector.release()
 
-    async def _check_access(self, api: Api) -> None:
-        """Waits for the API server; kopf would wait for a missing CRD without a word."""
-        for namespace in self._settings.namespaces or (None,):
-            while True:
-                try:
-                    async with aclosing(api.pages(JOBS, namespace, limit=1)) as pages:
-                        await anext(pages)
-                    break
-                except NotFoundError as error:
-                    raise PreflightError(
-                        f"the cluster does not know EstimatorJobs ({error.message}): install the CRD first"
-                    ) from error
-                except (ForbiddenError, UnauthorizedError) as error:
-                    raise PreflightError(f"no access to EstimatorJobs: {error.message}") from error
-                except ApiError as error:
-                    _log.warning("the API server cannot serve now, trying again: %s", error.message)
-                    await asyncio.sleep(_PREFLIGHT_RETRY)
-
     async def _work(self, api: Api, credentials: Credentials, elector: Elector | None) -> None:
         controller = self._controller = self._build(api)
         settings = self._settings
         poller = ProgressPoller(
-            targets=lambda: targets_of(self._store),
+            targets=lambda: targets_of(self._store, settings.progress_networks),
             deliver=self._deliver,
             count=self._metrics.polled,
             interval=settings.plan.progress_interval,
@@ -171,19 +150,26 @@ class Operator:
             raise OperatorError(f"the {task.get_name()} has ended") from error
 
     def _build(self, api: Api) -> Controller:
-        freshness = Freshness(self._clock)
+        freshness, metrics = Freshness(self._clock), self._metrics
+        recorder = Recorder(api, self._clock, instance=self._identity, count=metrics.recorded)
+        namespaces = self._settings.namespaces
         return Controller(
             store=self._store,
             queue=self._queue,
-            survey=Survey(api, self._store, freshness, namespaces=self._settings.namespaces),
-            applier=Applier(api, self._store, self._clock),
+            survey=Survey(api, self._store, freshness, namespaces=namespaces, count=metrics.surveyed),
+            applier=Applier(api, self._store, self._clock, recorder),
             causes=Causes(api, self._store, self._clock),
-            recorder=Recorder(api, self._clock, instance=self._identity),
+            recorder=recorder,
             freshness=freshness,
+            outage=self._outage,
             clock=self._clock,
             settings=self._settings.plan,
-            observer=self._metrics,
+            observer=metrics,
         )
+
+    def _called(self, verb: str, resource: str, status: int, seconds: float) -> None:
+        self._metrics.called(verb, resource, status, seconds)
+        self._outage.answered(status)
 
     def _deliver(self, target: Target, progress: Progress) -> None:
         key = JobKey(*target.job)

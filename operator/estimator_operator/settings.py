@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from estimator_operator.errors import SettingsError
+from estimator_operator.kube.pod_address import Network, parse_network
 from estimator_operator.plan.observed import Settings
 
 PREFIX: Final = "ESTIMATOR_OPERATOR_"
@@ -59,6 +60,9 @@ class OperatorSettings:
         qps: API calls per second on average; 0 for no limit.
         burst: API calls that may come at once.
         plan: What the plan is told: images, cluster domain, progress interval.
+        progress_networks: The only networks in which pods are asked for progress; empty for all but addresses that
+            no pod of its own has (loopback, link-local, the node's).
+        progress_metrics_limit: Jobs whose progress is among the metrics; 0 for none.
         metrics_address: Where /metrics is served, or None.
         health_address: Where /livez and /readyz are served, or None.
         log_format: text or json.
@@ -74,6 +78,8 @@ class OperatorSettings:
     qps: float = 500.0
     burst: int = 1000
     plan: Settings = _PLAN
+    progress_networks: tuple[Network, ...] = ()
+    progress_metrics_limit: int = 200
     metrics_address: Address | None = None
     health_address: Address | None = None
     log_format: Literal["text", "json"] = "text"
@@ -103,6 +109,8 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] | Non
             cluster_domain=found.cluster_domain,
             progress_interval=found.progress_interval,
         ),
+        progress_networks=found.progress_networks,
+        progress_metrics_limit=found.progress_metrics_limit,
         metrics_address=found.metrics_address,
         health_address=found.health_address,
         log_format=found.log_format,
@@ -122,7 +130,7 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         if variable in environment:
             default = _from_environment(variable, environment[variable], kind, more.get("choices"))
         shown = " ".join(default) if isinstance(default, list) else default
-        note = f" (default: {shown})" if shown not in (None, "") else ""
+        note = f" (default: {shown})" if shown not in (None, "", ()) else ""
         parser.add_argument(f"--{name}", type=kind, default=default, help=f"{text}{note}", **more)
 
     spaces = environment.get(f"{PREFIX}NAMESPACE", "").replace(",", " ").split()
@@ -165,6 +173,19 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         _at_least(float, 0.05),
         _PLAN.progress_interval,
         "seconds between two looks at a job's progress, and between two status writes that carry nothing else",
+    )
+    flag(
+        "progress-networks",
+        _networks,
+        (),
+        "networks (CIDR, separated by commas) in which pods are asked for their progress, nodes among them if they lie "
+        "in it (default: everywhere but at loopback, link-local and node addresses)",
+    )
+    flag(
+        "progress-metrics-limit",
+        _at_least(int, 0),
+        200,
+        "jobs whose progress is among the metrics, 0 for none",
     )
     flag("metrics-address", _address, Address.parse(":8080"), "where /metrics is served; empty for nowhere")
     flag(
@@ -221,6 +242,13 @@ def _boolean(text: str, variable: str) -> bool:
 def _address(text: str) -> Address | None:
     try:
         return Address.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    try:
+        return tuple(parse_network(one) for one in text.replace(",", " ").split())
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 

@@ -4,40 +4,42 @@ Every call may find that the world has moved on: somebody else has created the p
 has changed. Each of these is either the wished result or a reason to plan again, never an error. Deletions and status
 writes carry uid and resourceVersion: nobody acts on what was true a moment ago, and two operators at once cannot undo
 each other's work.
+
+TensorBoard comes last, with a refusal of its own: nothing waits for it, and nothing fails of it.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from estimator_api import EstimatorJobStatus
+from estimator_api import constants as c
 from estimator_operator.control.clock import Clock
-from estimator_operator.control.merge_patch import merge_patch
-from estimator_operator.control.store import JobRecord, Store
-from estimator_operator.errors import (
-    AlreadyExistsError,
-    ApiError,
-    ConflictError,
-    ForbiddenError,
-    InvalidError,
-    NotFoundError,
+from estimator_operator.control.creation import (
+    Creator,
+    any_refusal_of,
+    claim_on,
+    every,
+    refusal_of,
+    tensorboard_service_name,
 )
+from estimator_operator.control.job_record import JobRecord
+from estimator_operator.control.merge_patch import merge_patch
+from estimator_operator.control.recorder import Recorder
+from estimator_operator.control.store import Store
+from estimator_operator.errors import ApiError, ConflictError, NotFoundError
 from estimator_operator.kube.api import Api
-from estimator_operator.kube.pod_summary import controller_of
-from estimator_operator.kube.resources import CLAIMS, JOBS, PODS, SERVICES, Resource
-from estimator_operator.plan.observed import Plan, PodDeletion
+from estimator_operator.kube.resources import JOBS, PODS, SERVICES
+from estimator_operator.log_format import about_job
+from estimator_operator.plan.observed import JobEvent, Plan, PodDeletion
 
 _log = logging.getLogger(__name__)
 
 Json = dict[str, Any]
 
-_BATCH: Final = 16
-"""Pods created at once at first; doubled as long as none is refused, so that a quota costs few calls."""
-_RETRY_FIRST: Final = 5.0
-_RETRY_MOST: Final = 300.0
+_NAMED_MOST: Final = 5
 
 
 class Applier:
@@ -47,12 +49,15 @@ class Applier:
         api: The API server.
         store: Where own writes are noted.
         clock: For the delay after refusals.
+        recorder: Tells people what is wrong with TensorBoard, for which the status has no place.
     """
 
-    def __init__(self, api: Api, store: Store, clock: Clock) -> None:
+    def __init__(self, api: Api, store: Store, clock: Clock, recorder: Recorder) -> None:
         self._api = api
         self._store = store
         self._clock = clock
+        self._recorder = recorder
+        self._creator = Creator(api, store)
 
     async def act(self, record: JobRecord, made: Plan) -> bool:
         """Creates and deletes what the plan says; tells whether it must be made anew.
@@ -63,24 +68,30 @@ class Applier:
             InvalidError: The API server will never accept a pod or claim made from this spec.
             ApiError: Something went wrong that may go right later.
         """
-        before = record.refused
-        wanted = bool(made.create_claim or made.create_service or made.create_pods)
-        creating = wanted and self._clock.monotonic() >= record.create_at
+        boards = [one for one in made.create_pods if is_tensorboard(one)]
+        replicas = [one for one in made.create_pods if not is_tensorboard(one)]
+        before = record.creation.message
+        wanted = bool(made.create_claim or made.create_service or replicas)
+        creating = wanted and record.creation.allows(self._clock.monotonic())
         refusal: ApiError | None = None
         if creating:
-            refusal = await _refusal_of(self._create_surroundings(record, made))
-        current = await _all([self._delete_pod(record, one) for one in made.delete_pods])
+            refusal = await refusal_of(self._creator.surroundings(record, made))
+        current = await self._delete_pods(record, made.delete_pods)
         if creating and refusal is None:
-            refusal = await _refusal_of(self._create_pods(record, made.create_pods))
+            refusal = await self._create_pods(record, replicas)
         if refusal is not None:
-            self._refuse(record, refusal)
+            delay = record.creation.note(refusal, self._clock.monotonic())
+            _log.warning("refused, next try in %.0f s: %s", delay, refusal.message, extra=_about(record))
         elif creating or not wanted:
-            record.refused, record.refusals, record.create_at = None, 0, 0.0
-        return record.refused != before or not all(current)
+            record.creation.clear()
+        await self._see_to_tensorboard(record, made, boards)
+        return record.creation.message != before or not current
 
     def creation_wait(self, record: JobRecord) -> float | None:
         """Seconds until something may be created again after a refusal, or None when nothing was refused."""
-        return None if record.refused is None else max(0.0, record.create_at - self._clock.monotonic())
+        now = self._clock.monotonic()
+        waits = [one for one in (record.creation.wait(now), record.tensorboard.wait(now)) if one is not None]
+        return min(waits, default=None)
 
     async def write_status(self, record: JobRecord, status: EstimatorJobStatus) -> bool:
         """Writes a status onto the job as it is known; False when the job is not what is known of it.
@@ -125,62 +136,92 @@ class Applier:
         except NotFoundError:
             self._store.drop_job(record.key, record.uid)
 
-    async def _create_surroundings(self, record: JobRecord, made: Plan) -> None:
-        if made.create_claim is not None:
-            await self._create(record, CLAIMS, made.create_claim)
-            record.claim_exists = True
-        if made.create_service is not None:
-            await self._create(record, SERVICES, made.create_service)
-            record.service_exists = True
-
-    async def _create_pods(self, record: JobRecord, manifests: Sequence[Json]) -> None:
-        size = _BATCH
-        while manifests:
-            batch, manifests = manifests[:size], manifests[size:]
-            await _all([self._create_pod(record, one) for one in batch])
-            size *= 2
-
-    async def _create_pod(self, record: JobRecord, manifest: Json) -> None:
-        self._store.put_pod(await self._create(record, PODS, manifest))
-
-    async def _create(self, record: JobRecord, resource: Resource, manifest: Json) -> Json:
-        """Creates an object of the job; one of that name that is the job's already is as good."""
-        name = manifest["metadata"]["name"]
+    async def _create_pods(self, record: JobRecord, manifests: Sequence[Json]) -> ApiError | None:
+        created: list[str] = []
         try:
-            return await self._api.create(resource, record.key.namespace, manifest)
-        except AlreadyExistsError:
-            found = await self._api.get(resource, record.key.namespace, name)
-        owner = controller_of(found)
-        if owner is not None and owner["uid"] == record.uid:
-            return found
-        what = f"{resource.plural} {name}"
-        if owner is not None or found["metadata"].get("deletionTimestamp"):
-            # A job of the same name has been deleted and takes its objects along, which may take a pod its grace.
-            raise ConflictError(f"{what} is left from an earlier job and about to go", status=409)
-        if resource is CLAIMS:
-            # Retained from an earlier job, or made by a person: its checkpoints are what this job continues from.
-            return found
-        raise ForbiddenError(
-            f"{what} exists and does not belong to this job: delete it, or choose another name for the job",
-            status=403,
-        )
+            return await refusal_of(self._creator.pods(record, manifests, created))
+        finally:
+            _log_created(record, created)
 
-    async def _delete_pod(self, record: JobRecord, deletion: PodDeletion) -> bool:
-        """Deletes a pod; False when it has changed since the plan was made, and with it perhaps the plan."""
+    async def _see_to_tensorboard(self, record: JobRecord, made: Plan, pods: Sequence[Json]) -> None:
+        if made.delete_tensorboard_service:
+            await self._delete_tensorboard_service(record)
+        wanted = made.create_tensorboard_service is not None or bool(pods)
+        if not wanted:
+            record.tensorboard.clear()
+            return
+        now = self._clock.monotonic()
+        if not record.tensorboard.allows(now):
+            return
+        created: list[str] = []
+        service, before = made.create_tensorboard_service, record.tensorboard.message
+        refusal = await any_refusal_of(self._creator.tensorboard(record, service, pods, created))
+        _log_created(record, created)
+        if refusal is None:
+            record.tensorboard.clear()
+            return
+        delay = record.tensorboard.note(refusal, now)
+        _log.warning(
+            "TensorBoard is refused, next try in %.0f s: %s", delay, refusal.message, extra=_about(record)
+        )
+        if before != refusal.message and not isinstance(refusal, ConflictError):
+            note = f"TensorBoard: {refusal.message}"[:1024]
+            event = JobEvent(
+                type="Warning",
+                reason=c.REASON_POD_CREATION_FORBIDDEN,
+                action="CreateTensorBoard",
+                note=note,
+            )
+            await self._recorder.record(record, event)
+
+    async def _delete_tensorboard_service(self, record: JobRecord) -> None:
+        namespace, name = record.key.namespace, tensorboard_service_name(record)
+        uid, record.tensorboard_service = record.tensorboard_service, None
+        try:
+            if uid is None:
+                found = await self._api.get(SERVICES, namespace, name)
+                if claim_on(record, SERVICES, found) is not None:
+                    return
+                uid = found["metadata"]["uid"]
+            await self._api.delete(SERVICES, namespace, name, uid=uid)
+        except (NotFoundError, ConflictError):
+            # It is gone, or another stands in its place, which is not ours to delete.
+            return
+        _log.info("deleted the Service of TensorBoard", extra=_about(record))
+
+    async def _delete_pods(self, record: JobRecord, deletions: Sequence[PodDeletion]) -> bool:
+        """Deletes pods; False when one has changed since the plan was made, and with it perhaps the plan."""
+        deleted: dict[str, list[str]] = {}
+        try:
+            return all(await every([self._delete_pod(record, one, deleted) for one in deletions]))
+        finally:
+            for reason, names in deleted.items():
+                _log.info("deleted %s: %s", _named(names), reason, extra=_about(record, pods=names))
+
+    async def _delete_pod(
+        self, record: JobRecord, deletion: PodDeletion, deleted: dict[str, list[str]]
+    ) -> bool:
         namespace, name, uid = record.key.namespace, deletion.name, deletion.uid
         version = self._store.pod_version(record.key, name, uid)
         try:
-            answer = await self._api.delete(PODS, namespace, name, uid=uid, resource_version=version)
+            answer = await self._api.delete(
+                PODS, namespace, name, uid=uid, resource_version=version, force=deletion.force
+            )
         except NotFoundError:
             self._store.forget_pod(record.key, name, uid)
             return True
         except ConflictError:
             await self._read_pod_again(record, deletion)
             return False
-        _log.info("%s: deleted pod %s: %s", record.key, name, deletion.reason)
-        if answer.get("kind") == "Pod":
+        reason = f"{deletion.reason} (by force)" if deletion.force else deletion.reason
+        deleted.setdefault(reason, []).append(name)
+        held = answer.get("kind") == "Pod" and (
+            not deletion.force or bool(answer["metadata"].get("finalizers"))
+        )
+        if held:
             self._store.put_pod(answer)
         else:
+            # Without grace there is nothing to wait for: the pod is gone with the answer.
             self._store.forget_pod(record.key, name, uid)
         return True
 
@@ -194,32 +235,22 @@ class Applier:
             self._store.forget_pod(record.key, deletion.name, deletion.uid)
         self._store.put_pod(found)
 
-    def _refuse(self, record: JobRecord, error: ApiError) -> None:
-        delay = min(_RETRY_FIRST * 2.0 ** min(record.refusals, 10), _RETRY_MOST)
-        record.refused = error.message
-        record.refusals += 1
-        record.create_at = self._clock.monotonic() + max(delay, error.retry_after or 0.0)
-        _log.warning("%s: refused, next try in %.0f s: %s", record.key, delay, error.message)
+
+def is_tensorboard(manifest: Json) -> bool:
+    """The manifest is of TensorBoard's pod."""
+    return (manifest["metadata"].get("labels") or {}).get(c.LABEL_ROLE) == c.TENSORBOARD
 
 
-async def _all(calls: Sequence[Awaitable[Any]]) -> list[Any]:
-    """Waits for every call, so that each success is noted, then raises the first failure."""
-    results = await asyncio.gather(*calls, return_exceptions=True)
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
-    return results
+def _about(record: JobRecord, **fields: Any) -> Json:
+    return about_job(record.key, record.uid, **fields)
 
 
-async def _refusal_of(creation: Awaitable[None]) -> ApiError | None:
-    """Awaits a creation; returns why it was refused, if a person can lift that without touching the job."""
-    try:
-        await creation
-    except ForbiddenError as error:
-        return error
-    except InvalidError as error:
-        # A webhook may say 400 where it means 403.
-        if "admission webhook" in error.message:
-            return error
-        raise
-    return None
+def _log_created(record: JobRecord, names: Sequence[str]) -> None:
+    if names:
+        _log.info("created %s", _named(names), extra=_about(record, pods=list(names)))
+
+
+def _named(names: Sequence[str]) -> str:
+    noun = "pod" if len(names) == 1 else f"{len(names)} pods"
+    more = f" and {len(names) - _NAMED_MOST} more" if len(names) > _NAMED_MOST else ""
+    return f"{noun} {', '.join(sorted(names)[:_NAMED_MOST])}{more}"

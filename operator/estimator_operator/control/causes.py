@@ -11,7 +11,8 @@ from datetime import timedelta
 from typing import Any, Final
 
 from estimator_operator.control.clock import Clock
-from estimator_operator.control.store import JobRecord, Store
+from estimator_operator.control.job_record import JobRecord
+from estimator_operator.control.store import Store
 from estimator_operator.kube.api import Api
 from estimator_operator.kube.resources import CORE_EVENTS
 from estimator_operator.plan.observed import Pod

@@ -2,7 +2,7 @@
 
 Level-triggered: an event says which job to look at and nothing else. A reconcile makes a plan from what the store
 knows and acts on it; it reads from the API server only what no watch has told. Whatever goes wrong in it ends in the
-queue's backoff, never in the end of the operator.
+queue's backoff, never in the end of the operator. A job that another controller manages is known and nothing else.
 """
 
 from __future__ import annotations
@@ -19,13 +19,17 @@ from estimator_operator.control.apply import Applier
 from estimator_operator.control.causes import Causes
 from estimator_operator.control.clock import Clock
 from estimator_operator.control.freshness import Freshness
+from estimator_operator.control.job_record import JobKey, JobRecord
+from estimator_operator.control.outage import Outage
 from estimator_operator.control.recorder import Recorder
-from estimator_operator.control.store import JobKey, JobRecord, Store, job_key
+from estimator_operator.control.second_look import wants_second_look
+from estimator_operator.control.store import Store, job_key
 from estimator_operator.control.survey import Survey
 from estimator_operator.control.work_queue import WorkQueue
 from estimator_operator.errors import ApiError, InvalidError
+from estimator_operator.kube.resources import JOBS, PODS
+from estimator_operator.log_format import about_job
 from estimator_operator.plan import Plan, Settings, invalid, plan
-from estimator_operator.plan.restarts import REASON_DELETED
 
 _log = logging.getLogger(__name__)
 
@@ -35,6 +39,10 @@ _IDLE_SPIN: Final = 1.0
 """Seconds until a plan that wants another at once, but could change nothing, is made again."""
 _STUCK: Final = 600.0
 """No reconcile takes that long: every call in it has a time limit."""
+_CONFLICTS_AT_ONCE: Final = 3
+_CALM_FIRST: Final = 0.2
+_CALM_MOST: Final = 30.0
+"""A job that others change all the time is left alone after some conflicts in a row, for longer each time."""
 
 
 class ReconcileObserver(Protocol):
@@ -42,6 +50,9 @@ class ReconcileObserver(Protocol):
 
     def reconciled(self, result: str, seconds: float) -> None:
         """One ended with `success`, `error` (of the API server) or `crash` after so many seconds."""
+
+    def told(self, resource: str, kind: str | None) -> None:
+        """The watch told of an object of that resource: ADDED, MODIFIED, DELETED, or listed (None)."""
 
 
 class Controller:
@@ -55,6 +66,7 @@ class Controller:
         causes: Looks up why pods wait.
         recorder: Writes events.
         freshness: Told what the watch tells.
+        outage: Whether the API server is away.
         clock: Time.
         settings: What plans are made with.
         observer: Told how reconciles go.
@@ -70,6 +82,7 @@ class Controller:
         causes: Causes,
         recorder: Recorder,
         freshness: Freshness,
+        outage: Outage,
         clock: Clock,
         settings: Settings,
         observer: ReconcileObserver,
@@ -81,6 +94,7 @@ class Controller:
         self._causes = causes
         self._recorder = recorder
         self._freshness = freshness
+        self._outage = outage
         self._clock = clock
         self._settings = settings
         self._observer = observer
@@ -91,23 +105,30 @@ class Controller:
     def job_event(self, kind: str | None, job: Json) -> None:
         """A job was ADDED, MODIFIED or DELETED, or was listed (None)."""
         self._freshness.told(job)
+        self._observer.told(JOBS.plural, kind)
         key = job_key(job)
         if kind == "DELETED":
             if self._store.drop_job(key, job["metadata"]["uid"]):
                 self._queue.add(key)
         elif self._store.put_job(job)[1]:
-            self._queue.add(key)
+            self._look_at(key)
         if kind is None:
             self._survey.want()
 
     def pod_event(self, kind: str | None, pod: Json) -> None:
         """The same for a pod of a job."""
         self._freshness.told(pod)
+        self._observer.told(PODS.plural, kind)
         key = self._store.drop_pod(pod) if kind == "DELETED" else self._store.put_pod(pod)
         if key is not None:
-            self._queue.add(key)
+            self._look_at(key)
         if kind is None:
             self._survey.want()
+
+    def _look_at(self, key: JobKey) -> None:
+        record = self._store.job(key)
+        if record is None or record.managed:
+            self._queue.add(key)
 
     # Work ---------------------------------------------------------------------------------------------------
     async def run(self, workers: int) -> None:
@@ -136,7 +157,7 @@ class Controller:
 
     def _look_at_all(self) -> None:
         for record in self._store:
-            self._queue.add(record.key)
+            self._look_at(record.key)
 
     async def _work(self) -> None:
         while True:
@@ -157,12 +178,13 @@ class Controller:
         try:
             await self.reconcile(key)
         except ApiError as error:
-            delay = self._queue.fail(key, at_least=error.retry_after or 0.0)
-            _log.warning("%s: trying again in %.1f s: %s", key, delay, error.message)
+            away = self._outage.lasts
+            delay = self._queue.fail(key, at_least=error.retry_after or 0.0, outage=away)
+            _log.warning("trying again in %.1f s: %s", delay, error.message, extra=self._about(key))
             return "error"
         except Exception:  # noqa: BLE001  (one job that cannot be handled must not stop the others)
             delay = self._queue.fail(key)
-            _log.exception("%s: unexpected, trying again in %.1f s", key, delay)
+            _log.exception("unexpected, trying again in %.1f s", delay, extra=self._about(key))
             return "crash"
         self._queue.succeed(key)
         return "success"
@@ -174,35 +196,58 @@ class Controller:
             ApiError: The API server did not do what was asked; to be tried again.
         """
         record = self._store.job(key)
-        if record is None:
+        if record is None or not record.managed:
             self._queue.forget(key)
+            return
+        calm = record.calm_at - self._clock.monotonic()
+        if calm > 0:
+            self._queue.add_after(key, calm)
             return
         if not record.fresh:
             await self._survey.look_up(record)
+        if record.watched_since is None:
+            record.watched_since = self._clock.now()
         before, made = self._plan(record)
-        if _rests_on_absence(before, made):
-            # A restart cannot be taken back, and another operator may have made pods that no event told of yet.
+        if wants_second_look(before, made):
             await self._survey.look_up(record)
             before, made = self._plan(record)
         if not made.status_first:
             try:
+                refused = record.creation.message
                 if await self._applier.act(record, made):
-                    self._queue.add(key)
+                    self._plan_anew(record, conflict=record.creation.message == refused)
                     return
             except InvalidError as error:
                 made = self._invalid(record, before, error.message)
             else:
-                if made.create_pods and record.refused is None and len(self._queue):
+                if made.create_pods and record.creation.message is None and len(self._queue):
                     # Others wait for their pods: what this job's status says of its own can wait for one round.
                     self._queue.add(key)
                     return
         wrote = await self._write(record, before, made)
+        if wrote is None:
+            self._plan_anew(record, conflict=True)
+            return
+        record.conflicts = 0
         if made.delete_job:
-            _log.info("%s: its time to live is over, deleting it", key)
+            _log.info("the time to live is over: deleting the job", extra=self._about(key))
             if not await self._applier.delete_job(record):
-                self._queue.add(key)
+                self._plan_anew(record, conflict=True)
             return
         await self._come_back(record, made, wrote=wrote)
+
+    def _plan_anew(self, record: JobRecord, *, conflict: bool) -> None:
+        """Looks at the job again: at once at first, later when it is somebody else's doing that goes on and on."""
+        record.conflicts += conflict
+        more = record.conflicts - _CONFLICTS_AT_ONCE
+        if more <= 0 or not conflict:
+            self._queue.add(record.key)
+            return
+        pause = min(_CALM_FIRST * 2.0 ** min(more, 16), _CALM_MOST)
+        record.calm_at = self._clock.monotonic() + pause
+        self._queue.add_after(record.key, pause)
+        if more == 1:
+            _log.warning("somebody else changes the job all the time", extra=self._about(record.key))
 
     def _plan(self, record: JobRecord) -> tuple[EstimatorJobStatus, Plan]:
         """The stored status and the plan that follows from it."""
@@ -219,8 +264,12 @@ class Controller:
         metadata = Metadata.model_validate(record.manifest["metadata"])
         return invalid(metadata, before, message, self._clock.now())
 
-    async def _write(self, record: JobRecord, before: EstimatorJobStatus, made: Plan) -> bool:
-        """Writes the status if it changed and its time has come, then the events; tells whether it was written."""
+    async def _write(self, record: JobRecord, before: EstimatorJobStatus, made: Plan) -> bool | None:
+        """Writes the status if it changed and its time has come, then the events.
+
+        Returns:
+            Whether it was written; None when the job is not what the plan took it for.
+        """
         if made.status == before:
             return False
         if made.progress_only and record.written_at is not None:
@@ -229,8 +278,7 @@ class Controller:
                 self._queue.add_after(record.key, wait)
                 return False
         if not await self._applier.write_status(record, made.status):
-            self._queue.add(record.key)
-            return False
+            return None
         for event in made.events:
             await self._recorder.record(record, event)
         return True
@@ -253,14 +301,6 @@ class Controller:
         elif wait is not None:
             self._queue.add_after(key, wait)
 
-
-def _rests_on_absence(before: EstimatorJobStatus, made: Plan) -> bool:
-    """The plan restarts a replica because its pod is not there."""
-    if made.status.restarts.total == before.restarts.total:
-        return False
-    known = {(one.replica, one.attempt, one.time) for one in before.failures}
-    return any(
-        one.reason == REASON_DELETED and one.exit_code is None and one.node is None
-        for one in made.status.failures
-        if (one.replica, one.attempt, one.time) not in known
-    )
+    def _about(self, key: JobKey) -> Json:
+        record = self._store.job(key)
+        return about_job(key, record.uid if record is not None else None)

@@ -9,112 +9,18 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from estimator_api import EstimatorJob, InvalidJobError, Progress, parse_job
+from estimator_api import Progress
 from estimator_api import constants as c
+from estimator_operator.control.job_record import JobKey, JobRecord, slim
 from estimator_operator.kube.pod_summary import PodRecord, summarize
 from estimator_operator.plan.observed import Observed, Pod
 
 Json = dict[str, Any]
+StatusObserver = Callable[[JobRecord, Json], None]
+"""Told of every new status of a job that is known already, with the one before; once, whoever wrote it."""
 _TOMBSTONES: Final = 20_000
-
-
-class JobKey(NamedTuple):
-    """Which job."""
-
-    namespace: str
-    name: str
-
-    def __str__(self) -> str:
-        """`namespace/name`."""
-        return f"{self.namespace}/{self.name}"
-
-
-@dataclass(slots=True, kw_only=True)
-class JobRecord:
-    """One job as known.
-
-    Attributes:
-        key: Which job.
-        manifest: The object as the API server has it.
-        fresh: Pods, Service and claim were looked up since the operator started (or cannot exist yet).
-        service_exists: The headless Service is known to exist.
-        claim_exists: The model claim is known to exist.
-        refused: Why the API server refused to create something, until it no longer does.
-        refusals: How often in a row.
-        create_at: Monotonic time before which nothing is created, after a refusal.
-        written_at: Monotonic time of the last status write, or None.
-    """
-
-    key: JobKey
-    manifest: Json
-    fresh: bool = False
-    service_exists: bool = False
-    claim_exists: bool = False
-    refused: str | None = None
-    refusals: int = 0
-    create_at: float = 0.0
-    written_at: float | None = None
-    _parsed: EstimatorJob | InvalidJobError | None = None
-
-    @property
-    def uid(self) -> str:
-        """The job's uid."""
-        return str(self.manifest["metadata"]["uid"])
-
-    @property
-    def resource_version(self) -> str:
-        """The job's resourceVersion."""
-        return str(self.manifest["metadata"]["resourceVersion"])
-
-    @property
-    def deleting(self) -> bool:
-        """Somebody deleted the job; it waits for its dependents or a finalizer."""
-        return bool(self.manifest["metadata"].get("deletionTimestamp"))
-
-    @property
-    def finished(self) -> bool:
-        """The status says Complete or Failed."""
-        conditions = self.status.get("conditions") or ()
-        return any(one["type"] in (c.COMPLETE, c.FAILED) and one["status"] == "True" for one in conditions)
-
-    @property
-    def state(self) -> str:
-        """Reason of the Ready condition, or New."""
-        conditions = self.status.get("conditions") or ()
-        return next((str(one["reason"]) for one in conditions if one["type"] == c.READY), "New")
-
-    @property
-    def status(self) -> Json:
-        """The stored status."""
-        return self.manifest.get("status") or {}
-
-    def job(self) -> EstimatorJob:
-        """The job as a model.
-
-        Raises:
-            InvalidJobError: It cannot be read.
-        """
-        if self._parsed is None:
-            try:
-                self._parsed = parse_job(self.manifest)
-            except InvalidJobError as error:
-                self._parsed = error
-        if isinstance(self._parsed, InvalidJobError):
-            raise self._parsed
-        return self._parsed
-
-    def rest(self) -> None:
-        """Lets go of what can be made again, of a job that is through."""
-        self._parsed = None
-
-    def put(self, manifest: Json) -> None:
-        """Replaces the object by a newer one."""
-        if manifest["metadata"].get("generation") != self.manifest["metadata"].get("generation"):
-            self.create_at = 0.0
-        self.manifest = _slim(manifest)
-        self._parsed = None
 
 
 @dataclass(slots=True)
@@ -144,10 +50,21 @@ class _Pods:
 
 
 class Store:
-    """Jobs by key and pods by the key of their job."""
+    """Jobs by key and pods by the key of their job.
 
-    def __init__(self, parse_pod: Callable[[Json], PodRecord | None] = summarize) -> None:
+    Args:
+        parse_pod: Makes a summary of a pod.
+        on_status: Told of every change of a status.
+    """
+
+    def __init__(
+        self,
+        parse_pod: Callable[[Json], PodRecord | None] = summarize,
+        *,
+        on_status: StatusObserver = lambda _record, _before: None,
+    ) -> None:
         self._parse_pod = parse_pod
+        self._on_status = on_status
         self._jobs: dict[JobKey, JobRecord] = {}
         self._pods: dict[JobKey, _Pods] = {}
         self._gone: OrderedDict[str, None] = OrderedDict()
@@ -170,11 +87,14 @@ class Store:
             # A job of the same name that was deleted and made anew shares nothing with the old one. One that nobody
             # has answered yet has no objects; should a crashed operator have made some, creating them says so.
             answered = bool((manifest.get("status") or {}).get("conditions"))
-            self._jobs[key] = JobRecord(key=key, manifest=_slim(manifest), fresh=not answered)
+            self._jobs[key] = JobRecord(key=key, manifest=slim(manifest), fresh=not answered)
             return key, True
         if _version(manifest) <= _version(known.manifest):
             return key, False
+        before = known.status
         known.put(manifest)
+        if known.status != before:
+            self._on_status(known, before)
         return key, True
 
     def drop_job(self, key: JobKey, uid: str) -> bool:
@@ -226,7 +146,8 @@ class Store:
         if pods is None or known is None or known.pod.uid != uid:
             return False
         pods.drop(name)
-        if known.pod.phase == "Succeeded" and key in self._jobs:
+        is_replica = known.pod.replica.role != c.TENSORBOARD
+        if known.pod.phase == "Succeeded" and key in self._jobs and is_replica:
             pods.departed[name] = replace(known, pod=replace(known.pod, deleting=True))
         if not pods.records and not pods.departed:
             del self._pods[key]
@@ -292,6 +213,13 @@ class Store:
         pods = self._pods.get(key)
         return pods.looks.get(uid) if pods is not None else None
 
+    def pod_records(self, record: JobRecord) -> tuple[PodRecord, ...]:
+        """The pods that exist and that a job owns, with what the plan does not need to know of them."""
+        pods = self._pods.get(record.key)
+        if pods is None:
+            return ()
+        return tuple(one for one in pods.records.values() if one.owner_uid == record.uid)
+
     def pods(self, record: JobRecord) -> tuple[Pod, ...]:
         """The pods that a job owns, by name."""
         pods = self._pods.get(record.key)
@@ -324,8 +252,10 @@ class Store:
             progress=progress,
             service_exists=record.service_exists,
             claim_exists=record.claim_exists,
-            refused=record.refused,
+            refused=record.creation.message,
             causes=causes,
+            watched_since=record.watched_since,
+            tensorboard_service_exists=record.tensorboard_service is not None,
         )
 
     def _pods_with(self, key: JobKey, uid: str) -> _Pods | None:
@@ -349,8 +279,3 @@ def _pod_key(manifest: Json) -> JobKey | None:
 def _version(manifest: Json) -> int:
     text = manifest["metadata"].get("resourceVersion") or "0"
     return int(text) if text.isdecimal() else 0
-
-
-def _slim(manifest: Json) -> Json:
-    metadata = {key: value for key, value in manifest["metadata"].items() if key != "managedFields"}
-    return {**manifest, "metadata": metadata}

@@ -21,6 +21,9 @@ _FIRST_DELAY: Final = 0.2
 _LONGEST_DELAY: Final = 120.0
 _JITTER: Final = 0.2
 _STALE: Final = 1000
+_OUTAGE_DELAY: Final = 5.0
+_OUTAGE_RATE: Final = 5.0
+_HURRY_RATE: Final = 50.0
 
 
 class WorkQueue(Generic[Key]):
@@ -29,6 +32,7 @@ class WorkQueue(Generic[Key]):
     Args:
         monotonic: Clock in seconds; the loop's timers must run by the same.
         on_wait: Told how many seconds a key had waited when a worker took it.
+        on_retry: Told of every failure.
     """
 
     def __init__(
@@ -36,14 +40,17 @@ class WorkQueue(Generic[Key]):
         *,
         monotonic: Callable[[], float] = time.monotonic,
         on_wait: Callable[[float], None] = lambda _: None,
+        on_retry: Callable[[], None] = lambda: None,
     ) -> None:
         self._monotonic = monotonic
         self._on_wait = on_wait
+        self._on_retry = on_retry
         self._ready: deque[Key] = deque()
         self._since: dict[Key, float] = {}
         self._working: set[Key] = set()
         self._again: set[Key] = set()
         self._failures: dict[Key, int] = {}
+        self._not_before: dict[Key, float] = {}
         self._later: list[tuple[float, int, Key]] = []
         self._due: dict[Key, float] = {}
         self._sequence = 0
@@ -82,22 +89,41 @@ class WorkQueue(Generic[Key]):
         heapq.heappush(self._later, (due, self._sequence, key))
         self._wake.set()
 
-    def fail(self, key: Key, *, at_least: float = 0.0) -> float:
-        """Asks for another look at `key` after a delay that doubles with every failure in a row; returns the delay."""
+    def fail(self, key: Key, *, at_least: float = 0.0, outage: bool = False) -> float:
+        """Asks for another look at `key` after a delay that doubles with every failure in a row; returns the delay.
+
+        Args:
+            key: What failed.
+            at_least: Seconds that somebody asked to be left alone for.
+            outage: Nothing works at present, it is not this key's fault: the delay stays short, so that the end of
+                the outage is noticed, but all keys together try only a few times a second.
+        """
         count = self._failures.get(key, 0)
         self._failures[key] = count + 1
-        delay = min(_FIRST_DELAY * 2.0 ** min(count, 32), _LONGEST_DELAY)
+        most = max(_OUTAGE_DELAY, len(self._failures) / _OUTAGE_RATE) if outage else _LONGEST_DELAY
+        delay = min(_FIRST_DELAY * 2.0 ** min(count, 32), most)
         delay = max(delay, at_least) * (1 + random.uniform(0, _JITTER))  # noqa: S311  (spreads retries)
+        if at_least > 0:
+            self._not_before[key] = self._monotonic() + at_least
+        self._on_retry()
         self.add_after(key, delay)
         return delay
+
+    def hurry(self) -> None:
+        """What held everybody up is over: looks at all keys that failed soon, one after the other."""
+        now = self._monotonic()
+        for number, key in enumerate(tuple(self._failures)):
+            earliest = max(0.0, self._not_before.get(key, now) - now)
+            self.add_after(key, max(earliest, number / _HURRY_RATE))
 
     def succeed(self, key: Key) -> None:
         """Forgets the failures of `key`."""
         self._failures.pop(key, None)
+        self._not_before.pop(key, None)
 
     def forget(self, key: Key) -> None:
         """Drops what is known of a key that will not come back."""
-        self._failures.pop(key, None)
+        self.succeed(key)
         self._due.pop(key, None)
         self._again.discard(key)
 

@@ -3,15 +3,18 @@
 The client library's typed models refuse integer quantities and drop fields they do not know, so only its transport
 is used: authentication, TLS, proxies, URL quoting. Every call passes one token bucket and is counted; every failure
 becomes an exception of `estimator_operator.errors`. Nothing is retried here except a call refused for an expired
-token: who calls knows whether a second try makes sense.
+token: who calls knows whether a second try makes sense. A server that asks to be left alone (429) is left alone by
+all callers. Leases alone never wait: a leader that is held up by its own work must not lose the lead for it.
 """
 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import AsyncGenerator, Callable, MutableSequence, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -20,18 +23,21 @@ import aiohttp
 from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.exceptions import ApiException
 
-from estimator_operator.errors import UnauthorizedError, api_error
+from estimator_operator.errors import TooManyRequestsError, UnauthorizedError, api_error
 from estimator_operator.kube.credentials import Credentials
 from estimator_operator.kube.rate_limit import TokenBucket
-from estimator_operator.kube.resources import Resource
+from estimator_operator.kube.resources import LEASES, Resource
+from estimator_operator.kube.retry_after import seconds_to_wait
 
 Json = dict[str, Any]
-CallObserver = Callable[[str, str, int], None]
-"""Told of every answer: verb, resource (with subresource), HTTP status (0: none came)."""
+CallObserver = Callable[[str, str, int, float], None]
+"""Told of every answer: verb, resource (with subresource), HTTP status (0: none came), seconds it took."""
 
 USER_AGENT: Final = "estimator-operator"
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=30, connect=10)
 _PAGE: Final = 500
+_BUSY: Final = 1.0
+"""How long a server that is busy and does not say until when is left alone."""
 _JSON: Final = "application/json"
 _MERGE_PATCH: Final = "application/merge-patch+json"
 
@@ -55,7 +61,7 @@ class Api:
         credentials: Credentials,
         *,
         limit: TokenBucket,
-        observe: CallObserver = lambda _verb, _resource, _status: None,
+        observe: CallObserver = lambda _verb, _resource, _status, _seconds: None,
     ) -> None:
         self._credentials = credentials
         configuration = credentials.configuration
@@ -134,9 +140,19 @@ class Api:
         )
 
     async def delete(
-        self, resource: Resource, namespace: str, name: str, *, uid: str, resource_version: str | None = None
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        *,
+        uid: str,
+        resource_version: str | None = None,
+        force: bool = False,
     ) -> Json:
-        """Deletes the object of that uid (and resourceVersion), its dependents in the background."""
+        """Deletes the object of that uid (and resourceVersion), its dependents in the background.
+
+        With `force` a pod gets no grace: it is gone at once, whatever its node says.
+        """
         preconditions = {"uid": uid}
         if resource_version is not None:
             preconditions["resourceVersion"] = resource_version
@@ -146,6 +162,8 @@ class Api:
             "preconditions": preconditions,
             "propagationPolicy": "Background",
         }
+        if force:
+            body["gracePeriodSeconds"] = 0
         return await self._call("delete", "DELETE", resource, namespace, name, body=body)
 
     async def _call(
@@ -163,12 +181,21 @@ class Api:
     ) -> Json:
         path = resource.path(namespace, name, subresource)
         label = resource.plural if subresource is None else f"{resource.plural}/{subresource}"
-        try:
+
+        async def once() -> Json:
+            if resource is not LEASES:
+                await self._limit.take()
             return await self._once(verb, label, method, path, query, body, content_type)
+
+        try:
+            return await once()
         except UnauthorizedError:
             # A ServiceAccount's token rotates, an exec plugin's expires: read it again, once.
             await self._credentials.reload()
-            return await self._once(verb, label, method, path, query, body, content_type)
+            return await once()
+        except TooManyRequestsError as error:
+            self._limit.pause(error.retry_after or _BUSY)
+            raise
 
     async def _once(
         self,
@@ -180,8 +207,7 @@ class Api:
         body: Json | None,
         content_type: str,
     ) -> Json:
-        await self._limit.take()
-        status = 0
+        status, began = 0, time.monotonic()
         try:
             # Without the body: it is plain JSON, and the library would walk through all of it to make it so.
             method, url, headers, _, _ = await self._client.param_serialize(
@@ -199,10 +225,9 @@ class Api:
             detail = str(error) or type(error).__name__
             raise api_error(f"{method} {path}: {detail}", status=0) from error
         finally:
-            self._observe(verb, label, status)
+            self._observe(verb, label, status, time.monotonic() - began)
         if 200 <= status < 300:
-            answer: Json = json.loads(text)
-            return answer
+            return _object(f"{method} {path}", text)
         raise _translate(f"{method} {path}", status, text, response.headers.get("Retry-After"))
 
 
@@ -214,15 +239,25 @@ def environment_proxy(url: str) -> str | None:
     return getproxies().get(parts.scheme)
 
 
+def _object(call: str, text: bytes) -> Json:
+    """The object in a success; a proxy on the way may say 200 and mean something else."""
+    try:
+        answer = json.loads(text)
+    except ValueError as error:
+        raise api_error(f"{call}: the answer is not JSON: {error}", status=0) from error
+    if not isinstance(answer, dict):
+        raise api_error(f"{call}: the answer is not an object", status=0)
+    return answer
+
+
 def _translate(call: str, status: int, text: bytes, retry_after: str | None) -> Exception:
     """The exception for an answer that is not a success; the server's own words are the message."""
     reason, message = "", text[:512].decode(errors="replace").strip()
-    seconds: float | None = None
+    details: Any = None
     with suppress(ValueError, AttributeError, TypeError):
         document = json.loads(text)
         reason = document.get("reason") or ""
         message = document.get("message") or message
-        seconds = (document.get("details") or {}).get("retryAfterSeconds")
-    with suppress(ValueError):
-        seconds = float(retry_after) if retry_after else seconds
+        details = (document.get("details") or {}).get("retryAfterSeconds")
+    seconds = seconds_to_wait(retry_after, details, datetime.now(UTC))
     return api_error(message or call, status=status, reason=reason, retry_after=seconds)

@@ -32,6 +32,8 @@ _log = logging.getLogger(__name__)
 Json = dict[str, Any]
 Record = tuple[object, ...]
 _JITTER: Final = 0.2
+_BUSY_MOST: Final = 60.0
+"""Longest that a follower leaves a busy server alone; a leader cannot wait, it has a lease to renew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,15 +91,17 @@ class Elector:
         _log.info("waiting for the lease %s/%s as %s", self._namespace, self._name, self.identity)
         holder: str | None = None
         while True:
+            longer = 0.0
             try:
                 if await self._try():
                     break
             except ApiError as error:
+                longer = min(error.retry_after or 0.0, _BUSY_MOST)
                 _log.warning("the lease cannot be acquired now: %s", error.message)
             if self._lease is not None and self._lease["spec"].get("holderIdentity") != holder:
                 holder = self._lease["spec"].get("holderIdentity")
                 _log.info("%s leads", holder or "nobody")
-            await self._pause()
+            await self._pause(longer)
         _log.info("leading")
 
     async def hold(self) -> None:
@@ -205,5 +209,6 @@ class Elector:
         }
         return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}
 
-    async def _pause(self) -> None:
-        await self._sleep(self._timing.retry_period * (1 + random.uniform(0, _JITTER)))  # noqa: S311  (spreads replicas)
+    async def _pause(self, at_least: float = 0.0) -> None:
+        seconds = max(self._timing.retry_period, at_least)
+        await self._sleep(seconds * (1 + random.uniform(0, _JITTER)))  # noqa: S311  (spreads replicas)

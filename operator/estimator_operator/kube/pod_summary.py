@@ -22,6 +22,7 @@ _DISRUPTION_REASONS: Final = frozenset(
     {"Evicted", "NodeLost", "NodeShutdown", "Shutdown", "Terminated", "Preempting", "PreemptionByScheduler"}
 )
 """`status.reason` of a pod that its node or the scheduler ended; Terminated is a graceful node shutdown's."""
+_ROLES: Final = frozenset({*c.ROLES, c.TENSORBOARD})
 _PHASES: Final = frozenset({"Pending", "Running", "Succeeded", "Failed", "Unknown"})
 _UNREMARKABLE_WAITING: Final = frozenset({"ContainerCreating", "PodInitializing"})
 
@@ -34,11 +35,13 @@ class PodRecord:
         pod: What the plan sees.
         owner_uid: Uid of the job that controls the pod.
         version: resourceVersion as a number.
+        host_network: The pod has its node's address.
     """
 
     pod: Pod
     owner_uid: str
     version: int
+    host_network: bool = False
 
 
 def summarize(pod: Json) -> PodRecord | None:
@@ -47,11 +50,15 @@ def summarize(pod: Json) -> PodRecord | None:
     labels = metadata.get("labels") or {}
     owner = controller_of(pod)
     role, index, attempt = (labels.get(key) for key in (c.LABEL_ROLE, c.LABEL_INDEX, c.LABEL_ATTEMPT))
-    if owner is None or role not in c.ROLES or not _is_number(index) or not _is_number(attempt):
+    if role == c.TENSORBOARD:
+        # It is no replica: there is one, and it need not be numbered.
+        index, attempt = index or "0", attempt or "0"
+    if owner is None or role not in _ROLES or not _is_number(index) or not _is_number(attempt):
         return None
-    status = pod.get("status") or {}
+    spec, status = pod.get("spec") or {}, pod.get("status") or {}
     statuses = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
-    main = next((one for one in statuses if one.get("name") == c.CONTAINER), None)
+    names = (c.CONTAINER, c.TENSORBOARD) if role == c.TENSORBOARD else (c.CONTAINER,)
+    main = next((one for one in statuses if one.get("name") in names), None)
     ended = ((main or {}).get("state") or {}).get("terminated")
     conditions = {one["type"]: one for one in status.get("conditions") or ()}
     disruption = conditions.get("DisruptionTarget", {})
@@ -70,6 +77,7 @@ def summarize(pod: Json) -> PodRecord | None:
     return PodRecord(
         owner_uid=owner["uid"],
         version=_version(metadata),
+        host_network=bool(spec.get("hostNetwork")),
         pod=Pod(
             name=metadata["name"],
             uid=metadata["uid"],
@@ -84,7 +92,7 @@ def summarize(pod: Json) -> PodRecord | None:
             waiting=waiting,
             unschedulable=unschedulable,
             disrupted=disrupted,
-            node=(pod.get("spec") or {}).get("nodeName") or None,
+            node=spec.get("nodeName") or None,
             ip=status.get("podIP") or None,
             created_at=_time(metadata.get("creationTimestamp")),
             finished_at=_time((ended or {}).get("finishedAt")),

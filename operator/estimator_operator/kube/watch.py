@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, Protocol
 
 import kopf
@@ -23,6 +23,22 @@ Json = dict[str, Any]
 _CONNECT_TIMEOUT: Final = 10.0
 _REQUEST_TIMEOUT: Final = 30.0
 _IDLE_TIMEOUT: Final = 1.0
+_BACKOFFS: Final = (1.0, 1.0, 2.0, 3.0)
+_BACKOFF_MOST: Final = 5.0
+
+
+class _Patience:
+    """kopf's pauses between tries of a call, without an end.
+
+    With a list, as it is by default, kopf gives up with the last pause, and the operator ends in the middle of an
+    outage only to wait for its end anew. A namespace that may not be listed for the moment (403) is waited for
+    alike: it must not take the others along.
+    """
+
+    def __iter__(self) -> Iterator[float]:
+        yield from _BACKOFFS
+        while True:
+            yield _BACKOFF_MOST
 
 
 class WatchObserver(Protocol):
@@ -81,6 +97,7 @@ def _settings() -> kopf.OperatorSettings:
     settings.watching.label_selectors["v1", "pods"] = c.LABEL_JOB_NAME
     settings.watching.connect_timeout = _CONNECT_TIMEOUT
     settings.networking.request_timeout = _REQUEST_TIMEOUT
+    settings.networking.error_backoffs = _Patience()
     settings.queueing.idle_timeout = _IDLE_TIMEOUT
     settings.persistence.progress_storage = _NoProgress()
     settings.persistence.diffbase_storage = _NoDiff()

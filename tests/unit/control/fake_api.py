@@ -50,6 +50,8 @@ class FakeApi:
         objects: All objects by plural, namespace and name.
         calls: How often each `verb resource` was called, refused calls included.
         before: Called before each call with verb, resource and name.
+        answered: Told of each answer's HTTP status, as `kube.api` does.
+        down: Every call fails as if nobody listened.
     """
 
     def __init__(self, clock: FakeClock) -> None:
@@ -57,6 +59,8 @@ class FakeApi:
         self.objects: dict[Key, Json] = {}
         self.calls: Counter[str] = Counter()
         self.before: Callable[[str, str, str], None] = lambda verb, resource, name: None
+        self.answered: list[Callable[[int], None]] = []
+        self.down = False
         self.page = 500
         self._faults: list[Fault] = []
         self._watches: list[Watch] = []
@@ -126,12 +130,19 @@ class FakeApi:
         return copy.deepcopy(stored)
 
     async def delete(
-        self, resource: Resource, namespace: str, name: str, *, uid: str, resource_version: str | None = None
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        *,
+        uid: str,
+        resource_version: str | None = None,
+        force: bool = False,
     ) -> Json:
-        late = await self._arrive("delete", resource.plural, name)
+        late = await self._arrive("force" if force else "delete", resource.plural, name)
         stored = self._found(resource, namespace, name)
         _check(stored, {"uid": uid, "resourceVersion": resource_version})
-        answer = self.remove(resource, namespace, name)
+        answer = self.remove(resource, namespace, name, now=force)
         if late is not None:
             raise late
         return answer
@@ -223,13 +234,22 @@ class FakeApi:
         self.calls[f"{verb} {resource}"] += 1
         self.before(verb, resource, name)
         await asyncio.sleep(0)
+        if self.down:
+            self._tell(0)
+            raise status_error(0, message="connection refused")
         for fault in self._faults:
             if (fault.verb, fault.resource) == (verb, resource) and fault.times and fault.matches(name):
                 fault.times -= 1
+                self._tell(getattr(fault.error, "status", 500))
                 if fault.after:
                     return fault.error
                 raise fault.error
+        self._tell(200)
         return None
+
+    def _tell(self, status: int) -> None:
+        for one in self.answered:
+            one(status)
 
     def _changed(self, resource: Resource, kind: str, stored: Json) -> None:
         self._version += 1

@@ -12,10 +12,13 @@ from estimator_operator.control.apply import Applier
 from estimator_operator.control.causes import Causes
 from estimator_operator.control.controller import Controller
 from estimator_operator.control.freshness import Freshness
+from estimator_operator.control.job_record import JobKey
+from estimator_operator.control.outage import Outage
 from estimator_operator.control.recorder import Recorder
-from estimator_operator.control.store import JobKey, Store
+from estimator_operator.control.store import Store
 from estimator_operator.control.survey import Survey
 from estimator_operator.control.work_queue import WorkQueue
+from estimator_operator.observe.job_changes import JobChanges
 from estimator_operator.plan import Settings
 
 KEY = JobKey("default", "mnist")
@@ -27,25 +30,40 @@ class FakeOperator:
 
     Attributes:
         results: How reconciles ended.
+        told_of: What the watch told of, by resource and kind.
+        restarts: Restarts counted, by role and reason.
+        ends: Ends of jobs counted, by result and reason.
+        event_results: What became of events.
+        surveys: Surveys by cause and result.
     """
 
-    def __init__(self, api: FakeApi, clock: FakeClock) -> None:
+    def __init__(self, api: FakeApi, clock: FakeClock, namespaces: tuple[str, ...] = ()) -> None:
         self.api = api
         self.clock = clock
-        self.store = Store()
+        self.restarts: Counter[tuple[str, str]] = Counter()
+        self.ends: Counter[tuple[str, str]] = Counter()
+        self.durations: list[float | None] = []
+        self.told_of: Counter[tuple[str, str | None]] = Counter()
+        self.event_results: Counter[str] = Counter()
+        self.surveys: Counter[tuple[str, str]] = Counter()
+        self.store = Store(on_status=JobChanges(self))
         self.queue: WorkQueue[JobKey] = WorkQueue(monotonic=clock.monotonic)
+        self.outage = Outage(clock.monotonic, on_recovery=self.queue.hurry)
+        api.answered.append(self.outage.answered)
         self.freshness = Freshness(clock)
-        self.survey = Survey(api, self.store, self.freshness)
+        self.survey = Survey(api, self.store, self.freshness, namespaces=namespaces, count=self._surveyed)
         self.results: Counter[str] = Counter()
         self.watch = api.watch()
+        recorder = Recorder(api, clock, instance="operator-0", count=self._recorded)
         self.controller = Controller(
             store=self.store,
             queue=self.queue,
             survey=self.survey,
-            applier=Applier(api, self.store, clock),
+            applier=Applier(api, self.store, clock, recorder),
             causes=Causes(api, self.store, clock),
-            recorder=Recorder(api, clock, instance="operator-0"),
+            recorder=recorder,
             freshness=self.freshness,
+            outage=self.outage,
             clock=clock,
             settings=Settings(progress_interval=10),
             observer=self,
@@ -53,6 +71,22 @@ class FakeOperator:
 
     def reconciled(self, result: str, seconds: float) -> None:
         self.results[result] += 1
+
+    def told(self, resource: str, kind: str | None) -> None:
+        self.told_of[resource, kind] += 1
+
+    def restarted(self, role: str, reason: str) -> None:
+        self.restarts[role, reason] += 1
+
+    def ended(self, result: str, reason: str, seconds: float | None) -> None:
+        self.ends[result, reason] += 1
+        self.durations.append(seconds)
+
+    def _recorded(self, result: str) -> None:
+        self.event_results[result] += 1
+
+    def _surveyed(self, cause: str, result: str) -> None:
+        self.surveys[cause, result] += 1
 
     async def start(self) -> None:
         """Surveys, as a replica does that begins to lead; everything is looked at once."""

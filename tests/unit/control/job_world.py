@@ -32,8 +32,8 @@ class World:
         self.clock = FakeClock()
         self.api = FakeApi(self.clock)
 
-    def operator(self) -> FakeOperator:
-        return FakeOperator(self.api, self.clock)
+    def operator(self, *namespaces: str) -> FakeOperator:
+        return FakeOperator(self.api, self.clock, namespaces)
 
     def submit(self, manifest: Json | None = None, **spec: Any) -> None:
         self.api.put(JOBS, "default", manifest or job_manifest(**spec))

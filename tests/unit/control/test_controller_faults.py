@@ -9,7 +9,7 @@ from fake_api import status_error
 from fake_operator import KEY
 from job_world import FIVE_PODS, World
 
-from estimator_operator.kube.resources import CLAIMS, JOBS, PODS, SERVICES
+from estimator_operator.kube.resources import JOBS, PODS
 
 UNAVAILABLE = status_error(503, "ServiceUnavailable", "etcd is away")
 NO_ANSWER = status_error(0, message="connection reset")
@@ -134,28 +134,6 @@ async def test_objects_of_a_deleted_namesake_are_waited_for(world, operator):
     assert world.pods == ["mnist-chief-0"]
     assert world.state == "PodsPending"
     assert not world.status["failures"]
-
-
-async def test_somebody_elses_service_is_not_taken(world, operator):
-    world.api.put(SERVICES, "default", {"metadata": {"name": "mnist"}, "spec": {}})
-    world.submit()
-    await operator.settle()
-    assert world.state == "PodCreationForbidden"
-    assert "services mnist exists and does not belong to this job" in world.condition("Ready")["message"]
-    assert world.pods == []
-    world.api.remove(SERVICES, "default", "mnist")
-    await operator.pass_(10)
-    assert world.state == "PodsPending"
-    assert world.pods == ["mnist-chief-0"]
-
-
-async def test_a_retained_claim_is_used_again(world, operator):
-    model_dir = {"volumeClaimTemplate": {"resources": {"requests": {"storage": "1Gi"}}}}
-    world.api.put(CLAIMS, "default", {"metadata": {"name": "mnist-model", "labels": {}}, "spec": {}})
-    world.submit(modelDir=model_dir)
-    await operator.settle()
-    assert world.claims == ["mnist-model"]
-    assert world.state == "PodsPending"
 
 
 async def test_a_quota_is_waited_out(world, operator):

@@ -8,8 +8,9 @@ import pytest
 from job_world import job_manifest
 
 from estimator_api import InvalidJobError, Progress
+from estimator_operator.control.job_record import JobKey, JobRecord
 from estimator_operator.control.merge_patch import merge_patch
-from estimator_operator.control.store import JobKey, JobRecord, Store
+from estimator_operator.control.store import Store
 from estimator_operator.plan import Replica
 
 KEY = JobKey("default", "mnist")

@@ -1,0 +1,172 @@
+"""Creating a job's objects: the job's namespace only, and never taking what belongs to somebody else.
+
+An object that exists already is as good as a created one when the job controls it. One that an earlier job of the
+same name controls is about to go and is waited for. Anything else is refused with a message that says what stands in
+the way. A claim is the exception, for a retained one outlives its job on purpose: it is used again when nothing
+controls it and its label names this job.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from typing import Any, Final
+
+from estimator_api import constants as c
+from estimator_operator.control.job_record import JobRecord
+from estimator_operator.control.store import Store
+from estimator_operator.errors import (
+    AlreadyExistsError,
+    ApiError,
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
+    TooManyRequestsError,
+    UnauthorizedError,
+    UnavailableError,
+)
+from estimator_operator.kube.api import Api
+from estimator_operator.kube.pod_summary import controller_of
+from estimator_operator.kube.resources import CLAIMS, PODS, SERVICES, Resource
+from estimator_operator.plan.observed import Plan
+
+Json = dict[str, Any]
+
+_BATCH: Final = 16
+"""Pods created at once at first; doubled as long as none is refused, so that a quota costs few calls."""
+
+
+class Creator:
+    """Creates what plans ask for and notes it in the store.
+
+    Args:
+        api: The API server.
+        store: Where own writes are noted.
+    """
+
+    def __init__(self, api: Api, store: Store) -> None:
+        self._api = api
+        self._store = store
+
+    async def surroundings(self, record: JobRecord, made: Plan) -> None:
+        """Creates the claim and the headless Service."""
+        if made.create_claim is not None:
+            await self._create(record, CLAIMS, made.create_claim)
+            record.claim_exists = True
+        if made.create_service is not None:
+            await self._create(record, SERVICES, made.create_service)
+            record.service_exists = True
+
+    async def pods(self, record: JobRecord, manifests: Sequence[Json], created: list[str]) -> None:
+        """Creates pods; `created` gets the names of those that did not exist, also when another is refused."""
+        size = _BATCH
+        while manifests:
+            batch, manifests = manifests[:size], manifests[size:]
+            await every([self._pod(record, one, created) for one in batch])
+            size *= 2
+
+    async def tensorboard(
+        self, record: JobRecord, service: Json | None, pods: Sequence[Json], created: list[str]
+    ) -> None:
+        """Creates TensorBoard's Service, then its pod."""
+        if service is not None:
+            found, _ = await self._create(record, SERVICES, service)
+            record.tensorboard_service = found["metadata"]["uid"]
+        await self.pods(record, pods, created)
+
+    async def _pod(self, record: JobRecord, manifest: Json, created: list[str]) -> None:
+        found, is_new = await self._create(record, PODS, manifest)
+        if is_new:
+            created.append(found["metadata"]["name"])
+        self._store.put_pod(found)
+
+    async def _create(self, record: JobRecord, resource: Resource, manifest: Json) -> tuple[Json, bool]:
+        """The object as stored, and whether it did not exist before."""
+        name = manifest["metadata"]["name"]
+        try:
+            return await self._api.create(resource, record.key.namespace, manifest), True
+        except AlreadyExistsError:
+            found = await self._api.get(resource, record.key.namespace, name)
+        fault = claim_on(record, resource, found)
+        if fault is not None:
+            raise fault
+        return found, False
+
+
+def claim_on(record: JobRecord, resource: Resource, found: Json) -> ApiError | None:
+    """Why an object that stands where one of the job belongs cannot be taken for the job's own, or None.
+
+    Returns:
+        ConflictError where waiting helps, ForbiddenError where somebody has to do something.
+    """
+    metadata = found["metadata"]
+    what = f"{resource.plural} {metadata['name']}"
+    owner = controller_of(found)
+    if owner is not None:
+        if owner["uid"] == record.uid:
+            return None
+        if owner["name"] != record.key.name:
+            return ForbiddenError(
+                f"{what} belongs to EstimatorJob {owner['name']}: choose another name for one of the jobs",
+                status=403,
+            )
+    if owner is not None or metadata.get("deletionTimestamp"):
+        # A job of the same name has been deleted and takes its objects along, which may take a pod its grace.
+        return ConflictError(f"{what} is left from an earlier job and about to go", status=409)
+    controlled = any(one.get("controller") for one in metadata.get("ownerReferences") or ())
+    if resource is not CLAIMS or controlled:
+        return ForbiddenError(
+            f"{what} exists and does not belong to this job: delete it, or choose another name for the job",
+            status=403,
+        )
+    if (metadata.get("labels") or {}).get(c.LABEL_JOB_NAME) != record.key.name:
+        return ForbiddenError(
+            f"{what} exists and was not made for this job: label it {c.LABEL_JOB_NAME}={record.key.name} to let the "
+            "job continue from what is in it, or name it in modelDir.persistentVolumeClaim",
+            status=403,
+        )
+    return None
+
+
+def model_claim_name(record: JobRecord) -> str:
+    """Name of the claim that is made from a volumeClaimTemplate, as the API promises it."""
+    return f"{record.key.name}-model"
+
+
+def tensorboard_service_name(record: JobRecord) -> str:
+    """Name of TensorBoard's Service, as the API promises it."""
+    return f"{record.key.name}-{c.TENSORBOARD}"
+
+
+async def every(calls: Sequence[Awaitable[Any]]) -> list[Any]:
+    """Waits for every call, so that each success is noted, then raises the first failure."""
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return results
+
+
+async def refusal_of(creation: Awaitable[None]) -> ApiError | None:
+    """Awaits a creation; returns why it was refused, if a person can lift that without touching the job."""
+    try:
+        await creation
+    except ForbiddenError as error:
+        return error
+    except InvalidError as error:
+        # A webhook may say 400 where it means 403.
+        if "admission webhook" in error.message:
+            return error
+        raise
+    return None
+
+
+async def any_refusal_of(creation: Awaitable[None]) -> ApiError | None:
+    """The same for what is not needed: whatever the API server has against it harms nothing else."""
+    try:
+        await creation
+    except (UnavailableError, TooManyRequestsError, UnauthorizedError):
+        raise
+    except ApiError as error:
+        return error
+    return None

@@ -1,0 +1,54 @@
+"""Which plans rest on what did not happen, so that the cluster is looked at once more before they are carried out.
+
+A pod that is not there, a step that did not come, a deadline that passed: the watch tells of what happens, and when
+it lags or was away, nothing told looks like nothing done. Restarts and ends cannot be taken back; one list of the
+job's pods is cheap.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from estimator_api import EstimatorJobStatus
+from estimator_api import constants as c
+from estimator_operator.plan import Plan
+from estimator_operator.plan.restarts import REASON_DELETED
+
+_OF_TIME: Final = frozenset(
+    {
+        c.REASON_DEADLINE_EXCEEDED,
+        c.REASON_PENDING_DEADLINE_EXCEEDED,
+        c.REASON_TRAINING_STALLED,
+        c.REASON_MODEL_DIR_UNAVAILABLE,
+    }
+)
+
+
+def wants_second_look(before: EstimatorJobStatus, made: Plan) -> bool:
+    """The plan restarts a replica whose pod is missing, ends the job because time passed, or deletes by force."""
+    return (
+        _restarts_what_is_missing(before, made)
+        or _ends_of_time(before, made)
+        or any(one.force for one in made.delete_pods)
+    )
+
+
+def _restarts_what_is_missing(before: EstimatorJobStatus, made: Plan) -> bool:
+    if made.status.restarts.total == before.restarts.total:
+        return False
+    known = {(one.replica, one.attempt, one.time) for one in before.failures}
+    return any(
+        one.reason == REASON_DELETED and one.exit_code is None and one.node is None
+        for one in made.status.failures
+        if (one.replica, one.attempt, one.time) not in known
+    )
+
+
+def _ends_of_time(before: EstimatorJobStatus, made: Plan) -> bool:
+    failed = made.status.condition(c.FAILED)
+    return (
+        failed is not None
+        and failed.status == "True"
+        and failed.reason in _OF_TIME
+        and not before.is_true(c.FAILED)
+    )

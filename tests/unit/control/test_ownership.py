@@ -1,0 +1,120 @@
+"""No job takes what belongs to somebody else: objects of the same name, of all kinds and owners."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from job_world import World
+
+from estimator_operator.kube.resources import CLAIMS, JOBS, PODS, SERVICES, Resource
+
+CLAIM = {"volumeClaimTemplate": {"resources": {"requests": {"storage": "1Gi"}}}}
+OURS = {"estimator.dev/job-name": "mnist"}
+
+
+def owned(kind: str = "EstimatorJob", name: str = "mnist", uid: str = "another") -> list[dict[str, Any]]:
+    group = "estimator.dev/v1alpha1" if kind == "EstimatorJob" else "apps/v1"
+    return [{"apiVersion": group, "kind": kind, "name": name, "uid": uid, "controller": True}]
+
+
+def stand_in(world: World, resource: Resource, name: str, **metadata: Any) -> None:
+    """Somebody's object is there first."""
+    world.api.put(resource, "default", {"metadata": {"name": name, **metadata}, "spec": {}})
+
+
+FOREIGN = {
+    "nobody's": {},
+    "nobody's, with our labels": {"labels": OURS},
+    "another controller's": {"ownerReferences": owned("StatefulSet")},
+    "another job's": {"ownerReferences": owned(name="other")},
+}
+
+
+@pytest.mark.parametrize("metadata", FOREIGN.values(), ids=FOREIGN)
+@pytest.mark.parametrize(
+    ("resource", "name", "creates"),
+    [
+        (SERVICES, "mnist", "services mnist"),
+        (PODS, "mnist-chief-0", "pods mnist-chief-0"),
+        (CLAIMS, "mnist-model", "persistentvolumeclaims mnist-model"),
+    ],
+    ids=["service", "pod", "claim"],
+)
+async def test_what_belongs_to_somebody_else_is_refused(world, operator, resource, name, creates, metadata):
+    if resource is CLAIMS and metadata.get("labels"):
+        metadata = {
+            "labels": {"estimator.dev/job-name": "another"}
+        }  # one that names the job is the job's, see below
+    stand_in(world, resource, name, **metadata)
+    before = world.api.objects[resource.plural, "default", name]["metadata"]["resourceVersion"]
+    world.submit(modelDir=CLAIM)
+    await operator.settle()
+    assert world.state == "PodCreationForbidden"
+    message = world.condition("Ready")["message"]
+    assert message.startswith(creates)
+    assert "exists and" in message or "belongs to EstimatorJob other" in message
+    assert world.events() == ["PodCreationForbidden"]
+    assert world.api.objects[resource.plural, "default", name]["metadata"]["resourceVersion"] == before
+    assert operator.store.job(("default", "mnist")) is not None
+    assert operator.store.pods(operator.store.job(("default", "mnist"))) == ()
+
+    world.api.remove(resource, "default", name, now=True)
+    await operator.pass_(10)
+    assert world.state == "PodsPending"
+    assert world.pods == ["mnist-chief-0"]
+
+
+async def test_a_surveyed_stranger_is_not_taken_either(world):
+    """The survey lists by label, which anybody can set."""
+    stand_in(world, SERVICES, "mnist", labels=OURS)
+    stand_in(world, CLAIMS, "mnist-model", labels=OURS, ownerReferences=owned("StatefulSet"))
+    stand_in(world, PODS, "mnist-chief-0", labels=OURS | {"estimator.dev/role": "chief"})
+    world.submit(modelDir=CLAIM)
+    operator = world.operator()
+    await operator.start()
+    assert world.state == "PodCreationForbidden"
+    assert "persistentvolumeclaims mnist-model" in world.condition("Ready")["message"]
+
+
+async def test_a_retained_claim_is_used_again(world, operator):
+    stand_in(world, CLAIMS, "mnist-model", labels=OURS)
+    world.submit(modelDir=CLAIM)
+    await operator.settle()
+    assert world.claims == ["mnist-model"]
+    assert world.state == "PodsPending"
+    again = world.operator()
+    world.api.calls.clear()
+    await again.start()
+    assert world.api.calls["create persistentvolumeclaims"] == 0
+
+
+async def test_what_a_deleted_namesake_left_is_waited_for(world, operator):
+    stand_in(world, SERVICES, "mnist", ownerReferences=owned())
+    world.submit()
+    await operator.settle()
+    assert world.state == "New"
+    assert world.pods == []
+    world.api.remove(SERVICES, "default", "mnist")
+    await operator.pass_(2)
+    assert world.pods == ["mnist-chief-0"]
+
+
+async def test_objects_are_made_in_the_job_s_namespace_only(world, operator):
+    seen = []
+    create = world.api.create
+
+    async def watched(resource, namespace, manifest):
+        seen.append((namespace, manifest["metadata"].get("namespace", namespace)))
+        return await create(resource, namespace, manifest)
+
+    world.api.create = watched
+    template = {"metadata": {"namespace": "kube-system", "name": "theirs"}, "spec": {"containers": []}}
+    manifest = {
+        "metadata": {"name": "mnist"},
+        "spec": {"image": "trainer", "modelDir": CLAIM, "template": template},
+    }
+    world.api.put(JOBS, "team-a", manifest)
+    await operator.settle()
+    assert len(seen) >= 3
+    assert set(seen) == {("team-a", "team-a")}
