@@ -238,6 +238,9 @@ class Controller:
 
     def _plan_anew(self, record: JobRecord, *, conflict: bool) -> None:
         """Looks at the job again: at once at first, later when it is somebody else's doing that goes on and on."""
+        if self._store.job(record.key) is None:
+            # Most likely it was deleted. But an API server that starts says 404 until it has read its CRDs.
+            self._survey.want()
         record.conflicts += conflict
         more = record.conflicts - _CONFLICTS_AT_ONCE
         if more <= 0 or not conflict:

@@ -1,0 +1,190 @@
+"""The API client against a server on loopback: what is sent, what answers mean, who waits for whom."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from aiohttp import web
+from kubernetes.aio.client.configuration import Configuration
+
+from estimator_operator.errors import (
+    ApiError,
+    ConflictError,
+    ForbiddenError,
+    TooManyRequestsError,
+    UnavailableError,
+)
+from estimator_operator.kube.api import Api
+from estimator_operator.kube.rate_limit import PAUSE_MOST, TokenBucket
+from estimator_operator.kube.resources import LEASES, PODS
+from estimator_operator.kube.retry_after import MOST_SECONDS, seconds_to_wait
+from estimator_operator.kube.watch import _settings
+
+NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
+
+
+class Server:
+    """Answers what it is told to."""
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[str, str, Any]] = []
+        self.status, self.text, self.headers = 200, "{}", {}
+        self.url = ""
+
+    async def handle(self, request: web.Request) -> web.Response:
+        body = await request.json() if request.can_read_body else None
+        self.requests.append((request.method, request.path_qs, body))
+        return web.Response(status=self.status, text=self.text, headers=self.headers)
+
+
+@pytest_asyncio.fixture
+async def server():
+    server = Server()
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", server.handle)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield server
+    await runner.cleanup()
+
+
+class Waits:
+    """A token bucket whose clock stands still, and what it made callers wait."""
+
+    def __init__(self, rate: float = 0) -> None:
+        self.waited: list[float] = []
+        self.bucket = TokenBucket(
+            rate=rate, burst=1, monotonic=lambda: 0.0, sleep=self._sleep, on_wait=self.waited.append
+        )
+
+    async def _sleep(self, seconds: float) -> None:
+        await asyncio.sleep(0)
+
+
+@pytest_asyncio.fixture
+async def api(server):
+    configuration = Configuration(host=server.url)
+    waits, seen = Waits(), []
+    credentials = SimpleNamespace(configuration=configuration)
+    observe = lambda verb, resource, status, seconds: seen.append((verb, resource, status, seconds >= 0))
+    async with Api(credentials, limit=waits.bucket, observe=observe) as api:
+        api.waits, api.seen = waits, seen
+        yield api
+
+
+@pytest.mark.parametrize("force", [False, True])
+async def test_a_deletion_has_its_preconditions_and_no_grace_by_force_only(api, server, force):
+    await api.delete(PODS, "default", "p", uid="u", resource_version="7", force=force)
+    ((method, path, body),) = server.requests
+    assert (method, path) == ("DELETE", "/api/v1/namespaces/default/pods/p")
+    assert body["preconditions"] == {"uid": "u", "resourceVersion": "7"}
+    assert body["propagationPolicy"] == "Background"
+    assert body.get("gracePeriodSeconds") == (0 if force else None)
+    assert api.seen == [("delete", "pods", 200, True)]
+
+
+@pytest.mark.parametrize(
+    ("header", "details", "seconds"),
+    [
+        (None, None, None),
+        ("7", None, 7),
+        ("7", 3, 7),
+        (None, 3, 3),
+        ("1.5", None, 1.5),
+        ("soon", 4, 4),
+        ("soon", "soon", None),
+        ("0", None, None),
+        ("-5", None, None),
+        ("nan", None, None),
+        ("inf", None, None),
+        ("86400", None, MOST_SECONDS),
+        ("Thu, 01 Jan 2026 12:00:30 GMT", None, 30),
+        ("Thu, 01 Jan 2026 12:00:30 -0000", None, 30),
+        ("Thursday, 01-Jan-26 12:00:30 GMT", None, 30),
+        ("Thu, 01 Jan 2026 11:00:00 GMT", None, None),
+        ("Fri, 02 Jan 2026 12:00:00 GMT", None, MOST_SECONDS),
+        ("Thu, 99 Jan 2026 12:00:30 GMT", 2, 2),
+    ],
+)
+def test_how_long_a_server_asks_to_be_left_alone(header, details, seconds):
+    assert seconds_to_wait(header, details, NOW) == seconds
+
+
+async def test_a_busy_server_is_left_alone_by_all_callers_but_the_lease(api, server):
+    server.status, server.headers = 429, {"Retry-After": "7"}
+    with pytest.raises(TooManyRequestsError) as caught:
+        await api.get(PODS, "default", "p")
+    assert caught.value.retry_after == 7
+    server.status, server.headers = 200, {}
+    await api.get(LEASES, "ops", "lease")
+    assert api.waits.waited == []
+    await api.get(PODS, "default", "p")
+    assert api.waits.waited == [7]
+
+
+async def test_a_server_that_is_busy_without_an_end_gets_a_second(api, server):
+    server.status = 429
+    with pytest.raises(TooManyRequestsError):
+        await api.get(PODS, "default", "p")
+    server.status = 200
+    await api.get(PODS, "default", "p")
+    assert api.waits.waited == [1]
+
+
+async def test_nobody_is_stopped_for_longer_than_a_minute(api, server):
+    server.status, server.headers = 429, {"Retry-After": "500"}
+    with pytest.raises(TooManyRequestsError) as caught:
+        await api.get(PODS, "default", "p")
+    assert caught.value.retry_after == 500
+    server.status = 200
+    await api.get(PODS, "default", "p")
+    assert api.waits.waited == [PAUSE_MOST]
+
+
+async def test_leases_do_not_wait_for_tokens():
+    waits = Waits(rate=1)
+    for expected in ([], [1], [1, 2]):
+        await waits.bucket.take()
+        assert waits.waited == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "error"),
+    [
+        (200, "<html>sign in</html>", UnavailableError),
+        (200, "[]", UnavailableError),
+        (503, "<html>bad gateway</html>", UnavailableError),
+        (500, '{"message": "etcdserver: leader changed"}', UnavailableError),
+        (403, '{"message": "exceeded quota"}', ForbiddenError),
+        (409, '{"reason": "Conflict", "message": "try again"}', ConflictError),
+        (418, "", ApiError),
+    ],
+)
+async def test_what_answers_mean(api, server, status, text, error):
+    server.status, server.text = status, text
+    with pytest.raises(error):
+        await api.get(PODS, "default", "p")
+    assert api.seen[-1][:3] == ("get", "pods", status)
+
+
+async def test_no_answer_is_status_0(api, server, unused_tcp_port):
+    api._client.configuration.host = f"http://127.0.0.1:{unused_tcp_port}"
+    with pytest.raises(UnavailableError):
+        await api.get(PODS, "default", "p")
+    assert api.seen[-1][:3] == ("get", "pods", 0)
+
+
+def test_the_watch_never_gives_up():
+    """kopf retries a call once for each pause; its own list has an end, and the operator ends with it."""
+    pauses = iter(_settings().networking.error_backoffs)
+    taken = [next(pauses) for _ in range(1000)]
+    assert max(taken) == taken[-1] == 5
+    assert not hasattr(_settings().networking.error_backoffs, "__len__")
+    assert next(iter(_settings().networking.error_backoffs)) == 1
