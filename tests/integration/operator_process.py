@@ -107,6 +107,8 @@ class OperatorProcess:
                 f"--kubeconfig={kubeconfig}",
                 f"--health-address=127.0.0.1:{health}",
                 f"--metrics-address=127.0.0.1:{metrics}",
+                # Where the fake kubelet's pods are.
+                "--progress-networks=127.10.0.0/16",
                 *flags,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
