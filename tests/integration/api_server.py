@@ -87,6 +87,14 @@ class ApiServer:
         _cluster("apiserver", "down", "--state-dir", str(self.folder))
         self.folder.with_name(self.folder.name + ".lock").unlink(missing_ok=True)
 
+    def stop(self, component: str) -> None:
+        """Ends one component; data and address are kept."""
+        _cluster("apiserver", "stop", component, "--state-dir", str(self.folder))
+
+    def start(self, component: str) -> None:
+        """Starts it again; returns when it is ready."""
+        _cluster("apiserver", "start", component, "--state-dir", str(self.folder))
+
     def restart(self, component: str) -> None:
         """Ends one component and starts it again; returns when that is done."""
         _cluster("apiserver", "restart", component, "--state-dir", str(self.folder))

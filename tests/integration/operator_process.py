@@ -153,6 +153,10 @@ class OperatorProcess:
             self._process.kill()
         await self._process.wait()
 
+    async def wait(self) -> int:
+        """Waits until it ends, however long that takes; returns the exit status."""
+        return await self._process.wait()
+
     async def ended(self) -> int:
         """Waits until it ends by itself; returns the exit status."""
         async with asyncio.timeout(READY_SECONDS):
