@@ -115,6 +115,26 @@ class Keyed:
         return items
 
 
+@dataclass(frozen=True, slots=True)
+class Distinct:
+    """Annotation of a list of plain values of which no two are alike, and whose order says nothing."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
+        """Adds the check to the list's own."""
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, core: Any, handler: Any) -> dict[str, Any]:
+        """Makes the list a set."""
+        schema: dict[str, Any] = handler(core)
+        return {**schema, "x-kubernetes-list-type": "set"}
+
+    def _check(self, items: Sequence[Any]) -> Sequence[Any]:
+        twice = sorted({item for item in items if items.count(item) > 1})
+        if twice:
+            raise ValueError(f"has {', '.join(map(repr, twice))} more than once")
+        return items
+
+
 class ApiModel(BaseModel):
     """Base of all API models: frozen, camelCase in JSON, unknown fields ignored.
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field
 
-from estimator_api.base import ApiModel, Keyed, Rule
+from estimator_api.base import ApiModel, Distinct, Keyed, Rule
 from estimator_api.strings import DirectoryName, Location, Reference, RelativePath
 
 Count = Annotated[int, Field(ge=0, json_schema_extra={"format": "int64"})]
@@ -36,10 +36,12 @@ class RunConfigSection(ApiModel):
     """Save a checkpoint every so many seconds (default 600 when neither is set)."""
     save_summary_steps: Count | None = None
     """Write summaries every so many steps (default 100; 0 turns them off)."""
-    keep_checkpoint_max: Annotated[int, Field(ge=0, json_schema_extra={"format": "int32"})] | None = None
+    keep_checkpoint_max: (
+        Annotated[int, Field(ge=0, le=2147483647, json_schema_extra={"format": "int32"})] | None
+    ) = None
     """How many of the newest checkpoints to keep (default 5; 0 keeps all)."""
     keep_checkpoint_every_n_hours: (
-        Annotated[int, Field(ge=1, json_schema_extra={"format": "int32"})] | None
+        Annotated[int, Field(ge=1, le=2147483647, json_schema_extra={"format": "int32"})] | None
     ) = None
     """Keep one checkpoint for ever every so many hours (default 10000)."""
     log_step_count_steps: PositiveCount | None = None
@@ -79,9 +81,9 @@ class EvaluateSection(ApiModel):
     name: DirectoryName | None = None
     """Name of the evaluation; its summaries go to eval_<name>."""
     start_delay_seconds: Seconds = 0
-    """How long the evaluator waits before its first look."""
+    """How long the evaluator waits before its first look; mode Evaluate does not wait."""
     throttle_seconds: Seconds = 60
-    """At most one evaluation in so many seconds."""
+    """At most one evaluation in so many seconds; mode Evaluate makes one."""
     checkpoint_path: Location | None = None
     """Checkpoint to evaluate instead of the latest in the model directory; mode Evaluate only."""
     hooks: Hooks | None = None
@@ -96,7 +98,8 @@ class PredictSection(ApiModel):
     predict_keys: (
         Annotated[
             list[Annotated[str, Field(min_length=1, max_length=253)]],
-            Field(max_length=64, json_schema_extra={"x-kubernetes-list-type": "set"}),
+            Field(min_length=1, max_length=64),
+            Distinct(),
         ]
         | None
     ) = None
@@ -200,6 +203,13 @@ class EstimatorSection(ApiModel):
         *_only_in("predict", "mode Predict", "Predict", needed=True),
         *_only_in("exports", "mode TrainAndEvaluate or Export", "TrainAndEvaluate", "Export"),
         Rule(
+            cel="!has(self.warmStartFrom) || self.mode in ['TrainAndEvaluate', 'Train']",
+            message="belongs to mode TrainAndEvaluate or Train: other modes read a checkpoint and start nothing",
+            field_path=".warmStartFrom",
+            holds=lambda e: e.warm_start_from is None or e.trains,
+            reason="FieldValueForbidden",
+        ),
+        Rule(
             cel="self.mode != 'Export' || (has(self.exports) && size(self.exports) > 0)",
             message="mode Export needs at least one item in exports: add it or change the mode",
             field_path=".exports",
@@ -247,7 +257,7 @@ class EstimatorSection(ApiModel):
     """How often training saves checkpoints and summaries and logs (tf.estimator.RunConfig). Absent fields take
     RunConfig's own defaults."""
     warm_start_from: Location | None = None
-    """Checkpoint or SavedModel directory to start from when the model directory has no checkpoint."""
+    """Checkpoint or SavedModel directory to start training from when the model directory has no checkpoint."""
     train: TrainSection | None = None
     """The training input and when training ends (tf.estimator.TrainSpec). Modes TrainAndEvaluate and Train need it."""
     evaluate: EvaluateSection | None = None

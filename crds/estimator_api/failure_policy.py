@@ -6,11 +6,11 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from estimator_api.base import ApiModel, Rule
+from estimator_api.base import ApiModel, Distinct, Rule
+from estimator_api.strings import FailureReason
 
 RoleName = Literal["chief", "worker", "ps", "evaluator"]
 Action = Literal["FailJob", "RestartReplica", "RestartJob", "Ignore"]
-_SET = {"x-kubernetes-list-type": "set"}
 
 
 class ExitCodes(ApiModel):
@@ -20,7 +20,8 @@ class ExitCodes(ApiModel):
     """In: the exit code is one of the values. NotIn: it is none of them."""
     values: Annotated[
         list[Annotated[int, Field(ge=1, le=255, json_schema_extra={"format": "int32"})]],
-        Field(min_length=1, max_length=255, json_schema_extra=_SET),
+        Field(min_length=1, max_length=255),
+        Distinct(),
     ]
     """Exit codes, 1 to 255."""
 
@@ -40,19 +41,13 @@ class FailureRule(ApiModel):
         ),
     )
 
-    roles: Annotated[list[RoleName], Field(min_length=1, max_length=4, json_schema_extra=_SET)] | None = None
+    roles: Annotated[list[RoleName], Field(min_length=1, max_length=4), Distinct()] | None = None
     """Roles that it is about; absent: all."""
     on_exit_codes: ExitCodes | None = None
     """Exit codes of the main container. A pod that ended without one (evicted, deleted, never started) does not
     match."""
-    on_reasons: (
-        Annotated[
-            list[Annotated[str, Field(min_length=1, max_length=253)]],
-            Field(min_length=1, max_length=32, json_schema_extra=_SET),
-        ]
-        | None
-    ) = None
-    """Reasons as status.failures has them, for example OOMKilled, Error, Evicted, Disrupted, DeletedPod."""
+    on_reasons: Annotated[list[FailureReason], Field(min_length=1, max_length=32), Distinct()] | None = None
+    """Reasons as status.failures has them, for example OOMKilled, Error, Evicted, Disrupted, NodeLost, DeletedPod."""
     action: Action
     """FailJob: the job fails. RestartReplica: the replica starts again, counted against backoffLimit. RestartJob:
     all replicas start again from the latest checkpoint, counted once. Ignore: the replica starts again, not counted."""

@@ -130,7 +130,8 @@ class RunPolicy(ApiModel):
     """Longest time that a replica's pod may wait to run: for a node, a volume, an image, or for its creation to be
     allowed. The job fails after it."""
     stall_timeout_seconds: Annotated[Seconds, Field(ge=1)] | None = None
-    """Longest time without a new global step while the chief runs. The job fails after it."""
+    """Longest time without a new global step while the chief runs. The job fails after it. Evaluations and exports of a
+    chief without an evaluator are no steps; modes Evaluate, Predict and Export have none to wait for."""
     failure_policy: FailurePolicy | None = None
     """What is done about failures of replicas; the first rule that matches decides. Without one, exit code 78 fails
     the job, disruptions restart the replica and are not counted, everything else restarts it and counts."""
@@ -164,14 +165,16 @@ class EstimatorJobSpec(ApiModel):
         ),
         Rule(
             cel="!has(self.estimator) || self.estimator.mode != 'TrainAndEvaluate'"
-            " || !((has(self.worker) && self.worker.replicas > 0) || (has(self.ps) && self.ps.replicas > 0))"
+            " || !(has(self.elastic) || (has(self.worker) && self.worker.replicas > 0)"
+            " || (has(self.ps) && self.ps.replicas > 0))"
             " || (has(self.evaluator) && self.evaluator.replicas > 0)",
             message="with workers or ps, mode TrainAndEvaluate needs an evaluator: add `evaluator: {}` or use mode Train",
             field_path=".evaluator",
             holds=lambda s: (
                 s.estimator is None
                 or s.estimator.mode != "TrainAndEvaluate"
-                or not (s.replicas(c.WORKER) or s.replicas(c.PS))
+                # The chief of an elastic job has a cluster even while there are no workers, and evaluates nothing.
+                or not (s.elastic or s.replicas(c.WORKER) or s.replicas(c.PS))
                 or s.replicas(c.EVALUATOR) > 0
             ),
         ),
@@ -186,6 +189,13 @@ class EstimatorJobSpec(ApiModel):
         ),
         _trains_with(c.WORKER),
         _trains_with(c.PS),
+        Rule(
+            cel="!has(self.elastic) || !has(self.estimator) || self.estimator.mode in ['TrainAndEvaluate', 'Train']",
+            message="modes Evaluate, Predict and Export run in the chief alone: remove `elastic`",
+            field_path=".elastic",
+            holds=lambda s: s.elastic is None or s.estimator is None or s.estimator.trains,
+            reason="FieldValueForbidden",
+        ),
         Rule(
             cel="!has(self.elastic) || has(self.worker)",
             message="elastic is about workers: add `worker: {replicas: ...}` or remove `elastic`",

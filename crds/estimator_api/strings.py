@@ -73,6 +73,17 @@ ManagedBy = Annotated[
 ]
 """A controller, as `spec.managedBy` of a Job names it."""
 
+FailureReason = Annotated[
+    str,
+    Field(max_length=253),
+    Matching(
+        # With the names of resources in it: the kubelet says OutOfnvidia.com/gpu.
+        "[A-Za-z][-A-Za-z0-9_./:,]*",
+        "must be a reason as status.failures has it, without spaces, for example OOMKilled",
+    ),
+]
+"""Why a replica failed, in one word."""
+
 Image = Annotated[
     str,
     Field(max_length=1024),
