@@ -54,5 +54,9 @@ def answers(
 
 def changed(field: str, value: Any) -> dict[str, Any]:
     """The spec of the running job with one field replaced, or removed when `value` is None."""
-    spec = CHANGES["before"] | {field: value}
+    return present(CHANGES["before"] | {field: value})
+
+
+def present(spec: dict[str, Any]) -> dict[str, Any]:
+    """The spec without the fields that are None."""
     return {key: one for key, one in spec.items() if one is not None}

@@ -91,8 +91,73 @@ def test_suspended_job_takes_every_change(api_server: ApiServer, namespace: str)
     patch(api_server, namespace, "held", {"spec": {"suspend": False, "worker": {"replicas": 5}}})
     patch(api_server, namespace, "held", {"spec": {"suspend": True, "worker": {"replicas": 6}}})
     patch(api_server, namespace, "held", {"spec": {"suspend": False}})
-    with pytest.raises(CallError, match=r"spec\.worker: Forbidden"):
+    with pytest.raises(CallError, match=r"spec\.worker\.replicas: Forbidden"):
         patch(api_server, namespace, "held", {"spec": {"worker": {"replicas": 7}}})
+
+
+def test_elastic_job_takes_numbers_of_workers(api_server: ApiServer, namespace: str) -> None:
+    create(api_server, namespace, "elastic", CHANGES["before"] | {"elastic": CHANGES["elastic"]})
+    for workers in CHANGES["workers"]:
+        stored = patch(api_server, namespace, "elastic", {"spec": {"worker": {"replicas": workers}}})
+        assert stored["spec"]["worker"] == {"replicas": workers}
+    with pytest.raises(CallError, match=r"must be between elastic\.minReplicas and elastic\.maxReplicas"):
+        patch(api_server, namespace, "elastic", {"spec": {"worker": {"replicas": 0}}})
+    # Bounds and number may change together where there are no pods.
+    bounds = {"elastic": {"minReplicas": 0, "maxReplicas": 8}, "worker": {"replicas": 8}}
+    patch(api_server, namespace, "elastic", {"spec": {"suspend": True} | bounds})
+    patch(api_server, namespace, "elastic", {"spec": {"suspend": False}})
+
+
+def scale(server: ApiServer, namespace: str, name: str, workers: int) -> str:
+    """Scales a job as people do; returns what kubectl complains of."""
+    return server.kubectl("scale", "ej", name, "-n", namespace, f"--replicas={workers}", check=False).stderr
+
+
+def test_scale(api_server: ApiServer, namespace: str) -> None:
+    create(api_server, namespace, "elastic", CHANGES["before"] | {"elastic": CHANGES["elastic"]})
+    create(api_server, namespace, "fixed", CHANGES["before"])
+    create(api_server, namespace, "alone", {"image": "trainer", "modelDir": {"uri": "gs://m/d"}})
+    assert scale(api_server, namespace, "elastic", 3) == ""
+    assert "must be between elastic.minReplicas" in scale(api_server, namespace, "elastic", 0)
+    assert "must be between elastic.minReplicas" in scale(api_server, namespace, "elastic", 5)
+    assert "cannot change while the job runs unless it is elastic" in scale(api_server, namespace, "fixed", 3)
+    assert "worker" in scale(api_server, namespace, "alone", 1)
+    selector = "estimator.dev/job-name=elastic,estimator.dev/role=worker"
+    seen = {"workerReplicas": 2, "workerSelector": selector}
+    patch(api_server, namespace, "elastic", {"status": seen}, "/status")
+    shown = api_server.call("GET", f"{PATH.format(namespace)}/elastic/scale")
+    assert shown["spec"] == {"replicas": 3}
+    assert shown["status"] == {"replicas": 2, "selector": selector}
+
+
+def test_status_holds_what_the_operator_tells(api_server: ApiServer, namespace: str) -> None:
+    create(api_server, namespace, "told", CHANGES["before"])
+    failure = {
+        "replica": "worker-1",
+        "attempt": 0,
+        "reason": "OOMKilled",
+        "exitCode": 137,
+        "node": "n1",
+        "message": "killed",
+        "time": "2026-01-01T00:00:00Z",
+    }
+    status = {
+        "completedReplicas": ["chief-0", "worker-1"],
+        "failures": [failure],
+        "lastFailure": failure,
+        "predictions": {
+            "path": "/model/predictions/told",
+            "uri": "pvc://m/predictions/told",
+            "examples": 1797,
+        },
+        "tensorBoard": {"service": "told-tensorboard", "url": "http://told-tensorboard:6006", "ready": True},
+    }
+    stored = patch(api_server, namespace, "told", {"status": status}, "/status")["status"]
+    assert stored == {"observedGeneration": -1} | status
+    with pytest.raises(CallError, match="Duplicate value"):
+        patch(api_server, namespace, "told", {"status": {"completedReplicas": ["ps-0", "ps-0"]}}, "/status")
+    with pytest.raises(CallError, match="must have at most 10 items"):
+        patch(api_server, namespace, "told", {"status": {"failures": [failure] * 11}}, "/status")
 
 
 def test_status_is_a_subresource(api_server: ApiServer, namespace: str) -> None:
@@ -176,6 +241,11 @@ def test_field_selector(api_server: ApiServer, namespace: str) -> None:
         ("ej.spec", "Pod template shared by all roles."),
         ("ej.spec.estimator.exports", "Best: when the metric improves."),
         ("ej.spec.modelDir.uri", "that the image's TensorFlow can write to"),
+        ("ej.spec.elastic", "Workers join and leave while the others train"),
+        ("ej.spec.estimator.mode", "Evaluate, Predict and Export do once what the Estimator's methods"),
+        ("ej.spec.runPolicy.failurePolicy.rules", "RestartJob: all replicas start again from the latest"),
+        ("ej.spec.tensorBoard.enabled", "False: none. Default: true."),
+        ("ej.spec.worker.template", "Part of a pod template, laid over the shared one"),
         ("ej.spec.runPolicy.backoffLimit", "evictions, preemptions and deleted pods never count"),
         ("ej.status.checkpoints", "The one the present chief started from."),
     ],

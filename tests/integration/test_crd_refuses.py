@@ -4,24 +4,46 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from api_server import ApiServer
-from crd_manifests import CHANGES, answers, changed, manifest, read_cases
+from crd_manifests import CHANGES, answers, changed, manifest, present, read_cases
 
 from estimator_api import crd
 
-INVALID = read_cases("job", "roles", "estimator")
+INVALID = read_cases("job", "roles", "estimator", "modes", "policies")
 UNKNOWN = read_cases("unknown_fields")
 
 
-def changes() -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Name, the field that must be named, and the spec after each change that must be refused."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A change of a job that must be refused: its spec before and after, the field that is named, and why."""
+
+    name: str
+    before: dict[str, Any]
+    after: dict[str, Any]
+    field: str
+    says: str = "Forbidden: cannot change while the job runs: suspend the job first"
+
+
+def changes() -> Iterator[Change]:
+    """All of them."""
+    before = CHANGES["before"]
     for field, value in CHANGES["refused"].items():
-        yield field.lower(), f"spec.{field}", changed(field, value)
+        yield Change(name=field.lower(), before=before, after=changed(field, value), field=f"spec.{field}")
     for name, value in CHANGES["refusedRunPolicy"].items():
-        yield name.lower(), f"spec.runPolicy.{name}", changed("runPolicy", {name: value})
+        after = changed("runPolicy", {name: value})
+        yield Change(name=name.lower(), before=before, after=after, field=f"spec.runPolicy.{name}")
+    for name, case in CHANGES["refusedOtherwise"].items():
+        yield Change(
+            name=name,
+            before=present(case["before"]),
+            after=present(case["after"]),
+            field=case["field"],
+            says=case["says"],
+        )
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +62,8 @@ def change_refusals(api_server: ApiServer, tmp_path_factory: pytest.TempPathFact
     api_server.call("POST", "/api/v1/namespaces", {"metadata": {"name": "crd-refuses"}})
     place = ("--namespace", "crd-refuses")
     folder = tmp_path_factory.mktemp("crd")
-    before = {name: manifest(name, CHANGES["before"]) for name, _, _ in changes()}
-    after = {name: manifest(name, spec) for name, _, spec in changes()}
+    before = {one.name: manifest(one.name, one.before) for one in changes()}
+    after = {one.name: manifest(one.name, one.after) for one in changes()}
     assert answers(api_server, folder / "before", before, *place) == {}
     said = answers(api_server, folder / "after", after, *place, "--dry-run=server")
     api_server.call("DELETE", "/api/v1/namespaces/crd-refuses")
@@ -60,12 +82,11 @@ def test_unknown_field(refusals: dict[str, str], name: str) -> None:
     assert f'unknown field "{UNKNOWN[name]["field"]}"' in refusals[name]
 
 
-@pytest.mark.parametrize(("name", "field"), [(name, field) for name, field, _ in changes()])
-def test_change_of_a_running_job(change_refusals: dict[str, str], name: str, field: str) -> None:
-    assert (
-        f"{field}: Forbidden: cannot change while the job runs: suspend the job first"
-        in change_refusals[name]
-    )
+@pytest.mark.parametrize("change", list(changes()), ids=lambda one: one.name)
+def test_change_of_a_running_job(change_refusals: dict[str, str], change: Change) -> None:
+    said = change_refusals[change.name]
+    assert f"{change.field}: " in said
+    assert change.says in said
 
 
 def test_every_rule_is_broken_by_some_manifest(
@@ -76,7 +97,8 @@ def test_every_rule_is_broken_by_some_manifest(
         f"{field}: {message}"
         for field, message in rules(crd.schema(), "")
         if not re.search(
-            rf'{re.escape(field)}: (Invalid value|Forbidden): ("[^"]*": )?{re.escape(message)}', said
+            rf'{re.escape(field)}: (Invalid value|Forbidden|Required value): ("[^"]*": )?{re.escape(message)}',
+            said,
         )
     ]
     assert missing == []

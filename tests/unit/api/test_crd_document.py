@@ -20,8 +20,11 @@ CRD = crd.definition()
 (VERSION,) = CRD["spec"]["versions"]
 ROOT: Json = VERSION["schema"]["openAPIV3Schema"]
 KUBERNETES_OWNS = frozenset(
-    {"template", "env", "resources", "nodeSelector", "tolerations", "affinity", "imagePullSecrets"}
-)
+    {
+        "template", "env", "resources", "nodeSelector", "tolerations", "affinity", "imagePullSecrets", "labels",
+        "annotations",
+    }
+)  # fmt: skip
 """Fields with the pod's own schema: its bounds are its own."""
 
 
@@ -29,8 +32,8 @@ def walk(schema: Json, path: str = "", *, into_pods: bool = False) -> Iterator[t
     """Every node of the schema with its path; shapes that Kubernetes owns are left out unless asked for."""
     yield path, schema
     for name, part in schema.get("properties", {}).items():
-        in_modelled_claim = path.endswith("volumeClaimTemplate")
-        if into_pods or in_modelled_claim or name not in KUBERNETES_OWNS:
+        modelled = path.endswith("volumeClaimTemplate") or (name == "template" and path != ".spec")
+        if into_pods or modelled or name not in KUBERNETES_OWNS:
             yield from walk(part, f"{path}.{name}", into_pods=into_pods)
     for key, suffix in (("items", "[]"), ("additionalProperties", ".*")):
         if key in schema:
@@ -86,20 +89,24 @@ def test_no_floats() -> None:
 def test_booleans_are_few_and_known() -> None:
     assert those(OWN, lambda one: one.get("type") == "boolean") == [
         ".spec.estimator.exports[].asText",
+        ".spec.tensorBoard.enabled",
         ".spec.suspend",
+        ".status.tensorBoard.ready",
     ]
 
 
 def test_durations_are_seconds() -> None:
     words = ("timeout", "deadline", "ttl", "grace", "delay", "throttle")
     durations = [path for path in OWN if any(word in path.rpartition(".")[2].lower() for word in words)]
-    assert len(durations) == 5
+    assert len(durations) == 8
     assert [path for path in durations if not path.endswith(("Seconds", "SecondsAfterFinished"))] == []
     assert [path for path in durations if OWN[path]["type"] != "integer"] == []
 
 
 def test_enumerations_are_camel_case() -> None:
-    values = [value for node in OWN.values() for value in node.get("enum", ())]
+    roles = OWN[".spec.runPolicy.failurePolicy.rules[].roles[]"]
+    assert tuple(roles["enum"]) == c.ROLES, "roles are called as their sections and as TF_CONFIG calls them"
+    values = [value for node in OWN.values() if node is not roles for value in node.get("enum", ())]
     assert [value for value in values if not value[0].isupper() or not value.isalnum()] == []
 
 
@@ -146,7 +153,7 @@ def test_descriptions() -> None:
 
 def test_rules_speak_to_people() -> None:
     rules = [rule for node in OWN.values() for rule in node.get("x-kubernetes-validations", ())]
-    assert len(rules) > 40
+    assert len(rules) > 80
     assert [rule for rule in rules if len(rule["message"]) < 20] == []
 
 
@@ -176,7 +183,15 @@ def test_names_and_subresources() -> None:
         "categories": ["estimator"],
     }
     assert (VERSION["name"], VERSION["served"], VERSION["storage"]) == (c.VERSION, True, True)
-    assert VERSION["subresources"] == {"status": {}}
+    assert VERSION["subresources"] == {
+        "status": {},
+        "scale": {
+            "specReplicasPath": ".spec.worker.replicas",
+            "statusReplicasPath": ".status.workerReplicas",
+            "labelSelectorPath": ".status.workerSelector",
+        },
+    }
+    assert all(path in OWN for path in VERSION["subresources"]["scale"].values())
     assert VERSION["selectableFields"] == [{"jsonPath": ".spec.suspend"}]
 
 

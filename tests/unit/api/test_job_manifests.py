@@ -14,7 +14,7 @@ from estimator_api import EstimatorJob, InvalidJobError, constants, parse_job
 from estimator_api.base import ApiModel, Rule
 from estimator_api.strict import unknown_fields
 
-BAD = cases("job", "roles", "estimator")
+BAD = cases("job", "roles", "estimator", "modes", "policies")
 SEEN_BY_THE_SERVER_ONLY = {name: case for name, case in BAD.items() if case.get("models", "") is None}
 SEEN_BY_BOTH = {name: case for name, case in BAD.items() if name not in SEEN_BY_THE_SERVER_ONLY}
 UNKNOWN = cases("unknown_fields")
@@ -108,7 +108,7 @@ def _models(annotation: object) -> Iterator[tuple[type[ApiModel], str]]:
 
 def test_rules_without_a_twin_are_transitions() -> None:
     lonely = [rule.cel for _, rule in rules(EstimatorJob, "") if rule.holds is None]
-    assert len(lonely) == 15
+    assert len(lonely) == 20
     assert all("oldSelf" in cel for cel in lonely)
 
 
@@ -121,7 +121,7 @@ def test_all_faults_are_told_at_once() -> None:
     with pytest.raises(InvalidJobError) as caught:
         parse_job(job(spec))
     assert str(caught.value).splitlines() == [
-        "spec.estimator.mode: must be one of 'TrainAndEvaluate' or 'Train'",
+        "spec.estimator.mode: must be one of 'TrainAndEvaluate', 'Train', 'Evaluate', 'Predict' or 'Export'",
         "spec.estimator.modelFn: must be package.module:attribute, for example trainer.model:model_fn",
         "spec.modelDir: modelDir needs exactly one of uri, persistentVolumeClaim, volumeClaimTemplate",
         "spec.worker: must be an object, this is 3",
@@ -160,6 +160,52 @@ def test_what_the_server_would_default() -> None:
         "evaluatorGraceSeconds": 600,
     }
     assert spec.progress_port == constants.PROGRESS_PORT
+
+
+@pytest.mark.parametrize(
+    ("managed_by", "here"),
+    [
+        (None, True),
+        (constants.CONTROLLER_NAME, True),
+        ("kueue.x-k8s.io/multikueue", False),
+    ],
+)
+def test_whose_job_it_is(managed_by: str | None, here: bool) -> None:
+    spec = {"image": "trainer", "modelDir": {"uri": "gs://m"}, "managedBy": managed_by}
+    assert parse_job(job(spec)).spec.is_managed_here is here
+
+
+@pytest.mark.parametrize(
+    ("mode", "section", "trains"),
+    [
+        ("TrainAndEvaluate", {"train": {"inputFn": "m:i"}, "evaluate": {"inputFn": "m:i"}}, True),
+        ("Train", {"train": {"inputFn": "m:i"}}, True),
+        ("Evaluate", {"evaluate": {"inputFn": "m:i"}}, False),
+        ("Predict", {"predict": {"inputFn": "m:i"}}, False),
+        ("Export", {"exports": [{"name": "x", "servingInputReceiverFn": "m:r"}]}, False),
+    ],
+)
+def test_modes_that_train(mode: str, section: dict, trains: bool) -> None:
+    estimator = {"mode": mode, "modelFn": "m:f", **section}
+    assert (
+        parse_job(job({"estimator": estimator, "modelDir": {"uri": "gs://m"}})).spec.estimator.trains
+        is trains
+    )
+
+
+def test_new_sections_have_these_defaults() -> None:
+    sections = {
+        "worker": {"replicas": 2},
+        "elastic": {"maxReplicas": 4},
+        "tensorBoard": {},
+        "runPolicy": {"failurePolicy": {"rules": [{"onExitCodes": {"values": [3]}, "action": "Ignore"}]}},
+    }
+    spec = parse_job(job({"image": "trainer", "modelDir": {"uri": "gs://m"}, **sections})).spec
+    assert (spec.elastic.min_replicas, spec.elastic.max_replicas) == (0, 4)
+    assert spec.tensor_board.to_json() == {"enabled": True}
+    (rule,) = spec.run_policy.failure_policy.rule_list
+    assert (rule.roles, rule.on_exit_codes.operator, rule.on_reasons) == (None, "In", None)
+    assert spec.managed_by is None
 
 
 def test_a_job_survives_writing_and_reading() -> None:
