@@ -51,12 +51,14 @@ lint: venv ## ruff, mypy, import contract, generated files
 	@mypy
 	@lint-imports --no-logo
 	@python -m estimator_api.crd --check
+	@python -m estimator_api.reference --check
 
 format: venv ## format the sources
 	@ruff check --fix-only -q . && ruff format .
 
-generate: venv ## write what is generated: the CRD and the chart's copy of it
+generate: venv ## write what is generated: the CRD, the chart's copy of it, and docs/reference
 	@python -m estimator_api.crd
+	@python -m estimator_api.reference
 
 constraints: venv ## resolve constraints.txt anew
 	@uv pip compile -q pyproject.toml --all-extras --universal --python-version 3.11 --upgrade --no-header \

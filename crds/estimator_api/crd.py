@@ -6,7 +6,6 @@ python -m estimator_api.crd --check   # exit status 1 when either is not what th
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -14,15 +13,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from estimator_api import constants as c
+from estimator_api.generated_files import NOTICE, REPOSITORY, keep
 from estimator_api.job import EstimatorJob
 from estimator_api.structural import project
 
-REPOSITORY: Final = Path(__file__).resolve().parents[2]
 OUTPUTS: Final = (
     Path("crds/estimatorjobs.yaml"),
     Path("charts/estimator-operator/files/crds/estimatorjobs.yaml"),
 )
-_HEADER: Final = "# Generated from crds/estimator_api by `make generate`. Change the models, not this file.\n"
 _READY: Final = '.status.conditions[?(@.type=="Ready")]'
 _COLUMNS: Final = (
     ("State", "string", f"{_READY}.reason", "What the job does at the moment.", 0),
@@ -122,29 +120,18 @@ def text() -> str:
     """The definition as YAML, as it is committed."""
     import yaml
 
-    return _HEADER + yaml.safe_dump(definition(), sort_keys=False, width=110, allow_unicode=True)
+    return f"# {NOTICE}\n" + yaml.safe_dump(definition(), sort_keys=False, width=110, allow_unicode=True)
 
 
 def main(arguments: Sequence[str] | None = None, *, root: Path = REPOSITORY) -> int:
     """Writes or checks the generated files below `root`; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m estimator_api.crd", description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="compare instead of writing")
-    check = parser.parse_args(arguments).check
-    wanted = text()
-    drifted = 0
-    for output in OUTPUTS:
-        path = root / output
-        if path.is_file() and path.read_text(encoding="utf-8") == wanted:
-            continue
-        if check:
-            drifted = 1
-            fault = "differs from the models" if path.exists() else "is missing"
-            sys.stderr.write(f"{output} {fault}: run `make generate` and commit it\n")
-        else:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(wanted, encoding="utf-8")
-            sys.stdout.write(f"wrote {output}\n")
-    return drifted
+    return keep(
+        dict.fromkeys(OUTPUTS, text()),
+        arguments,
+        module="estimator_api.crd",
+        purpose=(__doc__ or "").partition("\n")[0],
+        root=root,
+    )
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ class CheckpointProgress(ApiModel):
     path: str
     """Path prefix as TensorFlow names it, e.g. /model/model.ckpt-1200."""
     global_step: int
+    """Its global step."""
     time: str | None = None
     """When it was saved, RFC 3339 in UTC."""
     kept: int | None = None
@@ -37,8 +38,11 @@ class EvaluationProgress(ApiModel):
     """The last evaluation."""
 
     global_step: int
+    """Step of the checkpoint evaluated."""
     checkpoint: str | None = None
+    """Checkpoint evaluated."""
     time: str | None = None
+    """When it ended, RFC 3339 in UTC."""
     metrics: dict[str, float | None] = Field(default_factory=dict)
     """Scalar metrics by name; null for a value that is not finite."""
 
@@ -47,10 +51,15 @@ class ExportProgress(ApiModel):
     """The newest export of one name."""
 
     name: str
+    """Name of the export."""
     path: str
+    """Directory of the SavedModel."""
     global_step: int | None = None
+    """Step of the checkpoint exported."""
     time: str | None = None
+    """When it was exported, RFC 3339 in UTC."""
     signatures: list[str] = Field(default_factory=list)
+    """Names of its signatures."""
     metrics: dict[str, float | None] = Field(default_factory=dict)
     """Scalar metrics of the evaluation that led to it."""
 
@@ -63,6 +72,7 @@ class PredictionsProgress(ApiModel):
     examples: int = 0
     """Lines written."""
     time: str | None = None
+    """When the last of them was written, RFC 3339 in UTC."""
 
 
 State = Literal["Starting", "Training", "Evaluating", "Predicting", "Exporting", "Finished", "Failed"]
@@ -72,20 +82,31 @@ class Progress(ApiModel):
     """Progress document, version 1."""
 
     version: Literal[1] = 1
+    """Version of the document."""
     role: str
+    """chief, worker, ps or evaluator."""
     index: int = 0
+    """Index of the replica within its role."""
     state: State = "Starting"
+    """What the replica does."""
     global_step: int | None = None
+    """Global step."""
     max_steps: int | None = None
+    """Global step at which training ends."""
     steps_per_second: float | None = None
+    """Global steps per second."""
     loss: float | None = None
+    """Training loss last seen; absent when it is not finite."""
     checkpoint: CheckpointProgress | None = None
     """The latest checkpoint."""
     restored_from: CheckpointProgress | None = None
     """The checkpoint this process started from; absent when it started fresh."""
     evaluation: EvaluationProgress | None = None
+    """The last evaluation."""
     exports: list[ExportProgress] = Field(default_factory=list)
+    """The newest export of each name."""
     predictions: PredictionsProgress | None = None
+    """What has been predicted."""
     error: str | None = None
     """One line: why it failed."""
     time: str | None = None

@@ -34,21 +34,24 @@ class ProjectionError(ValueError):
     """A model says something that a structural schema cannot; the message begins with the JSON path."""
 
 
-def project(schema: Mapping[str, Any]) -> Json:
+def project(schema: Mapping[str, Any], *, with_pods: bool = True) -> Json:
     """The structural schema of a model.
 
     Args:
         schema: What `model_json_schema(by_alias=True)` returned.
+        with_pods: Fill in the fields that have the shape of a part of a pod. Without, they have their type and keep
+            the marker of `pod_fields`: a reader wants to know where they come from, not all of Kubernetes.
 
     Raises:
         ProjectionError: Part of it cannot be expressed.
     """
-    return _Projection(schema.get("$defs", {})).node(schema, "$", ())
+    return _Projection(schema.get("$defs", {}), with_pods=with_pods).node(schema, "$", ())
 
 
 class _Projection:
-    def __init__(self, definitions: Mapping[str, Any]) -> None:
+    def __init__(self, definitions: Mapping[str, Any], *, with_pods: bool) -> None:
         self._definitions = definitions
+        self._with_pods = with_pods
         self._pod_template = pod_schema.load()
 
     def node(self, schema: Mapping[str, Any], path: str, above: tuple[str, ...]) -> Json:
@@ -130,6 +133,8 @@ class _Projection:
             out = pod_schema.below(self._pod_template, where)
         except KeyError as error:
             raise ProjectionError(f"{path}: the pod template has no {where}") from error
+        if not self._with_pods:
+            out = {"type": out["type"], POD_SCHEMA_KEY: where}
         bounds = {key: flat[key] for key in ("maxItems", "maxLength", "maxProperties") if key in flat}
         return {"description": _one_line_paragraphs(flat["description"]), **out, **bounds}
 
