@@ -215,6 +215,10 @@ class FakeApi:
         self._watches.append(Watch())
         return self._watches[-1]
 
+    def unwatch(self, watch: Watch) -> None:
+        """Nobody listens to a watch any more."""
+        self._watches = [one for one in self._watches if one is not watch]
+
     def names(self, resource: Resource) -> list[str]:
         """Names of all objects of a kind."""
         return sorted(name for plural, _, name in self.objects if plural == resource.plural)

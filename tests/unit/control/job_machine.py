@@ -1,0 +1,417 @@
+"""A job, its pods, its operators and everything that can happen to them, for hypothesis to play with.
+
+Rules change the world or let operators work; a crash ends an operator at any call and a new one begins with a survey.
+After every step, and before every call to the API server, the invariants are checked. At the end of each play the
+faults stop, kubelets do as they are told, and the job must come to rest: with all its pods, or suspended, or ended;
+from there to its end; and looking at it again must write nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, ClassVar
+
+from fake_api import status_error
+from fake_operator import KEY, FakeOperator
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from job_invariants import JobInvariants, is_lost
+from job_world import FIVE_PODS, World
+
+from estimator_operator.errors import ApiError
+from estimator_operator.kube.resources import JOBS, PODS
+
+Json = dict[str, Any]
+SHAPES: dict[str, Json] = {
+    "chief alone": {},
+    "chief and two workers": {"worker": {"replicas": 2}},
+    "five pods": FIVE_PODS,
+}
+POLICIES: dict[str, Json] = {
+    "defaults": {},
+    "no budget": {"backoffLimit": 0},
+    "small budget": {"backoffLimit": 2, "cleanPodPolicy": "All"},
+    "deadline": {"activeDeadlineSeconds": 900, "cleanPodPolicy": "None"},
+}
+FAULTS = {
+    "conflict": status_error(409, "Conflict", "the object has been modified"),
+    "gone": status_error(410, "Expired", "too old"),
+    "busy": status_error(429, "TooManyRequests", "slow down", retry_after=4),
+    "broken": status_error(500, "InternalError", "failed calling webhook"),
+    "away": status_error(503, "ServiceUnavailable", "etcd is away"),
+    "no answer": status_error(0, message="connection reset"),
+    "quota": status_error(403, "Forbidden", "exceeded quota"),
+}
+CALLS = {
+    "create pods": ("conflict", "busy", "broken", "away", "no answer", "quota"),
+    "create services": ("busy", "broken", "away", "no answer", "quota"),
+    "create events": ("busy", "away", "quota"),
+    "delete pods": ("conflict", "busy", "broken", "away", "no answer"),
+    "force pods": ("conflict", "busy", "broken", "away", "no answer"),
+    "patch estimatorjobs/status": ("conflict", "busy", "broken", "away", "no answer"),
+    "list pods": ("gone", "busy", "away", "no answer"),
+    "list estimatorjobs": ("gone", "busy", "away"),
+    "get estimatorjobs": ("busy", "away"),
+}
+AT_REST = ("Training", "Evaluating", "Suspended")
+
+
+class CrashError(BaseException):
+    """The process ends here, whatever is in flight."""
+
+
+class MachineOperator(FakeOperator):
+    """An operator that surveys when it begins and when its watch was interrupted, as the whole process does."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world.api, world.clock)
+        self.frozen = False
+        self.survey.want()
+
+    async def work(self) -> None:
+        """Does what can be done now."""
+        while self.survey._wanted.is_set():
+            self.survey._wanted.clear()
+            try:
+                await self.survey._survey_all()
+            except ApiError:
+                self.survey.want()
+                return
+            self.controller._look_at_all()
+        await self.settle()
+
+
+class JobMachine(RuleBasedStateMachine):
+    """One job in a cluster that misbehaves."""
+
+    steps: ClassVar[int] = 0
+    extra: ClassVar[Json] = {}
+    most: ClassVar[dict[str, int]] = {"chief": 1, "worker": 2, "ps": 1, "evaluator": 1}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = asyncio.new_event_loop()
+        self.world = World()
+        self.stuck: set[str] = set()
+        self.calls_left: int | None = None
+        self.laws = JobInvariants(self.world, self.most)
+        self.world.api.before = self._before
+        self.operators = [MachineOperator(self.world)]
+        self.spec: Json = {}
+        self.own_steps = 0
+
+    # The cluster --------------------------------------------------------------------------------------------
+    @initialize(
+        shape=st.sampled_from(sorted(SHAPES)), policy=st.sampled_from(sorted(POLICIES)), two=st.booleans()
+    )
+    def submit(self, shape: str, policy: str, two: bool) -> None:
+        self.spec = {**SHAPES[shape], **self.extra, "runPolicy": POLICIES[policy]}
+        self.world.submit(**self.spec)
+        if two:
+            self.operators.append(MachineOperator(self.world))
+        self._work_all()
+
+    def pods(self, *phases: str) -> list[str]:
+        return [name for name in self.world.pods if self._pod(name)["status"]["phase"] in phases]
+
+    def _pod(self, name: str) -> Json:
+        return self.world.api.objects["pods", "default", name]
+
+    def _pick(self, data: st.DataObject, *phases: str) -> str | None:
+        names = self.pods(*phases)
+        return data.draw(st.sampled_from(names)) if names else None
+
+    @rule()
+    def all_pods_run(self) -> None:
+        self._count()
+        for name in self.pods("Pending"):
+            self.world.run(name)
+
+    @rule(data=st.data())
+    def a_pod_runs(self, data: st.DataObject) -> None:
+        self._count()
+        name = self._pick(data, "Pending")
+        if name is not None:
+            self.world.run(name)
+
+    @rule(data=st.data(), code=st.sampled_from([0, 1, 1, 78, 137, 143]))
+    def a_pod_ends(self, data: st.DataObject, code: int) -> None:
+        self._count()
+        name = self._pick(data, "Running")
+        if name is not None and (code != 78 or data.draw(st.booleans())):
+            self.world.finish(name, code, "boom" if code else "")
+
+    @rule(data=st.data())
+    def a_pod_is_killed_for_memory(self, data: st.DataObject) -> None:
+        self._count()
+        name = self._pick(data, "Running")
+        if name is not None:
+            self.world.finish(name, 137, "")
+            ended = self._pod(name)["status"]["containerStatuses"][0]["state"]["terminated"]
+            self.world.api.edit(PODS, name, lambda _: ended.update(reason="OOMKilled"))
+
+    @rule(data=st.data())
+    def a_pod_is_evicted(self, data: st.DataObject) -> None:
+        self._count()
+        name = self._pick(data, "Pending", "Running")
+        if name is not None:
+            status = {"phase": "Failed", "reason": "Evicted", "message": "node was low on memory"}
+            self.world.api.edit(PODS, name, lambda pod: pod["status"].update(status))
+
+    @rule(data=st.data(), now=st.booleans())
+    def a_pod_is_deleted(self, data: st.DataObject, now: bool) -> None:
+        self._count()
+        name = self._pick(data, "Pending", "Running", "Succeeded", "Failed")
+        if name is not None:
+            self.world.api.remove(PODS, "default", name, now=now)
+
+    @rule(data=st.data())
+    def a_node_is_lost(self, data: st.DataObject) -> None:
+        self._count()
+        name = self._pick(data, "Running")
+        if name is not None:
+            self.stuck.add(self._pod(name)["metadata"]["uid"])
+            self.world.api.remove(PODS, "default", name)
+
+    @rule()
+    def kubelets_collect(self) -> None:
+        self._count()
+        self._collect(lost=False)
+
+    def _collect(self, *, lost: bool) -> None:
+        for name in self.world.pods:
+            metadata = self._pod(name)["metadata"]
+            if "deletionTimestamp" in metadata and (lost or metadata["uid"] not in self.stuck):
+                self.world.api.remove(PODS, "default", name, now=True)
+
+    # The API server and the watch ---------------------------------------------------------------------------
+    @rule(call=st.sampled_from(sorted(CALLS)), data=st.data(), times=st.integers(1, 4), after=st.booleans())
+    def calls_fail(self, call: str, data: st.DataObject, times: int, after: bool) -> None:
+        self._count()
+        kind = data.draw(st.sampled_from(CALLS[call]))
+        # Only what the server does and then does not get across has an effect all the same.
+        after = after and kind in ("away", "no answer", "broken") and not call.startswith(("list", "get"))
+        verb, resource = call.split()
+        self.world.api.fail(verb, resource, FAULTS[kind], times=times, after=after)
+
+    @rule(seconds=st.sampled_from([2, 20, 200]))
+    def the_server_is_away(self, seconds: int) -> None:
+        self._count()
+        self.world.api.down = True
+        self._work_all()
+        self.world.clock.pass_(seconds)
+        self._work_all()
+        self.world.api.down = False
+
+    @rule()
+    def the_server_heals(self) -> None:
+        self._count()
+        self.world.api.heal()
+
+    @rule(data=st.data())
+    def a_watch_is_interrupted(self, data: st.DataObject) -> None:
+        """What happened meanwhile is never told; the watch lists anew."""
+        self._count()
+        operator = data.draw(st.sampled_from(self.operators))
+        operator.watch.events.clear()
+        operator.survey.want()
+
+    @rule(data=st.data())
+    def a_watch_stutters(self, data: st.DataObject) -> None:
+        self._count()
+        events = data.draw(st.sampled_from(self.operators)).watch.events
+        events += events[:]
+
+    @rule()
+    def somebody_labels_the_job(self) -> None:
+        self._count()
+        if self.world.api.names(JOBS):
+            label = {"n": str(self.world.api.calls.total())}
+            self.world.api.edit(JOBS, "mnist", lambda job: job["metadata"].update(labels=label))
+
+    # People -------------------------------------------------------------------------------------------------
+    @rule(suspend=st.sampled_from([True, False, False, False]))
+    def suspension_changes(self, suspend: bool) -> None:
+        self._count()
+        if self.world.api.names(JOBS):
+            self.world.set_spec(suspend=suspend)
+
+    @precondition(lambda self: self.final)
+    @rule()
+    def the_job_is_made_anew(self) -> None:
+        self._count()
+        self.world.api.remove(JOBS, "default", "mnist")
+        self.world.submit(**self.spec)
+
+    # Operators ----------------------------------------------------------------------------------------------
+    @rule()
+    def operators_work(self) -> None:
+        self._count()
+        self._work_all()
+
+    @rule(data=st.data())
+    def one_operator_works(self, data: st.DataObject) -> None:
+        self._count()
+        self._work([data.draw(st.sampled_from(self.operators))])
+
+    @precondition(lambda self: len(self.operators) == 2)
+    @rule(looks=st.integers(1, 4))
+    def an_operator_freezes_or_thaws(self, looks: int) -> None:
+        """A process that stood still acts on what it knew, however long ago that was, before it hears of more."""
+        self._count()
+        operator = self.operators[-1]
+        operator.frozen = not operator.frozen
+        if operator.frozen:
+            return
+
+        async def look() -> None:
+            for _ in range(looks):
+                operator.queue.add(KEY)
+                await operator.controller.step()
+
+        self.loop.run_until_complete(look())
+
+    @rule(seconds=st.sampled_from([1, 6, 15, 61, 400]))
+    def time_passes(self, seconds: int) -> None:
+        self._count()
+        self.world.clock.pass_(seconds)
+        self._work_all()
+
+    @rule(calls=st.integers(1, 6))
+    def an_operator_ends_at_a_call(self, calls: int) -> None:
+        self._count()
+        self.calls_left = calls
+        self._work_all()
+        self.calls_left = None
+
+    @rule()
+    def a_second_operator_comes_or_goes(self) -> None:
+        """Two that both believe to lead."""
+        self._count()
+        if len(self.operators) == 1:
+            self.operators.append(MachineOperator(self.world))
+        else:
+            self._end(self.operators[0])
+
+    def _work_all(self) -> None:
+        self._work(self.operators)
+
+    def _work(self, operators: list[MachineOperator]) -> None:
+        async def work() -> list[Any]:
+            return await asyncio.gather(*(one.work() for one in operators), return_exceptions=True)
+
+        operators = [one for one in operators if not one.frozen]
+        working = list(operators)
+        for operator, result in zip(working, self.loop.run_until_complete(work()), strict=True):
+            if isinstance(result, CrashError):
+                self._end(operator)
+                self.operators.append(MachineOperator(self.world))
+            elif isinstance(result, BaseException):
+                raise result
+            assert operator.results["crash"] == 0
+
+    def _end(self, operator: MachineOperator) -> None:
+        self.operators.remove(operator)
+        self.world.api.unwatch(operator.watch)
+        self.world.api.answered.remove(operator.outage.answered)
+
+    def _before(self, *call: str) -> None:
+        self.laws.check()
+        if self.calls_left is not None:
+            self.calls_left -= 1
+            if self.calls_left == 0:
+                raise CrashError
+
+    def _count(self) -> None:
+        """A step begins. Between every few of them kubelets and operators get on: trouble alone comes to nothing."""
+        type(self).steps += 1
+        self.own_steps += 1
+        if self.own_steps % 3 == 0:
+            self._collect(lost=False)
+            for name in self.pods("Pending"):
+                self.world.run(name)
+            self._work_all()
+            self.world.clock.pass_(12)
+            self._work_all()
+
+    # What must hold -----------------------------------------------------------------------------------------
+    @property
+    def final(self) -> bool:
+        exists = bool(self.world.api.names(JOBS))
+        return exists and any(
+            one["status"] == "True" for one in map(self.world.condition, ("Complete", "Failed")) if one
+        )
+
+    @invariant()
+    def everything_holds(self) -> None:
+        self.laws.check()
+
+    def teardown(self) -> None:
+        try:
+            if self.spec:
+                self._come_to_rest()
+        finally:
+            self.loop.close()
+
+    def _come_to_rest(self) -> None:
+        self.world.api.heal()
+        self.stuck.clear()
+        for one in self.operators:
+            one.frozen = False
+        for _ in range(60):
+            self._cooperate()
+            if self.final or (self.world.state in AT_REST and not self._due()):
+                break
+        assert self.final or self.world.state in AT_REST, self.world.status
+        self._look_again()
+        if self.world.job["spec"].get("suspend"):
+            self.world.set_spec(suspend=False)
+        for _ in range(60):
+            self._cooperate()
+            for name in self.pods("Running"):
+                if not is_deleting(self._pod(name)) and "-worker-" not in name and "-ps-" not in name:
+                    self.world.finish(name)
+            if self.final:
+                break
+        assert self.final, self.world.status
+        self._cooperate()
+        self._look_again()
+
+    def _due(self) -> bool:
+        """A job whose suspension is to change has not come to rest."""
+        return (self.world.state == "Suspended") != bool(self.world.job["spec"].get("suspend"))
+
+    def _cooperate(self) -> None:
+        self._collect(lost=True)
+        for name in self.pods("Pending"):
+            self.world.run(name)
+        self._work_all()
+        self.world.clock.pass_(30)
+        self._work_all()
+        self.everything_holds()
+
+    def _look_again(self) -> None:
+        """A reconcile that follows another writes nothing, and nobody is left over."""
+        self._collect(lost=True)
+        self._work_all()
+        self.world.clock.pass_(15)
+        self._work_all()
+        writes = self.world.api.writes()
+        for one in self.operators:
+            one.queue.add(KEY)
+        self._work_all()
+        assert self.world.api.writes() == writes, dict(self.world.api.calls)
+        wanted = {role: self.world.job["spec"].get(role, {}).get("replicas", 0) for role in self.most} | {
+            "chief": 1
+        }
+        now = self.world.clock.now()
+        for pod in self.laws.live_pods():
+            role = pod["metadata"]["labels"]["estimator.dev/role"]
+            if not is_deleting(pod) and not is_lost(pod, now):
+                wanted[role] -= 1
+        assert min(wanted.values()) >= 0, f"more pods than wanted: {wanted}"
+
+
+def is_deleting(pod: Json) -> bool:
+    """It was told to end."""
+    return "deletionTimestamp" in pod["metadata"]

@@ -1,0 +1,59 @@
+"""Plays of thousands of steps with one job: it always converges, and never loses or doubles anything."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import rule, run_state_machine_as_test
+from job_machine import JobMachine
+
+from estimator_operator.kube.resources import JOBS
+
+SCALES = importlib.util.find_spec("estimator_operator.plan.scaling") is not None
+"""The plan knows elastic workers."""
+
+
+def play(machine: type[JobMachine], *, plays: int, steps: int) -> int:
+    """Plays; returns how many steps were made in all."""
+    machine.steps = 0
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=plays,
+            stateful_step_count=steps,
+            derandomize=True,
+            database=None,
+            deadline=None,
+            # Plays are the same each time. Shrinking one takes minutes: add Phase.shrink to find the short form.
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+    return machine.steps
+
+
+@pytest.mark.timeout(300)
+def test_a_job_in_a_cluster_that_misbehaves():
+    assert play(JobMachine, plays=310, steps=50) >= 10_000
+
+
+class ElasticJobMachine(JobMachine):
+    """The same with a number of workers that changes."""
+
+    extra = {"elastic": {"minReplicas": 0, "maxReplicas": 3}, "worker": {"replicas": 2}}
+    most = {**JobMachine.most, "worker": 3}
+
+    @rule(workers=st.integers(0, 3))
+    def somebody_scales(self, workers: int) -> None:
+        self._count()
+        if self.world.api.names(JOBS):
+            self.world.set_spec(worker={"replicas": workers})
+
+
+@pytest.mark.skipif(not SCALES, reason="this plan does not scale")
+@pytest.mark.timeout(300)
+def test_an_elastic_job_in_a_cluster_that_misbehaves():
+    assert play(ElasticJobMachine, plays=60, steps=50) >= 2_500
