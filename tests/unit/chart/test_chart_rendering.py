@@ -29,6 +29,8 @@ VARIANTS: dict[str, Object] = {
         "imagePullSecrets": [{"name": "registry"}],
         "operator": {
             "clusterDomain": "cluster.local",
+            "progressNetworks": ["10.244.0.0/16", "fd00:10:244::/56"],
+            "progressMetricsLimit": 0,
             "logFormat": "json",
             "extraEnv": [{"name": "HTTPS_PROXY", "value": "http://proxy.example.com"}],
         },
@@ -36,7 +38,9 @@ VARIANTS: dict[str, Object] = {
         "metrics": {
             "service": {"annotations": {"a": "b"}},
             "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
+            "prometheusRule": {"enabled": True, "labels": {"release": "prometheus"}},
         },
+        "grafana": {"dashboards": {"enabled": True, "annotations": {"folder": "Training"}}},
         "networkPolicy": {"enabled": True, "metricsFrom": [{"namespaceSelector": {}}]},
         "podAnnotations": {"image-id": "sha256:1"},
         "podLabels": {"sidecar": "no"},

@@ -10,7 +10,7 @@ OPERATOR = {
     ("estimator.dev", "estimatorjobs/status", "patch"),
     ("estimator.dev", "estimatorjobs/finalizers", "update"),
     *{("", "pods", verb) for verb in ("get", "list", "watch", "create", "delete")},
-    *{("", "services", verb) for verb in ("get", "list", "create")},
+    *{("", "services", verb) for verb in ("get", "list", "create", "delete")},
     *{("", "persistentvolumeclaims", verb) for verb in ("get", "list", "create")},
     ("", "events", "list"),
     ("events.k8s.io", "events", "create"),
@@ -66,6 +66,16 @@ def test_own_namespace_among_those_served() -> None:
 def test_nothing_is_cluster_wide_where_an_administrator_installed_the_crd() -> None:
     objects = render({"watchNamespaces": ["team-a"], "crds": {"enabled": False}})
     assert all("namespace" in one["metadata"] for one in objects)
+
+
+def test_no_right_reaches_beyond_the_namespaces_served() -> None:
+    """Not the account's, not by a binding of anybody else to it, and the lease is in the release's namespace alone."""
+    objects = render({"watchNamespaces": ["team-a"]})
+    assert "ClusterRoleBinding" not in {one["kind"] for one in objects}
+    for one in objects:
+        if one["kind"] == "Role" and not is_hook(one):
+            leases = any("leases" in rule["resources"] for rule in one["rules"])
+            assert one["metadata"]["namespace"] == ("estimator-operator" if leases else "team-a")
 
 
 def test_without_election_there_are_no_leases() -> None:

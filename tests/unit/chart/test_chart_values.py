@@ -28,6 +28,13 @@ from rendered_chart import CHART, Object, RenderError, render
         ({"operator": {"logLevel": "LOUD"}}, "operator.logLevel"),
         ({"operator": {"workers": 0}}, "operator.workers"),
         ({"operator": {"progressInterval": 0}}, "operator.progressInterval"),
+        ({"operator": {"progressMetricsLimit": -1}}, "operator.progressMetricsLimit"),
+        ({"operator": {"progressNetworks": ["10.0.0.0"]}}, "operator.progressNetworks"),
+        ({"grafana": {"dashboards": {"labels": {"grafana_dashboard": 1}}}}, "grafana.dashboards.labels"),
+        (
+            {"metrics": {"prometheusRule": {"enabled": True}}},
+            "metrics.prometheusRule.enabled needs the CRDs of the Prometheus operator",
+        ),
         ({"metrics": {"port": 80}}, "metrics.port"),
         ({"metrics": {"serviceMonitor": {"interval": "often"}}}, "metrics.serviceMonitor.interval"),
         ({"podAnnotations": {"count": 1}}, "podAnnotations"),

@@ -11,14 +11,13 @@ from __future__ import annotations
 import asyncio
 from typing import Any, ClassVar
 
-from fake_api import status_error
-from fake_operator import KEY, FakeOperator
+from fake_operator import KEY
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from job_invariants import JobInvariants, is_lost
 from job_world import FIVE_PODS, World
+from mortal_operator import CALLS, FAULTS, CrashError, MortalOperator
 
-from estimator_operator.errors import ApiError
 from estimator_operator.kube.resources import JOBS, PODS
 
 Json = dict[str, Any]
@@ -33,52 +32,7 @@ POLICIES: dict[str, Json] = {
     "small budget": {"backoffLimit": 2, "cleanPodPolicy": "All"},
     "deadline": {"activeDeadlineSeconds": 900, "cleanPodPolicy": "None"},
 }
-FAULTS = {
-    "conflict": status_error(409, "Conflict", "the object has been modified"),
-    "gone": status_error(410, "Expired", "too old"),
-    "busy": status_error(429, "TooManyRequests", "slow down", retry_after=4),
-    "broken": status_error(500, "InternalError", "failed calling webhook"),
-    "away": status_error(503, "ServiceUnavailable", "etcd is away"),
-    "no answer": status_error(0, message="connection reset"),
-    "quota": status_error(403, "Forbidden", "exceeded quota"),
-}
-CALLS = {
-    "create pods": ("conflict", "busy", "broken", "away", "no answer", "quota"),
-    "create services": ("busy", "broken", "away", "no answer", "quota"),
-    "create events": ("busy", "away", "quota"),
-    "delete pods": ("conflict", "busy", "broken", "away", "no answer"),
-    "force pods": ("conflict", "busy", "broken", "away", "no answer"),
-    "patch estimatorjobs/status": ("conflict", "busy", "broken", "away", "no answer"),
-    "list pods": ("gone", "busy", "away", "no answer"),
-    "list estimatorjobs": ("gone", "busy", "away"),
-    "get estimatorjobs": ("busy", "away"),
-}
 AT_REST = ("Training", "Evaluating", "Suspended")
-
-
-class CrashError(BaseException):
-    """The process ends here, whatever is in flight."""
-
-
-class MachineOperator(FakeOperator):
-    """An operator that surveys when it begins and when its watch was interrupted, as the whole process does."""
-
-    def __init__(self, world: World) -> None:
-        super().__init__(world.api, world.clock)
-        self.frozen = False
-        self.survey.want()
-
-    async def work(self) -> None:
-        """Does what can be done now."""
-        while self.survey._wanted.is_set():
-            self.survey._wanted.clear()
-            try:
-                await self.survey._survey_all()
-            except ApiError:
-                self.survey.want()
-                return
-            self.controller._look_at_all()
-        await self.settle()
 
 
 class JobMachine(RuleBasedStateMachine):
@@ -96,7 +50,7 @@ class JobMachine(RuleBasedStateMachine):
         self.calls_left: int | None = None
         self.laws = JobInvariants(self.world, self.most)
         self.world.api.before = self._before
-        self.operators = [MachineOperator(self.world)]
+        self.operators = [MortalOperator(self.world)]
         self.spec: Json = {}
         self.own_steps = 0
 
@@ -108,7 +62,7 @@ class JobMachine(RuleBasedStateMachine):
         self.spec = {**SHAPES[shape], **self.extra, "runPolicy": POLICIES[policy]}
         self.world.submit(**self.spec)
         if two:
-            self.operators.append(MachineOperator(self.world))
+            self.operators.append(MortalOperator(self.world))
         self._work_all()
 
     def pods(self, *phases: str) -> list[str]:
@@ -289,14 +243,14 @@ class JobMachine(RuleBasedStateMachine):
         """Two that both believe to lead."""
         self._count()
         if len(self.operators) == 1:
-            self.operators.append(MachineOperator(self.world))
+            self.operators.append(MortalOperator(self.world))
         else:
             self._end(self.operators[0])
 
     def _work_all(self) -> None:
         self._work(self.operators)
 
-    def _work(self, operators: list[MachineOperator]) -> None:
+    def _work(self, operators: list[MortalOperator]) -> None:
         async def work() -> list[Any]:
             return await asyncio.gather(*(one.work() for one in operators), return_exceptions=True)
 
@@ -305,12 +259,12 @@ class JobMachine(RuleBasedStateMachine):
         for operator, result in zip(working, self.loop.run_until_complete(work()), strict=True):
             if isinstance(result, CrashError):
                 self._end(operator)
-                self.operators.append(MachineOperator(self.world))
+                self.operators.append(MortalOperator(self.world))
             elif isinstance(result, BaseException):
                 raise result
             assert operator.results["crash"] == 0
 
-    def _end(self, operator: MachineOperator) -> None:
+    def _end(self, operator: MortalOperator) -> None:
         self.operators.remove(operator)
         self.world.api.unwatch(operator.watch)
         self.world.api.answered.remove(operator.outage.answered)
