@@ -116,7 +116,8 @@ class Elector:
             left = renewed + self._timing.renew_deadline - self._monotonic()
             try:
                 began = self._monotonic()
-                async with asyncio.timeout(max(left, 0.001)):
+                # A server that starts takes connections before it answers; another try must have its chance.
+                async with asyncio.timeout(max(min(left, self._timing.renew_deadline / 2), 0.001)):
                     ours = await self._try()
                 if not ours:
                     raise LeadershipLostError("another replica holds the lease")

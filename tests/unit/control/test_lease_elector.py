@@ -99,6 +99,25 @@ async def test_a_short_outage_is_survived(api, clock):
     await asyncio.gather(holding, return_exceptions=True)
 
 
+async def test_a_try_that_hangs_leaves_time_for_another(api, clock, monkeypatch):
+    """A server that starts takes connections before it answers."""
+    first = elector(api, clock, "a")
+    await first.acquire()
+    limits: list[float] = []
+    timeout = asyncio.timeout
+
+    def limited(seconds: float) -> asyncio.Timeout:
+        limits.append(seconds)
+        return timeout(None)
+
+    monkeypatch.setattr("estimator_operator.kube.lease.asyncio.timeout", limited)
+    api.fail("update", "leases", AWAY, times=10**6)
+    with pytest.raises(LeadershipLostError):
+        await first.hold()
+    assert limits[0] == 5
+    assert limits == sorted(limits, reverse=True)
+
+
 async def test_a_lease_that_was_taken_is_lost_at_once(api, clock):
     first = elector(api, clock, "a")
     await first.acquire()
