@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime import evaluator, finished, local, server, tf_config
+from estimator_runtime import checkpoints, evaluator, finished, local, server, tf_config
 from estimator_runtime.specs import EvalSpec, TrainSpec
 
 _MAX_DELAY_SECS = 60
@@ -79,7 +79,7 @@ def _train(estimator: Any, train_spec: TrainSpec, saving_listeners: tuple[Any, .
     if config.cluster_spec and not tf_config.is_google_environment():
         server.start(config)
     delay = _start_delay_secs(config)
-    if delay > 0:
+    if delay > 0 and not _is_under_way(estimator):
         tf.compat.v1.logging.info("Waiting %d secs before starting training.", delay)
         time.sleep(delay)
     estimator.train(
@@ -97,3 +97,9 @@ def _start_delay_secs(config: Any) -> int:
     longest = config.experimental_max_worker_delay_secs
     longest = _MAX_DELAY_SECS if longest is None else int(longest)
     return min(longest, (int(config.task_id) + 1) * _DELAY_SECS_PER_WORKER)
+
+
+def _is_under_way(estimator: Any) -> bool:
+    """Tells whether the training has begun before: a worker that joins it would only stand still for a while."""
+    model_dir = finished.directory(estimator)
+    return model_dir is not None and checkpoints.global_step(model_dir) > 0
