@@ -62,6 +62,14 @@ class Observer:
         """Takes where a SavedModel was written, from which checkpoint and with which signatures."""
 
     @contextlib.contextmanager
+    def predicting(self) -> Iterator[None]:
+        """Surrounds the prediction of a whole input into files."""
+        yield
+
+    def predicted(self, path: str, examples: int) -> None:
+        """Takes how many predictions are in the directory `path` so far."""
+
+    @contextlib.contextmanager
     def serving(self) -> Iterator[None]:
         """Surrounds the life of a parameter server."""
         yield

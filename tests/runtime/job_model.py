@@ -7,6 +7,8 @@ from pathlib import Path
 import tensorflow as tf
 from linear_model import X, model_fn, raw_receiver, spec, train_input
 
+from estimator_runtime import EstimatorSpec, ModeKeys
+
 __all__ = ["X", "model_fn", "raw_receiver", "train_input"]
 
 NOT_CALLABLE = 7
@@ -30,6 +32,34 @@ def stuck_eval_input():
 
     signature = ({"x": tf.TensorSpec(X.shape)}, tf.TensorSpec(X.shape))
     return tf.data.Dataset.from_generator(batches, output_signature=signature)
+
+
+def finite_input():
+    return tf.data.Dataset.from_tensor_slices({"x": X}).batch(2)
+
+
+def endless_predict_input():
+    return tf.data.Dataset.from_tensor_slices({"x": X}).batch(2).repeat()
+
+
+def two_answers_model(features, labels, mode):
+    made = model_fn(features, labels, mode)
+    if mode != ModeKeys.PREDICT:
+        return made
+    y = made.predictions["y"]
+    word = tf.fill([tf.shape(y)[0]], "w\u00f6rd")
+    return EstimatorSpec(mode, predictions={"y": y, "word": word, "nothing": y * float("nan")})
+
+
+def bare_model(features, labels, mode):
+    made = model_fn(features, labels, mode)
+    if mode != ModeKeys.PREDICT:
+        return made
+    return EstimatorSpec(mode, predictions=made.predictions["y"])
+
+
+def broken_receiver():
+    raise RuntimeError("no receiver today")
 
 
 def model_with_params(features, labels, mode, params):

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import tensorflow as tf
 from pydantic import ValidationError
 
 from estimator_api import EstimatorSection, EvaluateSection, Export, RunConfigSection
@@ -17,10 +16,12 @@ from estimator_api.constants import ENV_MODEL_DIR, ENV_SPEC
 from estimator_runtime import dispatch, roles
 from estimator_runtime.estimator import Estimator
 from estimator_runtime.exporters import BestExporter, Exporter, FinalExporter, LatestExporter
-from estimator_runtime.job import step_target
+from estimator_runtime.job import evaluate_mode, export_mode, predict_mode, step_target
 from estimator_runtime.job.environment import Environment
 from estimator_runtime.job.errors import JobConfigError
-from estimator_runtime.job.references import resolve, resolve_callable
+from estimator_runtime.job.hook_references import resolve_hooks
+from estimator_runtime.job.locations import check_scheme
+from estimator_runtime.job.references import resolve_callable
 from estimator_runtime.run_config import RunConfig
 from estimator_runtime.specs import EvalSpec, TrainSpec
 from estimator_runtime.tf_config import TaskType
@@ -58,14 +59,29 @@ def run(section: EstimatorSection, environment: Environment) -> None:
             params=section.params,
             warm_start_from=section.warm_start_from,
         )
+    if section.mode == "Evaluate":
+        evaluate_mode.run(section, estimator)
+    elif section.mode == "Predict":
+        predict_mode.run(section, estimator, environment)
+    elif section.mode == "Export":
+        export_mode.run(section, estimator)
+    else:
+        _train(section, estimator, config, environment)
+
+
+def _train(
+    section: EstimatorSection, estimator: Estimator, config: RunConfig, environment: Environment
+) -> None:
+    """Modes TrainAndEvaluate and Train: this replica's part of the training."""
+    assert section.train is not None, "a rule of the API"
     train_input = resolve_callable(section.train.input_fn, field="estimator.train.inputFn")
     trains = config.task_type in _TRAINING_TASKS
-    hooks = _hooks(section.train.hooks, "estimator.train.hooks") if trains else []
+    hooks = resolve_hooks(section.train.hooks, field="estimator.train.hooks") if trains else []
     eval_spec = None
     if section.mode == "TrainAndEvaluate":
         assert section.evaluate is not None, "a rule of the API"
         eval_spec = _eval_spec(section.evaluate, section.exports or [], config)
-    _check_scheme(config)
+    check_scheme(str(config.model_dir), field="modelDir.uri")
     max_steps = section.train.max_steps
     if section.train.steps is not None and trains:
         max_steps = _step_limit(section.train.steps, config, environment)
@@ -109,7 +125,7 @@ def _eval_spec(section: EvaluateSection, exports: Iterable[Export], config: RunC
         resolve_callable(section.input_fn, field="estimator.evaluate.inputFn"),
         steps=section.steps or None,
         name=section.name,
-        hooks=_hooks(section.hooks, "estimator.evaluate.hooks") if evaluates else [],
+        hooks=resolve_hooks(section.hooks, field="estimator.evaluate.hooks") if evaluates else [],
         exporters=[_exporter(export, section.name) for export in exports],
         start_delay_secs=section.start_delay_seconds,
         throttle_secs=section.throttle_seconds,
@@ -168,35 +184,6 @@ class Improvement:
         current = self._sign * float(current_eval_result[self._metric])
         best = self._sign * float(best_eval_result.get(self._metric, math.nan))
         return not math.isnan(current) and (math.isnan(best) or current > best)
-
-
-def _hooks(references: Iterable[str] | None, field: str) -> list[Any]:
-    """The hooks that `references` name, each an instance or a function (or class) that returns one.
-
-    Raises:
-        JobConfigError: one cannot be imported or is no hook.
-    """
-    hooks = []
-    for index, reference in enumerate(references or []):
-        found = resolve(reference, field=f"{field}[{index}]")
-        is_hook = isinstance(found, tf.compat.v1.train.SessionRunHook)
-        hook = found if is_hook or not callable(found) else found()
-        if not isinstance(hook, tf.compat.v1.train.SessionRunHook):
-            raise JobConfigError(
-                f"{field}[{index}]: {reference} is no SessionRunHook and returns none, but {type(hook).__name__}"
-            )
-        hooks.append(hook)
-    return hooks
-
-
-def _check_scheme(config: RunConfig) -> None:
-    """Refuses a model directory that this TensorFlow cannot reach; the job's modules may have added schemes."""
-    scheme, found, _ = str(config.model_dir).partition("://")
-    if found and scheme not in tf.io.gfile.get_registered_schemes():
-        known = ", ".join(sorted(f"{one}://" for one in tf.io.gfile.get_registered_schemes() if one))
-        raise JobConfigError(
-            f"modelDir.uri: this TensorFlow does not know the scheme of {config.model_dir}; it knows {known} and paths"
-        )
 
 
 def _step_limit(steps: int, config: RunConfig, environment: Environment) -> int:

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from estimator_api.constants import EXIT_CONFIG
 from estimator_runtime.errors import CheckpointMismatchError
+from estimator_runtime.job.errors import ExportFailedError
 
 EXIT_FAILED = 1
 _RESTORE_FAILED = "Restoring from checkpoint failed."
@@ -19,6 +20,9 @@ _OTHER_SHAPE = ("shapes of both tensors to match", "shape in shape_and_slice spe
 
 def describe(error: BaseException) -> tuple[int, str]:
     """Returns the exit code for `error` and why, in one line: 78 for what no retry can mend, else 1."""
+    if isinstance(error, ExportFailedError) and error.__cause__ is not None:
+        code, reason = describe(error.__cause__)
+        return code, f"estimator.exports[{error.name}]: {reason}"
     if isinstance(error, tf.errors.UnimplementedError) and "File system scheme" in str(error):
         return (
             EXIT_CONFIG,

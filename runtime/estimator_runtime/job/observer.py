@@ -99,6 +99,16 @@ class JobObserver(Observer):
         )
 
     @contextlib.contextmanager
+    def predicting(self) -> Iterator[None]:
+        """Records that predictions are made, which is left at once when the process is to end."""
+        with self._doing("Predicting"):
+            yield
+
+    def predicted(self, path: str, examples: int) -> None:
+        """Records how many there are."""
+        self._recorder.predictions(path, examples)
+
+    @contextlib.contextmanager
     def serving(self) -> Iterator[None]:
         """Records that variables are served."""
         self._recorder.enter("Training")

@@ -14,6 +14,7 @@ from estimator_api.progress import (
     CheckpointProgress,
     EvaluationProgress,
     ExportProgress,
+    PredictionsProgress,
     Progress,
     State,
 )
@@ -98,6 +99,10 @@ class Recorder:
         with self._lock:
             others = [one for one in self._progress.exports if one.name != export.name]
             self._progress = self._progress.model_copy(update={"exports": [*others, export]})
+
+    def predictions(self, path: str, examples: int) -> None:
+        """Records where predictions are and how many."""
+        self._update(predictions=PredictionsProgress(path=path, examples=examples, time=self.now()))
 
     def finished(self) -> None:
         """Records that everything is done."""

@@ -23,7 +23,6 @@ from job_builder import (
 
 from estimator_api import Progress
 from estimator_operator.plan import Observed
-from estimator_operator.plan.cluster_spec import cluster_of
 from estimator_operator.plan.pods import pod_manifest
 
 SECTIONS = {
@@ -51,11 +50,6 @@ def test_chief_alone(mode):
     env = {one["name"]: one["value"] for one in main["env"]}
     assert json.loads(env["TF_CONFIG"]) == {"model_dir": "/models/digits"}
     assert json.loads(env["ESTIMATOR_SPEC"])["mode"] == mode
-
-
-def test_chief_alone_has_no_cluster_even_if_workers_were_allowed():
-    job = moded("Evaluate", elastic={"minReplicas": 0, "maxReplicas": 4})
-    assert cluster_of(job.spec, str) == {}
 
 
 @pytest.mark.parametrize(
