@@ -78,6 +78,11 @@ async def test_every_right_is_used_and_none_is_missing(
     await complete(live, kubelet, "digits")
     await live.until_gone("estimatorjobs", "digits")
 
+    await train(live, job("shown", tensorBoard={"ttlSecondsAfterFinished": 0}))
+    await live.until("services", "shown-tensorboard", lambda _: True, "TensorBoard's Service")
+    await complete(live, kubelet, "shown", "shown-chief-0")
+    await live.until_gone("services", "shown-tensorboard")
+
     await train(live, job("raced"))
 
     # Objects of other people stand where those of jobs belong.
