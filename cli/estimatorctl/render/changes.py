@@ -55,6 +55,8 @@ class ChangeLog:
             yield progress_line(new.progress)
         if new.evaluation is not None and new.evaluation != old.evaluation:
             yield f"evaluation at step {new.evaluation.global_step}: {words.metrics_text(new.evaluation.metrics)}"
+        if new.predictions is not None and words.is_final(new) and not words.is_final(old):
+            yield f"predictions: {new.predictions.examples} in {new.predictions.uri or new.predictions.path}"
         before = {one.name: one.path for one in old.exports}
         for export in new.exports:
             if before.get(export.name) != export.path:

@@ -42,7 +42,7 @@ def status_page(document: Mapping[str, Any], *, now: datetime) -> RenderableType
         parts += [Text(), _roles(status)]
     if status.progress is not None:
         parts += [Text(), _progress(status.progress, is_final=words.is_final(status))]
-    facts = list(_facts(status))
+    facts = [*_facts(status), *_surroundings(document, status)]
     if facts:
         grid = Table.grid(padding=(0, 2, 0, 0))
         grid.add_column(style="dim", no_wrap=True)
@@ -123,6 +123,9 @@ def _facts(status: EstimatorJobStatus) -> Iterator[tuple[str, RenderableType]]:
             yield "Checkpoint", f"step {known.latest.global_step}{kept}  {_where(known.latest)}"
         if known.restored_from is not None:
             yield "Restored from", f"step {known.restored_from.global_step}  {_where(known.restored_from)}"
+    if status.predictions is not None:
+        made = status.predictions
+        yield "Predictions", f"{made.examples} in {made.uri or made.path}"
     for number, export in enumerate(status.exports):
         yield "" if number else "Exports", _export(export)
     if status.restarts.total:
@@ -135,6 +138,21 @@ def _facts(status: EstimatorJobStatus) -> Iterator[tuple[str, RenderableType]]:
     degraded = status.condition(c.EVALUATOR_DEGRADED)
     if degraded is not None and degraded.status == "True":
         yield "Evaluator", Text(f"given up: {degraded.message}", style=words.BUSY)
+
+
+def _surroundings(
+    document: Mapping[str, Any], status: EstimatorJobStatus
+) -> Iterator[tuple[str, RenderableType]]:
+    """What the job has beside its training: bounds for its workers, TensorBoard."""
+    elastic = document.get("spec", {}).get("elastic")
+    if elastic and status.worker_replicas is not None:
+        least, most = elastic.get("minReplicas", 0), elastic["maxReplicas"]
+        yield "Workers", f"{status.worker_replicas}, elastic from {least} to {most}"
+    board = status.tensor_board
+    if board is not None:
+        space = document["metadata"].get("namespace", "default")
+        reach = f"kubectl port-forward -n {space} service/{board.service} {c.TENSORBOARD_PORT}"
+        yield "TensorBoard", f"{board.url}{'' if board.ready else ' (starting)'}  {reach}"
 
 
 def _export(export: ExportStatus) -> RenderableType:

@@ -69,3 +69,13 @@ def test_an_export_of_the_same_name_is_told_when_its_path_is_new():
         "export best: /m/1",
         "export best: /m/2",
     ]
+
+
+def test_predictions_are_told_at_the_end():
+    made = {"path": "/model/predictions", "uri": "pvc://digits-model/predictions", "examples": 1797}
+    under_way = document("Training", "predictions are made", predictions=made | {"examples": 256})
+    done = states()["completed"]
+    done["status"]["predictions"] = made
+    lines = told(under_way, done)
+    assert "predictions: 1797 in pvc://digits-model/predictions" in lines
+    assert not any("256" in line for line in lines)

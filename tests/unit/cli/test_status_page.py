@@ -37,6 +37,29 @@ def test_nothing_is_cut_off_where_it_is_narrow(width):
     assert "seedigits/model.pyline31" in text
 
 
+def test_workers_and_tensorboard_and_predictions_are_told():
+    job = document("Training", "all replicas are ready")
+    job["spec"] = {"elastic": {"minReplicas": 1, "maxReplicas": 4}}
+    job["status"] |= {
+        "workerReplicas": 2,
+        "tensorBoard": {
+            "service": "digits-tensorboard",
+            "url": "http://digits-tensorboard.ml.svc:6006",
+            "ready": True,
+        },
+        "predictions": {
+            "path": "/model/predictions",
+            "uri": "pvc://digits-model/predictions",
+            "examples": 1797,
+        },
+    }
+    text = text_of(job, 120)
+    assert "2, elastic from 1 to 4" in text
+    assert "http://digits-tensorboard.ml.svc:6006" in text
+    assert "service/digits-tensorboard 6006" in text
+    assert "1797 in pvc://digits-model/predictions" in text
+
+
 def test_a_given_up_evaluator_is_told():
     job = document("Training", "all replicas are ready")
     job["status"]["conditions"].append(
