@@ -43,11 +43,55 @@ def test_digits_example(kubectl: Kubectl) -> None:
     assert answer.returncode == 0, answer.stdout + answer.stderr
     assert answer.stdout.count("the model says") == 10
 
+    kubectl.run("apply", "-f", f"{example}/predict.yaml")
+    kubectl.wait("digits-predict", is_complete, what="predictions")
+    predictions = kubectl.get("estimatorjob", "digits-predict")["status"]["predictions"]
+    assert predictions["uri"] == "pvc://digits-model/predictions/digits-predict"
+    assert predictions["examples"] == 360
+    assert lines_below(kubectl, predictions["path"]) == 360
+    kubectl.run("delete", "estimatorjob", "digits-predict", "--wait")
+
     kubectl.run("delete", "estimatorjob", "digits", "--wait")
     kubectl.run("wait", "--for=delete", "pod", "-l", "estimator.dev/job-name=digits", "--timeout=60s")
     kubectl.run("wait", "--for=delete", "service/digits", "--timeout=60s")
     claims = [one["metadata"]["name"] for one in kubectl.list("pvc")]
     assert claims == ["digits-model"], "the Retain volume stays, and only it"
+
+
+def lines_below(kubectl: Kubectl, path: str) -> int:
+    """Lines of the JSON Lines files in a directory of the model's claim, counted by a pod of the test's own."""
+    main = kubectl.get("pod", "digits-chief-0")["spec"]
+    (image,) = (one["image"] for one in main["containers"] if one["name"] == "estimator")
+    count = {
+        "name": "count",
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["sh", "-c", f"cat {path}/predictions-*.jsonl | wc -l"],
+        "volumeMounts": [{"name": "model", "mountPath": "/model", "readOnly": True}],
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+    }
+    kubectl.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": "count"},
+            "spec": {
+                "restartPolicy": "Never",
+                "securityContext": {
+                    "runAsNonRoot": True,
+                    "runAsUser": 1000,
+                    "fsGroup": 1000,
+                    "seccompProfile": {"type": "RuntimeDefault"},
+                },
+                "containers": [count],
+                "volumes": [{"name": "model", "persistentVolumeClaim": {"claimName": "digits-model"}}],
+            },
+        }
+    )
+    kubectl.run("wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/count", "--timeout=90s")
+    counted = int(kubectl.run("logs", "count"))
+    kubectl.run("delete", "pod", "count", "--wait")
+    return counted
 
 
 def kubectl_config(kubectl: Kubectl) -> str:
