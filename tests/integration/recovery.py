@@ -159,7 +159,9 @@ class Recovery:
     async def finish(self) -> None:
         """All jobs complete with the counters they had."""
         before = await Snapshot.take(self._live, but=self._probe)
-        await asyncio.gather(*(self._kubelet.finish(f"{name}-chief-0") for name in self._names))
+        chiefs = [name for name in before.pods if "-chief-0" in name]
+        assert len(chiefs) == len(self._names)
+        await asyncio.gather(*map(self._kubelet.finish, chiefs))
         done = await self._live.until_all(
             "estimatorjobs",
             lambda found: all(
