@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -11,9 +9,6 @@ from hypothesis.stateful import rule, run_state_machine_as_test
 from job_machine import JobMachine
 
 from estimator_operator.kube.resources import JOBS
-
-SCALES = importlib.util.find_spec("estimator_operator.plan.scaling") is not None
-"""The plan knows elastic workers."""
 
 
 def play(machine: type[JobMachine], *, plays: int, steps: int) -> int:
@@ -53,7 +48,6 @@ class ElasticJobMachine(JobMachine):
             self.world.set_spec(worker={"replicas": workers})
 
 
-@pytest.mark.skipif(not SCALES, reason="this plan does not scale")
 @pytest.mark.timeout(300)
 def test_an_elastic_job_in_a_cluster_that_misbehaves():
     assert play(ElasticJobMachine, plays=60, steps=50) >= 2_500
