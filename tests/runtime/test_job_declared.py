@@ -6,7 +6,7 @@ import tensorflow as tf
 from linear_model import global_step
 
 from estimator_runtime import Estimator, RunConfig
-from estimator_runtime.job import declared, environment, references, step_target
+from estimator_runtime.job import declared, environment, locations, references, step_target
 from estimator_runtime.job.errors import JobConfigError
 
 SPEC = {
@@ -74,7 +74,7 @@ def test_a_reference_may_name_a_member_of_a_class():
         ({"modelFn": "job_model:odd_model"}, "estimator: model_fn .* has following not expected args: .'surprise'.*"),
         ({"params": {"a": 1}}, "estimator: model_fn .* does not include params argument"),
         ({"modelFn": "no reference"}, "ESTIMATOR_SPEC: estimator.modelFn: "),
-        ({"evaluate": None}, "ESTIMATOR_SPEC: estimator: mode TrainAndEvaluate needs the section evaluate"),
+        ({"evaluate": None}, "ESTIMATOR_SPEC: estimator: mode TrainAndEvaluate or Evaluate needs the section evaluate"),
         ({"train": {"inputFn": "gone:f"}}, "estimator.train.inputFn: gone:f cannot be imported: ModuleNotFoundError: No module named 'gone'"),
         ({"train": SPEC["train"] | {"hooks": ["job_model:no_hook"]}}, r"estimator.train.hooks\[0\]: job_model:no_hook is no SessionRunHook and returns none, but int"),
         ({"train": SPEC["train"] | {"hooks": ["job_model:Pause", "job_model:NOT_CALLABLE"]}}, r"estimator.train.hooks\[1\]: job_model:NOT_CALLABLE is no"),
@@ -247,7 +247,7 @@ def test_a_worker_believes_a_spent_target_after_a_while(tmp_path):
 
 def test_known_schemes_are_accepted(tmp_path, monkeypatch):
     monkeypatch.setattr(tf.io.gfile, "get_registered_schemes", lambda: ["", "gs", "mine"])
-    declared._check_scheme(RunConfig(model_dir="mine://bucket/model"))
-    declared._check_scheme(RunConfig(model_dir=str(tmp_path)))
+    locations.check_scheme("mine://bucket/model", field="modelDir.uri")
+    locations.check_scheme(str(tmp_path), field="modelDir.uri")
     with pytest.raises(JobConfigError, match="modelDir.uri: .*file:///m; it knows gs://, mine:// and paths"):
-        declared._check_scheme(RunConfig(model_dir="file:///m"))
+        locations.check_scheme("file:///m", field="modelDir.uri")
