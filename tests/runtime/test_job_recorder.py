@@ -126,6 +126,13 @@ def test_a_message_that_is_too_long_loses_metrics_first_and_the_error_last(tmp_p
     assert message.global_step == 5
 
 
+def test_a_message_that_is_too_long_keeps_the_predictions(tmp_path):
+    taken = full(metrics=300, exports=100)
+    taken.predictions("/m/predictions/digits", 1797)
+    taken.failed("ValueError: " + "cause\n" * 5000)
+    assert written(tmp_path, taken.document()).predictions == taken.document().predictions
+
+
 def test_nobody_asked_for_a_message(tmp_path, capfd):
     termination_message.write(None, recorder().document())
     assert capfd.readouterr().err == ""
@@ -135,7 +142,9 @@ def test_metrics_for_prometheus():
     taken = full(metrics=0, exports=1)
     taken.enter("Evaluating")
     taken.evaluation(global_step=5, checkpoint=None, metrics={'a"\\\n': 0.5, "nan": math.nan})
+    taken.predictions("/m/predictions/digits", 1797)
     lines = exposition.to_text(taken.document()).splitlines()
+    assert "estimator_job_predicted_examples 1797" in lines
     assert "# TYPE estimator_job_global_step gauge" in lines
     assert "estimator_job_global_step 5" in lines
     assert "estimator_job_loss 1.0" in lines

@@ -42,6 +42,11 @@ def _families(progress: Progress) -> Iterator[list[str]]:
             "Global step of the last evaluation.",
             evaluation.global_step if evaluation else None,
         ),
+        (
+            "predicted_examples",
+            "Predictions written.",
+            progress.predictions.examples if progress.predictions else None,
+        ),
     )
     for name, text, value in single:
         if value is not None:
