@@ -58,6 +58,13 @@ def bare_model(features, labels, mode):
     return EstimatorSpec(mode, predictions=made.predictions["y"])
 
 
+def complex_model(features, labels, mode):
+    made = model_fn(features, labels, mode)
+    if mode != ModeKeys.PREDICT:
+        return made
+    return EstimatorSpec(mode, predictions={"y": tf.cast(made.predictions["y"], tf.complex64)})
+
+
 def broken_receiver():
     raise RuntimeError("no receiver today")
 

@@ -152,6 +152,38 @@ def test_a_later_run_leaves_nothing_of_an_earlier_one(model_dir, recorder):
     assert sorted(os.listdir(folder)) == ["_SUCCESS", "mine", "predictions-00000.jsonl"]
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"predict": PREDICT["predict"] | {"predictKeys": ["z"]}},
+        {"predict": PREDICT["predict"] | {"predictKeys": ["y", "z"]}},
+        {"modelFn": "job_model:broken_model"},
+        {"modelFn": "job_model:wider_model"},
+        {"modelFn": "job_model:complex_model"},
+    ],
+)
+def test_a_run_without_a_first_prediction_leaves_those_that_are_there(model_dir, recorder, change):
+    run(PREDICT, model_dir)
+    folder = model_dir / "predictions" / "digits"
+    before = {one: (folder / one).read_text() for one in os.listdir(folder)}
+    with pytest.raises((JobConfigError, RuntimeError, tf.errors.NotFoundError)):
+        run(PREDICT, model_dir, **change)
+    assert {one: (folder / one).read_text() for one in os.listdir(folder)} == before
+
+
+def test_what_says_that_all_are_there_goes_first(tmp_path, monkeypatch):
+    """Who looks in the middle, or after a process that ended there, finds no part of a set that claims to be whole."""
+    names = ["predictions-00000.jsonl", "_SUCCESS", "predictions-00001.jsonl"]
+    for name in names:
+        (tmp_path / name).touch()
+    removed = []
+    monkeypatch.setattr(tf.io.gfile, "listdir", lambda _: names)
+    monkeypatch.setattr(tf.io.gfile, "remove", lambda path: removed.append(os.path.basename(path)))
+    PredictionFiles(str(tmp_path)).__enter__()
+    assert removed[0] == "_SUCCESS"
+    assert sorted(removed) == sorted(names)
+
+
 def test_shards_are_whole_or_not_there(tmp_path):
     with PredictionFiles(str(tmp_path), shard_examples=2) as files:
         for number in range(5):
@@ -253,9 +285,14 @@ def test_a_model_that_was_never_trained(tmp_path, section, complaint):
         (with_section(PREDICT, "predict", output="nowhere://x/y"), "estimator.predict.output: this TensorFlow does not know the scheme"),
         (with_section(PREDICT, "predict", predictKeys=["z"]), "estimator.predict.predictKeys: Expected to run at least one"),
         (with_section(PREDICT, "predict", predictKeys=["y", "z"]), "estimator.predict.predictKeys: the model makes no prediction z"),
+        (with_section(PREDICT, "predict", output="model.ckpt-4.index"), "estimator.predict.output: .*model.ckpt-4.index cannot be a directory"),
+        (with_section(PREDICT, "predict", output="model.ckpt-4.index/below"), "estimator.predict.output: .*below cannot be a directory"),
+        (PREDICT | {"modelFn": "job_model:complex_model"}, "estimator.predict: the prediction y is of complex numbers, which JSON does not have"),
         (EXPORT | {"exports": [EXPORT["exports"][0] | {"servingInputReceiverFn": "gone:f"}]}, r"estimator.exports\[final\].servingInputReceiverFn: gone:f"),
         (EXPORT | {"exports": [EXPORT["exports"][0] | {"checkpointPath": "/gone/model.ckpt-9"}]}, r"exports\[final\].checkpointPath: there is no"),
         (EXPORT | {"exports": [EXPORT["exports"][0] | {"assetsExtra": [{"destination": "a", "source": "/gone"}]}]}, r"assetsExtra\[a\].source: there is no file /gone"),
+        (EXPORT | {"exports": [EXPORT["exports"][0] | {"assetsExtra": [{"destination": "a", "source": "nowhere://x"}]}]}, r"assetsExtra\[a\].source: this TensorFlow does not know the scheme"),
+        (EXPORT | {"exports": [EXPORT["exports"][0] | {"assetsExtra": [{"destination": "a", "source": "/"}]}]}, r"assetsExtra\[a\].source: / is a directory, not a file"),
     ],
 )  # fmt: skip
 def test_what_cannot_work_is_refused_with_its_field(model_dir, section, complaint):

@@ -18,10 +18,7 @@ def run(section: EstimatorSection, estimator: Estimator) -> None:
     input_fn = resolve_callable(evaluate.input_fn, field="estimator.evaluate.inputFn")
     hooks = resolve_hooks(evaluate.hooks, field="estimator.evaluate.hooks")
     checkpoint = checkpoint_for(
-        estimator,
-        evaluate.checkpoint_path,
-        field="estimator.evaluate.checkpointPath",
-        warm_started=section.warm_start_from is not None,
+        estimator, evaluate.checkpoint_path, field="estimator.evaluate.checkpointPath"
     )
     estimator.evaluate(
         input_fn,

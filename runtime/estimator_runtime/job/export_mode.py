@@ -6,8 +6,8 @@ import tensorflow as tf
 
 from estimator_api import EstimatorSection, Export
 from estimator_runtime.estimator import Estimator
-from estimator_runtime.job.errors import ExportFailedError, JobConfigError
-from estimator_runtime.job.locations import checkpoint_for
+from estimator_runtime.job.errors import ExportFailedError
+from estimator_runtime.job.locations import check_file, checkpoint_for
 from estimator_runtime.job.references import resolve_callable
 
 
@@ -34,8 +34,7 @@ def _settings(export: Export, estimator: Estimator) -> dict[str, Any]:
     field = f"estimator.exports[{export.name}]"
     assets = {one.destination: one.source for one in export.assets_extra or []}
     for destination, source in assets.items():
-        if not tf.io.gfile.exists(source):
-            raise JobConfigError(f"{field}.assetsExtra[{destination}].source: there is no file {source}")
+        check_file(source, field=f"{field}.assetsExtra[{destination}].source")
     return {
         "serving_input_receiver_fn": resolve_callable(
             export.serving_input_receiver_fn, field=f"{field}.servingInputReceiverFn"

@@ -21,16 +21,39 @@ def check_scheme(path: str, *, field: str) -> None:
         )
 
 
-def checkpoint_for(
-    estimator: Any, given: str | None, *, field: str, warm_started: bool = False
-) -> str | None:
+def make_directory(path: str, *, field: str) -> None:
+    """Makes a directory to write to, unless it is there.
+
+    Raises:
+        JobConfigError: its scheme is not known, or a file is in its way.
+    """
+    check_scheme(path, field=field)
+    try:
+        tf.io.gfile.makedirs(path)
+    except tf.errors.FailedPreconditionError as error:
+        raise JobConfigError(f"{field}: {path} cannot be a directory: {error.message}") from error
+
+
+def check_file(path: str, *, field: str) -> None:
+    """Refuses what is no file to read.
+
+    Raises:
+        JobConfigError: its scheme is not known, nothing is there, or a directory is.
+    """
+    check_scheme(path, field=field)
+    if not tf.io.gfile.exists(path):
+        raise JobConfigError(f"{field}: there is no file {path}")
+    if tf.io.gfile.isdir(path):
+        raise JobConfigError(f"{field}: {path} is a directory, not a file")
+
+
+def checkpoint_for(estimator: Any, given: str | None, *, field: str) -> str | None:
     """The checkpoint to work with: the one that is given, or None for the latest, when there is one.
 
     Args:
         estimator: whose model directory it is.
         given: path prefix of a checkpoint.
         field: path of the field that gives it, for the error.
-        warm_started: without any checkpoint the model begins from another one's variables.
 
     Raises:
         JobConfigError: there is no such checkpoint, or none at all.
@@ -40,7 +63,7 @@ def checkpoint_for(
         check_scheme(given, field=field)
         if not tf.io.gfile.exists(f"{given}.index"):
             raise JobConfigError(f"{field}: there is no checkpoint {given}")
-    elif not warm_started and estimator.latest_checkpoint() is None:
+    elif estimator.latest_checkpoint() is None:
         raise JobConfigError(
             f"modelDir: {estimator.model_dir} holds no checkpoint; train first, or name one in {field}"
         )

@@ -1,8 +1,14 @@
-"""Mode Predict: `Estimator.predict` over the whole input, written as JSON Lines."""
+"""Mode Predict: `Estimator.predict` over the whole input, written as JSON Lines.
 
+What an earlier run left is removed when the first prediction is there, not before: a job that cannot work at all, for
+its model is broken or its keys are wrong, costs nobody the predictions of the job before it.
+"""
+
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from estimator_api import EstimatorSection
@@ -12,7 +18,7 @@ from estimator_runtime.estimator import Estimator
 from estimator_runtime.job.environment import Environment
 from estimator_runtime.job.errors import JobConfigError
 from estimator_runtime.job.hook_references import resolve_hooks
-from estimator_runtime.job.locations import check_scheme, checkpoint_for
+from estimator_runtime.job.locations import checkpoint_for, make_directory
 from estimator_runtime.job.prediction_files import PredictionFiles
 from estimator_runtime.job.references import resolve_callable
 
@@ -27,28 +33,24 @@ def run(section: EstimatorSection, estimator: Estimator, environment: Environmen
 
     Raises:
         JobConfigError: a reference does not import, there is no checkpoint, the model makes no prediction of a name
-            that is asked for, or the output cannot be reached.
+            that is asked for or one that JSON cannot hold, or the output cannot be reached or be a directory.
     """
     predict = section.predict
     assert predict is not None, "a rule of the API"
     input_fn = resolve_callable(predict.input_fn, field="estimator.predict.inputFn")
     hooks = resolve_hooks(predict.hooks, field="estimator.predict.hooks")
-    checkpoint = checkpoint_for(
-        estimator,
-        predict.checkpoint_path,
-        field="estimator.predict.checkpointPath",
-        warm_started=section.warm_start_from is not None,
-    )
+    checkpoint = checkpoint_for(estimator, predict.checkpoint_path, field="estimator.predict.checkpointPath")
     output = _output(predict, str(estimator.model_dir), environment)
-    check_scheme(output, field="estimator.predict.output")
+    make_directory(output, field="estimator.predict.output")
     observer = observation.current()
     with observer.predicting():
         predictions = estimator.predict(
             input_fn, predict_keys=predict.predict_keys, hooks=hooks, checkpoint_path=checkpoint
         )
+        observer.predicted(output, 0)
+        examples = _with_first_made(_named(_begun(predictions), predict))
         with PredictionFiles(output) as files:
-            observer.predicted(output, 0)
-            for example in _named(_begun(predictions), predict):
+            for example in examples:
                 files.write(example)
                 if files.examples % _REPORT_EVERY == 0:
                     observer.predicted(output, files.examples)
@@ -83,8 +85,10 @@ def _begun(predictions: Iterator[Any]) -> Iterator[Any]:
 def _named(predictions: Iterator[Any], predict: PredictSection) -> Iterator[Mapping[str, Any]]:
     """Each prediction as a mapping by name, with all the names that are asked for.
 
+    The first one is looked at: names and types are the graph's, so the others have the same.
+
     Raises:
-        JobConfigError: a name is missing, which tf.estimator takes without a word.
+        JobConfigError: a name is missing, which tf.estimator takes without a word, or numbers are complex.
     """
     wanted = set(predict.predict_keys or ())
     for index, one in enumerate(predictions):
@@ -92,4 +96,14 @@ def _named(predictions: Iterator[Any], predict: PredictSection) -> Iterator[Mapp
         if index == 0 and not wanted <= example.keys():
             missing = ", ".join(sorted(wanted - example.keys()))
             raise JobConfigError(f"estimator.predict.predictKeys: the model makes no prediction {missing}")
+        if index == 0 and (unfit := sorted(name for name in example if np.iscomplexobj(example[name]))):
+            raise JobConfigError(
+                f"estimator.predict: the prediction {', '.join(unfit)} is of complex numbers, which JSON does not have;"
+                " leave it out of predictKeys or have the model return its parts"
+            )
         yield example
+
+
+def _with_first_made(examples: Iterator[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """`examples`, of which the first, if there is any, is made in this call."""
+    return itertools.chain(list(itertools.islice(examples, 1)), examples)

@@ -2,6 +2,7 @@
 
 Readers never see half a file: a shard is written under another name and renamed when it is whole. Nor do they see
 files of two runs side by side: what an earlier run left is removed first, so a pod that is started again begins anew.
+Of that `_SUCCESS` goes before the rest: wherever the removal ends, no part of a set claims to be all of it.
 
 A line is one JSON object, predictions by name. Numbers, booleans and nested lists are themselves; bytes are text when
 they are UTF-8 and otherwise `{"b64": "..."}`, as TensorFlow Serving has it; what is not finite is the text "NaN",
@@ -45,9 +46,9 @@ class PredictionFiles:
     def __enter__(self) -> Self:
         """Makes the directory, without what an earlier run left of its own."""
         tf.io.gfile.makedirs(self._directory)
-        for name in tf.io.gfile.listdir(self._directory):
-            if _OURS.fullmatch(name):
-                tf.io.gfile.remove(self._path(name))
+        ours = [name for name in tf.io.gfile.listdir(self._directory) if _OURS.fullmatch(name)]
+        for name in sorted(ours, key=lambda name: name != SUCCESS):
+            tf.io.gfile.remove(self._path(name))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *raised: object) -> None:
