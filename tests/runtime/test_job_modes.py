@@ -312,12 +312,42 @@ def test_predict_as_a_process_and_its_sigterm(tmp_path):
     endless = with_section(
         PREDICT, "predict", inputFn="job_model:endless_predict_input", hooks=["job_model:Pause"]
     )
+    train(tmp_path / "model")
     chief = Replica(tmp_path, port, spec=endless)
     try:
-        train(chief.model_dir)
         chief.await_progress(lambda one: one.predictions and one.predictions.examples > 0, "predictions")
         assert chief.terminate().await_end() == 143, chief.text()
         assert chief.message().predictions.examples > 0
+    finally:
+        chief.end()
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize(
+    ("section", "told"), [(EVALUATE, "evaluation"), (PREDICT, "predictions"), (EXPORT, "exports")]
+)
+def test_a_mode_as_a_process_to_its_end(tmp_path, section, told):
+    (port,) = free_ports(1)
+    train(tmp_path / "model")
+    chief = Replica(tmp_path, port, spec=section)
+    try:
+        assert chief.await_end() == 0, chief.text()
+        message = chief.message()
+        assert (message.state, message.error) == ("Finished", None)
+        assert [one for one in ("evaluation", "predictions", "exports") if getattr(message, one)] == [told]
+    finally:
+        chief.end()
+
+
+@pytest.mark.timeout(180)
+def test_an_export_that_fails_ends_the_process_with_its_name(tmp_path):
+    (port,) = free_ports(1)
+    train(tmp_path / "model")
+    broken = EXPORT["exports"][0] | {"servingInputReceiverFn": "job_model:broken_receiver"}
+    chief = Replica(tmp_path, port, spec=EXPORT | {"exports": [broken]})
+    try:
+        assert chief.await_end() == 1, chief.text()
+        assert chief.message().error == "estimator.exports[final]: RuntimeError: no receiver today"
     finally:
         chief.end()
 
