@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from estimatorctl.commands import run, status, watch
+from estimatorctl.commands import logs, resume, run, scale, status, suspend, watch
 from estimatorctl.errors import CommandError
 
 
@@ -18,10 +18,11 @@ def parser(program: str) -> argparse.ArgumentParser:
         program: What the user typed to get here.
     """
     parser = argparse.ArgumentParser(
-        prog=program, description="Runs EstimatorJobs on this machine and shows those of a cluster."
+        prog=program,
+        description="Runs EstimatorJobs on this machine, shows those of a cluster and changes them.",
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (run, status, watch):
+    for command in (run, status, watch, logs, suspend, resume, scale):
         command.add(commands)
     return parser
 

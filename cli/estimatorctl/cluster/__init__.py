@@ -1,1 +1,1 @@
-"""The API server as the commands need it: reading one job and following it."""
+"""The API server as the commands need it: reading one job, following it and its pods, changing it."""

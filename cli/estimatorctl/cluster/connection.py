@@ -1,4 +1,4 @@
-"""One EstimatorJob of a cluster as a plain dictionary: read once, or followed.
+"""EstimatorJobs of a cluster and their pods as plain dictionaries: read once, followed, or changed.
 
 Only the transport of the client library is used: its typed models would drop what they do not know.
 """
@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, closing, suppress
 from pathlib import Path
 from typing import Any, Final, Self
+from urllib.parse import quote
 
 import aiohttp
 from kubernetes.aio.client.api_client import ApiClient
@@ -25,14 +26,26 @@ from estimatorctl.errors import ClusterError
 Document = dict[str, Any]
 
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=30, connect=10)
+_JOBS_ROOT: Final = f"/apis/{c.GROUP}/{c.VERSION}"
 _WATCH_SECONDS: Final = 240
 _WATCH_TIMEOUT: Final = aiohttp.ClientTimeout(total=_WATCH_SECONDS + 30, connect=10)
+_LOG_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, connect=10, sock_read=30)
+_JSON: Final = "application/json"
+_MERGE_PATCH: Final = "application/merge-patch+json"
 _NAMESPACE_FILE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _RETRY_MOST: Final = 10.0
 
 
-class JobNotFound(ClusterError):  # noqa: N818 - names a state of the cluster, not a bug
+class ObjectNotFound(ClusterError):  # noqa: N818 - names a state of the cluster, not a bug
+    """There is no such object."""
+
+
+class JobNotFound(ObjectNotFound):
     """There is no such job."""
+
+
+class Unreachable(ClusterError):  # noqa: N818 - names a state of the cluster, not a bug
+    """No answer came, or one that says to try again."""
 
 
 class _WatchEndedError(Exception):
@@ -42,10 +55,14 @@ class _WatchEndedError(Exception):
 class Connection:
     """A way to the API server, as kubectl finds it; an asynchronous context manager.
 
+    Attributes:
+        namespace: The namespace to use when none is named.
+        retry_seconds: Pause before the first new attempt after a lost connection.
+
     Args:
         kubeconfig: Path of a kubeconfig; None: KUBECONFIG, then ~/.kube/config, then the pod's ServiceAccount.
         context: Context of the kubeconfig; None: its current one.
-        retry_seconds: Pause before the first new attempt after a lost connection.
+        retry_seconds: As the attribute.
     """
 
     def __init__(
@@ -53,7 +70,7 @@ class Connection:
     ) -> None:
         self._kubeconfig = kubeconfig
         self._context = context
-        self._retry_seconds = retry_seconds
+        self.retry_seconds = retry_seconds
         self._client: Any = None
         self.namespace = "default"
 
@@ -76,12 +93,19 @@ class Connection:
             JobNotFound: There is none of that name.
             ClusterError: The API server cannot be reached or refuses.
         """
-        response = await self._get(_path(namespace, name), {}, _TIMEOUT)
-        try:
-            document: Document = json.loads(await response.read())
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            raise ClusterError(f"no answer from the API server: {_words(error)}") from error
-        return document
+        return await self._document("GET", _jobs(namespace, name))
+
+    async def change(
+        self, namespace: str, name: str, patch: Mapping[str, Any], *, subresource: str = ""
+    ) -> Document:
+        """Applies a JSON merge patch to a job; returns the answer. A uid in its metadata is a precondition.
+
+        Raises:
+            JobNotFound: There is none of that name.
+            ClusterError: The API server cannot be reached or refuses.
+        """
+        path = _jobs(namespace, name) + (f"/{subresource}" if subresource else "")
+        return await self._document("PATCH", path, body=patch)
 
     async def follow(self, namespace: str, name: str) -> AsyncGenerator[Document, None]:
         """The job as it is now, and again after every change; ends when it is deleted.
@@ -94,14 +118,15 @@ class Connection:
         """
         job = await self.read(namespace, name)
         uid = job["metadata"].get("uid")
-        pause = self._retry_seconds
+        pause = self.retry_seconds
         yield job
         while True:
             version = job["metadata"].get("resourceVersion", "")
             with suppress(_WatchEndedError):
-                async with aclosing(self._watch(namespace, name, version)) as events:
+                query = {"fieldSelector": f"metadata.name={name}", "resourceVersion": version}
+                async with aclosing(self._watch(_jobs(namespace), query)) as events:
                     async for event in events:
-                        pause = self._retry_seconds
+                        pause = self.retry_seconds
                         seen = event["object"]
                         if seen["metadata"].get("uid") != uid or event["type"] == "DELETED":
                             return
@@ -113,7 +138,7 @@ class Connection:
                 latest = await self.read(namespace, name)
             except JobNotFound:
                 return
-            except _UnreachableError:
+            except Unreachable:
                 continue
             if latest["metadata"].get("uid") != uid:
                 return
@@ -121,50 +146,155 @@ class Connection:
                 job = latest
                 yield job
 
-    async def _watch(self, namespace: str, name: str, version: str) -> AsyncGenerator[Document, None]:
-        query = {
-            "watch": "true",
-            "fieldSelector": f"metadata.name={name}",
-            "resourceVersion": version,
-            "timeoutSeconds": str(_WATCH_SECONDS),
-        }
+    async def pod(self, namespace: str, name: str) -> Document:
+        """A pod as it is now.
+
+        Raises:
+            ObjectNotFound: There is none of that name.
+            ClusterError: The API server cannot be reached or refuses.
+        """
+        return await self._document("GET", _pods(namespace, name))
+
+    async def pods(self, namespace: str, selector: str) -> list[Document]:
+        """The pods whose labels match, as they are now.
+
+        Raises:
+            ClusterError: The API server cannot be reached or refuses.
+        """
+        found = await self._document("GET", _pods(namespace), {"labelSelector": selector})
+        return list(found["items"])
+
+    async def follow_pods(self, namespace: str, selector: str) -> AsyncGenerator[Document, None]:
+        """The pods whose labels match as they are now, and each again after every change; it never ends.
+
+        A lost connection is made again. A pod may come again as it was, and its deletion is not told.
+
+        Raises:
+            ClusterError: The API server cannot be reached to begin with, or refuses.
+        """
+        begun, pause = False, self.retry_seconds
+        while True:
+            try:
+                found = await self._document("GET", _pods(namespace), {"labelSelector": selector})
+            except Unreachable:
+                if not begun:
+                    raise
+            else:
+                begun = True
+                for pod in found["items"]:
+                    yield pod
+                version = found["metadata"].get("resourceVersion", "")
+                query = {"labelSelector": selector, "resourceVersion": version}
+                with suppress(_WatchEndedError):
+                    async with aclosing(self._watch(_pods(namespace), query)) as events:
+                        async for event in events:
+                            pause = self.retry_seconds
+                            if event["type"] != "DELETED":
+                                yield event["object"]
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _RETRY_MOST)
+
+    async def log(
+        self, namespace: str, pod: str, container: str, *, follow: bool = False, since: str | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        """The output of a pod's container, in pieces as they come.
+
+        Args:
+            namespace: Namespace of the pod.
+            pod: Name of the pod.
+            container: Name of the container.
+            follow: Go on with what the container writes from now on, for some minutes at most, and begin each line
+                with the time at which it was written.
+            since: Only lines written at this time or later (RFC 3339).
+
+        Raises:
+            ObjectNotFound: The pod is gone.
+            ClusterError: The API server cannot be reached, breaks off, or refuses.
+        """
+        query = {"container": container}
+        if follow:
+            query |= {"follow": "true", "timestamps": "true"}
+        if since is not None:
+            query["sinceTime"] = since
+        # An end in any case: a connection that died without a word would be waited for without one.
+        limits = _WATCH_TIMEOUT if follow else _LOG_TIMEOUT
+        response = await self._call("GET", f"{_pods(namespace, pod)}/log", query, limits)
         try:
-            response = await self._get(_path(namespace), query, _WATCH_TIMEOUT)
+            with closing(response.response):
+                async for piece in response.response.content.iter_any():
+                    yield piece
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise Unreachable(f"the log breaks off: {_words(error)}") from error
+
+    async def _watch(self, path: str, query: Mapping[str, str]) -> AsyncGenerator[Document, None]:
+        query = {**query, "watch": "true", "timeoutSeconds": str(_WATCH_SECONDS)}
+        try:
+            response = await self._call("GET", path, query, _WATCH_TIMEOUT)
             with closing(response.response):
                 async for line in response.response.content:
                     event = json.loads(line)
                     if event["type"] == "ERROR":
-                        # 410 Gone: the version is too old; whatever it is, reading the job anew answers it.
+                        # 410 Gone: the version is too old; whatever it is, reading anew answers it.
                         raise _WatchEndedError
                     if event["type"] in ("ADDED", "MODIFIED", "DELETED"):
                         yield event
-        except (aiohttp.ClientError, TimeoutError, ValueError, _UnreachableError) as error:
+        except (aiohttp.ClientError, TimeoutError, ValueError, Unreachable) as error:
             raise _WatchEndedError from error
 
-    async def _get(self, path: str, query: dict[str, str], limits: aiohttp.ClientTimeout) -> Any:
+    async def _document(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> Document:
+        response = await self._call(method, path, query or {}, _TIMEOUT, body)
         try:
-            response = await self._once(path, query, limits)
+            document: Document = json.loads(await response.read())
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise Unreachable(f"no answer from the API server: {_words(error)}") from error
+        return document
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        limits: aiohttp.ClientTimeout,
+        body: Mapping[str, Any] | None = None,
+    ) -> Any:
+        try:
+            response = await self._once(method, path, query, limits, body)
             if response.status == 401:
                 # An exec plugin's token expires while a job is followed: ask for a new one, once.
                 await response.read()
                 await self._load(self._client.configuration)
-                response = await self._once(path, query, limits)
+                response = await self._once(method, path, query, limits, body)
             if response.status == 200:
                 return response
             text = await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError, ApiException) as error:
-            raise _UnreachableError(f"the API server cannot be reached: {_words(error)}") from error
+            raise Unreachable(f"the API server cannot be reached: {_words(error)}") from error
         raise _refusal(response.status, text, path)
 
-    async def _once(self, path: str, query: dict[str, str], limits: aiohttp.ClientTimeout) -> Any:
+    async def _once(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        limits: aiohttp.ClientTimeout,
+        body: Mapping[str, Any] | None,
+    ) -> Any:
+        # A log is plain text; its refusals are JSON whatever is asked for.
+        accepted = "*/*" if path.endswith("/log") else _JSON
         method, url, headers, _, _ = await self._client.param_serialize(
-            "GET",
+            method,
             path,
             query_params=list(query.items()),
-            header_params={"Accept": "application/json"},
+            header_params={"Accept": accepted} | ({} if body is None else {"Content-Type": _MERGE_PATCH}),
             auth_settings=["BearerToken"],
         )
-        return await self._client.call_api(method, url, headers, None, _request_timeout=limits)
+        return await self._client.call_api(method, url, headers, body, _request_timeout=limits)
 
     async def _load(self, configuration: Any) -> str:
         """Fills in how to reach the API server; returns the namespace to use when none is named."""
@@ -188,13 +318,18 @@ def _own_namespace() -> str:
     return _NAMESPACE_FILE.read_text(encoding="utf-8").strip() or "default"
 
 
-class _UnreachableError(ClusterError):
-    """No answer came, or one that says to try again."""
+def _jobs(namespace: str, name: str | None = None) -> str:
+    return _path(f"{_JOBS_ROOT}/namespaces", namespace, c.PLURAL, name)
 
 
-def _path(namespace: str, name: str | None = None) -> str:
-    root = f"/apis/{c.GROUP}/{c.VERSION}/namespaces/{namespace}/{c.PLURAL}"
-    return root if name is None else f"{root}/{name}"
+def _pods(namespace: str, name: str | None = None) -> str:
+    return _path("/api/v1/namespaces", namespace, "pods", name)
+
+
+def _path(root: str, namespace: str, plural: str, name: str | None) -> str:
+    # Quoted, so that a slash in what a person typed does not lead to another resource.
+    known = f"{root}/{quote(namespace, safe='')}/{plural}"
+    return known if name is None else f"{known}/{quote(name, safe='')}"
 
 
 def _refusal(status: int, text: bytes, path: str) -> ClusterError:
@@ -208,11 +343,15 @@ def _refusal(status: int, text: bytes, path: str) -> ClusterError:
     if known:
         message = document.get("message") or message
     if status == 404:
+        is_job = path.startswith(_JOBS_ROOT)
         if known and (document.get("details") or {}).get("name"):
-            return JobNotFound(message)
-        return ClusterError(f"the cluster does not know EstimatorJobs ({path}): is the operator installed?")
+            return JobNotFound(message) if is_job else ObjectNotFound(message)
+        if is_job:
+            return ClusterError(
+                f"the cluster does not know EstimatorJobs ({path}): is the operator installed?"
+            )
     if status == 429 or status >= 500:
-        return _UnreachableError(f"the API server answers {status}: {message}")
+        return Unreachable(f"the API server answers {status}: {message}")
     return ClusterError(f"the API server refuses ({status}): {message}")
 
 

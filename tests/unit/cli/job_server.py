@@ -1,4 +1,4 @@
-"""An API server of one EstimatorJob: what `status` and `watch` ask, answered as a test scripts it."""
+"""An API server of one EstimatorJob: what commands ask about it, answered as a test scripts it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 
 import yaml
 from aiohttp import web
+
+from estimatorctl.__main__ import main
 
 PATH = "/apis/estimator.dev/v1alpha1/namespaces/{namespace}/estimatorjobs"
 DROP = object()
@@ -25,14 +27,21 @@ def deleted(job):
     return {"type": "DELETED", "object": job}
 
 
+async def call(*arguments):
+    """The command in a thread, for it makes an event loop of its own."""
+    return await asyncio.to_thread(main, list(arguments))
+
+
 class JobServer:
     """Reads are answered with `job`; the nth watch sends the nth of `watches`, the last one stays open.
 
     Attributes:
         job: The object, None when there is none.
-        watches: For each watch its items: events, functions that change the server, DROP or END.
+        watches: For each watch its items: events, functions that change the server, asyncio.Events to wait for, DROP or
+            END.
         refusals: Answers (code, body) that come before anything else.
         asked: Namespace and query of every watch, and the namespace of every read.
+        patches: Subresource and patch of every change.
     """
 
     def __init__(self, job, *watches):
@@ -40,6 +49,8 @@ class JobServer:
         self.watches = list(watches)
         self.refusals = []
         self.asked = []
+        self.patches = []
+        self._over = asyncio.Event()
         self.headers = []
 
     async def _answer(self, request):
@@ -50,7 +61,7 @@ class JobServer:
         namespace = request.match_info["namespace"]
         if "watch" in request.query:
             self.asked.append((namespace, dict(request.query)))
-            return await self._watch(request)
+            return await self._watch(request, self.watches)
         self.asked.append((namespace, None))
         if self.job is None or self.job["metadata"]["name"] != request.match_info["name"]:
             name = request.match_info["name"]
@@ -62,30 +73,53 @@ class JobServer:
             return web.json_response(status, status=404)
         return web.json_response(self.job)
 
-    async def _watch(self, request):
+    async def _watch(self, request, watches):
         response = web.StreamResponse()
         await response.prepare(request)
-        items = self.watches.pop(0) if self.watches else [None]
+        items = watches.pop(0) if watches else [None]
         for item in items:
             if item is END:
                 return response
             if item is DROP:
                 request.transport.abort()
                 return response
-            if item is None:
-                await asyncio.Event().wait()
+            if item is None or isinstance(item, asyncio.Event):
+                await self.wait(item)
+                continue
             if callable(item):
                 item(self)
                 continue
             await response.write(json.dumps(item).encode() + b"\n")
         return response
 
+    async def wait(self, event=None):
+        """Waits for `event`, and not beyond the end of the test: an open request would keep the server from closing."""
+        waits = [asyncio.ensure_future(one.wait()) for one in (event, self._over) if one is not None]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for one in waits:
+            one.cancel()
+
+    async def _change(self, request):
+        """A merge patch of the job or of its subresource; `patches` keeps the end of the path and the patch."""
+        if self.refusals:
+            code, body = self.refusals.pop(0)
+            return web.json_response(body, status=code)
+        assert request.content_type == "application/merge-patch+json"
+        self.patches.append((request.match_info.get("subresource", ""), await request.json()))
+        return web.json_response(self.job)
+
+    def add_routes(self, router):
+        """Adds what the server answers."""
+        router.add_get(PATH, self._answer)
+        router.add_get(PATH + "/{name}", self._answer)
+        router.add_patch(PATH + "/{name}", self._change)
+        router.add_patch(PATH + "/{name}/{subresource}", self._change)
+
     @asynccontextmanager
     async def serving(self, folder, *, namespace=None):
         """Serves; gives the path of a kubeconfig for it."""
         app = web.Application()
-        app.router.add_get(PATH, self._answer)
-        app.router.add_get(PATH + "/{name}", self._answer)
+        self.add_routes(app.router)
         runner = web.AppRunner(app, shutdown_timeout=0)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -109,4 +143,5 @@ class JobServer:
         try:
             yield str(kubeconfig)
         finally:
+            self._over.set()
             await runner.cleanup()

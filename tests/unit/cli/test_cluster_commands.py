@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 
 import pytest
 import yaml
 from job_documents import document, states
-from job_server import DROP, END, GONE, JobServer, deleted, modified
+from job_server import DROP, END, GONE, JobServer, call, deleted, modified
 
 from estimatorctl.__main__ import main
-from estimatorctl.cluster import connection
-
-
-@pytest.fixture(autouse=True)
-def _no_pauses(monkeypatch):
-    monkeypatch.setattr(
-        connection.Connection.__init__,
-        "__kwdefaults__",
-        {"kubeconfig": None, "context": None, "retry_seconds": 0.0},
-    )
-    monkeypatch.delenv("KUBECONFIG", raising=False)
-    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
-
-
-async def call(*arguments):
-    """The command in a thread, for it makes an event loop of its own."""
-    return await asyncio.to_thread(main, list(arguments))
 
 
 def training(version, step):
