@@ -102,7 +102,7 @@ async def _run(manifest: Manifest, workplace: Workplace) -> int:
     run = LocalRun(job, workplace, reporter=reporter, clock=clock)
     screen.note(f"model directory: {workplace.model_dir}")
     screen.note(f"logs:            {workplace.run}")
-    for line in _left_out(job, clock):
+    for line in _left_out(job, workplace, clock):
         screen.note(f"note: {line}")
 
     def interrupt() -> None:
@@ -141,10 +141,11 @@ def _from(job: EstimatorJob) -> str:
     return "" if latest is None else f" from the checkpoint of step {latest.global_step}"
 
 
-def _left_out(job: EstimatorJob, clock: Clock) -> list[str]:
+def _left_out(job: EstimatorJob, workplace: Workplace, clock: Clock) -> list[str]:
     """What the job's pods would have and its processes have not, each said once."""
     made = plan(job, observed(()), clock.now(), Settings())
     lines = [line for pod in made.create_pods for line in not_run_locally(pod)]
     if job.spec.tensor_board is not None and job.spec.tensor_board.enabled:
-        lines.append("TensorBoard is not run: start it on the model directory")
+        command = shlex.join(["tensorboard", "--logdir", workplace.model_dir])
+        lines.append(f"TensorBoard is not run; to have one: {command}")
     return list(dict.fromkeys(lines))

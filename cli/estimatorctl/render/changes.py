@@ -25,17 +25,25 @@ class ChangeLog:
     Attributes:
         told: The status that was told last, None at the beginning.
         progress_at: When the step was told last.
+        workers: The workers of an elastic job, as they were told last.
     """
 
     told: EstimatorJobStatus | None = None
     progress_at: datetime | None = None
+    workers: str | None = None
 
     def lines(self, document: Mapping[str, Any], *, now: datetime) -> list[str]:
         """What is new in `document`, each line with the time of day (UTC)."""
         status = status_of(document)
+        workers = words.elastic_workers(document, status)
         clock = now.astimezone(UTC).strftime("%H:%M:%S")
         lines = [f"{clock} {line}" for line in self._changes(status, now)]
-        self.told = status
+        if workers is not None and workers != self.workers:
+            lines.append(f"{clock} workers: {workers}")
+        board, before = status.tensor_board, self.told and self.told.tensor_board
+        if board is not None and board.ready and not (before and before.ready):
+            lines.append(f"{clock} TensorBoard: {board.url}  {words.port_forward(document, board)}")
+        self.told, self.workers = status, workers
         return lines
 
     def _changes(self, new: EstimatorJobStatus, now: datetime) -> Iterator[str]:

@@ -20,6 +20,8 @@ from estimator_api import constants as c
 from estimator_api.status import Checkpoint, ExportStatus, TrainingProgress
 from estimatorctl.render import words
 
+DEFAULT_MODE: Final = "TrainAndEvaluate"
+"""What needs no mention."""
 _FAILURES_SHOWN: Final = 5
 _BAR: Final = 30
 
@@ -143,16 +145,17 @@ def _facts(status: EstimatorJobStatus) -> Iterator[tuple[str, RenderableType]]:
 def _surroundings(
     document: Mapping[str, Any], status: EstimatorJobStatus
 ) -> Iterator[tuple[str, RenderableType]]:
-    """What the job has beside its training: bounds for its workers, TensorBoard."""
-    elastic = document.get("spec", {}).get("elastic")
-    if elastic and status.worker_replicas is not None:
-        least, most = elastic.get("minReplicas", 0), elastic["maxReplicas"]
-        yield "Workers", f"{status.worker_replicas}, elastic from {least} to {most}"
+    """What the job is and has beside its training: its mode, bounds for its workers, TensorBoard."""
+    mode = (document.get("spec", {}).get("estimator") or {}).get("mode", DEFAULT_MODE)
+    if mode != DEFAULT_MODE:
+        yield "Mode", str(mode)
+    workers = words.elastic_workers(document, status)
+    if workers is not None:
+        yield "Workers", workers
     board = status.tensor_board
     if board is not None:
-        space = document["metadata"].get("namespace", "default")
-        reach = f"kubectl port-forward -n {space} service/{board.service} {c.TENSORBOARD_PORT}"
-        yield "TensorBoard", f"{board.url}{'' if board.ready else ' (starting)'}  {reach}"
+        told = f"{board.url}{'' if board.ready else ' (starting)'}"
+        yield "TensorBoard", f"{told}  {words.port_forward(document, board)}"
 
 
 def _export(export: ExportStatus) -> RenderableType:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from estimator_api import EstimatorJobStatus
 from estimator_api import constants as c
-from estimator_api.status import Failure, Metric, TrainingProgress
+from estimator_api.status import Failure, Metric, TensorBoardStatus, TrainingProgress
 
 _METRICS_MOST: Final = 6
 GOOD: Final = "green"
@@ -110,3 +110,19 @@ def failure_text(one: Failure) -> str:
     why = f": {one.message}" if one.message else ""
     attempt = f" (restart {one.attempt})" if one.attempt else ""
     return f"{one.replica}{attempt} {reason}{code}{why}"
+
+
+def elastic_workers(document: Mapping[str, Any], status: EstimatorJobStatus) -> str | None:
+    """`2, elastic from 1 to 4`: the workers of an elastic job that has been looked at; None for others."""
+    elastic = document.get("spec", {}).get("elastic")
+    if not elastic or status.worker_replicas is None:
+        return None
+    return (
+        f"{status.worker_replicas}, elastic from {elastic.get('minReplicas', 0)} to {elastic['maxReplicas']}"
+    )
+
+
+def port_forward(document: Mapping[str, Any], board: TensorBoardStatus) -> str:
+    """The command that brings a job's TensorBoard to http://localhost:6006."""
+    space = document["metadata"].get("namespace", "default")
+    return f"kubectl port-forward -n {space} service/{board.service} {c.TENSORBOARD_PORT}"

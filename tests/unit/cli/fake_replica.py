@@ -4,7 +4,8 @@
     SIGUSR1   finish: the chief at its last step
     SIGUSR2   fail with exit code 3 and a line that says why
 
-It counts as trained what the file `step` in the model directory says, plus ten. With GRANDCHILD set it starts a
+Of a mode that does not train (the job's own, in ESTIMATOR_SPEC) it reports at once what that mode makes, and has no
+step. Otherwise it counts as trained what the file `step` in the model directory says, plus ten. With GRANDCHILD set it starts a
 process that never ends; the pids of all are in `<replica>.pids`.
 """
 
@@ -24,6 +25,9 @@ ROLE, INDEX = os.environ["ESTIMATOR_ROLE"], int(os.environ["ESTIMATOR_INDEX"])
 MODEL_DIR = Path(os.environ["ESTIMATOR_MODEL_DIR"])
 STEP = MODEL_DIR / "step"
 LAST_STEP = 100
+MODE = json.loads(os.environ.get("ESTIMATOR_SPEC", "{}")).get("mode", "TrainAndEvaluate")
+EVALUATION = {"globalStep": LAST_STEP, "metrics": {"accuracy": 0.975}}
+EXPORTS = [{"name": "best", "path": f"{MODEL_DIR}/export/best/1", "globalStep": LAST_STEP}]
 
 
 def checkpoint(step):
@@ -45,6 +49,17 @@ def main():
     if restored is not None:
         progress["restoredFrom"] = checkpoint(restored)
 
+    made = {
+        "Evaluate": {"state": "Evaluating", "evaluation": EVALUATION},
+        "Predict": {
+            "state": "Predicting",
+            "predictions": {"path": f"{MODEL_DIR}/predictions/moths", "examples": 360},
+        },
+        "Export": {"state": "Exporting", "exports": EXPORTS},
+    }.get(MODE)
+    if made is not None:
+        progress = {name: progress[name] for name in ("version", "role", "index")} | made
+
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             body = json.dumps(progress).encode()
@@ -65,16 +80,13 @@ def main():
     print("TF_CONFIG", os.environ["TF_CONFIG"], flush=True)
     told = signal.sigwait(TOLD)
     code = {signal.SIGTERM: 143, signal.SIGUSR1: 0, signal.SIGUSR2: 3}[told]
-    if ROLE == "chief" and code != 3:
+    if ROLE == "chief" and code != 3 and made is None:
         if code == 0:
             progress["globalStep"] = LAST_STEP
         STEP.write_text(str(progress["globalStep"]))
         progress["checkpoint"] = checkpoint(progress["globalStep"])
     if ROLE == "evaluator" and code == 0:
-        progress["evaluation"] = {"globalStep": LAST_STEP, "metrics": {"accuracy": 0.975}}
-        progress["exports"] = [
-            {"name": "best", "path": f"{MODEL_DIR}/export/best/1", "globalStep": LAST_STEP}
-        ]
+        progress |= {"evaluation": EVALUATION, "exports": EXPORTS}
     if code == 3:
         print("the data has moths", flush=True)
     else:

@@ -79,3 +79,34 @@ def test_predictions_are_told_at_the_end():
     lines = told(under_way, done)
     assert "predictions: 1797 in pvc://digits-model/predictions" in lines
     assert not any("256" in line for line in lines)
+
+
+def elastic(workers, *, ready=None):
+    """An elastic job with so many workers; `ready`: whether its TensorBoard is."""
+    job = document("Training", "all replicas are ready", workerReplicas=workers)
+    job["spec"] = {"elastic": {"maxReplicas": 4}}
+    if ready is not None:
+        job["status"]["tensorBoard"] = {
+            "service": "digits-tensorboard",
+            "url": "http://tb:6006",
+            "ready": ready,
+        }
+    return job
+
+
+def test_workers_that_come_and_go_are_told():
+    lines = told(elastic(1), elastic(3), elastic(3), elastic(2), document("Training", workerReplicas=2))
+
+    assert [one for one in lines if "workers" in one] == [
+        "workers: 1, elastic from 0 to 4",
+        "workers: 3, elastic from 0 to 4",
+        "workers: 2, elastic from 0 to 4",
+    ]
+
+
+def test_tensorboard_is_told_when_it_answers():
+    lines = told(elastic(1), elastic(1, ready=False), elastic(1, ready=True), elastic(1, ready=True))
+
+    assert [one for one in lines if "TensorBoard" in one] == [
+        "TensorBoard: http://tb:6006  kubectl port-forward -n team service/digits-tensorboard 6006"
+    ]

@@ -262,7 +262,8 @@ async def test_a_pod_that_is_gone_has_no_more_to_say(tmp_path, capsys, again):
 
 async def test_a_pod_of_another_job_under_the_same_name_is_another(tmp_path, capsys):
     def anew(server):
-        server.pods["digits-chief-0"]["metadata"]["uid"] = "other"
+        metadata = server.pods["digits-chief-0"]["metadata"]
+        metadata |= {"uid": "other", "ownerReferences": [{"uid": "uid-2"}]}
 
     server = PodServer(completed(), pod("chief"))
     server.logs = {"digits-chief-0": [[f"{T}1Z a\n", anew], [f"{T}2Z not mine\n"]]}

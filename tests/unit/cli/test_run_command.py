@@ -114,6 +114,18 @@ def test_completion_and_failure_as_exit_codes(tmp_path):
         assert file.read() == "no such moth\n"
 
 
+@pytest.mark.parametrize(("section", "told"), [({}, True), ({"enabled": False}, False)])
+def test_how_to_start_tensorboard_is_said(tmp_path, section, told):
+    alone = {"worker": None, "ps": None, "evaluator": None}
+    write_job(tmp_path, command=["sh", "-c", "true"], tensorBoard=section, **alone)
+    done = run("job.yaml", "--model-dir", "a model", cwd=tmp_path)
+
+    assert done.returncode == 0
+    line = f"note: TensorBoard is not run; to have one: tensorboard --logdir '{tmp_path}/a model'\n"
+    assert (line in done.stdout) is told
+    assert ("TensorBoard" in done.stdout) is told
+
+
 @pytest.mark.parametrize(
     ("fields", "words"),
     [

@@ -60,6 +60,18 @@ def test_workers_and_tensorboard_and_predictions_are_told():
     assert "1797 in pvc://digits-model/predictions" in text
 
 
+@pytest.mark.parametrize(
+    ("estimator", "told"),
+    [({"mode": "Predict"}, True), ({"mode": "TrainAndEvaluate"}, False), ({}, False), (None, False)],
+)
+def test_a_mode_that_is_not_the_usual_one_is_told(estimator, told):
+    job = document("Training", "all replicas are ready")
+    job["spec"]["estimator"] = estimator
+
+    assert ("Mode  Predict" in text_of(job, 80)) is told
+    assert ("Mode" in text_of(job, 80)) is told
+
+
 def test_a_given_up_evaluator_is_told():
     job = document("Training", "all replicas are ready")
     job["status"]["conditions"].append(
