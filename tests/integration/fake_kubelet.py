@@ -24,6 +24,8 @@ Script = Callable[["FakeKubelet", Json], Awaitable[None]]
 
 NODE: Final = "fake-node"
 CONTAINER: Final = "estimator"
+_NUMBERS: Final = itertools.count(2)
+"""Of the pods of all namespaces: of two pods with one address the operator asks only the younger."""
 
 
 async def run(kubelet: FakeKubelet, pod: Json) -> None:
@@ -100,7 +102,6 @@ class FakeKubelet:
         self.born: Counter[str] = Counter()
         self._addresses: dict[str, str] = {}
         self._pods: dict[str, str] = {}
-        self._numbers = itertools.count(2)
         self._known: dict[str, bool] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._fault: BaseException | None = None
@@ -134,7 +135,7 @@ class FakeKubelet:
         """The main container runs; the pod has an address."""
         name = pod["metadata"]["name"]
         if name not in self._addresses:
-            high, low = divmod(next(self._numbers), 250)
+            high, low = divmod(next(_NUMBERS) % 62_500, 250)
             address = f"127.10.{high}.{low + 1}"
             self._addresses[name], self._pods[address] = address, name
         await self.report(name, phase="Running", state={"running": {"startedAt": _now()}}, ready=ready)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,10 @@ from api_server import CRD, REPOSITORY, ApiServer, CallError
 from crd_manifests import CHANGES, answers, changed, manifest, read_cases
 
 NEAR_MISSES = read_cases("near_misses")
-EXAMPLES = sorted((REPOSITORY / "examples").glob("*/job.yaml"))
+EXAMPLES = sorted(
+    path for path in (REPOSITORY / "examples").glob("*/*.yaml") if path.name != "kustomization.yaml"
+)
+GUIDE = REPOSITORY / "docs/user-guide.md"
 PATH = "/apis/estimator.dev/v1alpha1/namespaces/{}/estimatorjobs"
 
 
@@ -32,10 +36,19 @@ def test_near_misses(api_server: ApiServer, tmp_path: Path) -> None:
     assert answers(api_server, tmp_path / "good", manifests, "--dry-run=server") == {}
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_examples(api_server: ApiServer, namespace: str, example: Path) -> None:
     api_server.kubectl("apply", "--dry-run=server", "-n", namespace, "-f", str(example))
     api_server.kubectl("apply", "--server-side", "--dry-run=server", "-n", namespace, "-f", str(example))
+
+
+def test_manifests_of_the_user_guide(api_server: ApiServer, namespace: str, tmp_path: Path) -> None:
+    blocks = re.findall(r"^```yaml\n(.*?)^```$", GUIDE.read_text(), flags=re.DOTALL | re.MULTILINE)
+    (tmp_path / "guide.yaml").write_text("---\n".join(blocks))
+    shown = api_server.kubectl(
+        "apply", "--dry-run=server", "-n", namespace, "-f", str(tmp_path / "guide.yaml")
+    ).stdout
+    assert len(shown.splitlines()) == sum(block.count("kind: EstimatorJob") for block in blocks) >= 8
 
 
 def test_crd_is_applied_again_without_a_change(api_server: ApiServer) -> None:
