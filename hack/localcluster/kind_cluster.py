@@ -4,6 +4,7 @@ Its kubeconfig is a file of its own below `layout.RUN`; the user's is left alone
 """
 
 import json
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from localcluster.layout import BIN, LOCKS, RUN
 from localcluster.work import duration, locked, logged, output, say, step, succeeds
 
 READY_SECONDS = 240
+SHARED = "/shared"
+"""A folder that all nodes of a cluster with several of them have in common, for ReadWriteMany volumes."""
 NODE_LABEL = "io.x-k8s.kind.cluster"
 
 
@@ -29,6 +32,11 @@ class KindCluster:
     def kubeconfig(self) -> Path:
         """Credentials of the administrator."""
         return RUN / "kind" / f"{self.name}.kubeconfig"
+
+    @property
+    def shared(self) -> Path:
+        """What the nodes see as `SHARED`."""
+        return RUN / "kind" / f"{self.name}.shared"
 
     def up(self, *, workers: int) -> Mapping[str, object]:
         """Make the cluster unless it is there, wait until its nodes are ready, return what `env` prints.
@@ -69,6 +77,7 @@ class KindCluster:
                         log="kind.log",
                     )
             self.kubeconfig.unlink(missing_ok=True)
+            shutil.rmtree(self.shared, ignore_errors=True)  # pods may have left files of other users
 
     def load(self, images: Sequence[str]) -> None:
         """Put images of the engine into every node that does not have them yet."""
@@ -120,7 +129,9 @@ class KindCluster:
         docker_engine.require_privileged(image)
         self.kubeconfig.parent.mkdir(parents=True, exist_ok=True)
         config = self.kubeconfig.with_suffix(".json")
-        config.write_text(json.dumps(configuration(workers=workers), indent=2) + "\n", encoding="utf-8")
+        self.shared.mkdir(exist_ok=True)
+        document = configuration(workers=workers, shared=self.shared)
+        config.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
         with step(f"creating cluster {self.name} from {image.partition('@')[0]}", expect=25 + 8 * workers):
             logged(
                 [
@@ -169,16 +180,24 @@ class KindCluster:
         return [BIN / "kubectl", "--kubeconfig", self.kubeconfig, *arguments]
 
 
-def configuration(*, workers: int) -> dict[str, object]:
+def configuration(*, workers: int, shared: Path) -> dict[str, object]:
     """The configuration for kind on this machine."""
-    document: dict[str, object] = {
-        "kind": "Cluster",
-        "apiVersion": "kind.x-k8s.io/v1alpha4",
-        "nodes": [{"role": "control-plane"}, *({"role": "worker"} for _ in range(workers))],
-    }
+    document: dict[str, object] = {"kind": "Cluster", "apiVersion": "kind.x-k8s.io/v1alpha4"}
+    nodes: list[dict[str, object]] = [
+        {"role": "control-plane"},
+        *({"role": "worker"} for _ in range(workers)),
+    ]
+    patches = []
+    if workers:
+        for node in nodes:
+            node["extraMounts"] = [{"hostPath": str(shared), "containerPath": SHARED}]
+        # Without other nodes kind lets pods onto this one by itself.
+        patches.append("kind: InitConfiguration\nnodeRegistration: {taints: []}\n")
+    document["nodes"] = nodes
     if not Path("/sys/fs/cgroup/cgroup.controllers").exists():
         # The machine has the first version of cgroups, which the kubelet takes only when told so.
-        document["kubeadmConfigPatches"] = ["kind: KubeletConfiguration\nfailCgroupV1: false\n"]
+        patches.append("kind: KubeletConfiguration\nfailCgroupV1: false\n")
+    document["kubeadmConfigPatches"] = patches
     if "CAP_SYS_RESOURCE" in bounded_runtime.missing_capabilities():
         # Without it nothing may lower an OOM score, and every pod's first process would fail.
         patch = '[plugins."io.containerd.grpc.v1.cri"]\n  restrict_oom_score_adj = true\n'

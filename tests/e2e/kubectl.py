@@ -35,6 +35,18 @@ class Kubectl:
         assert not check or answer.returncode == 0, f"kubectl {' '.join(args)}: {answer.stderr}"
         return answer.stdout
 
+    def estimatorctl(self, *args: str) -> str:
+        """Runs estimatorctl and returns what it printed; raises AssertionError with its error text."""
+        answer = subprocess.run(
+            ["estimatorctl", args[0], "-n", self.namespace, *args[1:]],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        assert answer.returncode == 0, f"estimatorctl {' '.join(args)}: {answer.stdout}{answer.stderr}"
+        return answer.stdout
+
     def apply(self, *objects: Object) -> None:
         """kubectl apply of objects."""
         self.run("apply", "-f", "-", stdin=yaml.safe_dump_all(objects))

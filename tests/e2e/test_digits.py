@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
-from kubectl import REPOSITORY, Kubectl, is_complete
+import yaml
+from kubectl import REPOSITORY, Kubectl, is_complete, step
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(900)
 
 
 def test_digits_example(kubectl: Kubectl) -> None:
@@ -50,6 +52,16 @@ def test_digits_example(kubectl: Kubectl) -> None:
     assert predictions["examples"] == 360
     assert lines_below(kubectl, predictions["path"]) == 360
     kubectl.run("delete", "estimatorjob", "digits-predict", "--wait")
+
+    elastic = yaml.safe_load(Path(example, "elastic.yaml").read_text())
+    elastic["spec"]["estimator"]["train"]["maxSteps"] = 4000
+    kubectl.apply(elastic)
+    kubectl.wait("digits-elastic", lambda job: step(job) > 0, what="training")
+    kubectl.estimatorctl("scale", "digits-elastic", "--replicas=3")
+    job = kubectl.wait("digits-elastic", is_complete, what="completion with three workers")
+    assert job["status"]["restarts"].get("counted", 0) == 0
+    kubectl.run("delete", "estimatorjob", "digits-elastic", "--wait")
+    kubectl.run("delete", "pvc", "digits-elastic-model", "--wait", "--timeout=60s")
 
     kubectl.run("delete", "estimatorjob", "digits", "--wait")
     kubectl.run("wait", "--for=delete", "pod", "-l", "estimator.dev/job-name=digits", "--timeout=60s")

@@ -33,13 +33,18 @@ def test_workers_come_and_go(kubectl: Kubectl) -> None:
     kubectl.wait("steady", workers(1), what="training with one worker")
     chief = kubectl.get("pod", "steady-chief-0")["metadata"]["uid"]
     for count in (4, 2):
-        kubectl.run("scale", "estimatorjob/steady", f"--replicas={count}")
+        if count == 4:
+            kubectl.run("scale", "estimatorjob/steady", f"--replicas={count}")
+        else:
+            kubectl.estimatorctl("scale", "steady", f"--replicas={count}")
         job = kubectl.wait("steady", workers(count), what=f"training with {count} workers")
         kubectl.wait(
             "steady",
             lambda now, job=job: step(now) >= step(job) + 60,
             what=f"steps with {count} workers",
         )
+    logs = kubectl.estimatorctl("logs", "steady", "--role=worker")
+    assert {line.partition("]")[0] for line in logs.splitlines()} == {"[worker-0", "[worker-1"}
     assert kubectl.get("pod", "steady-chief-0")["metadata"]["uid"] == chief, "nobody else was disturbed"
     refused = kubectl.run("scale", "estimatorjob/steady", "--replicas=5", check=False)
     assert refused == ""
@@ -59,10 +64,10 @@ def test_workers_come_and_go(kubectl: Kubectl) -> None:
 
 
 def test_pods_with_gpus(kubectl: Kubectl) -> None:
-    """The node says that it has GPUs and is tainted for it, as GPU nodes are."""
+    """All nodes are tainted as GPU nodes are, and one says that it has GPUs."""
     node = kubectl.list("nodes")[0]["metadata"]["name"]
     kubectl.run("patch", "node", node, "--subresource=status", "--type=json", "-p", gpus("add", "2"))
-    kubectl.run("taint", "node", node, f"{GPU}=present:NoSchedule", "--overwrite")
+    kubectl.run("taint", "nodes", "--all", f"{GPU}=present:NoSchedule", "--overwrite")
     try:
         kubectl.apply(
             CODE, chief_alone("learner", chief={"resources": {"limits": {GPU: 1}}}), chief_alone("plain")
@@ -73,6 +78,7 @@ def test_pods_with_gpus(kubectl: Kubectl) -> None:
         (main,) = pod["spec"]["containers"]
         assert main["image"].rpartition(":")[0].endswith("runtime-gpu")
         assert main["resources"]["limits"] == {GPU: "1"}
+        assert pod["spec"]["nodeName"] == node
         plain = kubectl.wait(
             "plain",
             lambda job: "untolerated taint" in json.dumps(job.get("status", {}).get("conditions", [])),
@@ -80,7 +86,7 @@ def test_pods_with_gpus(kubectl: Kubectl) -> None:
         )
         assert not is_true(plain, "Ready")
     finally:
-        kubectl.run("taint", "node", node, f"{GPU}:NoSchedule-")
+        kubectl.run("taint", "nodes", "--all", f"{GPU}:NoSchedule-")
         kubectl.run("patch", "node", node, "--subresource=status", "--type=json", "-p", gpus("remove"))
 
 

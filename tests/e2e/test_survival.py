@@ -58,12 +58,12 @@ def test_operator_killed_and_job_suspended(kubectl: Kubectl, operator: Kubectl) 
     assert live == {"chief": 1, "worker": 1, "ps": 1, "evaluator": 1}
     assert job["status"]["restarts"]["counted"] == 0
 
-    kubectl.run("patch", "estimatorjob", "steady", "--type=merge", "-p", '{"spec":{"suspend":true}}')
+    kubectl.estimatorctl("suspend", "steady")
     job = kubectl.wait("steady", lambda job: is_true(job, "Suspended"), what="suspension")
     assert kubectl.list("pods", "estimator.dev/job-name=steady") == []
     saved = job["status"]["checkpoints"]["latest"]["globalStep"]
     assert saved > 0
-    kubectl.run("patch", "estimatorjob", "steady", "--type=merge", "-p", '{"spec":{"suspend":false}}')
+    kubectl.estimatorctl("resume", "steady")
     job = kubectl.wait("steady", lambda job: step(job) > saved + 60, what="training after the resume")
     assert job["status"]["checkpoints"]["restoredFrom"]["globalStep"] >= saved
     stop_training(kubectl, "steady")
