@@ -5,6 +5,8 @@ SHELL := /bin/bash
 PYTHON_BIN := .venv/bin
 export PATH := $(CURDIR)/$(PYTHON_BIN):$(PATH)
 export TF_CPP_MIN_LOG_LEVEL ?= 3
+# Tests wait for processes half of their time, so there is one more at a time than there are cores.
+JOBS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores < 8 ? cores + 1 : 8)))
 
 .PHONY: help venv demo local test unit runtime integration conformance e2e bench lint format generate constraints images \
         apiserver-up apiserver-down kind-up kind-down clean
@@ -26,14 +28,14 @@ test: lint unit runtime integration ## everything but kind: lint, unit, runtime 
 	@echo "lint, unit, runtime and integration tests passed"
 
 unit: venv ## unit tests: Python alone, seconds
-	@pytest tests/unit
+	@hack/tier unit -n $(JOBS) --dist worksteal tests/unit
 
 runtime: venv ## the Estimator and real training processes, minutes
-	@pytest tests/runtime tests/conformance
+	@hack/tier runtime -n $(JOBS) --dist worksteal tests/runtime tests/conformance
 
 integration: venv ## the operator against a real API server (built on first use, about 8 minutes)
 	@hack/cluster apiserver tools
-	@pytest tests/integration
+	@hack/tier integration tests/integration
 
 conformance: venv ## the same programs on tf.estimator 2.15 and here, and a table of what differs
 	@python tests/conformance/conformance.py
