@@ -1,8 +1,8 @@
 """A job's code without a cluster: the files of its ConfigMap, laid out as the pods see them under /code.
 
-The ConfigMap is looked for where people keep it: in the job's own file, in a kustomization.yaml beside it that
-generates it, or (with `--code`) as a folder that takes its place. Of kustomize only what makes a ConfigMap from
-files and literals is read.
+The ConfigMap is looked for where people keep it: in the job's own file; in a kustomization.yaml beside it that
+generates it, or in the files and folders which that names as resources; or (with `--code`) as a folder that takes its
+place. Of kustomize only this is read: resources on this machine, and ConfigMaps made from files and literals.
 """
 
 from __future__ import annotations
@@ -45,16 +45,41 @@ def _content(manifest: Manifest, name: str) -> Mapping[str, bytes]:
     if config_map is not None:
         return _decoded(config_map, manifest.path)
     folder = manifest.path.parent
-    for file in (folder / one for one in _KUSTOMIZATIONS):
-        if file.is_file():
-            generated = _generated(file, name)
-            if generated is not None:
-                return generated
+    content = _of_folder(folder.resolve(), name, frozenset())
+    if content is not None:
+        return content
     fault = (
         f"spec.code.configMap.name: no ConfigMap {name} in this file, and no configMapGenerator of that name in"
         f" {folder / _KUSTOMIZATIONS[0]}; name the folder with the code with --code DIR"
     )
     raise ManifestError([fault], str(manifest.path))
+
+
+def _of_folder(folder: Path, name: str, seen: frozenset[Path]) -> Mapping[str, bytes] | None:
+    """ConfigMap `name` as the kustomization of a folder, or of its resources, makes it; None when none does."""
+    file = next((folder / one for one in _KUSTOMIZATIONS if (folder / one).is_file()), None)
+    if file is None or folder in seen:
+        return None
+    generated = _generated(file, name)
+    if generated is not None:
+        return generated
+    entries = [entry for one in read_documents(file) for entry in one.get("resources") or ()]
+    # Resources from elsewhere (URLs) are no paths of this machine, and are left to kustomize.
+    for path in ((folder / str(entry)).resolve() for entry in entries):
+        if path.is_dir():
+            found = _of_folder(path, name, seen | {folder})
+        else:
+            found = _of_resource(path, name) if path.is_file() else None
+        if found is not None:
+            return found
+    return None
+
+
+def _of_resource(file: Path, name: str) -> Mapping[str, bytes] | None:
+    for one in read_documents(file):
+        if one.get("kind") == "ConfigMap" and (one.get("metadata") or {}).get("name") == name:
+            return _decoded(one, file)
+    return None
 
 
 def _laid_out(config_map: CodeConfigMap, content: Mapping[str, bytes]) -> Mapping[str, bytes]:

@@ -23,9 +23,13 @@ def files(folder, *, kustomization=None, config_map=None, items=None):
             {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "moths-code"}} | config_map
         )
     if kustomization is not None:
-        (folder / "kustomization.yaml").write_text(yaml.safe_dump({"configMapGenerator": [kustomization]}))
+        kustomize(folder, configMapGenerator=[kustomization])
     (folder / "job.yaml").write_text(yaml.safe_dump_all(documents))
     return dict(code_files(read_manifest(folder / "job.yaml")))
+
+
+def kustomize(folder, **fields):
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(fields))
 
 
 def generator(**fields):
@@ -65,6 +69,36 @@ def test_items_lay_keys_out_and_leave_others_away(tmp_path):
 def test_the_job_s_own_file_comes_before_a_kustomization(tmp_path):
     found = files(tmp_path, config_map={"data": {"a": "1"}}, kustomization=generator(literals=["a=2"]))
     assert found == {"a": b"1"}
+
+
+def test_a_kustomizations_resources_are_looked_into(tmp_path):
+    overlay, base = tmp_path / "overlay", tmp_path / "base"
+    overlay.mkdir()
+    base.mkdir()
+    (base / "model.py").write_text("model")
+    kustomize(base, resources=["../overlay"], configMapGenerator=[generator(files=["model.py"])])
+    kustomize(overlay, resources=["job.yaml", "https://example.com/base?ref=v1", "gone.yaml", "../base"])
+
+    assert files(overlay) == {"model.py": b"model"}
+
+
+def test_a_config_map_among_the_resources(tmp_path):
+    config_map = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "moths-code"},
+        "data": {"a": "1"},
+    }
+    (tmp_path / "code.yaml").write_text(yaml.safe_dump(config_map))
+    kustomize(tmp_path, resources=["job.yaml", "code.yaml"])
+
+    assert files(tmp_path) == {"a": b"1"}
+
+
+def test_resources_in_a_circle_hold_nothing(tmp_path):
+    kustomize(tmp_path, resources=["."])
+    with pytest.raises(ManifestError, match="no ConfigMap moths-code"):
+        files(tmp_path)
 
 
 def test_a_job_without_code_has_no_files(tmp_path):
