@@ -28,7 +28,7 @@ def test_examples_complete(kubectl: Kubectl) -> None:
         step = status["progress"]["globalStep"]
         # A worker may still make a step while the chief saves for the last time.
         assert 0 < status["checkpoints"]["latest"]["globalStep"] <= step, name
-        assert status["evaluation"]["globalStep"] == status["checkpoints"]["latest"]["globalStep"], name
+        assert status["evaluation"]["checkpoint"] == status["checkpoints"]["latest"]["path"], name
         assert status.get("restarts", {}).get("total", 0) == 0, name
     assert metrics_of(jobs["taxi-fares"])["rmse"] < 3.0
     assert metrics_of(jobs["wine"])["accuracy"] >= 0.9
