@@ -40,7 +40,7 @@ from estimator_operator.observe.metrics import Metrics
 from estimator_operator.observe.poller import ProgressPoller, Target
 from estimator_operator.observe.targets import targets_of
 from estimator_operator.preflight import check_access
-from estimator_operator.settings import LEASE_NAME, OperatorSettings
+from estimator_operator.settings import OperatorSettings
 
 _log = logging.getLogger(__name__)
 
@@ -101,7 +101,7 @@ class Operator:
             elector = Elector(
                 api,
                 namespace=settings.lease_namespace or own_namespace(),
-                name=LEASE_NAME,
+                name=settings.lease_name,
                 identity=self._identity,
             )
             self._follows = True

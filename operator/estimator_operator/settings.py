@@ -16,9 +16,6 @@ from estimator_operator.kube.pod_address import Network, parse_network
 from estimator_operator.plan.observed import Settings
 
 PREFIX: Final = "ESTIMATOR_OPERATOR_"
-LEASE_NAME: Final = "estimator-operator"
-"""Name of the Lease; the namespace is a flag."""
-
 _PLAN: Final = Settings()
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"0", "false", "no", "off"})
@@ -26,7 +23,7 @@ _FALSE: Final = frozenset({"0", "false", "no", "off"})
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where to listen; port 0 lets the kernel choose."""
+    """Where to listen; an empty host is all interfaces, port 0 lets the kernel choose."""
 
     host: str
     port: int
@@ -43,7 +40,7 @@ class Address:
         host, colon, port = text.rpartition(":")
         if not colon or not port.isdecimal() or int(port) > 65535:
             raise ValueError(f"{text!r} is not host:port, :port or empty")
-        return cls(host=host.strip("[]") or "0.0.0.0", port=int(port))  # noqa: S104  (kubelet and Prometheus come from outside the pod)
+        return cls(host=host.strip("[]"), port=int(port))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +52,7 @@ class OperatorSettings:
         kubeconfig: Path of a kubeconfig file, or None for the usual places.
         context: Context of the kubeconfig, or None for its current one.
         leader_elect: Whether to hold a Lease while working.
+        lease_name: Name of the Lease; operators that serve different namespaces need different ones.
         lease_namespace: Where the Lease is; None for the pod's own namespace.
         workers: Jobs worked on at the same time.
         qps: API calls per second on average; 0 for no limit.
@@ -73,6 +71,7 @@ class OperatorSettings:
     kubeconfig: str | None = None
     context: str | None = None
     leader_elect: bool = True
+    lease_name: str = "estimator-operator"
     lease_namespace: str | None = None
     workers: int = 10
     qps: float = 500.0
@@ -99,6 +98,7 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] | Non
         kubeconfig=found.kubeconfig,
         context=found.context,
         leader_elect=found.leader_elect,
+        lease_name=found.lease_name,
         lease_namespace=found.lease_namespace,
         workers=found.workers,
         qps=found.qps,
@@ -156,6 +156,7 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         default=elect,
         help=f"work only while holding a Lease (default: {elect})",
     )
+    flag("lease-name", str, "estimator-operator", "name of the Lease; one for each set of namespaces served")
     flag("lease-namespace", str, None, "namespace of the Lease (default: the pod's own)")
     flag("workers", _at_least(int, 1), 10, "jobs worked on at the same time")
     flag("qps", _at_least(float, 0), 500.0, "API calls per second on average, 0 for no limit")

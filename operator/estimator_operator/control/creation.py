@@ -32,6 +32,8 @@ from estimator_operator.plan.observed import Plan
 
 Json = dict[str, Any]
 
+_ADMISSION: Final = ("admission webhook", "denied request")
+"""What refusals of admission say, whatever their code."""
 _BATCH: Final = 16
 """Pods created at once at first; doubled as long as none is refused, so that a quota costs few calls."""
 
@@ -154,8 +156,8 @@ async def refusal_of(creation: Awaitable[None]) -> ApiError | None:
     except ForbiddenError as error:
         return error
     except InvalidError as error:
-        # A webhook may say 400 where it means 403.
-        if "admission webhook" in error.message:
+        # A webhook may say 400 where it means 403, and a ValidatingAdmissionPolicy says 422 unless told otherwise.
+        if any(words in error.message for words in _ADMISSION):
             return error
         raise
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Self
@@ -56,7 +57,7 @@ class Endpoints:
                 await runner.setup()
                 stack.push_async_callback(runner.cleanup)
                 try:
-                    await web.TCPSite(runner, address.host, address.port).start()
+                    await _site(runner, address).start()
                 except OSError as error:
                     raise PreflightError(
                         f"cannot listen on {address.host}:{address.port}: {error}"
@@ -70,6 +71,16 @@ class Endpoints:
 
     def _route(self, address: Address, path: str, handler: Callable[[web.Request], object]) -> None:
         self._routes.setdefault(address, []).append(web.get(path, handler))  # type: ignore[arg-type]
+
+
+def _site(runner: web.AppRunner, address: Address) -> web.BaseSite:
+    if address.host:
+        return web.TCPSite(runner, address.host, address.port)
+    if not socket.has_dualstack_ipv6():
+        return web.TCPSite(runner, "0.0.0.0", address.port)  # noqa: S104  (kubelet and Prometheus come from outside)
+    # Both families on one port: the pods of some clusters have an IPv6 address alone.
+    everywhere = socket.create_server(("", address.port), family=socket.AF_INET6, dualstack_ipv6=True)
+    return web.SockSite(runner, everywhere)
 
 
 def _answer(check: Check) -> Callable[[web.Request], object]:

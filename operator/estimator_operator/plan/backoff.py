@@ -1,7 +1,8 @@
 """How long a restarted replica waits.
 
 Replicas that were killed, or whose failures a rule ignores, wait 10 s, doubling with every such failure in a row to
-300 s, from the newest one. All is read from `status.failures`, which keeps ten: when many replicas fail at once, a
+300 s, from the newest one. A disruption costs no wait, unless it strikes the same replica again within a minute: a node
+under pressure that turns every pod away would be asked once a second for ever. All is read from `status.failures`, which keeps ten: when many replicas fail at once, a
 replica's own failure may be among those that are no longer there. It then waits as if it had been the oldest that
 is; a number of failures that cannot be seen any more is guessed by the replica's attempts.
 """
@@ -14,6 +15,7 @@ from typing import Final
 from estimator_api import EstimatorJob
 from estimator_api.status import Failure
 from estimator_operator.plan.failure_rules import decide
+from estimator_operator.plan.failures import REASON_DELETED, is_disruption
 from estimator_operator.plan.roster import Member
 from estimator_operator.plan.timestamps import from_text
 
@@ -22,6 +24,8 @@ BACKOFF_BASE: Final = timedelta(seconds=10)
 BACKOFF_MOST: Final = timedelta(seconds=300)
 BACKOFF_RESET: Final = timedelta(seconds=1200)
 """Failures further back than this are forgiven; well above the longest backoff, or it could never be reached."""
+_AGAIN: Final = timedelta(seconds=60)
+"""Disruptions that follow each other sooner than that, waits apart, are of one cause."""
 
 
 def not_before(job: EstimatorJob, member: Member) -> datetime | None:
@@ -31,7 +35,11 @@ def not_before(job: EstimatorJob, member: Member) -> datetime | None:
     newest = next((one for one in reversed(kept) if one.replica == name), None)
     if newest is None:
         return _displaced(job, member)
-    if newest.attempt + 1 < member.attempt or not decide(job, newest).backs_off:
+    if newest.attempt + 1 < member.attempt:
+        return None
+    if is_disruption(newest) and newest.reason != REASON_DELETED:
+        return _turned_away([one for one in kept if one.replica == name])
+    if not decide(job, newest).backs_off:
         return None
     moments = _moments(job, [one for one in kept if one.replica == name])
     if not moments:
@@ -39,6 +47,20 @@ def not_before(job: EstimatorJob, member: Member) -> datetime | None:
     last = moments[-1]
     recent = sum(1 for one in moments if last - one <= BACKOFF_RESET)
     return last + _wait(max(recent, _hidden(kept, member, last)))
+
+
+def _turned_away(failures: list[Failure]) -> datetime | None:
+    """The same for a replica whose newest failure is a disruption: the first of a row is free."""
+    last: datetime | None = None
+    again = 0
+    for one in failures:
+        at = from_text(one.time)
+        if at is None or not is_disruption(one):
+            continue
+        waited = _wait(again) if again else timedelta()
+        again = again + 1 if last is not None and at - last <= _AGAIN + waited else 0
+        last = at
+    return last + _wait(again) if last is not None and again else None
 
 
 def _displaced(job: EstimatorJob, member: Member) -> datetime | None:

@@ -48,6 +48,7 @@ _NAME_MOST = 253
 _PATH_MOST = 2048
 _STEP_MOST = 2**63 - 1
 _COUNT_MOST = 2**31 - 1
+_SECONDS_MOST = 2**53
 _Section = TypeVar("_Section", CheckpointProgress, EvaluationProgress, ExportProgress)
 
 
@@ -216,7 +217,8 @@ def _remaining(step: int | None, most: int | None, rate: float | None) -> int | 
         return 0
     if rate is None or not math.isfinite(rate) or rate <= 0:
         return None
-    return min(math.ceil((most - step) / rate), 2**53)
+    seconds = (most - step) / rate
+    return math.ceil(seconds) if seconds < _SECONDS_MOST else _SECONDS_MOST
 
 
 def _checkpoints(job: EstimatorJob, old: Checkpoints | None, new: Progress) -> Checkpoints | None:

@@ -202,7 +202,7 @@ def _container(
         "command": ["tensorboard"],
         "args": [
             *("--logdir", model_dir_in_pod(job)),
-            *("--host", "0.0.0.0"),  # noqa: S104 - the pod's own addresses
+            "--bind_all",
             *("--port", str(c.TENSORBOARD_PORT)),
         ],
         "ports": [{"name": "http", "containerPort": c.TENSORBOARD_PORT, "protocol": "TCP"}],

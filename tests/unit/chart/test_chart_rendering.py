@@ -13,7 +13,7 @@ from rendered_chart import CHART, REPOSITORY, Object, is_hook, kinds, notes, ren
 from estimator_api import crd, parse_job
 from estimator_api.strict import unknown_fields
 from estimator_operator.kube.lease import LeaseTiming
-from estimator_operator.settings import LEASE_NAME, read_settings
+from estimator_operator.settings import read_settings
 
 PROMETHEUS = "--api-versions=monitoring.coreos.com/v1"
 VARIANTS: dict[str, Object] = {
@@ -290,9 +290,13 @@ def test_test_hooks_run_in_order_and_leave_the_log(defaults: list[Object]) -> No
     assert kept == ["Pod"], "its log stays to be read"
 
 
-def test_lease_is_the_operator_s(defaults: list[Object]) -> None:
-    role = the("Role", [one for one in defaults if not is_hook(one)])
-    assert [one.get("resourceNames") for one in role["rules"]] == [None, [LEASE_NAME]]
+@pytest.mark.parametrize("name", ["estimator-operator", "team-a-operator"])
+def test_lease_is_the_release_s(name: str) -> None:
+    objects = [one for one in render({"fullnameOverride": name}) if not is_hook(one)]
+    role, deployment = the("Role", objects), the("Deployment", objects)
+    assert [one.get("resourceNames") for one in role["rules"]] == [None, [name]]
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert read_settings(container["args"], {}).lease_name == name
 
 
 def test_notes_hold_a_first_job(tmp_path: Path) -> None:

@@ -107,6 +107,10 @@ def test_people_s_roles(name: str, aggregates: set[str], verbs: set[str]) -> Non
     assert labels == aggregates
     assert {verb for _, _, verb in rights(role)} == verbs
     assert {group for group, _, _ in rights(role)} == {"estimator.dev"}
+    scaling = {verb for _, resource, verb in rights(role) if resource == "estimatorjobs/scale"}
+    assert scaling == verbs & {"get", "list", "watch", "update", "patch"}, (
+        "kubectl scale, and seeing what it did"
+    )
 
 
 def test_people_s_roles_can_be_left_out() -> None:

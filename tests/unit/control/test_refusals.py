@@ -28,6 +28,11 @@ REFUSALS = {
     "webhook that says 400": status_error(
         400, "BadRequest", 'admission webhook "policy" denied the request: no latest tags'
     ),
+    "policy that says 422": status_error(
+        422,
+        "Invalid",
+        'pods "mnist-chief-0" is forbidden: ValidatingAdmissionPolicy "tags" with binding "all" denied request: no latest',
+    ),
     "webhook that says 422": status_error(
         422, "Invalid", 'admission webhook "policy" denied the request: no latest tags'
     ),

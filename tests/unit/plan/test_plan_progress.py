@@ -148,6 +148,7 @@ def test_a_new_pod_of_the_chief_is_believed_whatever_its_clock_says(skew):
         ({"globalStep": 5, "maxSteps": 10}, 50, None),
         ({"globalStep": 5, "maxSteps": 10, "stepsPerSecond": 0}, 50, None),
         ({"globalStep": 5, "maxSteps": 10, "stepsPerSecond": 2}, 50, 3),
+        ({"globalStep": 5, "maxSteps": 10, "stepsPerSecond": 1e-310}, 50, 2**53),
         ({"maxSteps": 10}, None, None),
     ],
 )

@@ -133,7 +133,7 @@ def test_pod():
                 "name": "tensorboard",
                 "image": SETTINGS.runtime_image,
                 "command": ["tensorboard"],
-                "args": ["--logdir", "/model", "--host", "0.0.0.0", "--port", "6006"],
+                "args": ["--logdir", "/model", "--bind_all", "--port", "6006"],
                 "ports": [{"name": "http", "containerPort": 6006, "protocol": "TCP"}],
                 "readinessProbe": {
                     "httpGet": {"path": "/", "port": 6006},
