@@ -5,10 +5,13 @@ Keras 3 makes and forgets: eagerly they have happened, and tf.function runs them
 asked for, so the mask would be the same at every step and the averages would stay as they were initialised, without
 a word. So the training step runs these assignments too.
 
-They are known by where they were made: in a file of the package `keras`. Assignments of the model function's own, and
-the initialisers, stay what they are. The step runs copies of them, after all else it does: nothing orders Keras'
-own behind what reads the state in the same step, so a mask might be drawn from the seed of the next one. Legacy Keras draws its masks from TensorFlow's own random operations, and gives
-its updates to who asks for them (`layer.updates`), as it did for tf.estimator.
+They are known by where they were made: in a file of the package `keras`. Assignments of the model function's own stay
+what they are, and so does the first of every variable, which initialises it: what the variable itself names as its
+initialiser may be another one by now, for a warm start replaces that.
+
+The step runs copies of them, after all else it does: nothing orders Keras' own behind what reads the state in the same
+step, so a mask might be drawn from the seed of the next one. Legacy Keras draws its masks from TensorFlow's own random
+operations, and gives its updates to who asks for them (`layer.updates`), as it did for tf.estimator.
 """
 
 import os
@@ -30,12 +33,16 @@ def updates(graph: Any) -> list[Any]:
     if keras is None or not hasattr(keras, "dtype_policies"):
         return []
     package = os.path.dirname(keras.__file__) + os.sep  # noqa: PTH120 - compared as text
-    initialisers = {op for variable in _variables() for op in _parts(variable.initializer)}
-    return [
-        op
-        for op in graph.get_operations()
-        if op.type in _RAW and op not in initialisers and _made_in(op, package)
-    ]
+    found, initialised = [], set()
+    for op in graph.get_operations():
+        if op.type not in _RAW:
+            continue
+        variable = op.inputs[0].name
+        if op.type == "AssignVariableOp" and variable not in initialised:
+            initialised.add(variable)
+        elif _made_in(op, package):
+            found.append(op)
+    return found
 
 
 def with_updates(train_op: Any, loss: Any, graph: Any) -> Any:
@@ -45,22 +52,6 @@ def with_updates(train_op: Any, loss: Any, graph: Any) -> Any:
         with tf.control_dependencies([last, loss]), graph.device(op.device):
             last = _RAW[op.type](resource=op.inputs[0], value=op.inputs[1])
     return last
-
-
-def _parts(initialiser: Any) -> list[Any]:
-    """The assignments of an initialiser.
-
-    That of a strategy's variable is a group of one for each device, that of a warm-started variable the variable
-    that the assignment returns.
-    """
-    op = initialiser if isinstance(initialiser, tf.Operation) else initialiser.op
-    if op.type != "NoOp":
-        return [op]
-    return [found for part in op.control_inputs for found in _parts(part)]
-
-
-def _variables() -> list[Any]:
-    return [*tf.compat.v1.global_variables(), *tf.compat.v1.local_variables()]
 
 
 def _made_in(op: Any, package: str) -> bool:

@@ -48,6 +48,9 @@ BEST_RESULT = "BestExporter keeps what its best model was worth beside the model
 FINISHED = {
     "files/model/*finished*": "the end of training is marked in the model directory, for the evaluator"
 }
+LIVE = {
+    "files/model/live_variables": "the model directory tells a restarted chief that the servers' variables are its own"
+}
 BEST_RESULTS = {"files/*best_eval_result.json": BEST_RESULT}
 UNEVALUATED = "what an earlier process trained to its end and nobody evaluated is evaluated"
 
@@ -205,7 +208,7 @@ def free_port():
         return server.getsockname()[1]
 
 
-@program("chief", "ps", "worker", "summaries", differs=FINISHED)
+@program("chief", "ps", "worker", "summaries", differs=FINISHED | LIVE)
 def chief_with_parameter_servers(directory):
     """The servers live in this process: it is the placement and the sharded checkpoints that are looked at."""
     cluster = {"chief": [f"localhost:{free_port()}"], "ps": [f"localhost:{free_port()}" for _ in range(2)]}

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 v1 = tf.compat.v1
-_TIMED = re.compile(r"/sec$|fraction_over_\d+_of_\d+_full$")
+_TIMED = re.compile(r"/sec$|fraction_(over_\d+_)?of_\d+_full$")
 _TAGS = ("serve", "train", "eval")
 
 

@@ -1,6 +1,7 @@
 """Keras 3 layers with state of their own, in a model function."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from estimator_runtime import Estimator, EstimatorSpec, ModeKeys, RunConfig, SessionRunArgs, SessionRunHook
@@ -74,3 +75,28 @@ def test_batch_normalization_keeps_moving_averages(tmp_path):
 def test_assignments_of_the_model_function_are_left_alone(tmp_path):
     estimator = Estimator(dropout_model, tmp_path).train(input_fn, steps=1)
     assert estimator.get_variable_value("own") == 0.0
+
+
+def layered_model(features, mode, params):
+    y = tf.keras.layers.Dense(1, kernel_initializer=tf.keras.initializers.Constant(0.5))(features["x"])
+    if params.get("from"):
+        variables = {one.op.name: one for one in tf.compat.v1.trainable_variables()}
+        tf.compat.v1.train.init_from_checkpoint(params["from"], variables)
+    loss = tf.reduce_mean(tf.square(y - 3.0))
+    step = tf.compat.v1.train.get_global_step()
+    train_op = tf.compat.v1.train.GradientDescentOptimizer(0.001).minimize(loss, step)
+    return EstimatorSpec(mode, loss=loss, train_op=train_op)
+
+
+@pytest.mark.parametrize("by", ["warm_start_from", "init_from_checkpoint"])
+def test_layers_that_begin_with_the_values_of_a_checkpoint_are_trained(tmp_path, by):
+    first = Estimator(layered_model, tmp_path / "first", params={}).train(input_fn, steps=4)
+    whole = Estimator(layered_model, tmp_path / "whole", params={}).train(input_fn, steps=6)
+    begun = str(tmp_path / "first")
+    more = {"warm_start_from": begun} if by == "warm_start_from" else {}
+    params = {} if more else {"from": begun}
+    second = Estimator(layered_model, tmp_path / "second", params=params, **more).train(input_fn, steps=2)
+    for name in ("dense/kernel", "dense/bias"):
+        found = second.get_variable_value(name)
+        assert not np.allclose(found, first.get_variable_value(name))
+        np.testing.assert_allclose(found, whole.get_variable_value(name), rtol=1e-6)
