@@ -66,6 +66,10 @@ class AlreadyExistsError(ConflictError):
     """409 on create: an object of that name exists."""
 
 
+class LeftoverError(ConflictError):
+    """409 on create: what exists belongs to a job of the same name that is gone, and will follow it."""
+
+
 class TooManyRequestsError(ApiError):
     """429: the server is busy or a budget forbids it for now."""
 

@@ -121,6 +121,9 @@ class Controller:
         self._observer.told(PODS.plural, kind)
         key = self._store.drop_pod(pod) if kind == "DELETED" else self._store.put_pod(pod)
         if key is not None:
+            record = self._store.job(key)
+            if kind == "DELETED" and record is not None and record.creation.leftover:
+                record.creation.try_at_once()
             self._look_at(key)
         if kind is None:
             self._survey.want()

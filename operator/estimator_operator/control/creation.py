@@ -18,9 +18,9 @@ from estimator_operator.control.store import Store
 from estimator_operator.errors import (
     AlreadyExistsError,
     ApiError,
-    ConflictError,
     ForbiddenError,
     InvalidError,
+    LeftoverError,
     TooManyRequestsError,
     UnauthorizedError,
     UnavailableError,
@@ -99,7 +99,7 @@ def claim_on(record: JobRecord, resource: Resource, found: Json) -> ApiError | N
     """Why an object that stands where one of the job belongs cannot be taken for the job's own, or None.
 
     Returns:
-        ConflictError where waiting helps, ForbiddenError where somebody has to do something.
+        LeftoverError where waiting helps, ForbiddenError where somebody has to do something.
     """
     metadata = found["metadata"]
     what = f"{resource.plural} {metadata['name']}"
@@ -114,7 +114,7 @@ def claim_on(record: JobRecord, resource: Resource, found: Json) -> ApiError | N
             )
     if owner is not None or metadata.get("deletionTimestamp"):
         # A job of the same name has been deleted and takes its objects along, which may take a pod its grace.
-        return ConflictError(f"{what} is left from an earlier job and about to go", status=409)
+        return LeftoverError(f"{what} is left from an earlier job and about to go", status=409)
     controlled = any(one.get("controller") for one in metadata.get("ownerReferences") or ())
     if resource is not CLAIMS or controlled:
         return ForbiddenError(
@@ -150,11 +150,16 @@ async def every(calls: Sequence[Awaitable[Any]]) -> list[Any]:
 
 
 async def refusal_of(creation: Awaitable[None]) -> ApiError | None:
-    """Awaits a creation; returns why it was refused, if a person can lift that without touching the job."""
+    """Awaits a creation; returns why it was refused, if time or a person can lift that without touching the job."""
     try:
         await creation
-    except ForbiddenError as error:
+    except (ForbiddenError, LeftoverError) as error:
         return error
+    except UnavailableError as error:
+        # A webhook that is away may stay away; people have to see it.
+        if "failed calling webhook" in error.message:
+            return error
+        raise
     except InvalidError as error:
         # A webhook may say 400 where it means 403, and a ValidatingAdmissionPolicy says 422 unless told otherwise.
         if any(words in error.message for words in _ADMISSION):

@@ -35,7 +35,7 @@ def pending_end(job: EstimatorJob, member: Member, observed: Observed, now: date
         now: The present.
     """
     limit = job.spec.run_policy.pending_deadline_seconds
-    if limit is None or not _is_required(job, member):
+    if limit is None or not is_required(job, member):
         return None
     since = _since(job, member, observed, now)
     return None if since is None else since + timedelta(seconds=limit)
@@ -56,7 +56,8 @@ def overdue(job: EstimatorJob, needed: Iterable[Member], observed: Observed, now
     return None
 
 
-def _is_required(job: EstimatorJob, member: Member) -> bool:
+def is_required(job: EstimatorJob, member: Member) -> bool:
+    """The job cannot do without the replica: it is no worker above `minReplicas` of an elastic job."""
     elastic = job.spec.elastic
     return elastic is None or member.replica.role != c.WORKER or member.replica.index < elastic.min_replicas
 

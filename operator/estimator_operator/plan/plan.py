@@ -15,6 +15,7 @@ from typing import Any
 
 from estimator_api import EstimatorJob, EstimatorJobStatus, Metadata
 from estimator_api import constants as c
+from estimator_api.status import Restarts
 from estimator_operator.plan import cleanup, conditions
 from estimator_operator.plan.backoff import not_before
 from estimator_operator.plan.claim import claim_manifest
@@ -25,7 +26,7 @@ from estimator_operator.plan.deadlines import active_end, grace_end, soonest, tt
 from estimator_operator.plan.endings import ending_of
 from estimator_operator.plan.failures import lost_at
 from estimator_operator.plan.observed import Observed, Plan, Settings
-from estimator_operator.plan.pending_deadline import pending_end
+from estimator_operator.plan.pending_deadline import is_required, pending_end
 from estimator_operator.plan.pods import pod_manifest
 from estimator_operator.plan.progress import merge_progress
 from estimator_operator.plan.restarts import Verdict, judge
@@ -182,6 +183,8 @@ def _active(view: View) -> Plan:
     if verdict.whole and str(CHIEF_REPLICA) not in view.completed:
         view, needed = replace(view, completed=()), everyone
     chief_at = _chief_completed_at(view, resumed=resumed)
+    if not started:
+        verdict = replace(verdict, restarts=_awaiting_refused(view, needed, verdict))
     start = stored.start_time if started else _start_time(view, needed, verdict)
     status = view.status.model_copy(
         update={
@@ -281,6 +284,19 @@ def _chief_completed_at(view: View, *, resumed: bool) -> datetime | None:
     pod = next((one.pod for one in view.roster.members if one.replica == CHIEF_REPLICA), None)
     said = pod.finished_at if pod is not None else None
     return said if said is not None and view.now - _NOTICED_WITHIN <= said <= view.now else view.now
+
+
+def _awaiting_refused(view: View, needed: Iterable[Member], verdict: Verdict) -> Restarts:
+    """Restarts in which the workers that a beginning elastic job can do without are awaited, if they are refused.
+
+    The others have begun, and their time runs; a refused worker is one that joins later.
+    """
+    missing = [one for one in needed if one.pod is None]
+    begun = view.observed.refused is not None and len(missing) < len(tuple(needed))
+    if not begun or any(is_required(view.job, one) for one in missing):
+        return verdict.restarts
+    pending = {*verdict.restarts.pending, *(str(one.replica) for one in missing)}
+    return verdict.restarts.model_copy(update={"pending": sorted(pending)})
 
 
 def _start_time(view: View, needed: Iterable[Member], verdict: Verdict) -> str | None:

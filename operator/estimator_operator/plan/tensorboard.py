@@ -8,7 +8,7 @@ says.
 
 It sees what the chief sees of the model directory, read-only, as the same user and with the same credentials. A volume
 that only one node may use at a time would keep the chief away if TensorBoard had it on another node first: while the
-job runs, it therefore goes where the chief is, unless the claim is known to be for many nodes.
+job runs, it therefore goes where the chief is, and after it, unless the claim is known to be for many nodes.
 """
 
 from __future__ import annotations
@@ -111,7 +111,8 @@ def with_board(
     made = replace(made, status=told)
     if made.status_first or made.delete_job:
         return made
-    unwanted = board.pods if not board.wanted else tuple(one for one in board.pods if one.finished)
+    chief = _chief_node(observed) if _goes_with_chief(job) else None
+    unwanted = board.pods if not board.wanted else tuple(one for one in board.pods if _in_the_way(one, chief))
     creates = board.wanted and not board.pods
     later = soonest((board.end, *map(lost_at, board.pods)), now)
     return replace(
@@ -128,6 +129,18 @@ def with_board(
         delete_tensorboard_service=board.over and observed.tensorboard_service_exists,
         requeue_after=min((one for one in (made.requeue_after, later) if one is not None), default=None),
     )
+
+
+def _chief_node(observed: Observed) -> str | None:
+    """Node of the chief's newest pod, if it has one."""
+    chiefs = [one for one in observed.pods if one.replica == CHIEF_REPLICA and not one.finished]
+    return max(chiefs, key=lambda one: one.attempt).node if chiefs else None
+
+
+def _in_the_way(board: Pod, chief: str | None) -> bool:
+    """The pod has ended, or may keep the volume on a node that the chief has left."""
+    elsewhere = chief is not None and board.node is not None and board.node != chief
+    return board.finished or (elsewhere and not board.deleting)
 
 
 def board_name(job: EstimatorJob) -> str:

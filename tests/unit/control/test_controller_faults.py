@@ -128,7 +128,8 @@ async def test_objects_of_a_deleted_namesake_are_waited_for(world, operator):
     world.api.remove(JOBS, "default", "mnist")
     world.submit()
     await operator.settle()
-    assert world.state == "New"
+    assert world.state == "PodCreationForbidden"
+    assert "left from an earlier job" in world.condition("Ready")["message"]
     world.collect()
     await operator.settle()
     assert world.pods == ["mnist-chief-0"]

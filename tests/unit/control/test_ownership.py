@@ -93,10 +93,11 @@ async def test_what_a_deleted_namesake_left_is_waited_for(world, operator):
     stand_in(world, SERVICES, "mnist", ownerReferences=owned())
     world.submit()
     await operator.settle()
-    assert world.state == "New"
+    assert world.state == "PodCreationForbidden"
+    assert "left from an earlier job" in world.condition("Ready")["message"]
     assert world.pods == []
     world.api.remove(SERVICES, "default", "mnist")
-    await operator.pass_(2)
+    await operator.pass_(20)
     assert world.pods == ["mnist-chief-0"]
 
 

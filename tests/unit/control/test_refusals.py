@@ -7,6 +7,7 @@ from fake_api import status_error
 from job_world import FIVE_PODS, World, job_manifest
 
 from estimator_operator.control.refusal import Refusal
+from estimator_operator.errors import LeftoverError
 from estimator_operator.kube.resources import PODS
 
 QUOTA = 'pods "mnist-worker-0" is forbidden: exceeded quota: gpus, requested: pods=1, used: pods=3, limited: pods=3'
@@ -32,6 +33,9 @@ REFUSALS = {
         422,
         "Invalid",
         'pods "mnist-chief-0" is forbidden: ValidatingAdmissionPolicy "tags" with binding "all" denied request: no latest',
+    ),
+    "webhook that is away": status_error(
+        500, "InternalError", 'failed calling webhook "policy": connection refused'
     ),
     "webhook that says 422": status_error(
         422, "Invalid", 'admission webhook "policy" denied the request: no latest tags'
@@ -68,6 +72,7 @@ async def test_a_refusal_is_told_in_the_server_s_words_and_ends_when_it_is_lifte
         (status_error(403), [5, 10, 20, 40, 80, 160, 300, 300, 300]),
         (status_error(403, retry_after=60), [60, 60, 60, 60, 80]),
         (status_error(403, retry_after=400), [400, 400]),
+        (LeftoverError("pods mnist-chief-0 is left", status=409), [5, 10, 20, 20]),
     ],
 )
 def test_the_delay_doubles_from_5_to_300_seconds(error, delays):

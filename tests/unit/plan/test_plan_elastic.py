@@ -255,3 +255,28 @@ def test_restarts_of_elastic_workers_count_as_ever():
     job = training(elastic())
     made = plan_of(job, seen(*pods_of(job, failed_pod("worker-1", 1))))
     assert (made.status.restarts.total, made.status.restarts.counted) == (1, 1)
+
+
+def test_an_elastic_job_begins_without_workers_that_are_refused():
+    job = with_spec(
+        make_job(policy={"activeDeadlineSeconds": 3600}),
+        worker={"replicas": 3},
+        elastic={"minReplicas": 1, "maxReplicas": 3},
+    )
+    pods = pods_of(job, without=("worker-1", "worker-2"))
+    made = plan_of(job, seen(*pods, refused="quota"), after(10))
+    assert made.status.start_time is not None
+    assert made.status.restarts.pending == ["worker-1", "worker-2"]
+    assert made.status.restarts.total == 0
+
+    job = with_status(job, made.status)
+    later = plan_of(job, seen(*pods_of(job)), after(20))
+    assert later.status.restarts.pending == []
+    assert later.status.failures == []
+
+
+def test_an_elastic_job_does_not_begin_without_workers_that_it_needs():
+    job = with_spec(make_job(), worker={"replicas": 3}, elastic={"minReplicas": 3, "maxReplicas": 3})
+    made = plan_of(job, seen(*pods_of(job, without=("worker-2",)), refused="quota"))
+    assert made.status.start_time is None
+    assert made.status.restarts.pending == []

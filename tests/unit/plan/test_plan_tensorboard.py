@@ -200,6 +200,24 @@ def test_goes_where_the_chief_is_if_the_claim_may_be_for_one_node(claim, beside)
     assert ("affinity" in pod_of(boarded(modelDir=claim))["spec"]) == beside
 
 
+@pytest.mark.parametrize(
+    ("claim", "chief", "board", "deleted"),
+    [
+        (CLAIM, "n2", {"node": "n1"}, True),
+        (CLAIM, "n1", {"node": "n1"}, False),
+        (CLAIM, None, {"node": "n1"}, False),
+        (CLAIM, "n2", {"node": None, "phase": "Pending", "ready": False}, False),
+        (CLAIM, "n2", {"node": "n1", "deleting": True}, False),
+        (SHARED_CLAIM, "n2", {"node": "n1"}, False),
+    ],
+)
+def test_follows_the_chief_lest_it_keeps_the_volume_away(claim, chief, board, deleted):
+    job = boarded(modelDir=claim)
+    pods = pods_of(job, make_pod("chief-0", phase="Pending", ready=False, node=chief))
+    made = plan_of(job, seen(*pods, board_pod(**board)))
+    assert [one.name for one in made.delete_pods] == (["digits-tensorboard"] if deleted else [])
+
+
 def test_goes_anywhere_when_the_chief_has_ended():
     job = boarded(modelDir=CLAIM)
     pods = pods_of(job, done_pod("chief-0", finished_at=NOW), done_pod("evaluator-0"))
