@@ -37,11 +37,10 @@ def not_before(job: EstimatorJob, member: Member) -> datetime | None:
         return _displaced(job, member)
     if newest.attempt + 1 < member.attempt:
         return None
-    if is_disruption(newest) and newest.reason != REASON_DELETED:
-        return _turned_away([one for one in kept if one.replica == name])
+    own = [one for one in kept if one.replica == name]
     if not decide(job, newest).backs_off:
-        return None
-    moments = _moments(job, [one for one in kept if one.replica == name])
+        return _turned_away(own) if is_disruption(newest) and newest.reason != REASON_DELETED else None
+    moments = _moments(job, own)
     if not moments:
         return None
     last = moments[-1]

@@ -60,5 +60,12 @@ def test_when_a_replica_may_start_again(failures, attempt, seconds):
     assert waits(failures, attempt=attempt) == seconds
 
 
+def test_a_disruption_that_a_rule_ignores_waits_at_the_first_time():
+    rules = [{"onReasons": ["Evicted"], "action": "Ignore"}]
+    status = {"failures": [entry(reason="Evicted")], "restarts": {"pending": ["worker-0"]}}
+    job = with_status(make_job(policy={"failurePolicy": {"rules": rules}}), status)
+    assert not_before(job, Member(replica=replica("worker-0"), attempt=1)) == after(10)
+
+
 def test_a_replica_that_is_not_awaited_was_not_displaced():
     assert waits(OTHERS, attempt=1, pending=()) is None
