@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from api_server import CRD, REPOSITORY, ApiServer, CallError
+from code_blocks import code_blocks
 from crd_manifests import CHANGES, answers, changed, manifest, read_cases
 
 NEAR_MISSES = read_cases("near_misses")
@@ -43,7 +43,7 @@ def test_examples(api_server: ApiServer, namespace: str, example: Path) -> None:
 
 
 def test_manifests_of_the_user_guide(api_server: ApiServer, namespace: str, tmp_path: Path) -> None:
-    blocks = re.findall(r"^```yaml\n(.*?)^```$", GUIDE.read_text(), flags=re.DOTALL | re.MULTILINE)
+    blocks = [text for language, text in code_blocks(GUIDE) if language == "yaml"]
     (tmp_path / "guide.yaml").write_text("---\n".join(blocks))
     shown = api_server.kubectl(
         "apply", "--dry-run=server", "-n", namespace, "-f", str(tmp_path / "guide.yaml")

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from code_blocks import code_blocks
 
 from estimator_api import EstimatorJob
 
 GUIDE = Path(__file__).parents[2] / "docs/migration.md"
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", GUIDE.read_text(), flags=re.DOTALL | re.MULTILINE)
+BLOCKS = code_blocks(GUIDE)
 OLD = "import tensorflow as tf\n\nwith tf.Session() as session:\n    print(session.run(tf.placeholder_with_default(1, [])))\n"
 pytestmark = pytest.mark.timeout(300)
 

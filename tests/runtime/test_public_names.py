@@ -12,6 +12,7 @@ import linear_model
 import processes
 import pytest
 import tensorflow as tf
+from code_blocks import code_blocks
 
 import estimator_runtime
 from estimator_runtime import hooks
@@ -173,9 +174,7 @@ def test_everything_works_without_v2_behavior(tmp_path):
 
 
 def first_program(directory):
-    (program, *_) = re.findall(
-        r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE
-    )
+    program = next(text for language, text in code_blocks(ROOT / "README.md") if language == "python")
     os.chdir(directory)
     exec(compile(program, "README.md", "exec"), {"__name__": "__main__"})
 

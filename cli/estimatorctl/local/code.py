@@ -60,10 +60,11 @@ def _of_folder(folder: Path, name: str, seen: frozenset[Path]) -> Mapping[str, b
     file = next((folder / one for one in _KUSTOMIZATIONS if (folder / one).is_file()), None)
     if file is None or folder in seen:
         return None
-    generated = _generated(file, name)
+    documents = list(read_documents(file))
+    generated = _generated(documents, name, file)
     if generated is not None:
         return generated
-    entries = [entry for one in read_documents(file) for entry in one.get("resources") or ()]
+    entries = [entry for one in documents for entry in one.get("resources") or ()]
     # Resources from elsewhere (URLs) are no paths of this machine, and are left to kustomize.
     for path in ((folder / str(entry)).resolve() for entry in entries):
         if path.is_dir():
@@ -105,11 +106,13 @@ def _decoded(config_map: Mapping[str, Any], source: Path) -> Mapping[str, bytes]
     return {**text, **binary}
 
 
-def _generated(kustomization: Path, name: str) -> Mapping[str, bytes] | None:
+def _generated(
+    documents: Sequence[Mapping[str, Any]], name: str, kustomization: Path
+) -> Mapping[str, bytes] | None:
     """What the generator of ConfigMap `name` makes, or None when there is no such generator."""
     generators = [
         one
-        for document in read_documents(kustomization)
+        for document in documents
         for one in document.get("configMapGenerator") or ()
         if one.get("name") == name
     ]

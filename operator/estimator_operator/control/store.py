@@ -112,15 +112,17 @@ class Store:
     def put_pod(self, manifest: Json) -> JobKey | None:
         """Notes a pod; returns the key of its job when this was news."""
         key = _pod_key(manifest)
-        if key is None or self._is_known(key, manifest):
+        if key is None:
+            return None
+        pods = self._pods.get(key, _Pods())
+        known = pods.records.get(manifest["metadata"]["name"])
+        # Most pods that the watch tells of are known in this version, for we made them: those are not read again.
+        if known is not None and known.version >= _version(manifest):
             return None
         record = self._parse_pod(manifest)
         if record is None or record.pod.uid in self._gone:
             return None
-        pods = self._pods.setdefault(key, _Pods())
-        known = pods.records.get(record.pod.name)
-        if known is not None and known.version >= record.version:
-            return None
+        self._pods[key] = pods
         if known is not None and known.pod.uid != record.pod.uid:
             pods.drop(record.pod.name)
         if known is not None and known.pod == record.pod:
@@ -128,12 +130,6 @@ class Store:
             return None
         pods.records[record.pod.name] = record
         return key
-
-    def _is_known(self, key: JobKey, manifest: Json) -> bool:
-        """The pod is known in this version or a newer one, as most are that the watch tells of: we made them."""
-        pods = self._pods.get(key)
-        known = pods.records.get(manifest["metadata"]["name"]) if pods is not None else None
-        return known is not None and known.version >= _version(manifest)
 
     def drop_pod(self, manifest: Json) -> JobKey | None:
         """Forgets a pod that no longer exists; returns the key of its job when it was known."""

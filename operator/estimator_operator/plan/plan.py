@@ -8,7 +8,7 @@ between any two calls, and two of them may work on one job.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -183,9 +183,10 @@ def _active(view: View) -> Plan:
     if verdict.whole and str(CHIEF_REPLICA) not in view.completed:
         view, needed = replace(view, completed=()), everyone
     chief_at = _chief_completed_at(view, resumed=resumed)
+    start = stored.start_time
     if not started:
         verdict = replace(verdict, restarts=_awaiting_refused(view, needed, verdict))
-    start = stored.start_time if started else _start_time(view, needed, verdict)
+        start = _start_time(view, needed, verdict)
     status = view.status.model_copy(
         update={
             "start_time": start,
@@ -286,13 +287,13 @@ def _chief_completed_at(view: View, *, resumed: bool) -> datetime | None:
     return said if said is not None and view.now - _NOTICED_WITHIN <= said <= view.now else view.now
 
 
-def _awaiting_refused(view: View, needed: Iterable[Member], verdict: Verdict) -> Restarts:
+def _awaiting_refused(view: View, needed: Sequence[Member], verdict: Verdict) -> Restarts:
     """Restarts in which the workers that a beginning elastic job can do without are awaited, if they are refused.
 
     The others have begun, and their time runs; a refused worker is one that joins later.
     """
     missing = [one for one in needed if one.pod is None]
-    begun = view.observed.refused is not None and len(missing) < len(tuple(needed))
+    begun = view.observed.refused is not None and len(missing) < len(needed)
     if not begun or any(is_required(view.job, one) for one in missing):
         return verdict.restarts
     pending = {*verdict.restarts.pending, *(str(one.replica) for one in missing)}

@@ -140,7 +140,7 @@ def _chief_node(observed: Observed) -> str | None:
 def _in_the_way(board: Pod, chief: str | None) -> bool:
     """The pod has ended, or may keep the volume on a node that the chief has left."""
     elsewhere = chief is not None and board.node is not None and board.node != chief
-    return board.finished or (elsewhere and not board.deleting)
+    return board.finished or elsewhere
 
 
 def board_name(job: EstimatorJob) -> str:

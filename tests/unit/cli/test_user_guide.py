@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from code_blocks import code_blocks
 
 from estimator_api import constants as c
 from estimator_api import parse_job
@@ -16,7 +17,7 @@ from estimatorctl.__main__ import parser
 
 GUIDE = Path(__file__).parents[3] / "docs/user-guide.md"
 TEXT = GUIDE.read_text()
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", TEXT, flags=re.DOTALL | re.MULTILINE)
+BLOCKS = code_blocks(GUIDE)
 MANIFESTS = [document for kind, text in BLOCKS if kind == "yaml" for document in yaml.safe_load_all(text)]
 COMMANDS = [
     line.removeprefix("$ ") for kind, text in BLOCKS if kind == "console" for line in text.splitlines()
