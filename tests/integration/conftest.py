@@ -39,9 +39,10 @@ def namespace(bare_api_server: ApiServer, request: pytest.FixtureRequest) -> Ite
     prefix = request.node.originalname.removeprefix("test_").replace("_", "-").lower()[:40].strip("-")
     created = bare_api_server.call("POST", "/api/v1/namespaces", {"metadata": {"generateName": f"{prefix}-"}})
     name = created["metadata"]["name"]
-    # Pods are refused until the namespace has its default account.
+    # Pods are refused until the namespace has its default account. After an outage, which tests make, the controller
+    # that makes accounts looks for the API server again after pauses of up to half a minute.
     bare_api_server.kubectl(
-        "wait", "--for=create", "--timeout=30s", "--namespace", name, "serviceaccount/default"
+        "wait", "--for=create", "--timeout=90s", "--namespace", name, "serviceaccount/default"
     )
     yield name
     bare_api_server.call("DELETE", f"/api/v1/namespaces/{name}")
