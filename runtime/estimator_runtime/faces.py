@@ -114,41 +114,46 @@ _EXPERIMENTAL = {
 }
 INPUTS = Face({**at("numpy_input", "numpy_input_fn"), **at("pandas_input", "pandas_input_fn")})
 
-V2 = Face(_SHARED, {"experimental": Face(_EXPERIMENTAL), "export": EXPORT})
-V1 = Face(_SHARED, {"experimental": Face(_EXPERIMENTAL), "export": EXPORT, "inputs": INPUTS})
+_HEADS = {
+    **at("canned.head", "Head"),
+    **at("canned.binary_class_head", "BinaryClassHead"),
+    **at("canned.multi_class_head", "MultiClassHead"),
+    **at("canned.multi_head", "MultiHead"),
+    **at("canned.multi_label_head", "MultiLabelHead"),
+    **at("canned.regression_head", "LogisticRegressionHead", "PoissonRegressionHead", "RegressionHead"),
+}
+_CANNED = {
+    "baseline": ("BaselineClassifier", "BaselineEstimator", "BaselineRegressor"),
+    "dnn": ("DNNClassifier", "DNNEstimator", "DNNRegressor"),
+    "dnn_linear_combined": (
+        "DNNLinearCombinedClassifier",
+        "DNNLinearCombinedEstimator",
+        "DNNLinearCombinedRegressor",
+    ),
+    "linear": ("LinearClassifier", "LinearEstimator", "LinearRegressor"),
+}
+
+
+def _canned(suffix: str) -> dict[str, str]:
+    """Homes of the canned Estimators in the form whose classes' names end with `suffix`."""
+    return {name: f"canned.{module}:{name}{suffix}" for module, names in _CANNED.items() for name in names}
+
+
+_WITH_HEADS = {
+    **_SHARED,
+    **_HEADS,
+    **at("canned.parse_example_specs", "classifier_parse_example_spec", "regressor_parse_example_spec"),
+}
+_LOGIT_FNS = at("canned.logit_fn_builders", "dnn_logit_fn_builder", "linear_logit_fn_builder")
+
+V2 = Face({**_WITH_HEADS, **_canned("")}, {"experimental": Face(_EXPERIMENTAL), "export": EXPORT})
+V1 = Face(
+    {**_WITH_HEADS, **_canned("V1")},
+    {"experimental": Face({**_EXPERIMENTAL, **_LOGIT_FNS}), "export": EXPORT, "inputs": INPUTS},
+)
 
 _TPU = "TPU support left TensorFlow's Python package"
-_CANNED = "canned Estimators and their parts are not here yet"
 LEFT_OUT: Mapping[str, str] = {
-    **dict.fromkeys(
-        (
-            "BaselineClassifier",
-            "BaselineEstimator",
-            "BaselineRegressor",
-            "BinaryClassHead",
-            "DNNClassifier",
-            "DNNEstimator",
-            "DNNLinearCombinedClassifier",
-            "DNNLinearCombinedEstimator",
-            "DNNLinearCombinedRegressor",
-            "DNNRegressor",
-            "Head",
-            "LinearClassifier",
-            "LinearEstimator",
-            "LinearRegressor",
-            "LogisticRegressionHead",
-            "MultiClassHead",
-            "MultiHead",
-            "MultiLabelHead",
-            "PoissonRegressionHead",
-            "RegressionHead",
-            "classifier_parse_example_spec",
-            "regressor_parse_example_spec",
-            "experimental.dnn_logit_fn_builder",
-            "experimental.linear_logit_fn_builder",
-        ),
-        _CANNED,
-    ),
     "experimental.KMeans": "its clustering kernels have no public name; tf.estimator deprecated it",
     "experimental.LinearSDCA": "its optimizer kernels have no public name",
     "experimental.RNNClassifier": "it is built on sequence layers of Keras 2",

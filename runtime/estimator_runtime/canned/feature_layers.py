@@ -1,0 +1,57 @@
+"""Feature columns as layers of a graph: the dense input of a network, and a linear model."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+
+def checked_features(features: Any) -> dict[Any, Any]:
+    """The features, a dict, copied: columns add to it.
+
+    Raises:
+        ValueError: they are no dict.
+    """
+    if not isinstance(features, Mapping):
+        raise ValueError(f"features should be a dictionary of `Tensor`s. Given type: {type(features)}")  # noqa: TRY004 - tf.estimator's type
+    return dict(features)
+
+
+def checked_columns(columns: Any, name: str = "feature_columns") -> tuple[Any, ...]:
+    """The columns as a tuple; a single one may stand for itself.
+
+    Raises:
+        ValueError: there are none.
+    """
+    made = (
+        tuple(columns)
+        if isinstance(columns, Sequence | set | frozenset) and not _is_column(columns)
+        else (columns,)
+    )
+    if columns is None or not made:
+        raise ValueError(f"{name} must not be empty. Given: {columns}")
+    return made
+
+
+def _is_column(given: Any) -> bool:
+    return hasattr(given, "parse_example_spec") or hasattr(given, "_parse_example_spec")
+
+
+def dense_input(features: dict[Any, Any], columns: Sequence[Any]) -> Any:
+    """Float Tensor [batch, sum of the columns' sizes], of the columns in the order of their names."""
+    return tf.compat.v1.feature_column.input_layer(features, list(columns))
+
+
+def linear_logits(
+    features: dict[Any, Any], columns: Sequence[Any], units: int, sparse_combiner: str
+) -> tuple[Any, Any, list[Any]]:
+    """(logits [batch, units], bias, weights of all columns) of a linear model."""
+    variables: dict[Any, Any] = {}
+    logits = tf.compat.v1.feature_column.linear_model(
+        features, list(columns), units=units, sparse_combiner=sparse_combiner, cols_to_vars=variables
+    )
+    bias = variables.pop("bias")
+    weights: list[Any] = []
+    for made in variables.values():
+        weights.extend(made if isinstance(made, list | tuple) else [made])
+    return logits, bias, weights

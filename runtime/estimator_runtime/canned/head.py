@@ -1,0 +1,246 @@
+"""What stands between the logits of a model and its EstimatorSpec: loss, predictions, metrics and signatures."""
+
+import abc
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import tensorflow as tf
+
+from estimator_runtime.canned import loss_functions, optimizers, reductions, streaming_metrics, targets
+from estimator_runtime.canned.keys import MetricKeys
+from estimator_runtime.export.outputs import DEFAULT_KEY, ExportOutput, PredictOutput
+from estimator_runtime.model_fn import EstimatorSpec, ModeKeys
+
+_Key = TypeVar("_Key")
+Metrics = dict[str, streaming_metrics.StreamingMetric]
+
+
+class Head(abc.ABC):
+    """The last part of a model: subclasses say what its logits mean.
+
+    All methods work in a graph; `loss` and `predictions` work eagerly as well.
+    """
+
+    @property
+    @abc.abstractmethod
+    def name(self) -> str | None:
+        """Name of the head: the end of its metrics' names, the beginning of its signatures'. None for none."""
+
+    @property
+    @abc.abstractmethod
+    def logits_dimension(self) -> Any:
+        """Size of the logits' last dimension."""
+
+    @property
+    @abc.abstractmethod
+    def loss_reduction(self) -> Any:
+        """How the losses of the examples become one."""
+
+    @abc.abstractmethod
+    def loss(
+        self,
+        labels: Any,
+        logits: Any,
+        features: Any = None,
+        mode: str | None = None,
+        regularization_losses: Sequence[Any] | None = None,
+    ) -> Any:
+        """Scalar float Tensor: the loss of a batch, with the regularization losses added.
+
+        Args:
+            labels: Tensor, or what the head takes.
+            logits: float Tensor of shape [D0, ..., DN, logits_dimension].
+            features: dict of Tensors, for the weight column.
+            mode: a `ModeKeys` value.
+            regularization_losses: list of scalar float Tensors.
+        """
+
+    @abc.abstractmethod
+    def predictions(self, logits: Any, keys: Sequence[Any] | None = None) -> dict[Any, Any]:
+        """Dict from name to Tensor; only those of `keys` if there are any."""
+
+    @abc.abstractmethod
+    def metrics(self, regularization_losses: Sequence[Any] | None = None) -> dict[str, Any]:
+        """New metrics by name, for `update_metrics`."""
+
+    @abc.abstractmethod
+    def update_metrics(
+        self,
+        eval_metrics: dict[str, Any],
+        features: Any,
+        logits: Any,
+        labels: Any,
+        mode: str | None = None,
+        regularization_losses: Sequence[Any] | None = None,
+    ) -> dict[str, Any]:
+        """Feeds the metrics; returns them."""
+
+    def export_outputs(self, predictions: dict[Any, Any]) -> dict[str, ExportOutput]:
+        """The signatures of an exported model, of these `predictions`; one is the default."""
+        return {DEFAULT_KEY: PredictOutput(predictions)}
+
+    def create_estimator_spec(
+        self,
+        features: Any,
+        mode: str,
+        logits: Any,
+        labels: Any = None,
+        optimizer: Any = None,
+        trainable_variables: Sequence[Any] | None = None,
+        train_op_fn: Callable[[Any], Any] | None = None,
+        update_ops: Sequence[Any] | None = None,
+        regularization_losses: Sequence[Any] | None = None,
+    ) -> EstimatorSpec:
+        """The EstimatorSpec of a model with these logits.
+
+        Args:
+            features: dict of Tensors.
+            mode: a `ModeKeys` value.
+            logits: what the model makes of the features.
+            labels: what is to be predicted; needed for training and evaluation.
+            optimizer: for training: an optimizer of `tf.compat.v1.train`, or one of `tf.keras.optimizers` that
+                `canned.optimizers` knows.
+            trainable_variables: list of the variables to train; needed for an optimizer of Keras.
+            train_op_fn: in place of `optimizer`: function of the loss that returns the training operation.
+            update_ops: list of operations to run with each training step.
+            regularization_losses: list of scalar float Tensors to add to the loss.
+
+        Raises:
+            ValueError: in training: neither or both of `optimizer` and `train_op_fn`, or no variables for Keras.
+        """
+        with tf.name_scope(self.name or "head"):
+            if mode == ModeKeys.PREDICT:
+                predictions = self.predictions(logits)
+                return EstimatorSpec(
+                    mode, predictions=predictions, export_outputs=self.export_outputs(predictions)
+                )
+            loss = self.loss(labels, logits, features, mode, regularization_losses)
+            if mode == ModeKeys.EVAL:
+                metrics = self.update_metrics(
+                    self.metrics(regularization_losses),
+                    features=features,
+                    logits=logits,
+                    labels=labels,
+                    regularization_losses=regularization_losses,
+                )
+                return EstimatorSpec(
+                    mode, predictions=self.predictions(logits), loss=loss, eval_metric_ops=metrics
+                )
+            train_op = optimizers.train_op(loss, optimizer, trainable_variables, train_op_fn, update_ops)
+        self._summarize(loss)
+        return EstimatorSpec(mode, predictions=self.predictions(logits), loss=loss, train_op=train_op)
+
+    def _summarize(self, loss: Any) -> None:
+        with tf.compat.v1.name_scope(""):
+            tf.compat.v1.summary.scalar(self.key(MetricKeys.LOSS), loss)
+
+    def key(self, metric: str) -> str:
+        """The full name of a metric of this head."""
+        return f"{metric}/{self.name}" if self.name else metric
+
+
+class SingleHead(Head):
+    """A head with one Tensor of logits and one loss for each example."""
+
+    def __init__(
+        self, weight_column: Any, loss_reduction: str, loss_fn: Callable[..., Any] | None, name: str | None
+    ) -> None:
+        self._weight_column = weight_column
+        self._loss_reduction = reductions.checked(loss_reduction)
+        self._loss_fn = loss_fn
+        self._name = name
+        if loss_fn is not None:
+            loss_functions.check(loss_fn)
+
+    @property
+    def name(self) -> str | None:
+        """See `Head.name`."""
+        return self._name
+
+    @property
+    def loss_reduction(self) -> str:
+        """See `Head.loss_reduction`."""
+        return self._loss_reduction
+
+    @abc.abstractmethod
+    def _losses(self, labels: Any, logits: Any) -> Any:
+        """The loss of each example, of shape [D0, ..., DN, 1], for labels of `_targets`."""
+
+    @abc.abstractmethod
+    def _targets(self, labels: Any, logits: Any) -> Any:
+        """The labels as numbers, checked, of the shape that `_losses` takes."""
+
+    def _unreduced(self, targets_: Any, logits: Any, features: Any) -> tuple[Any, Any]:
+        """(losses, weights) of the examples."""
+        if self._loss_fn is not None:
+            losses = loss_functions.called(self._loss_fn, targets_, logits, features, self._loss_reduction)
+        else:
+            losses = self._losses(targets_, logits)
+        return losses, targets.weights_of(features, self._weight_column, logits)
+
+    def loss(
+        self,
+        labels: Any,
+        logits: Any,
+        features: Any = None,
+        mode: str | None = None,
+        regularization_losses: Sequence[Any] | None = None,
+    ) -> Any:
+        """See `Head.loss`."""
+        logits = targets.checked_logits(logits, self.logits_dimension)
+        losses, weights = self._unreduced(self._targets(labels, logits), logits, features)
+        loss = reductions.reduced(losses, weights, self._loss_reduction)
+        if mode == ModeKeys.TRAIN and self._loss_reduction == reductions.SUM_V1:
+            examples = tf.reduce_sum(weights * tf.ones_like(losses))
+            with tf.compat.v1.name_scope(""):
+                tf.compat.v1.summary.scalar(self.key(MetricKeys.AVERAGE_LOSS), loss / examples)
+        return tf.add_n([loss, *regularization_losses]) if regularization_losses else loss
+
+    def metrics(self, regularization_losses: Sequence[Any] | None = None) -> Metrics:
+        """See `Head.metrics`."""
+        made = [streaming_metrics.mean(self.key(MetricKeys.AVERAGE_LOSS)), *self._own_metrics()]
+        if regularization_losses is not None:
+            made.append(streaming_metrics.mean(self.key(MetricKeys.REGULARIZATION_LOSS)))
+        return {metric.name: metric for metric in made}
+
+    @abc.abstractmethod
+    def _own_metrics(self) -> Sequence[streaming_metrics.StreamingMetric]:
+        """The metrics beside the average loss."""
+
+    @abc.abstractmethod
+    def _update_own(self, metrics: Mapping[str, Any], logits: Any, targets_: Any, weights: Any) -> None:
+        """Feeds them; `weights` is None when there are none."""
+
+    def update_metrics(  # type: ignore[override]  # tf.estimator's order of arguments, which differs from Head's
+        self,
+        eval_metrics: dict[str, Any],
+        features: Any,
+        logits: Any,
+        labels: Any,
+        regularization_losses: Sequence[Any] | None = None,
+    ) -> dict[str, Any]:
+        """See `Head.update_metrics`."""
+        logits = targets.checked_logits(logits, self.logits_dimension)
+        targets_ = self._targets(labels, logits)
+        losses, weights = self._unreduced(targets_, logits, features)
+        given = None if self._weight_column is None else weights
+        eval_metrics[self.key(MetricKeys.AVERAGE_LOSS)].update_state(losses, given)
+        self._update_own(eval_metrics, logits, targets_, given)
+        if regularization_losses is not None:
+            total = tf.add_n(list(regularization_losses)) if regularization_losses else tf.constant(0.0)
+            eval_metrics[self.key(MetricKeys.REGULARIZATION_LOSS)].update_state(total)
+        return eval_metrics
+
+
+def chosen(made: dict[_Key, Any], keys: Sequence[_Key] | None) -> dict[_Key, Any]:
+    """Those of the predictions that `keys` name, all without.
+
+    Raises:
+        ValueError: a key is not among them.
+    """
+    if not keys:
+        return made
+    unknown = [key for key in keys if key not in made]
+    if unknown:
+        raise ValueError(f"there are no predictions {unknown}; there are {list(made)}")
+    return {key: made[key] for key in keys}

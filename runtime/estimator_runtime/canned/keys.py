@@ -1,0 +1,36 @@
+"""Names of metrics and predictions of the canned Estimators, which programs know from tf.estimator."""
+
+
+class MetricKeys:
+    """Names in the result of an evaluation."""
+
+    LOSS = "loss"
+    AVERAGE_LOSS = "average_loss"
+    REGULARIZATION_LOSS = "regularization_loss"
+    ACCURACY = "accuracy"
+    ACCURACY_BASELINE = "accuracy_baseline"
+    PRECISION = "precision"
+    RECALL = "recall"
+    AUC = "auc"
+    AUC_PRECISION_RECALL = "auc_precision_recall"
+    LABEL_MEAN = "label/mean"
+    PREDICTION_MEAN = "prediction/mean"
+    ACCURACY_AT_THRESHOLD = "accuracy/positive_threshold_%g"
+    PRECISION_AT_THRESHOLD = "precision/positive_threshold_%g"
+    RECALL_AT_THRESHOLD = "recall/positive_threshold_%g"
+    PROBABILITY_MEAN = "probability_mean/%s"
+    AUC_OF_CLASS = "auc/%s"
+    AUC_PRECISION_RECALL_OF_CLASS = "auc_precision_recall/%s"
+
+
+class PredictionKeys:
+    """Names in the predictions."""
+
+    LOGITS = "logits"
+    LOGISTIC = "logistic"
+    PROBABILITIES = "probabilities"
+    CLASS_IDS = "class_ids"
+    CLASSES = "classes"
+    ALL_CLASS_IDS = "all_class_ids"
+    ALL_CLASSES = "all_classes"
+    PREDICTIONS = "predictions"

@@ -1,0 +1,256 @@
+"""LinearClassifier, LinearRegressor and LinearEstimator, in both forms."""
+
+import math
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from estimator_runtime.canned import (
+    feature_layers,
+    heads_of_classes,
+    network,
+    optimizers,
+    reductions,
+    summaries,
+)
+from estimator_runtime.canned.head import Head
+from estimator_runtime.estimator import Estimator
+from estimator_runtime.model_fn import EstimatorSpec
+from estimator_runtime.run_config import RunConfig
+
+SCOPE = "linear"
+_HIGHEST_LEARNING_RATE = 0.2
+
+Path = str | os.PathLike[str]
+
+
+def logits_of(
+    features: Any, columns: Sequence[Any], units: int, sparse_combiner: str, *, summary_scope: str = ""
+) -> Any:
+    """Float Tensor [batch, units] of a linear model; variables are made in the current scope, which is `SCOPE`.
+
+    Args:
+        features: dict of Tensors.
+        columns: feature columns, dense or categorical.
+        units: number of logits.
+        sparse_combiner: "sum", "mean" or "sqrtn": how several values of one categorical column count.
+        summary_scope: name scope of the summaries, which ends with a slash unless it is empty.
+    """
+    features = feature_layers.checked_features(features)
+    logits, bias, weights = feature_layers.linear_logits(features, columns, units, sparse_combiner)
+    with tf.compat.v1.name_scope(summary_scope):
+        summaries.summarize_linear(bias, weights, units)
+    return logits
+
+
+def learning_rate(columns: Sequence[Any], highest: float = _HIGHEST_LEARNING_RATE) -> float:
+    """The default learning rate: less, the more columns there are."""
+    return min(highest, 1.0 / math.sqrt(len(columns)))
+
+
+class LinearEstimator(Estimator):
+    """A linear model with a head.
+
+    Args:
+        head: what the logits mean.
+        feature_columns: list of feature columns, dense or categorical.
+        model_dir: see `Estimator`.
+        optimizer: name ("Adagrad", "Adam", "Ftrl", "RMSProp", "SGD"), optimizer of `tf.keras.optimizers` or
+            `tf.compat.v1.train`, or function that returns one.
+        config: a `RunConfig`.
+        sparse_combiner: "sum", "mean" or "sqrtn": how several values of one categorical column count.
+        warm_start_from: see `Estimator`.
+
+    Raises:
+        ValueError: an argument does not fit.
+    """
+
+    def __init__(
+        self,
+        head: Head,
+        feature_columns: Any,
+        model_dir: Path | None = None,
+        optimizer: Any = "Ftrl",
+        config: RunConfig | None = None,
+        sparse_combiner: str = "sum",
+        warm_start_from: Any = None,
+    ) -> None:
+        columns = feature_layers.checked_columns(feature_columns)
+
+        def model_fn(features: Any, labels: Any, mode: str, config: RunConfig) -> EstimatorSpec:  # noqa: ARG001 - the signature of model functions
+            with tf.compat.v1.variable_scope(SCOPE):
+                logits = logits_of(features, columns, head.logits_dimension, sparse_combiner)
+            return head.create_estimator_spec(
+                features,
+                mode,
+                logits,
+                labels,
+                optimizer=optimizers.of_v2(optimizer, learning_rate(columns)),
+                trainable_variables=tf.compat.v1.trainable_variables(f"{SCOPE}/"),
+            )
+
+        super().__init__(model_fn, model_dir, config, warm_start_from=warm_start_from)
+
+
+class LinearClassifier(LinearEstimator):
+    """A linear model that tells classes apart; see `LinearEstimator` for the other arguments.
+
+    Args:
+        n_classes: number of classes.
+        weight_column: name of the feature with the examples' weights, or a numeric column.
+        label_vocabulary: list of the classes' names, when labels are words.
+        loss_reduction: how the losses of the examples become one.
+    """
+
+    def __init__(
+        self,
+        feature_columns: Any,
+        model_dir: Path | None = None,
+        n_classes: int = 2,
+        weight_column: Any = None,
+        label_vocabulary: Sequence[str] | None = None,
+        optimizer: Any = "Ftrl",
+        config: RunConfig | None = None,
+        warm_start_from: Any = None,
+        loss_reduction: str = reductions.SUM_OVER_BATCH_SIZE,
+        sparse_combiner: str = "sum",
+    ) -> None:
+        super().__init__(
+            heads_of_classes.of_classifier(n_classes, weight_column, label_vocabulary, loss_reduction),
+            feature_columns,
+            model_dir,
+            optimizer,
+            config,
+            sparse_combiner,
+            warm_start_from,
+        )
+
+
+class LinearRegressor(LinearEstimator):
+    """A linear model that predicts numbers; see `LinearEstimator` for the other arguments.
+
+    Args:
+        label_dimension: how many numbers for each example.
+        weight_column: name of the feature with the examples' weights, or a numeric column.
+        loss_reduction: how the losses of the examples become one.
+    """
+
+    def __init__(
+        self,
+        feature_columns: Any,
+        model_dir: Path | None = None,
+        label_dimension: int = 1,
+        weight_column: Any = None,
+        optimizer: Any = "Ftrl",
+        config: RunConfig | None = None,
+        warm_start_from: Any = None,
+        loss_reduction: str = reductions.SUM_OVER_BATCH_SIZE,
+        sparse_combiner: str = "sum",
+    ) -> None:
+        super().__init__(
+            heads_of_classes.of_regressor(label_dimension, weight_column, loss_reduction),
+            feature_columns,
+            model_dir,
+            optimizer,
+            config,
+            sparse_combiner,
+            warm_start_from,
+        )
+
+
+class LinearEstimatorV1(Estimator):
+    """The form of `tf.compat.v1.estimator`; see `LinearEstimator`.
+
+    Args:
+        partitioner: partitioner of the variables; over the ps tasks without.
+    """
+
+    def __init__(
+        self,
+        head: Head,
+        feature_columns: Any,
+        model_dir: Path | None = None,
+        optimizer: Any = "Ftrl",
+        config: RunConfig | None = None,
+        partitioner: Callable[..., Any] | None = None,
+        sparse_combiner: str = "sum",
+        warm_start_from: Any = None,
+    ) -> None:
+        columns = feature_layers.checked_columns(feature_columns)
+
+        def model_fn(features: Any, labels: Any, mode: str, config: RunConfig) -> EstimatorSpec:
+            # The optimizer's slots are made in this scope too, which is part of their names in checkpoints.
+            with tf.compat.v1.variable_scope(
+                SCOPE, partitioner=network.input_partitioner(partitioner, config)
+            ):
+                logits = logits_of(
+                    features, columns, head.logits_dimension, sparse_combiner, summary_scope=f"{SCOPE}/"
+                )
+                return head.create_estimator_spec(
+                    features,
+                    mode,
+                    logits,
+                    labels,
+                    optimizer=optimizers.of_v1(optimizer, learning_rate(columns)),
+                )
+
+        super().__init__(model_fn, model_dir, config, warm_start_from=warm_start_from)
+
+
+class LinearClassifierV1(LinearEstimatorV1):
+    """The form of `tf.compat.v1.estimator`; see `LinearClassifier` and `LinearEstimatorV1`."""
+
+    def __init__(
+        self,
+        feature_columns: Any,
+        model_dir: Path | None = None,
+        n_classes: int = 2,
+        weight_column: Any = None,
+        label_vocabulary: Sequence[str] | None = None,
+        optimizer: Any = "Ftrl",
+        config: RunConfig | None = None,
+        partitioner: Callable[..., Any] | None = None,
+        warm_start_from: Any = None,
+        loss_reduction: str = reductions.SUM_V1,
+        sparse_combiner: str = "sum",
+    ) -> None:
+        super().__init__(
+            heads_of_classes.of_classifier_v1(n_classes, weight_column, label_vocabulary, loss_reduction),
+            feature_columns,
+            model_dir,
+            optimizer,
+            config,
+            partitioner,
+            sparse_combiner,
+            warm_start_from,
+        )
+
+
+class LinearRegressorV1(LinearEstimatorV1):
+    """The form of `tf.compat.v1.estimator`; see `LinearRegressor` and `LinearEstimatorV1`."""
+
+    def __init__(
+        self,
+        feature_columns: Any,
+        model_dir: Path | None = None,
+        label_dimension: int = 1,
+        weight_column: Any = None,
+        optimizer: Any = "Ftrl",
+        config: RunConfig | None = None,
+        partitioner: Callable[..., Any] | None = None,
+        warm_start_from: Any = None,
+        loss_reduction: str = reductions.SUM_V1,
+        sparse_combiner: str = "sum",
+    ) -> None:
+        super().__init__(
+            heads_of_classes.of_regressor(label_dimension, weight_column, loss_reduction),
+            feature_columns,
+            model_dir,
+            optimizer,
+            config,
+            partitioner,
+            sparse_combiner,
+            warm_start_from,
+        )

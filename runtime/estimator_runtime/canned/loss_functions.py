@@ -1,0 +1,53 @@
+"""Loss functions that users give to heads: called with what they declare, and what they return checked."""
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from estimator_runtime import arguments
+
+_ARGUMENTS = ("labels", "logits", "features", "loss_reduction")
+
+
+def check(loss_fn: Callable[..., Any]) -> None:
+    """Holds the arguments of `loss_fn` against what it can be called with.
+
+    Raises:
+        ValueError: it does not take labels and logits, or takes something unknown.
+    """
+    declared = arguments.declared(loss_fn)
+    for needed in ("labels", "logits"):
+        if needed not in declared:
+            raise ValueError(f"loss_fn must contain argument: {needed}. Given arguments: {declared}")
+    unexpected = [name for name in declared if name not in _ARGUMENTS]
+    if unexpected:
+        raise ValueError(f"loss_fn has unexpected args: {unexpected}")
+
+
+def called(loss_fn: Callable[..., Any], labels: Any, logits: Any, features: Any, reduction: str) -> Any:
+    """The losses that `loss_fn` returns, of shape [D0, ..., DN, 1].
+
+    Raises:
+        ValueError: they have another shape.
+    """
+    declared = arguments.declared(loss_fn)
+    optional = {"features": features, "loss_reduction": reduction}
+    losses = loss_fn(
+        labels=labels,
+        logits=logits,
+        **{name: value for name, value in optional.items() if name in declared},
+    )
+    wanted = logits.shape[:-1].concatenate([1])
+    if not losses.shape.is_compatible_with(wanted):
+        raise ValueError(
+            f"loss_fn must return a Tensor of shape [D0, D1, ... DN, 1], like logits {logits.shape}; it returned "
+            f"{losses.shape}."
+        )
+    check = tf.compat.v1.assert_equal(
+        tf.shape(losses),
+        tf.concat([tf.shape(logits)[:-1], [1]], axis=0),
+        message="loss_fn must return a Tensor of shape [D0, D1, ... DN, 1]",
+    )
+    with tf.control_dependencies([check]):
+        return tf.identity(losses)

@@ -1,0 +1,168 @@
+"""The model of DNNLinearCombined Estimators: the sum of a linear model's and a network's logits, an optimizer for each."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+from estimator_runtime.canned import feature_layers, linear, network, optimizers, summaries
+from estimator_runtime.canned.head import Head
+from estimator_runtime.canned.network import Network
+from estimator_runtime.model_fn import EstimatorSpec
+from estimator_runtime.run_config import RunConfig
+
+_LINEAR_LEARNING_RATE = 0.005
+_DNN_LEARNING_RATE_V1 = 0.001
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WideAndDeep:
+    """A linear model and a network under one head; one of them may be missing.
+
+    Attributes:
+        head: what the logits mean.
+        linear_columns: feature columns of the linear model; empty without one.
+        linear_optimizer: name, optimizer, or function that returns one.
+        sparse_combiner: how several values of one categorical column count.
+        net: the network; None without one.
+        dnn_optimizer: name, optimizer, or function that returns one.
+    """
+
+    head: Head
+    linear_columns: tuple[Any, ...]
+    linear_optimizer: Any
+    sparse_combiner: str
+    net: Network | None
+    dnn_optimizer: Any
+
+    def model_fn_of_v2(self, features: Any, labels: Any, mode: str, config: RunConfig) -> EstimatorSpec:  # noqa: ARG002 - the signature of model functions
+        """The model function in the form of `tf.estimator`."""
+        parts: dict[str, Any] = {}
+        if self.net is not None:
+            with tf.compat.v1.variable_scope(network.SCOPE):
+                parts[network.SCOPE] = self.net.logits(features, mode, self.head.logits_dimension)
+        if self.linear_columns:
+            with tf.compat.v1.variable_scope(linear.SCOPE):
+                parts[linear.SCOPE] = self._linear_logits(features)
+            summaries.summarize_activation(parts[linear.SCOPE], linear.SCOPE)
+        made = {
+            network.SCOPE: lambda: optimizers.of_v2(self.dnn_optimizer),
+            linear.SCOPE: lambda: optimizers.of_v2(self.linear_optimizer, self._linear_rate()),
+        }
+        return self._spec(features, labels, mode, parts, made)
+
+    def model_fn_of_v1(
+        self,
+        features: Any,
+        labels: Any,
+        mode: str,
+        config: RunConfig,
+        *,
+        input_layer_partitioner: Callable[..., Any] | None,
+    ) -> EstimatorSpec:
+        """The model function in the form of `tf.compat.v1.estimator`."""
+        parts: dict[str, Any] = {}
+        input_partitioner = network.input_partitioner(input_layer_partitioner, config)
+        if self.net is not None:
+            with tf.compat.v1.variable_scope(network.SCOPE, partitioner=network.partitioner(config)):
+                parts[network.SCOPE] = self.net.logits(
+                    features,
+                    mode,
+                    self.head.logits_dimension,
+                    input_partitioner=input_partitioner,
+                    summary_scope=f"{network.SCOPE}/",
+                )
+        if self.linear_columns:
+            with tf.compat.v1.variable_scope(linear.SCOPE, partitioner=input_partitioner):
+                parts[linear.SCOPE] = self._linear_logits(features, summary_scope=f"{linear.SCOPE}/")
+                with tf.compat.v1.name_scope(f"{linear.SCOPE}/"):
+                    summaries.summarize_activation(parts[linear.SCOPE], linear.SCOPE)
+        made = {
+            network.SCOPE: lambda: optimizers.of_v1(self.dnn_optimizer, _DNN_LEARNING_RATE_V1),
+            linear.SCOPE: lambda: optimizers.of_v1(self.linear_optimizer, self._linear_rate()),
+        }
+        return self._spec(features, labels, mode, parts, made)
+
+    def _linear_logits(self, features: Any, *, summary_scope: str = "") -> Any:
+        return linear.logits_of(
+            features,
+            self.linear_columns,
+            self.head.logits_dimension,
+            self.sparse_combiner,
+            summary_scope=summary_scope,
+        )
+
+    def _linear_rate(self) -> float:
+        return linear.learning_rate(self.linear_columns, _LINEAR_LEARNING_RATE)
+
+    def _spec(
+        self,
+        features: Any,
+        labels: Any,
+        mode: str,
+        parts: Mapping[str, Any],
+        made: Mapping[str, Callable[[], Any]],
+    ) -> EstimatorSpec:
+        """The EstimatorSpec of the parts' logits, each part trained by its own optimizer."""
+
+        def train_op_fn(loss: Any) -> Any:
+            steps = [
+                optimizers.minimize(
+                    made[scope](), loss, tf.compat.v1.trainable_variables(f"{scope}/"), counts=False
+                )
+                for scope in parts
+            ]
+            with tf.control_dependencies([tf.group(*steps)]):
+                return tf.compat.v1.assign_add(tf.compat.v1.train.get_or_create_global_step(), 1).op
+
+        return self.head.create_estimator_spec(
+            features,
+            mode,
+            sum(parts.values()),
+            labels,
+            train_op_fn=train_op_fn,
+            update_ops=tf.compat.v1.get_collection(tf.compat.v1.GraphKeys.UPDATE_OPS),
+        )
+
+
+def wide_and_deep(
+    head: Head,
+    linear_feature_columns: Any,
+    linear_optimizer: Any,
+    linear_sparse_combiner: str,
+    dnn_feature_columns: Any,
+    dnn_optimizer: Any,
+    dnn_hidden_units: Sequence[int] | None,
+    dnn_activation_fn: Callable[[Any], Any] | None,
+    dnn_dropout: float | None,
+    batch_norm: bool,
+) -> WideAndDeep:
+    """The model of the arguments of a DNNLinearCombined Estimator.
+
+    Raises:
+        ValueError: there are no feature columns at all, or a network without hidden layers.
+    """
+    if not linear_feature_columns and not dnn_feature_columns:
+        raise ValueError("Either linear_feature_columns or dnn_feature_columns must be defined.")
+    net = None
+    if dnn_feature_columns:
+        if not dnn_hidden_units:
+            raise ValueError("dnn_hidden_units must be defined when dnn_feature_columns is specified.")
+        net = Network(
+            hidden_units=tuple(dnn_hidden_units),
+            columns=feature_layers.checked_columns(dnn_feature_columns, "dnn_feature_columns"),
+            activation_fn=dnn_activation_fn,
+            dropout=dnn_dropout,
+            batch_norm=batch_norm,
+        )
+    return WideAndDeep(
+        head=head,
+        linear_columns=feature_layers.checked_columns(linear_feature_columns, "linear_feature_columns")
+        if linear_feature_columns
+        else (),
+        linear_optimizer=linear_optimizer,
+        sparse_combiner=linear_sparse_combiner,
+        net=net,
+        dnn_optimizer=dnn_optimizer,
+    )
