@@ -160,18 +160,21 @@ def main(arguments: list[str]) -> int:
     installed.check_returncode()
     started = time.monotonic()
     complete = run({REFERENCE: installed.stdout.strip(), HERE: sys.executable}, names)
-    failed = 0
+    failed: list[Row] = []
     for title, rows in (("program", rows_of_programs(names)), ("misuse", rows_of_misuses(names))):
         if not rows:
             continue
-        bad = sum(not row.passed for row in rows)
+        bad = [row for row in rows if not row.passed]
         declared = sum(row.passed and bool(row.notes) for row in rows)
         failed += bad
         print(f"\n{title:45} {'compared':52} result")
         print(*rows, sep="\n")
         print(
-            f"{len(rows)} {title}s: {len(rows) - bad - declared} the same, {declared} differ as declared, {bad} differ"
+            f"{len(rows)} {title}s: {len(rows) - len(bad) - declared} the same, {declared} differ as declared, "
+            f"{len(bad)} differ"
         )
+    if failed:
+        print("\nwhat differs, once more:", *failed, sep="\n")
     print(f"{time.monotonic() - started:.0f} s; results in {OUT}")
     return 0 if complete and not failed else 1
 

@@ -240,20 +240,3 @@ def parse_example_specs(directory):
         ),
         "regressor": str(te.regressor_parse_example_spec(made["dense"], "label", label_dimension=2)),
     }
-
-
-@program("heads", "DNN", differs=SLOTS)
-def heads(directory):
-    te, dense = tf.estimator, columns()["dense"]
-    made = {
-        "binary": (te.BinaryClassHead(), "binary"),
-        "classes": (te.MultiClassHead(3), "classes"),
-        "regression": (te.RegressionHead(), "regression"),
-        "poisson": (te.PoissonRegressionHead(), "regression"),
-    }
-    return {
-        name: worked(
-            lambda head=head, **kw: te.DNNEstimator(head, [3], dense, **kw), labels, f"{directory}/{name}"
-        )
-        for name, (head, labels) in made.items()
-    }

@@ -31,7 +31,7 @@ import catalogue
 import comparison
 import traces
 
-LONGEST_SECS = 300
+LONGEST_SECS = 120
 
 
 def main(arguments):

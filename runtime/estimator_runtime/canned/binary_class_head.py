@@ -97,9 +97,7 @@ class BinaryClassHead(head.SingleHead):
             streaming_metrics.mean(self.key(MetricKeys.PREDICTION_MEAN)),
             streaming_metrics.mean(self.key(MetricKeys.LABEL_MEAN)),
             streaming_metrics.area(self.key(MetricKeys.AUC), "ROC"),
-            streaming_metrics.area(
-                self.key(MetricKeys.AUC_PRECISION_RECALL), "PR", self._precision_recall_summation
-            ),
+            streaming_metrics.area(self.key(MetricKeys.AUC_PR), "PR", self._precision_recall_summation),
         ]
         return [*made, *threshold_metrics(self, self._thresholds)]
 
@@ -112,7 +110,7 @@ class BinaryClassHead(head.SingleHead):
         label_mean = metrics[self.key(MetricKeys.LABEL_MEAN)]
         label_mean.update_state(targets_, weights)
         metrics[self.key(MetricKeys.ACCURACY_BASELINE)].update_state(label_mean)
-        for key in (MetricKeys.AUC, MetricKeys.AUC_PRECISION_RECALL):
+        for key in (MetricKeys.AUC, MetricKeys.AUC_PR):
             metrics[self.key(key)].update_state(targets_, chances, weights)
         update_threshold_metrics(self, self._thresholds, metrics, targets_, chances, weights)
 

@@ -1,5 +1,6 @@
 """Feature columns as layers of a graph: the dense input of a network, and a linear model."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -47,9 +48,12 @@ def linear_logits(
 ) -> tuple[Any, Any, list[Any]]:
     """(logits [batch, units], bias, weights of all columns) of a linear model."""
     variables: dict[Any, Any] = {}
-    logits = tf.compat.v1.feature_column.linear_model(
-        features, list(columns), units=units, sparse_combiner=sparse_combiner, cols_to_vars=variables
-    )
+    with warnings.catch_warnings():
+        # TensorFlow's own function calls a deprecated one of its own.
+        warnings.filterwarnings("ignore", message=r"`layer\.add_variable` is deprecated")
+        logits = tf.compat.v1.feature_column.linear_model(
+            features, list(columns), units=units, sparse_combiner=sparse_combiner, cols_to_vars=variables
+        )
     bias = variables.pop("bias")
     weights: list[Any] = []
     for made in variables.values():

@@ -108,6 +108,7 @@ class Head(abc.ABC):
         Raises:
             ValueError: in training: neither or both of `optimizer` and `train_op_fn`, or no variables for Keras.
         """
+        optimizers.leave_out(optimizer)
         with tf.name_scope(self.name or "head"):
             if mode == ModeKeys.PREDICT:
                 predictions = self.predictions(logits)
@@ -193,14 +194,20 @@ class SingleHead(Head):
         if mode == ModeKeys.TRAIN and self._loss_reduction == reductions.SUM_V1:
             examples = tf.reduce_sum(weights * tf.ones_like(losses))
             with tf.compat.v1.name_scope(""):
-                tf.compat.v1.summary.scalar(self.key(MetricKeys.AVERAGE_LOSS), loss / examples)
-        return tf.add_n([loss, *regularization_losses]) if regularization_losses else loss
+                tf.compat.v1.summary.scalar(self.key(MetricKeys.LOSS_MEAN), loss / examples)
+        if not regularization_losses:
+            return loss
+        added = tf.add_n(list(regularization_losses))
+        if mode == ModeKeys.TRAIN:
+            with tf.compat.v1.name_scope(""):
+                tf.compat.v1.summary.scalar(self.key(MetricKeys.LOSS_REGULARIZATION), added)
+        return loss + added
 
     def metrics(self, regularization_losses: Sequence[Any] | None = None) -> Metrics:
         """See `Head.metrics`."""
-        made = [streaming_metrics.mean(self.key(MetricKeys.AVERAGE_LOSS)), *self._own_metrics()]
+        made = [streaming_metrics.mean(self.key(MetricKeys.LOSS_MEAN)), *self._own_metrics()]
         if regularization_losses is not None:
-            made.append(streaming_metrics.mean(self.key(MetricKeys.REGULARIZATION_LOSS)))
+            made.append(streaming_metrics.mean(self.key(MetricKeys.LOSS_REGULARIZATION)))
         return {metric.name: metric for metric in made}
 
     @abc.abstractmethod
@@ -224,11 +231,11 @@ class SingleHead(Head):
         targets_ = self._targets(labels, logits)
         losses, weights = self._unreduced(targets_, logits, features)
         given = None if self._weight_column is None else weights
-        eval_metrics[self.key(MetricKeys.AVERAGE_LOSS)].update_state(losses, given)
+        eval_metrics[self.key(MetricKeys.LOSS_MEAN)].update_state(losses, given)
         self._update_own(eval_metrics, logits, targets_, given)
         if regularization_losses is not None:
             total = tf.add_n(list(regularization_losses)) if regularization_losses else tf.constant(0.0)
-            eval_metrics[self.key(MetricKeys.REGULARIZATION_LOSS)].update_state(total)
+            eval_metrics[self.key(MetricKeys.LOSS_REGULARIZATION)].update_state(total)
         return eval_metrics
 
 

@@ -6,21 +6,15 @@ Keras 2 had since TensorFlow 2.11. The older ones of Keras 2 (`tf_keras.optimize
 as they are.
 """
 
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import tensorflow as tf
 
 _PACKAGES = ("keras", "tf_keras")
-# What a replacement would leave out, and the value that says that there is nothing to leave out.
-_UNKNOWN = {
-    "weight_decay": None,
-    "use_ema": False,
-    "loss_scale_factor": None,
-    "gradient_accumulation_steps": None,
-    "amsgrad": False,
-}
+# What a replacement would leave out.
+_BEYOND = ("amsgrad", "gradient_accumulation_steps", "loss_scale_factor", "use_ema", "weight_decay")
 # Adagrad of tf.compat.v1 has no epsilon, which is nothing beside its accumulator as long as it is as small as this.
 _NEGLIGIBLE = 1e-6
 
@@ -73,7 +67,7 @@ def translated(optimizer: Any) -> Any:
             f"{', '.join(sorted(_FORMULAS))}. Or give an optimizer of tf.compat.v1.train."
         )
     config = _config(optimizer)
-    beyond = sorted(name for name, nothing in _UNKNOWN.items() if config.get(name, nothing) != nothing)
+    beyond = [name for name in _BEYOND if _given(config, name)]
     if beyond:
         raise ValueError(
             f"The optimizer {kind} of Keras was given {', '.join(beyond)}, which its counterpart in "
@@ -126,44 +120,59 @@ _FORMULAS: Mapping[str, Callable[[Any, Mapping[str, Any]], Any]] = {
 }
 
 
+def forget_variables(optimizer: Any) -> None:
+    """Takes the variables of an optimizer that was made in the graph out of it: they would be in its checkpoints."""
+    own = {id(getattr(variable, "value", variable)) for variable in optimizer.variables}
+    variables = tf.compat.v1.get_collection_ref(tf.compat.v1.GraphKeys.GLOBAL_VARIABLES)
+    variables[:] = [variable for variable in variables if id(variable) not in own]
+
+
+def _given(config: Mapping[str, Any], name: str) -> bool:
+    try:
+        return bool(config[name])
+    except (AttributeError, KeyError):
+        return False
+
+
 def _config(optimizer: Any) -> Mapping[str, Any]:
     """The optimizer's hyperparameters.
 
-    Keras reads the learning rate from a variable of the eager runtime, so it is asked in a thread without a graph.
+    Keras reads the learning rate from a variable. That is one of the eager runtime, unless the optimizer was made in a
+    graph: then it is as good as its first value.
     """
-    try:
-        config: Mapping[str, Any] = made_eagerly(optimizer.get_config)
-    except Exception as error:
-        raise ValueError(
-            f"The hyperparameters of the optimizer {type(optimizer).__name__} of Keras cannot be read: {error} Make "
-            "it before the model function is called, or give an optimizer of tf.compat.v1.train."
-        ) from error
+    with ThreadPoolExecutor(1) as without_graph:
+        try:
+            config: Mapping[str, Any] = without_graph.submit(optimizer.get_config).result()
+        except (NotImplementedError, TypeError):
+            return _OfGraph(optimizer)
     return config
 
 
-def made_eagerly(make: Callable[[], Any]) -> Any:
-    """What `make` returns when it is called in a thread without a graph."""
-    found: dict[str, Any] = {}
+class _OfGraph(Mapping[str, Any]):
+    """The hyperparameters of an optimizer that was made in a graph."""
 
-    def call() -> None:
-        try:
-            found["made"] = make()
-        except Exception as error:  # noqa: BLE001 - raised again
-            found["error"] = error
+    def __init__(self, optimizer: Any) -> None:
+        self._optimizer = optimizer
 
-    calling = threading.Thread(target=call)
-    calling.start()
-    calling.join()
-    if "error" in found:
-        raise found["error"]
-    return found["made"]
+    def __getitem__(self, name: str) -> Any:
+        if name != "learning_rate":
+            return getattr(self._optimizer, name)
+        variable = self._optimizer.learning_rate
+        variable = variable if callable(variable.value) else variable.value
+        return float(tf.get_static_value(variable.initial_value))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(vars(self._optimizer))
+
+    def __len__(self) -> int:
+        return len(vars(self._optimizer))
 
 
 def _rate(given: Any) -> Any:
     """A learning rate: a number, or a Tensor that follows the global step where Keras has a schedule."""
     if isinstance(given, int | float):
         return given
-    if isinstance(given, Mapping):
+    if isinstance(given, Mapping) and isinstance(given["config"], Mapping):
         schedule = tf.keras.optimizers.schedules.deserialize(given)
         return schedule(tf.compat.v1.train.get_or_create_global_step())
     raise ValueError(
@@ -174,17 +183,19 @@ def _rate(given: Any) -> Any:
 
 def _clip(optimizer: Any, config: Mapping[str, Any]) -> None:
     """Makes `optimizer` clip gradients as Keras would."""
-    limits: dict[str, Any] = {name: config.get(name) for name in ("clipnorm", "global_clipnorm", "clipvalue")}
-    if not any(limits.values()):
+    limits: dict[str, Any] = {
+        name: config[name] for name in ("clipnorm", "global_clipnorm", "clipvalue") if _given(config, name)
+    }
+    if not limits:
         return
     compute = optimizer.compute_gradients
 
     def computed(*args: Any, **kwargs: Any) -> list[tuple[Any, Any]]:
         pairs = [pair for pair in compute(*args, **kwargs) if pair[0] is not None]
         gradients = [tf.convert_to_tensor(gradient) for gradient, _ in pairs]
-        if limits["clipnorm"]:
+        if "clipnorm" in limits:
             gradients = [tf.clip_by_norm(gradient, limits["clipnorm"]) for gradient in gradients]
-        elif limits["global_clipnorm"]:
+        elif "global_clipnorm" in limits:
             gradients, _ = tf.clip_by_global_norm(gradients, limits["global_clipnorm"])
         else:
             bound = limits["clipvalue"]

@@ -5,22 +5,22 @@ class MetricKeys:
     """Names in the result of an evaluation."""
 
     LOSS = "loss"
-    AVERAGE_LOSS = "average_loss"
-    REGULARIZATION_LOSS = "regularization_loss"
+    LOSS_MEAN = "average_loss"
+    LOSS_REGULARIZATION = "regularization_loss"
     ACCURACY = "accuracy"
     ACCURACY_BASELINE = "accuracy_baseline"
     PRECISION = "precision"
     RECALL = "recall"
     AUC = "auc"
-    AUC_PRECISION_RECALL = "auc_precision_recall"
+    AUC_PR = "auc_precision_recall"
     LABEL_MEAN = "label/mean"
     PREDICTION_MEAN = "prediction/mean"
     ACCURACY_AT_THRESHOLD = "accuracy/positive_threshold_%g"
     PRECISION_AT_THRESHOLD = "precision/positive_threshold_%g"
     RECALL_AT_THRESHOLD = "recall/positive_threshold_%g"
-    PROBABILITY_MEAN = "probability_mean/%s"
-    AUC_OF_CLASS = "auc/%s"
-    AUC_PRECISION_RECALL_OF_CLASS = "auc_precision_recall/%s"
+    PROBABILITY_MEAN_AT_NAME = "probability_mean/%s"
+    AUC_AT_NAME = "auc/%s"
+    AUC_PR_AT_NAME = "auc_precision_recall/%s"
 
 
 class PredictionKeys:

@@ -29,7 +29,7 @@ Path = str | os.PathLike[str]
 def logits_of(
     features: Any, columns: Sequence[Any], units: int, sparse_combiner: str, *, summary_scope: str = ""
 ) -> Any:
-    """Float Tensor [batch, units] of a linear model; variables are made in the current scope, which is `SCOPE`.
+    """Float Tensor [batch, units] of a linear model; variables are made in the current variable scope.
 
     Args:
         features: dict of Tensors.

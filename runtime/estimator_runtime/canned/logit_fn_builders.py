@@ -1,9 +1,10 @@
-"""Logit functions of the canned Estimators, for models that combine them in their own way."""
+"""Logit functions of the canned Estimators, for models that combine them in their own way.
+
+Their variables are made in the scope that is current when they are called.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any
-
-import tensorflow as tf
 
 from estimator_runtime.canned import feature_layers, linear, network
 
@@ -41,8 +42,7 @@ def dnn_logit_fn_builder(
     )
 
     def dnn_logit_fn(features: Any, mode: str) -> Any:
-        with tf.compat.v1.variable_scope(network.SCOPE):
-            return net.logits(features, mode, units, input_partitioner=input_layer_partitioner)
+        return net.logits(features, mode, units, input_partitioner=input_layer_partitioner)
 
     return dnn_logit_fn
 

@@ -8,6 +8,7 @@ import tensorflow as tf
 from estimator_runtime.canned import head, streaming_metrics
 from estimator_runtime.canned.keys import MetricKeys
 from estimator_runtime.export.outputs import DEFAULT_KEY, ExportOutput, PredictOutput
+from estimator_runtime.model_fn import ModeKeys
 
 
 class MultiHead(head.Head):
@@ -67,7 +68,13 @@ class MultiHead(head.Head):
         losses = list(self._losses(labels, logits, features, mode).values())
         if self._weights:
             losses = [loss * weight for loss, weight in zip(losses, self._weights, strict=True)]
-        return tf.add_n([*losses, *(regularization_losses or ())])
+        if regularization_losses:
+            added = tf.add_n(list(regularization_losses))
+            losses.append(added)
+            if mode == ModeKeys.TRAIN:
+                with tf.compat.v1.name_scope(""):
+                    tf.compat.v1.summary.scalar(MetricKeys.LOSS_REGULARIZATION, added)
+        return tf.add_n(losses)
 
     def predictions(self, logits: Any, keys: Sequence[Any] | None = None) -> dict[Any, Any]:
         """Dict from (name of the head, name of its prediction) to Tensor."""
@@ -79,13 +86,11 @@ class MultiHead(head.Head):
         return head.chosen(made, keys)
 
     def metrics(self, regularization_losses: Sequence[Any] | None = None) -> dict[str, Any]:
-        """See `Head.metrics`: the heads' own, and the loss of each."""
-        made: dict[str, Any] = {}
-        for one in self._heads.values():
-            key = one.key(MetricKeys.LOSS)
-            made |= {key: streaming_metrics.mean(key), **one.metrics()}
+        """See `Head.metrics`: the loss of each head; `update_metrics` adds the heads' own."""
+        keys = [one.key(MetricKeys.LOSS) for one in self._heads.values()]
+        made = {key: streaming_metrics.mean(key) for key in keys}
         if regularization_losses is not None:
-            key = MetricKeys.REGULARIZATION_LOSS
+            key = MetricKeys.LOSS_REGULARIZATION
             made[key] = streaming_metrics.mean(key)
         return made
 
@@ -102,11 +107,12 @@ class MultiHead(head.Head):
         losses = self._losses(labels, logits, features, None)
         for name, one in self._heads.items():
             eval_metrics[one.key(MetricKeys.LOSS)].update_state(losses[name])
-            own = {key: eval_metrics[key] for key in one.metrics()}
-            one.update_metrics(own, features=features, logits=logits[name], labels=labels[name])
+            eval_metrics |= one.update_metrics(
+                one.metrics(), features=features, logits=logits[name], labels=labels[name]
+            )
         if regularization_losses is not None:
             total = tf.add_n(list(regularization_losses)) if regularization_losses else tf.constant(0.0)
-            eval_metrics[MetricKeys.REGULARIZATION_LOSS].update_state(total)
+            eval_metrics[MetricKeys.LOSS_REGULARIZATION].update_state(total)
         return eval_metrics
 
     def export_outputs(self, predictions: dict[Any, Any]) -> dict[str, ExportOutput]:
@@ -137,6 +143,9 @@ class MultiHead(head.Head):
         losses = {}
         for name, own in self._split(logits).items():
             losses[name] = self._heads[name].loss(labels[name], own, features, mode)
+            if mode == ModeKeys.TRAIN:
+                with tf.compat.v1.name_scope(""):
+                    tf.compat.v1.summary.scalar(self._heads[name].key(MetricKeys.LOSS), losses[name])
         return losses
 
     def _split(self, logits: Any) -> dict[str, Any]:

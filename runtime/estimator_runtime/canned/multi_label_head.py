@@ -55,15 +55,20 @@ class MultiLabelHead(head.SingleHead):
         return self._classes.count
 
     def predictions(self, logits: Any, keys: Sequence[str] | None = None) -> dict[str, Any]:
-        """Dict of logits and probabilities."""
+        """Dict of logits, probabilities and classes (the names of all of them)."""
         logits = targets.checked_logits(logits, self.logits_dimension)
-        made = {PredictionKeys.LOGITS: logits, PredictionKeys.PROBABILITIES: tf.sigmoid(logits)}
+        made = {
+            PredictionKeys.LOGITS: logits,
+            PredictionKeys.PROBABILITIES: tf.sigmoid(logits),
+            PredictionKeys.CLASSES: self._classes.all_names(logits),
+        }
         return head.chosen(made, keys)
 
     def export_outputs(self, predictions: dict[Any, Any]) -> dict[str, ExportOutput]:
         """Classification (the default) and all predictions."""
-        chances = predictions[PredictionKeys.PROBABILITIES]
-        classification = ClassificationOutput(scores=chances, classes=self._classes.all_names(chances))
+        classification = ClassificationOutput(
+            scores=predictions[PredictionKeys.PROBABILITIES], classes=predictions[PredictionKeys.CLASSES]
+        )
         return {
             DEFAULT_KEY: classification,
             "classification": classification,
@@ -88,28 +93,28 @@ class MultiLabelHead(head.SingleHead):
     def _own_metrics(self) -> list[streaming_metrics.StreamingMetric]:
         made = [
             streaming_metrics.area(self.key(MetricKeys.AUC), "ROC"),
-            streaming_metrics.area(self.key(MetricKeys.AUC_PRECISION_RECALL), "PR"),
+            streaming_metrics.area(self.key(MetricKeys.AUC_PR), "PR"),
             *binary_class_head.threshold_metrics(self, self._thresholds),
         ]
         for _, name in self._named_classes():
             made += [
-                streaming_metrics.mean(self.key(MetricKeys.PROBABILITY_MEAN % name)),
-                streaming_metrics.area(self.key(MetricKeys.AUC_OF_CLASS % name), "ROC"),
-                streaming_metrics.area(self.key(MetricKeys.AUC_PRECISION_RECALL_OF_CLASS % name), "PR"),
+                streaming_metrics.mean(self.key(MetricKeys.PROBABILITY_MEAN_AT_NAME % name)),
+                streaming_metrics.area(self.key(MetricKeys.AUC_AT_NAME % name), "ROC"),
+                streaming_metrics.area(self.key(MetricKeys.AUC_PR_AT_NAME % name), "PR"),
             ]
         return made
 
     def _update_own(self, metrics: Mapping[str, Any], logits: Any, targets_: Any, weights: Any) -> None:
         chances = self.predictions(logits, [PredictionKeys.PROBABILITIES])[PredictionKeys.PROBABILITIES]
-        for key in (MetricKeys.AUC, MetricKeys.AUC_PRECISION_RECALL):
+        for key in (MetricKeys.AUC, MetricKeys.AUC_PR):
             metrics[self.key(key)].update_state(targets_, chances, weights)
         binary_class_head.update_threshold_metrics(
             self, self._thresholds, metrics, tf.cast(targets_, tf.float32), chances, weights
         )
         for index, name in self._named_classes():
             chance, target = chances[..., index : index + 1], targets_[..., index : index + 1]
-            metrics[self.key(MetricKeys.PROBABILITY_MEAN % name)].update_state(chance, weights)
-            for key in (MetricKeys.AUC_OF_CLASS, MetricKeys.AUC_PRECISION_RECALL_OF_CLASS):
+            metrics[self.key(MetricKeys.PROBABILITY_MEAN_AT_NAME % name)].update_state(chance, weights)
+            for key in (MetricKeys.AUC_AT_NAME, MetricKeys.AUC_PR_AT_NAME):
                 metrics[self.key(key % name)].update_state(target, chance, weights)
 
     def _checked_classes(self, classes: Sequence[int | str] | None) -> tuple[int, ...]:

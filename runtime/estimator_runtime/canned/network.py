@@ -41,7 +41,7 @@ class Network:
         input_partitioner: Callable[..., Any] | None = None,
         summary_scope: str = "",
     ) -> Any:
-        """Float Tensor [batch, units]. Variables are made in the current variable scope, which is `SCOPE`.
+        """Float Tensor [batch, units]. Variables are made in the current variable scope.
 
         Args:
             features: dict of Tensors.

@@ -51,6 +51,15 @@ def of_v2(optimizer: Any, learning_rate: float | None = None) -> Any:
     return _checked(optimizer)
 
 
+def leave_out(optimizer: Any) -> None:
+    """Takes the variables of an optimizer that something else will stand for out of the graph, if they are in it.
+
+    A model function that makes the optimizer in all modes would look for them in its checkpoints.
+    """
+    if keras_optimizers.is_translatable(optimizer):
+        keras_optimizers.forget_variables(optimizer)
+
+
 def train_op(
     loss: Any,
     optimizer: Any,
@@ -100,11 +109,8 @@ def _by_name(name: str, known: Mapping[str, _T]) -> _T:
 
 
 def _checked(given: Any) -> Any:
-    optimizer = given
-    if callable(given) and not _is_optimizer(given):
-        optimizer = given()
-        if keras_optimizers.is_translatable(optimizer):
-            optimizer = keras_optimizers.made_eagerly(given)
+    optimizer = given() if callable(given) and not _is_optimizer(given) else given
+    leave_out(optimizer)
     if keras_optimizers.is_translatable(optimizer):
         return keras_optimizers.translated(optimizer)
     if not _is_optimizer(optimizer):

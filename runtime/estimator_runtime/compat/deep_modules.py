@@ -5,7 +5,7 @@ tensorflow_estimator was never meant to be imported below its top, and libraries
 that says what to import instead.
 """
 
-from estimator_runtime.faces import EXPORT, HOOKS, INPUTS, V1, V2, Face
+from estimator_runtime.faces import EXPORT, HOOKS, INPUTS, V1, V2, Face, at
 
 _ROOT = "tensorflow_estimator.python.estimator"
 
@@ -27,9 +27,26 @@ _RECEIVERS = {
 _OUTPUTS = {name: home for name, home in EXPORT.homes.items() if "Output" in name}
 _INPUTS = Face(INPUTS.homes)
 
+
+def _canned(*names: str) -> Face:
+    """Canned Estimators by the names that they had there: those of tf.estimator ended with V2."""
+    return Face({**_of(V1, *names), **{f"{name}V2": V2.homes[name] for name in names}})
+
+
 DEEP_MODULES: dict[str, Face] = {
     f"{_ROOT}.{path}": face
     for path, face in {
+        "canned.baseline": _canned("BaselineClassifier", "BaselineEstimator", "BaselineRegressor"),
+        "canned.dnn": _canned("DNNClassifier", "DNNEstimator", "DNNRegressor"),
+        "canned.dnn_linear_combined": _canned(
+            "DNNLinearCombinedClassifier", "DNNLinearCombinedEstimator", "DNNLinearCombinedRegressor"
+        ),
+        "canned.linear": _canned("LinearClassifier", "LinearEstimator", "LinearRegressor"),
+        "canned.metric_keys": Face(at("canned.keys", "MetricKeys")),
+        "canned.parsing_utils": Face(
+            _of(V1, "classifier_parse_example_spec", "regressor_parse_example_spec")
+        ),
+        "canned.prediction_keys": Face(at("canned.keys", "PredictionKeys")),
         "early_stopping": Face(_EARLY_STOPPING),
         "estimator": Face(
             {**_of(V1, "Estimator", "VocabInfo", "WarmStartSettings"), "EstimatorV2": V2.homes["Estimator"]}
@@ -40,6 +57,14 @@ DEEP_MODULES: dict[str, Face] = {
         "export.export_output": Face(_OUTPUTS),
         "exporter": Face(_of(V1, "BestExporter", "Exporter", "FinalExporter", "LatestExporter")),
         "extenders": Face(_of(V1, "add_metrics")),
+        "head.base_head": Face(_of(V1, "Head")),
+        "head.binary_class_head": Face(_of(V1, "BinaryClassHead")),
+        "head.multi_class_head": Face(_of(V1, "MultiClassHead")),
+        "head.multi_head": Face(_of(V1, "MultiHead")),
+        "head.multi_label_head": Face(_of(V1, "MultiLabelHead")),
+        "head.regression_head": Face(
+            _of(V1, "LogisticRegressionHead", "PoissonRegressionHead", "RegressionHead")
+        ),
         "hooks.basic_session_run_hooks": Face(HOOKS),
         "hooks.hooks": Face(_of(_EXPERIMENTAL, "InMemoryEvaluatorHook", "make_stop_at_checkpoint_step_hook")),
         "hooks.session_run_hook": Face(

@@ -1,0 +1,114 @@
+"""Canned Estimators on two replicas of one host, and as the processes of a job with two ps tasks."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import canned_data
+import numpy as np
+import pytest
+import replicated
+import tensorflow as tf
+import yaml
+from canned_data import input_of, v1
+
+from estimator_runtime import faces
+
+pytestmark = pytest.mark.timeout(300)
+JOB = {
+    "apiVersion": "estimator.dev/v1alpha1",
+    "kind": "EstimatorJob",
+    "metadata": {"name": "canned"},
+    "spec": {
+        "program": {"module": "canned_program", "args": ["--model-dir=$(ESTIMATOR_MODEL_DIR)"]},
+        "modelDir": {"persistentVolumeClaim": {"claimName": "canned"}},
+        "worker": {"replicas": 1},
+        "ps": {"replicas": 2},
+        "evaluator": {},
+    },
+}
+
+
+def trained_on_two_replicas(form, kind, directory, arguments):
+    """(global step, loss of an evaluation) after three steps; called in a process with two CPU devices."""
+    made = canned_data.columns()
+    columns = {key: made[value] for key, value in arguments.items() if isinstance(value, str)}
+    make = getattr(faces, form).resolve(f"{kind}Classifier")
+    estimator = make(
+        model_dir=directory,
+        config=replicated.config("mirrored", tf_random_seed=1),
+        **{**arguments, **columns},
+    )
+    estimator.train(input_of("binary"), steps=3)
+    return estimator.get_variable_value("global_step"), estimator.evaluate(input_of("binary", epochs=1))
+
+
+@pytest.mark.parametrize("form", ["V1", "V2"])
+def test_two_replicas_share_a_step(tmp_path, form):
+    deep = {"dnn_feature_columns": "dense", "dnn_hidden_units": [4], "batch_norm": True}
+    kinds = {
+        "Baseline": {},
+        "Linear": {"feature_columns": "wide"},
+        "DNN": {"feature_columns": "dense", "hidden_units": [4], "batch_norm": True},
+        "DNNLinearCombined": {"linear_feature_columns": "wide", **deep},
+    }
+    with replicated.executor() as executor:
+        for kind, arguments in kinds.items():
+            directory = str(tmp_path / kind)
+            call = executor.submit(trained_on_two_replicas, form, kind, directory, arguments)
+            steps, metrics = call.result()
+            assert steps == 3
+            assert metrics["label/mean"] == 0.5
+            examples = 8 if form == "V1" else 1  # the first form sums over a batch
+            assert metrics["loss"] == pytest.approx(examples * metrics["average_loss"])
+
+
+@pytest.mark.parametrize("kind", ["Baseline", "Linear"])
+def test_two_replicas_take_the_step_of_one_with_both_batches(tmp_path, kind):
+    arguments = {"feature_columns": "wide"} if kind == "Linear" else {}
+    with replicated.executor() as executor:
+        directory = str(tmp_path / "two")
+        executor.submit(trained_on_two_replicas, "V2", kind, directory, arguments).result()
+    columns = {key: canned_data.columns()[value] for key, value in arguments.items()}
+    one = faces.V2.resolve(f"{kind}Classifier")(model_dir=str(tmp_path / "one"), **columns)
+    one.train(input_of("binary", batch=16), steps=3)
+    for name in one.get_variable_names():
+        np.testing.assert_allclose(
+            tf.train.load_variable(directory, name),
+            one.get_variable_value(name),
+            rtol=1e-4,
+            atol=1e-6,
+            err_msg=name,
+        )
+
+
+def test_a_job_trains_evaluates_and_exports_one(tmp_path):
+    (tmp_path / "job.yaml").write_text(yaml.safe_dump(JOB))
+    shutil.copy(Path(__file__).with_name("canned_program.py"), tmp_path)
+    command = [sys.executable, "-m", "estimatorctl", "run", "job.yaml", "--code", ".", "--model-dir", "model"]
+    answer = subprocess.run(
+        command,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    output = answer.stdout + answer.stderr
+    assert answer.returncode == 0, output
+    assert "Restarts" not in output, output
+    model = tmp_path / "model"
+    names = dict(tf.train.list_variables(str(model)))
+    assert names["dnn/hiddenlayer_1/kernel"] == [512, 512]
+    evaluations = [
+        value.simple_value
+        for path in sorted((model / "eval").glob("*"))
+        for event in v1.train.summary_iterator(str(path))
+        for value in event.summary.value
+        if value.tag == "accuracy"
+    ]
+    assert evaluations[-1] > 0.9
+    loaded = tf.saved_model.load(str(max((model / "export" / "final").glob("1*"))))
+    assert set(loaded.signatures) == {"serving_default", "classification", "regression", "predict"}
