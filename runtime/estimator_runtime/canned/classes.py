@@ -24,7 +24,7 @@ class Classes:
             raise ValueError(f"label_vocabulary should be a list or a tuple. Given type: {type(vocabulary)}")
         if vocabulary is not None and len(vocabulary) != count:
             raise ValueError(
-                f'"label_vocabulary" does not have "n_classes" items. n_classes={count}, label_vocabulary={vocabulary}'
+                f'"label_vocabulary" does not have "n_classes" items. len(label_vocabulary)={len(vocabulary)}, n_classes={count}, label_vocabulary={vocabulary}'
             )
         self.count = count
         self.vocabulary = None if vocabulary is None else tuple(vocabulary)

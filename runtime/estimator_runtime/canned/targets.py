@@ -121,7 +121,10 @@ def weights_of(features: Any, weight_column: Any, logits: Any) -> Any:
         raise ValueError(f"weight_column {weight_column!r} needs features to be a dict, given: {features}")  # noqa: TRY004 - tf.estimator's type
     name = weight_column if isinstance(weight_column, str) else weight_column.key
     if name not in features:
-        raise ValueError(f"weight_column {name!r} is not among the features: {sorted(map(str, features))}")
+        raise ValueError(
+            f"Feature {name} is not in features dictionary. It is the weight column; the features are: "
+            f"{sorted(map(str, features))}"
+        )
     weights = tf.convert_to_tensor(features[name])
     normalizer = None if isinstance(weight_column, str) else weight_column.normalizer_fn
     if normalizer is not None:
