@@ -1,7 +1,7 @@
 """Two results held against each other, leaf by leaf. Pure: it knows neither TensorFlow nor files.
 
 A result is what `plain` makes of it: dicts with string keys, lists, strings, numbers, None. Paths name the leaves,
-`events/model/values/loss 5/0/content`. Numbers are equal within 1e-5 (of the larger one where that is above 1), all
+`events/model/values/loss 5/0/content`. Numbers are equal within 1e-6 (of the larger one where that is above 1), all
 else is equal when it is the same.
 """
 
@@ -12,9 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-TOLERANCE = (
-    1e-5  # steps in float32, by kernels of two TensorFlows that add in another order on each kind of CPU
-)
+TOLERANCE = 1e-6
 _ABSENT = "<absent>"
 
 

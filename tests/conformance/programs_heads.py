@@ -206,7 +206,7 @@ def optimizers_of_keras(directory):
     input_fn = weighted_input(LABELS["binary"])
     decayed = tf.keras.optimizers.schedules.ExponentialDecay(0.1, 2, 0.5)
     made = {
-        "adam": keras.Adam(0.05),
+        "adam": keras.Adam(0.01),
         "momentum": keras.SGD(0.05, momentum=0.9, nesterov=True),
         "rms": keras.RMSprop(0.01, momentum=0.5),
         "schedule": keras.SGD(decayed),

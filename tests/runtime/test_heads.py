@@ -54,6 +54,19 @@ def test_binary_cross_entropy(session):
     assert loss_of(session, er.BinaryClassHead(), tf.constant(labels), LOGITS) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("dtype", [tf.bool, tf.int32, tf.int64, tf.uint8, tf.float32, tf.float64])
+def test_labels_of_every_dtype_and_of_unknown_shape(session, dtype):
+    labels = np.array([[1], [0], [1]])
+    expected = cross_entropy(labels, LOGITS).mean()
+    given = v1.placeholder_with_default(tf.cast(tf.constant(labels), dtype), None)
+    logits = v1.placeholder_with_default(tf.constant(LOGITS), [None, None])
+    loss = er.BinaryClassHead().loss(given, logits)
+    assert computed(session, loss) == pytest.approx(expected)
+    if dtype.is_integer:
+        wide = v1.placeholder_with_default(tf.constant(WIDE), [None, None])
+        assert computed(session, er.MultiClassHead(3).loss(given, wide)) > 0
+
+
 def test_weights_and_reductions(session):
     labels, weights = np.array([[1], [0], [1]]), np.array([[2.0], [0.0], [1.0]], np.float32)
     losses = cross_entropy(labels, LOGITS) * weights
@@ -305,7 +318,7 @@ def test_arguments_that_do_not_fit(make, message):
         (er.BinaryClassHead(), [["a"]] * 3, LOGITS, "need a label_vocabulary"),
         (er.BinaryClassHead(label_vocabulary=["a", "b"]), [[1]] * 3, LOGITS, "should be string"),
         (er.MultiClassHead(3), [[1.0]] * 3, WIDE, "Labels dtype should be integer"),
-        (er.RegressionHead(weight_column="w"), [[1.0]] * 3, LOGITS, "not among the features"),
+        (er.RegressionHead(weight_column="w"), [[1.0]] * 3, LOGITS, "Feature w is not in features dictionary"),
         (er.RegressionHead(weight_column="v"), [[1.0]] * 3, LOGITS, "weights shape must be"),
         (er.RegressionHead(weight_column="s"), [[1.0]] * 3, LOGITS, "castable to float"),
     ],

@@ -30,13 +30,13 @@ class Classes:
         self.vocabulary = None if vocabulary is None else tuple(vocabulary)
 
     def ids(self, labels: Any) -> Any:
-        """Int64 Tensor of the classes' numbers, for labels that are numbers or, with a vocabulary, words.
+        """Tensor of the classes' numbers, for labels that are numbers or, with a vocabulary, words.
 
         Raises:
-            ValueError: the labels are of another dtype.
+            ValueError: words without a vocabulary, or numbers with one.
         """
         if self.vocabulary is None:
-            if not labels.dtype.is_integer and not labels.dtype.is_floating:
+            if labels.dtype == tf.string:
                 raise ValueError(
                     f"Labels dtype should be integer. Instead got {labels.dtype}. Labels that are words need a "
                     "label_vocabulary."

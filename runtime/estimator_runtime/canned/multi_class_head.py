@@ -76,7 +76,7 @@ class MultiClassHead(head.SingleHead):
         labels = targets.checked_labels(labels, logits, 1)
         if labels.dtype.is_floating:
             raise ValueError(f"Labels dtype should be integer. Instead got {labels.dtype}.")
-        return self._classes.in_range(self._classes.ids(labels))
+        return self._classes.in_range(tf.cast(self._classes.ids(labels), tf.int64))
 
     def _losses(self, labels: Any, logits: Any) -> Any:
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=tf.squeeze(labels, -1), logits=logits)

@@ -39,7 +39,10 @@ def checked_logits(logits: Any, dimension: int) -> Any:
         ),
     ]
     with tf.control_dependencies(checks):
-        return tf.ensure_shape(tf.identity(logits), None)
+        logits = tf.identity(logits)
+    if rank is not None:
+        logits.set_shape([*logits.shape[:-1], dimension])
+    return logits
 
 
 def checked_labels(labels: Any, logits: Any, dimension: int) -> Any:
