@@ -1,7 +1,7 @@
 """An Estimator for today's TensorFlow.
 
 `Estimator`, `EstimatorSpec`, `ModeKeys` and `RunConfig` are here by the names that tf.estimator gave them, beside the
-session hooks; `estimator_runtime.export` holds what an exported model needs.
+session hooks, the canned Estimators and their heads; `estimator_runtime.export` holds what an exported model needs.
 
 The names are imported when they are first used: `import estimator_runtime` does not import TensorFlow, which takes
 seconds, so the job runner answers and obeys signals before that.
@@ -15,6 +15,28 @@ from estimator_runtime import faces
 if TYPE_CHECKING:
     from estimator_runtime import experimental, export
     from estimator_runtime.added_metrics import add_metrics
+    from estimator_runtime.canned.baseline import BaselineClassifier, BaselineEstimator, BaselineRegressor
+    from estimator_runtime.canned.binary_class_head import BinaryClassHead
+    from estimator_runtime.canned.dnn import DNNClassifier, DNNEstimator, DNNRegressor
+    from estimator_runtime.canned.dnn_linear_combined import (
+        DNNLinearCombinedClassifier,
+        DNNLinearCombinedEstimator,
+        DNNLinearCombinedRegressor,
+    )
+    from estimator_runtime.canned.head import Head
+    from estimator_runtime.canned.linear import LinearClassifier, LinearEstimator, LinearRegressor
+    from estimator_runtime.canned.multi_class_head import MultiClassHead
+    from estimator_runtime.canned.multi_head import MultiHead
+    from estimator_runtime.canned.multi_label_head import MultiLabelHead
+    from estimator_runtime.canned.parse_example_specs import (
+        classifier_parse_example_spec,
+        regressor_parse_example_spec,
+    )
+    from estimator_runtime.canned.regression_head import (
+        LogisticRegressionHead,
+        PoissonRegressionHead,
+        RegressionHead,
+    )
     from estimator_runtime.dispatch import train_and_evaluate
     from estimator_runtime.errors import (
         DistributionNotSupportedError,
@@ -49,9 +71,19 @@ if TYPE_CHECKING:
     from estimator_runtime.warm_start import VocabInfo, WarmStartSettings
 
 __all__ = [
+    "BaselineClassifier",
+    "BaselineEstimator",
+    "BaselineRegressor",
     "BestExporter",
+    "BinaryClassHead",
     "CheckpointSaverHook",
     "CheckpointSaverListener",
+    "DNNClassifier",
+    "DNNEstimator",
+    "DNNLinearCombinedClassifier",
+    "DNNLinearCombinedEstimator",
+    "DNNLinearCombinedRegressor",
+    "DNNRegressor",
     "DistributionNotSupportedError",
     "Estimator",
     "EstimatorError",
@@ -63,13 +95,23 @@ __all__ = [
     "FinalExporter",
     "FinalOpsHook",
     "GlobalStepWaiterHook",
+    "Head",
     "LatestExporter",
+    "LinearClassifier",
+    "LinearEstimator",
+    "LinearRegressor",
     "LoggingTensorHook",
+    "LogisticRegressionHead",
     "MetricsError",
     "ModeKeys",
+    "MultiClassHead",
+    "MultiHead",
+    "MultiLabelHead",
     "NanLossDuringTrainingError",
     "NanTensorHook",
+    "PoissonRegressionHead",
     "ProfilerHook",
+    "RegressionHead",
     "RunConfig",
     "SecondOrStepTimer",
     "SessionRunArgs",
@@ -83,8 +125,10 @@ __all__ = [
     "VocabInfo",
     "WarmStartSettings",
     "add_metrics",
+    "classifier_parse_example_spec",
     "experimental",
     "export",
+    "regressor_parse_example_spec",
     "train_and_evaluate",
 ]
 

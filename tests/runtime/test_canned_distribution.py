@@ -31,7 +31,14 @@ JOB = {
 }
 
 
-def trained_on_two_replicas(form, kind, directory, arguments):
+@pytest.fixture(scope="module")
+def in_two_devices():
+    """Calls `trained_on_two_replicas` in a process that has two CPU devices."""
+    with replicated.executor() as executor:
+        yield lambda *args: executor.submit(trained_on_two_replicas, *args).result()
+
+
+def trained_on_two_replicas(kind, form, directory, arguments):
     """(global step, loss of an evaluation) after three steps; called in a process with two CPU devices."""
     made = canned_data.columns()
     columns = {key: made[value] for key, value in arguments.items() if isinstance(value, str)}
@@ -46,31 +53,21 @@ def trained_on_two_replicas(form, kind, directory, arguments):
 
 
 @pytest.mark.parametrize("form", ["V1", "V2"])
-def test_two_replicas_share_a_step(tmp_path, form):
+def test_two_replicas_share_a_step(tmp_path, in_two_devices, form):
     deep = {"dnn_feature_columns": "dense", "dnn_hidden_units": [4], "batch_norm": True}
-    kinds = {
-        "Baseline": {},
-        "Linear": {"feature_columns": "wide"},
-        "DNN": {"feature_columns": "dense", "hidden_units": [4], "batch_norm": True},
-        "DNNLinearCombined": {"linear_feature_columns": "wide", **deep},
-    }
-    with replicated.executor() as executor:
-        for kind, arguments in kinds.items():
-            directory = str(tmp_path / kind)
-            call = executor.submit(trained_on_two_replicas, form, kind, directory, arguments)
-            steps, metrics = call.result()
-            assert steps == 3
-            assert metrics["label/mean"] == 0.5
-            examples = 8 if form == "V1" else 1  # the first form sums over a batch
-            assert metrics["loss"] == pytest.approx(examples * metrics["average_loss"])
+    arguments = {"linear_feature_columns": "wide", **deep}
+    steps, metrics = in_two_devices("DNNLinearCombined", form, str(tmp_path), arguments)
+    assert steps == 3
+    assert metrics["label/mean"] == 0.5
+    examples = 8 if form == "V1" else 1  # the first form sums over a batch
+    assert metrics["loss"] == pytest.approx(examples * metrics["average_loss"])
 
 
 @pytest.mark.parametrize("kind", ["Baseline", "Linear"])
-def test_two_replicas_take_the_step_of_one_with_both_batches(tmp_path, kind):
+def test_two_replicas_take_the_step_of_one_with_both_batches(tmp_path, in_two_devices, kind):
     arguments = {"feature_columns": "wide"} if kind == "Linear" else {}
-    with replicated.executor() as executor:
-        directory = str(tmp_path / "two")
-        executor.submit(trained_on_two_replicas, "V2", kind, directory, arguments).result()
+    directory = str(tmp_path / "two")
+    in_two_devices(kind, "V2", directory, arguments)
     columns = {key: canned_data.columns()[value] for key, value in arguments.items()}
     one = faces.V2.resolve(f"{kind}Classifier")(model_dir=str(tmp_path / "one"), **columns)
     one.train(input_of("binary", batch=16), steps=3)

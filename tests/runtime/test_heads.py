@@ -318,7 +318,12 @@ def test_arguments_that_do_not_fit(make, message):
         (er.BinaryClassHead(), [["a"]] * 3, LOGITS, "need a label_vocabulary"),
         (er.BinaryClassHead(label_vocabulary=["a", "b"]), [[1]] * 3, LOGITS, "should be string"),
         (er.MultiClassHead(3), [[1.0]] * 3, WIDE, "Labels dtype should be integer"),
-        (er.RegressionHead(weight_column="w"), [[1.0]] * 3, LOGITS, "Feature w is not in features dictionary"),
+        (
+            er.RegressionHead(weight_column="w"),
+            [[1.0]] * 3,
+            LOGITS,
+            "Feature w is not in features dictionary",
+        ),
         (er.RegressionHead(weight_column="v"), [[1.0]] * 3, LOGITS, "weights shape must be"),
         (er.RegressionHead(weight_column="s"), [[1.0]] * 3, LOGITS, "castable to float"),
     ],
