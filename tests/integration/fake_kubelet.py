@@ -24,6 +24,7 @@ Script = Callable[["FakeKubelet", Json], Awaitable[None]]
 
 NODE: Final = "fake-node"
 CONTAINER: Final = "estimator"
+_TURNS: Final = 10
 _NUMBERS: Final = itertools.count(2)
 """Of the pods of all namespaces: of two pods with one address the operator asks only the younger."""
 
@@ -120,6 +121,12 @@ class FakeKubelet:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            for site in list(runner.sites):
+                await site.stop()
+            # What was accepted until now becomes a connection of the server's within a few turns of the loop; the
+            # server closes those that it has.
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)
             await runner.cleanup()
         if kubelet._fault is not None:
             raise kubelet._fault
@@ -226,9 +233,9 @@ class FakeKubelet:
                         continue
                     if uid not in self._known:
                         self.born[pod["metadata"]["name"]] += 1
-                        self._start(self._script(pod)(self, pod))
+                        self._start(self._script(pod), pod)
                     if deleting and not self._known.get(uid):
-                        self._start(self._end(pod))
+                        self._start(FakeKubelet._end, pod)
                     self._known[uid] = deleting
 
     def _script(self, pod: Json) -> Script:
@@ -237,14 +244,15 @@ class FakeKubelet:
         keys = (pod["metadata"]["name"], f"{role}-{index}", role)
         return next((self.scripts[key] for key in keys if key in self.scripts), run)
 
-    def _start(self, life: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(self._survive(life))
+    def _start(self, script: Script, pod: Json) -> None:
+        task = asyncio.create_task(self._survive(script, pod))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _survive(self, life: Awaitable[None]) -> None:
+    async def _survive(self, script: Script, pod: Json) -> None:
         try:
-            await life
+            # Called here: a task that is cancelled before it begins would leave a coroutine that nobody awaits.
+            await script(self, pod)
         except RefusedError as error:
             # The pod was deleted or bound under our hands: its next state has its own event.
             if error.status not in (404, 409):

@@ -1,5 +1,8 @@
 """The canned Estimators of both faces: they learn, evaluate, predict, export and go on."""
 
+import subprocess
+import sys
+
 import canned_data
 import numpy as np
 import pytest
@@ -153,6 +156,59 @@ def test_a_single_column_stands_for_a_list(tmp_path):
     one = er.LinearRegressor(tf.feature_column.numeric_column("x"), str(tmp_path), config=config())
     one.train(input_of("numbers"), steps=1)
     assert one.get_variable_value("linear/linear_model/x/weights").shape == (1, 1)
+
+
+@pytest.mark.parametrize("listed", [lambda made: made.values(), lambda made: iter(made.values()), tuple])
+def test_any_iterable_of_columns_will_do(tmp_path, listed):
+    made = {"x": tf.feature_column.numeric_column("x"), "y": tf.feature_column.numeric_column("y")}
+    columns_ = listed(made) if listed is not tuple else tuple(made.values())
+    one = er.DNNLinearCombinedRegressor(str(tmp_path), linear_feature_columns=columns_, config=config())
+    one.train(input_of("numbers", y=canned_data.X), steps=1)
+    assert "linear/linear_model/y/weights" in one.get_variable_names()
+    for wrong in (made, "x"):
+        with pytest.raises(ValueError, match="must be a list of feature columns"):
+            er.LinearRegressor(wrong)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("kind", ["Baseline", "Linear", "DNN"])
+def test_an_optimizer_is_made_for_training_alone(tmp_path, form, kind):
+    calls = []
+
+    def make():
+        calls.append(1)
+        return v1.train.GradientDescentOptimizer(0.1)
+
+    one = estimator(form, kind, "Regressor", tmp_path, optimizer=make)
+    one.train(input_of("numbers"), steps=1)
+    one.evaluate(input_of("numbers", epochs=1))
+    next(one.predict(input_of("numbers", epochs=1)))
+    assert len(calls) == 1
+
+
+def test_with_the_behaviour_of_version_1(tmp_path):
+    program = """
+import sys
+import tensorflow as tf
+import estimator_runtime as er
+tf.compat.v1.disable_v2_behavior()
+def parsed(row):
+    return {"x": row[:, :1], "w": row[:, 1:2]}, row[:, 2:]
+def input_fn():
+    rows = tf.data.Dataset.from_generator(lambda: iter([[[1.0, 1.0, 2.0]] * 4]), tf.float32)
+    return rows.map(lambda row: tf.reshape(row, [-1, 3])).map(parsed).map(
+        lambda features, labels: (
+            {"x": features["x"], "w": tf.compat.v1.placeholder_with_default(features["w"], [None, None])},
+            tf.compat.v1.placeholder_with_default(labels, [None, None]),
+        )
+    )
+column = tf.feature_column.numeric_column("x")
+one = er.LinearRegressor([column], sys.argv[1], weight_column="w").train(input_fn, steps=1)
+print(one.evaluate(input_fn)["label/mean"])
+"""
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert answer.stdout.split() == ["2.0"], answer.stderr
 
 
 def test_features_have_to_be_a_dict(tmp_path):

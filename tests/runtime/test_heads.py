@@ -92,6 +92,38 @@ def test_a_weight_column_normalizes(session):
     )
 
 
+@pytest.mark.parametrize("dtype", [tf.float64, tf.float16])
+def test_logits_of_another_dtype(session, dtype):
+    for head, labels, logits in (
+        (er.BinaryClassHead(), [[1], [0], [1]], LOGITS),
+        (er.MultiClassHead(3), [[1], [0], [2]], WIDE),
+        (er.MultiLabelHead(3), [[True, False, True]] * 3, WIDE),
+        (er.RegressionHead(loss_reduction="weighted_sum"), [[1.0], [0.0], [1.0]], LOGITS),
+        (er.PoissonRegressionHead(), [[1], [0], [1]], LOGITS),
+    ):
+        same = loss_of(session, head, tf.constant(labels), logits)
+        cast = head.loss(tf.constant(labels), tf.cast(tf.constant(logits), dtype), mode=ModeKeys.TRAIN)
+        assert cast.dtype == tf.float32
+        assert session.run(cast) == pytest.approx(same, rel=1e-2)
+
+
+def test_weights_of_bools_and_logits_of_unknown_rank(session):
+    logits = v1.placeholder_with_default(tf.constant(LOGITS), None)
+    features = {"w": tf.constant([[True], [False], [False]])}
+    head = er.RegressionHead(weight_column="w", loss_reduction="sum")
+    assert computed(session, head.loss(tf.constant([[2.0], [9.0], [9.0]]), logits, features)) == 4
+    with pytest.raises(ValueError, match="SparseTensor is not supported for weights"):
+        head.loss(tf.zeros([3, 1]), logits, {"w": tf.sparse.from_dense([[1.0], [0.0], [0.0]])})
+
+
+def test_only_losses_of_version_1_are_collected(session):
+    labels = tf.constant([[1], [0], [1]])
+    er.BinaryClassHead().loss(labels, tf.constant(LOGITS))
+    assert v1.losses.get_losses() == []
+    er.BinaryClassHead(loss_reduction="weighted_sum").loss(labels, tf.constant(LOGITS))
+    assert len(v1.losses.get_losses()) == 1
+
+
 def test_softmax_cross_entropy(session):
     labels = [2, 0, 1]
     exponents = np.exp(WIDE)

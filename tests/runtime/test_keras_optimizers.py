@@ -4,6 +4,7 @@ import canned_data
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras
 from canned_data import columns, config, input_of, v1
 
 import estimator_runtime as er
@@ -13,6 +14,23 @@ STEPS = 6
 FIRST = np.array([0.5, -1.0, 2.0], np.float32)
 KERAS = tf.keras.optimizers
 RATE = KERAS.schedules.ExponentialDecay(0.2, 2, 0.5)
+
+
+class Halved(KERAS.schedules.LearningRateSchedule):
+    """A schedule of a program's own."""
+
+    def __call__(self, step):
+        return 0.1 / (1.0 + tf.cast(step, tf.float32))
+
+
+class OwnAdam(KERAS.Adam):
+    """An optimizer of a program's own."""
+
+
+def constant():
+    return 0.1
+
+
 OF_KERAS = {
     "SGD": lambda: KERAS.SGD(0.1),
     "momentum": lambda: KERAS.SGD(0.1, momentum=0.9),
@@ -27,14 +45,12 @@ OF_KERAS = {
     "RMSprop with momentum": lambda: KERAS.RMSprop(0.01, momentum=0.5),
     "RMSprop, centered": lambda: KERAS.RMSprop(0.01, centered=True, epsilon=1e-3),
     "schedule": lambda: KERAS.SGD(RATE),
+    "own schedule": lambda: KERAS.SGD(Halved()),
+    "function": lambda: KERAS.SGD(constant),
     "clipvalue": lambda: KERAS.SGD(0.1, clipvalue=0.3),
     "clipnorm": lambda: KERAS.SGD(0.1, clipnorm=0.5),
     "global_clipnorm": lambda: KERAS.SGD(0.1, global_clipnorm=0.5),
 }
-
-
-def constant(_step):
-    return 0.1
 
 
 def gradient(values):
@@ -69,7 +85,7 @@ def test_the_same_steps(name):
     np.testing.assert_allclose(steps_here(OF_KERAS[name]()), steps_of_keras(OF_KERAS[name]()), rtol=2e-5)
 
 
-@pytest.mark.parametrize("name", ["SGD", "Adam", "schedule"])
+@pytest.mark.parametrize("name", ["SGD", "Adam", "schedule", "own schedule", "function"])
 def test_the_same_steps_when_it_is_made_in_the_graph(name):
     np.testing.assert_allclose(steps_here(OF_KERAS[name]), steps_of_keras(OF_KERAS[name]()), rtol=2e-5)
 
@@ -81,9 +97,9 @@ def test_the_same_steps_when_it_is_made_in_the_graph(name):
         (lambda: KERAS.Adam(amsgrad=True), "was given amsgrad"),
         (lambda: KERAS.SGD(weight_decay=0.1, use_ema=True), "was given use_ema, weight_decay"),
         (lambda: KERAS.Adagrad(epsilon=0.1), "has no epsilon"),
-        (lambda: KERAS.SGD(constant), "learning rate .* has to be a number or a schedule"),
+        (lambda: OwnAdam(0.1), "OwnAdam of Keras has no counterpart"),
     ],
-    ids=["kind", "amsgrad", "several", "epsilon", "function"],
+    ids=["kind", "amsgrad", "several", "epsilon", "subclass"],
 )
 def test_what_has_no_counterpart_is_refused(make, message):
     with pytest.raises(ValueError, match=message):
@@ -106,3 +122,57 @@ def test_an_estimator_is_trained_with_one(tmp_path):
             made.train(input_of("numbers"), steps=60)
         loss = made.evaluate(input_of("numbers", epochs=1))["average_loss"]
         assert loss < canned_data.LABELS["numbers"].var() / 20
+
+
+LEGACY = tf_keras.optimizers.legacy
+
+
+def test_optimizers_of_keras_2_run_as_they_are(tmp_path):
+    for name, optimizer in {
+        "object": LEGACY.SGD(0.1),
+        "function": lambda: LEGACY.SGD(0.1),
+        "translated": tf_keras.optimizers.SGD(0.1),
+    }.items():
+        made = er.LinearRegressor(
+            columns()["wide"], str(tmp_path / name), optimizer=optimizer, config=config()
+        )
+        for steps in (2, 5):
+            made.train(input_of("numbers"), max_steps=steps)
+        assert made.get_variable_value("global_step") == 5
+        expected = made.get_variable_value("linear/linear_model/x/weights")
+        np.testing.assert_allclose(
+            expected,
+            tf.train.load_variable(str(tmp_path / "object"), "linear/linear_model/x/weights"),
+            rtol=1e-5,
+        )
+
+
+def test_a_class_stands_for_its_optimizer(tmp_path):
+    for name, kind in {"2": LEGACY.Adam, "3": KERAS.Adam}.items():
+        made = er.BaselineRegressor(str(tmp_path / name), optimizer=kind, config=config())
+        assert made.train(input_of("numbers"), steps=2).get_variable_value("global_step") == 2
+
+
+def test_both_halves_are_trained_with_optimizers_of_keras_2(tmp_path):
+    made = er.DNNLinearCombinedRegressor(
+        str(tmp_path),
+        linear_feature_columns=columns()["wide"],
+        linear_optimizer=LEGACY.SGD(0.1),
+        dnn_feature_columns=columns()["dense"],
+        dnn_optimizer=LEGACY.Adam(0.1),
+        dnn_hidden_units=[4],
+        config=config(),
+    )
+    for steps in (2, 4):
+        made.train(input_of("numbers"), max_steps=steps)
+    assert made.get_variable_value("global_step") == 4
+
+
+def test_clipping_keeps_gradients_of_embeddings_sparse():
+    with tf.Graph().as_default():
+        table = v1.get_variable("table", [1000, 2])
+        loss = tf.reduce_sum(tf.gather(table, [3, 3, 5]) ** 2)
+        for limit in ("clipvalue", "clipnorm", "global_clipnorm"):
+            made = keras_optimizers.translated(KERAS.SGD(0.1, **{limit: 0.01}))
+            ((gradient_, _),) = made.compute_gradients(loss, [table])
+            assert isinstance(gradient_, tf.IndexedSlices)

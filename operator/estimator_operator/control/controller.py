@@ -37,6 +37,8 @@ Json = dict[str, Any]
 
 _IDLE_SPIN: Final = 1.0
 """Seconds until a plan that wants another at once, but could change nothing, is made again."""
+_AFTER_ACTING: Final = 1.0
+"""Seconds until a job whose pods were created or deleted is looked at again: the plan was made without them."""
 _STUCK: Final = 600.0
 """No reconcile takes that long: every call in it has a time limit."""
 _CONFLICTS_AT_ONCE: Final = 3
@@ -295,6 +297,9 @@ class Controller:
         if made.requeue_after is not None:
             at_once = made.requeue_after <= 0
             self._queue.add_after(key, _IDLE_SPIN if at_once and not wrote else made.requeue_after)
+        if made.create_pods or made.delete_pods:
+            # What the watch tells of our own doing may be known from the API server's answer, and no news then.
+            self._queue.add_after(key, _AFTER_ACTING)
         wait = self._applier.creation_wait(record)
         if wait is not None:
             self._queue.add_after(key, wait)

@@ -9,7 +9,7 @@ import tensorflow as tf
 from estimator_runtime.canned import feature_layers, heads_of_classes, optimizers, reductions
 from estimator_runtime.canned.head import Head
 from estimator_runtime.estimator import Estimator
-from estimator_runtime.model_fn import EstimatorSpec
+from estimator_runtime.model_fn import EstimatorSpec, ModeKeys
 from estimator_runtime.run_config import RunConfig
 
 _SCOPE = "baseline"
@@ -163,7 +163,12 @@ def _model_fn(head: Head, optimizer: Callable[[], Any]) -> Callable[..., Estimat
             size = _batch_size(feature_layers.checked_features(features))
             logits = tf.zeros([size, head.logits_dimension]) + bias
         return head.create_estimator_spec(
-            features, mode, logits, labels, optimizer=optimizer(), trainable_variables=[bias]
+            features,
+            mode,
+            logits,
+            labels,
+            optimizer=optimizer() if mode == ModeKeys.TRAIN else None,
+            trainable_variables=[bias],
         )
 
     return model_fn

@@ -83,7 +83,7 @@ class BinaryClassHead(head.SingleHead):
     def _targets(self, labels: Any, logits: Any) -> Any:
         labels = targets.checked_labels(labels, logits, 1)
         ids = self._classes.ids(labels)
-        return targets.in_range(tf.cast(ids, tf.float32), 2)
+        return targets.in_range(tf.cast(ids, logits.dtype), 2)
 
     def _losses(self, labels: Any, logits: Any) -> Any:
         return tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits)

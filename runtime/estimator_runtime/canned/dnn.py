@@ -10,7 +10,7 @@ from estimator_runtime.canned import feature_layers, heads_of_classes, network, 
 from estimator_runtime.canned.head import Head
 from estimator_runtime.canned.network import Network
 from estimator_runtime.estimator import Estimator
-from estimator_runtime.model_fn import EstimatorSpec
+from estimator_runtime.model_fn import EstimatorSpec, ModeKeys
 from estimator_runtime.run_config import RunConfig
 
 _LEARNING_RATE_V1 = 0.05
@@ -62,7 +62,7 @@ class DNNEstimator(Estimator):
                 mode,
                 logits,
                 labels,
-                optimizer=optimizers.of_v2(optimizer),
+                optimizer=optimizers.of_v2(optimizer) if mode == ModeKeys.TRAIN else None,
                 trainable_variables=tf.compat.v1.trainable_variables(f"{network.SCOPE}/"),
                 update_ops=tf.compat.v1.get_collection(tf.compat.v1.GraphKeys.UPDATE_OPS),
             )
@@ -186,7 +186,9 @@ class DNNEstimatorV1(Estimator):
                     mode,
                     logits,
                     labels,
-                    optimizer=optimizers.of_v1(optimizer, _LEARNING_RATE_V1),
+                    optimizer=optimizers.of_v1(optimizer, _LEARNING_RATE_V1)
+                    if mode == ModeKeys.TRAIN
+                    else None,
                     update_ops=tf.compat.v1.get_collection(tf.compat.v1.GraphKeys.UPDATE_OPS),
                 )
 

@@ -1,7 +1,7 @@
 """Feature columns as layers of a graph: the dense input of a network, and a linear model."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -18,20 +18,23 @@ def checked_features(features: Any) -> dict[Any, Any]:
     return dict(features)
 
 
-def checked_columns(columns: Any, name: str = "feature_columns") -> tuple[Any, ...]:
-    """The columns as a tuple; a single one may stand for itself.
+def checked_columns(columns: Any) -> tuple[Any, ...]:
+    """The columns of any iterable as a tuple; a single one may stand for itself.
 
     Raises:
-        ValueError: there are none.
+        ValueError: there are none, or they are no list.
     """
-    made = (
-        tuple(columns)
-        if isinstance(columns, Sequence | set | frozenset) and not _is_column(columns)
-        else (columns,)
-    )
-    if columns is None or not made:
-        raise ValueError(f"{name} must not be empty. Given: {columns}")
+    made = listed(columns)
+    if not made:
+        raise ValueError(f"feature_columns must not be empty. Given: {columns}")
     return made
+
+
+def listed(columns: Any) -> tuple[Any, ...]:
+    """As `checked_columns`, of which there may be none."""
+    if columns is None or isinstance(columns, str | Mapping):
+        raise ValueError(f"feature_columns must be a list of feature columns. Given: {columns}")
+    return (columns,) if _is_column(columns) or not isinstance(columns, Iterable) else tuple(columns)
 
 
 def _is_column(given: Any) -> bool:

@@ -18,7 +18,7 @@ Metrics = dict[str, streaming_metrics.StreamingMetric]
 class Head(abc.ABC):
     """The last part of a model: subclasses say what its logits mean.
 
-    All methods work in a graph; `loss` and `predictions` work eagerly as well.
+    All methods work in a graph; `loss` and `predictions` work eagerly as well. Metrics belong to a graph.
     """
 
     @property
@@ -177,7 +177,7 @@ class SingleHead(Head):
             losses = loss_functions.called(self._loss_fn, targets_, logits, features, self._loss_reduction)
         else:
             losses = self._losses(targets_, logits)
-        return losses, targets.weights_of(features, self._weight_column, logits)
+        return tf.cast(losses, tf.float32), targets.weights_of(features, self._weight_column, logits)
 
     def loss(
         self,

@@ -40,16 +40,17 @@ BY_NAME: Mapping[str, Callable[[float | None], Any]] = {
 
 def runs_in_graphs(given: Any) -> bool:
     """Whether `given` is an optimizer of Keras that is used as it is."""
-    return hasattr(given, "get_updates") and hasattr(given, "apply_gradients")
+    return hasattr(given, "get_updates") and hasattr(given, "apply_gradients") and not isinstance(given, type)
 
 
 def is_translatable(given: Any) -> bool:
-    """Whether `given` is an optimizer of Keras that a graph cannot run."""
-    package = type(given).__module__.partition(".")[0]
+    """Whether `given` is an optimizer of Keras that a graph cannot run, or of a class that is made of one."""
+    packages = {base.__module__.partition(".")[0] for base in type(given).__mro__}
     return (
-        package in _PACKAGES
+        not packages.isdisjoint(_PACKAGES)
         and hasattr(given, "apply_gradients")
         and hasattr(given, "get_config")
+        and not isinstance(given, type)
         and not runs_in_graphs(given)
     )
 
@@ -61,19 +62,19 @@ def translated(optimizer: Any) -> Any:
         ValueError: there is none, or it lacks something that `optimizer` was told to do.
     """
     kind = type(optimizer).__name__
-    if kind not in _FORMULAS:
+    if kind not in _FORMULAS or type(optimizer).__module__.partition(".")[0] not in _PACKAGES:
         raise ValueError(
             f"The optimizer {kind} of Keras has no counterpart that runs in a graph; these have: "
             f"{', '.join(sorted(_FORMULAS))}. Or give an optimizer of tf.compat.v1.train."
         )
-    config = _config(optimizer)
+    config = _Hyperparameters(optimizer)
     beyond = [name for name in _BEYOND if _given(config, name)]
     if beyond:
         raise ValueError(
             f"The optimizer {kind} of Keras was given {', '.join(beyond)}, which its counterpart in "
             "tf.compat.v1.train does not know. Leave it out, or give an optimizer of tf.compat.v1.train."
         )
-    made = _FORMULAS[kind](_rate(config["learning_rate"]), config)
+    made = _FORMULAS[kind](_rate(optimizer), config)
     _clip(made, config)
     return made
 
@@ -134,32 +135,14 @@ def _given(config: Mapping[str, Any], name: str) -> bool:
         return False
 
 
-def _config(optimizer: Any) -> Mapping[str, Any]:
-    """The optimizer's hyperparameters.
-
-    Keras reads the learning rate from a variable. That is one of the eager runtime, unless the optimizer was made in a
-    graph: then it is as good as its first value.
-    """
-    with ThreadPoolExecutor(1) as without_graph:
-        try:
-            config: Mapping[str, Any] = without_graph.submit(optimizer.get_config).result()
-        except (NotImplementedError, TypeError):
-            return _OfGraph(optimizer)
-    return config
-
-
-class _OfGraph(Mapping[str, Any]):
-    """The hyperparameters of an optimizer that was made in a graph."""
+class _Hyperparameters(Mapping[str, Any]):
+    """The hyperparameters of an optimizer, which are attributes of it, but for the learning rate."""
 
     def __init__(self, optimizer: Any) -> None:
         self._optimizer = optimizer
 
     def __getitem__(self, name: str) -> Any:
-        if name != "learning_rate":
-            return getattr(self._optimizer, name)
-        variable = self._optimizer.learning_rate
-        variable = variable if callable(variable.value) else variable.value
-        return float(tf.get_static_value(variable.initial_value))
+        return getattr(self._optimizer, name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(vars(self._optimizer))
@@ -168,17 +151,22 @@ class _OfGraph(Mapping[str, Any]):
         return len(vars(self._optimizer))
 
 
-def _rate(given: Any) -> Any:
-    """A learning rate: a number, or a Tensor that follows the global step where Keras has a schedule."""
-    if isinstance(given, int | float):
-        return given
-    if isinstance(given, Mapping) and isinstance(given["config"], Mapping):
-        schedule = tf.keras.optimizers.schedules.deserialize(given)
-        return schedule(tf.compat.v1.train.get_or_create_global_step())
-    raise ValueError(
-        f"The learning rate of an optimizer of Keras has to be a number or a schedule here; it is {given}. An "
-        "optimizer of tf.compat.v1.train takes Tensors and functions."
-    )
+def _rate(optimizer: Any) -> Any:
+    """A learning rate: a number, or a Tensor where Keras has a schedule of the step or a function.
+
+    Keras has a variable for a number. That is one of the eager runtime, unless the optimizer was made in a graph: then
+    it is as good as its first value.
+    """
+    given = optimizer._learning_rate  # noqa: SLF001 - what is public is the rate at Keras' own step
+    if hasattr(given, "get_config"):
+        return given(tf.compat.v1.train.get_or_create_global_step())
+    variable = given if callable(getattr(given, "value", None)) else getattr(given, "value", given)
+    if not isinstance(variable, tf.Variable):
+        return given()
+    if hasattr(variable, "graph"):
+        return float(tf.get_static_value(variable.initial_value))
+    with ThreadPoolExecutor(1) as without_graph:
+        return float(without_graph.submit(variable.numpy).result())
 
 
 def _clip(optimizer: Any, config: Mapping[str, Any]) -> None:
@@ -192,7 +180,7 @@ def _clip(optimizer: Any, config: Mapping[str, Any]) -> None:
 
     def computed(*args: Any, **kwargs: Any) -> list[tuple[Any, Any]]:
         pairs = [pair for pair in compute(*args, **kwargs) if pair[0] is not None]
-        gradients = [tf.convert_to_tensor(gradient) for gradient, _ in pairs]
+        gradients = [gradient for gradient, _ in pairs]  # those of embeddings stay sparse
         if "clipnorm" in limits:
             gradients = [tf.clip_by_norm(gradient, limits["clipnorm"]) for gradient in gradients]
         elif "global_clipnorm" in limits:

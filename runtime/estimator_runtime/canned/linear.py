@@ -17,7 +17,7 @@ from estimator_runtime.canned import (
 )
 from estimator_runtime.canned.head import Head
 from estimator_runtime.estimator import Estimator
-from estimator_runtime.model_fn import EstimatorSpec
+from estimator_runtime.model_fn import EstimatorSpec, ModeKeys
 from estimator_runtime.run_config import RunConfig
 
 SCOPE = "linear"
@@ -87,7 +87,9 @@ class LinearEstimator(Estimator):
                 mode,
                 logits,
                 labels,
-                optimizer=optimizers.of_v2(optimizer, learning_rate(columns)),
+                optimizer=optimizers.of_v2(optimizer, learning_rate(columns))
+                if mode == ModeKeys.TRAIN
+                else None,
                 trainable_variables=tf.compat.v1.trainable_variables(f"{SCOPE}/"),
             )
 
@@ -193,7 +195,9 @@ class LinearEstimatorV1(Estimator):
                     mode,
                     logits,
                     labels,
-                    optimizer=optimizers.of_v1(optimizer, learning_rate(columns)),
+                    optimizer=optimizers.of_v1(optimizer, learning_rate(columns))
+                    if mode == ModeKeys.TRAIN
+                    else None,
                 )
 
         super().__init__(model_fn, model_dir, config, warm_start_from=warm_start_from)

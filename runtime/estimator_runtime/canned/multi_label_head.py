@@ -84,10 +84,12 @@ class MultiLabelHead(head.SingleHead):
             present = tf.SparseTensor(labels.indices, ids, labels.dense_shape)
             labels = tf.cast(_indicator(present, self._classes.count), tf.int64)
         labels = targets.checked_labels(labels, logits, self._classes.count)
+        if labels.dtype == tf.bool:
+            labels = tf.cast(labels, tf.int64)
         return targets.in_range(labels, 2)
 
     def _losses(self, labels: Any, logits: Any) -> Any:
-        losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=tf.cast(labels, tf.float32), logits=logits)
+        losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=tf.cast(labels, logits.dtype), logits=logits)
         return tf.reduce_mean(losses, axis=-1, keepdims=True)
 
     def _own_metrics(self) -> list[streaming_metrics.StreamingMetric]:

@@ -33,7 +33,7 @@ def of_v1(optimizer: Any, learning_rate: float) -> Any:
     """
     if isinstance(optimizer, str):
         return getattr(tf.compat.v1.train, _by_name(optimizer, _V1))(learning_rate)
-    return _checked(optimizer)
+    return _checked(_fresh(optimizer))
 
 
 def of_v2(optimizer: Any, learning_rate: float | None = None) -> Any:
@@ -48,7 +48,14 @@ def of_v2(optimizer: Any, learning_rate: float | None = None) -> Any:
     """
     if isinstance(optimizer, str):
         return _by_name(optimizer, keras_optimizers.BY_NAME)(learning_rate)
-    return _checked(optimizer)
+    return _checked(_fresh(optimizer))
+
+
+def _fresh(optimizer: Any) -> Any:
+    """An optimizer of Keras 2 in the state in which it was made: its variables belong to one graph, of one training."""
+    if keras_optimizers.runs_in_graphs(optimizer):
+        return type(optimizer).from_config(optimizer.get_config())
+    return optimizer
 
 
 def leave_out(optimizer: Any) -> None:

@@ -41,6 +41,9 @@ def reduced(losses: Any, weights: Any, reduction: str) -> Any:
         reduction: a checked name.
 
     Returns:
-        Scalar float Tensor.
+        Scalar float Tensor; by a name of version 1 it is also in the collection of losses, as it was there.
     """
-    return tf.compat.v1.losses.compute_weighted_loss(losses, weights=weights, reduction=_V1_NAMES[reduction])
+    collection = tf.compat.v1.GraphKeys.LOSSES if reduction.startswith("weighted_") else None
+    return tf.compat.v1.losses.compute_weighted_loss(
+        losses, weights=weights, loss_collection=collection, reduction=_V1_NAMES[reduction]
+    )

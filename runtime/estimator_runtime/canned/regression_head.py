@@ -62,7 +62,7 @@ class RegressionHead(head.SingleHead):
         return {DEFAULT_KEY: regression, "regression": regression, "predict": PredictOutput(predictions)}
 
     def _targets(self, labels: Any, logits: Any) -> Any:
-        return tf.cast(targets.checked_labels(labels, logits, self._dimension), tf.float32)
+        return tf.cast(targets.checked_labels(labels, logits, self._dimension), logits.dtype)
 
     def _losses(self, labels: Any, logits: Any) -> Any:
         return tf.math.squared_difference(labels, logits)

@@ -26,7 +26,7 @@ def checked_logits(logits: Any, dimension: int) -> Any:
     logits = tf.convert_to_tensor(logits)
     if not logits.dtype.is_floating:
         raise ValueError(f"logits must be a float Tensor, given: {logits}")
-    rank, last = logits.shape.rank, logits.shape[-1] if logits.shape.rank else None
+    rank, last = logits.shape.rank, _last(logits.shape)
     if rank is not None and (rank < 2 or last not in (None, dimension)):
         raise ValueError(f"logits shape must be [D0, D1, ... DN, {dimension}], got {logits.shape}.")
     if rank is not None and last is not None:
@@ -41,8 +41,14 @@ def checked_logits(logits: Any, dimension: int) -> Any:
     with tf.control_dependencies(checks):
         logits = tf.identity(logits)
     if rank is not None:
-        logits.set_shape([*logits.shape[:-1], dimension])
+        logits.set_shape([*logits.shape.as_list()[:-1], dimension])
     return logits
+
+
+def _last(shape: Any) -> int | None:
+    """The last dimension as a number, also where TensorFlow's version 1 behaviour has objects for dimensions."""
+    size: int | None = shape.as_list()[-1] if shape.rank else None
+    return size
 
 
 def checked_labels(labels: Any, logits: Any, dimension: int) -> Any:
@@ -69,9 +75,9 @@ def checked_labels(labels: Any, logits: Any, dimension: int) -> Any:
                 f"labels shape must be {expected}, given: {labels.shape}. A single label of each example needs a "
                 "last dimension of 1: tf.expand_dims(labels, -1)."
             )
-        if labels.shape[-1] not in (None, dimension):
+        if _last(labels.shape) not in (None, dimension):
             raise ValueError(
-                f"Mismatched label shape. Expected labels dimension={dimension}. Received {labels.shape[-1]}. "
+                f"Mismatched label shape. Expected labels dimension={dimension}. Received {_last(labels.shape)}. "
                 "Suggested Fix: check your n_classes argument to the estimator and/or the shape of your label."
             )
     if not labels.shape[:-1].is_compatible_with(logits.shape[:-1]):
@@ -128,19 +134,22 @@ def weights_of(features: Any, weight_column: Any, logits: Any) -> Any:
             f"Feature {name} is not in features dictionary. It is the weight column; the features are: "
             f"{sorted(map(str, features))}"
         )
+    if isinstance(features[name], tf.SparseTensor):
+        raise ValueError(f"SparseTensor is not supported for weights. key: {name}")  # noqa: TRY004 - tf.estimator's type
     weights = tf.convert_to_tensor(features[name])
     normalizer = None if isinstance(weight_column, str) else weight_column.normalizer_fn
     if normalizer is not None:
         weights = normalizer(weights)
-    if not (weights.dtype.is_floating or weights.dtype.is_integer):
+    if not (weights.dtype.is_floating or weights.dtype.is_integer or weights.dtype.is_bool):
         raise ValueError(f"Weight column should be castable to float. Given dtype: {weights.dtype}")
     weights = tf.cast(weights, tf.float32)
-    if weights.shape.rank is not None and weights.shape.rank == logits.shape.rank - 1:
+    ranks = weights.shape.rank, logits.shape.rank
+    if None not in ranks and ranks[0] == ranks[1] - 1:
         weights = tf.expand_dims(weights, -1)
-    if not weights.shape[:-1].is_compatible_with(logits.shape[:-1]) or weights.shape[-1] not in (
+    if not weights.shape[:-1].is_compatible_with(logits.shape[:-1]) or _last(weights.shape) not in (
         None,
         1,
-        logits.shape[-1],
+        _last(logits.shape),
     ):
         raise ValueError(
             f"weights shape must be [D0, D1, ... DN], [D0, D1, ... DN, 1] or the logits', {logits.shape}; given "
@@ -149,16 +158,15 @@ def weights_of(features: Any, weight_column: Any, logits: Any) -> Any:
     return weights
 
 
-def in_range(labels: Any, classes: int, message: str = "") -> Any:
+def in_range(labels: Any, classes: int) -> Any:
     """`labels`, with a check that they are in [0, `classes` - 1] whenever the graph runs."""
-    said = f" ({message})" if message else ""
     checks = [
         tf.compat.v1.assert_less_equal(
             labels,
             tf.cast(classes - 1, labels.dtype),
-            message=f"Labels must be <= {classes - 1}{said}",
+            message=f"Labels must be <= {classes - 1}",
         ),
-        tf.compat.v1.assert_non_negative(labels, message=f"Labels must be >= 0{said}"),
+        tf.compat.v1.assert_non_negative(labels, message="Labels must be >= 0"),
     ]
     with tf.control_dependencies(checks):
         return tf.identity(labels)

@@ -143,24 +143,26 @@ def wide_and_deep(
     Raises:
         ValueError: there are no feature columns at all, or a network without hidden layers.
     """
-    if not linear_feature_columns and not dnn_feature_columns:
+    linear_columns, dnn_columns = (
+        () if columns is None else feature_layers.listed(columns)
+        for columns in (linear_feature_columns, dnn_feature_columns)
+    )
+    if not linear_columns and not dnn_columns:
         raise ValueError("Either linear_feature_columns or dnn_feature_columns must be defined.")
     net = None
-    if dnn_feature_columns:
+    if dnn_columns:
         if not dnn_hidden_units:
             raise ValueError("dnn_hidden_units must be defined when dnn_feature_columns is specified.")
         net = Network(
             hidden_units=tuple(dnn_hidden_units),
-            columns=feature_layers.checked_columns(dnn_feature_columns, "dnn_feature_columns"),
+            columns=dnn_columns,
             activation_fn=dnn_activation_fn,
             dropout=dnn_dropout,
             batch_norm=batch_norm,
         )
     return WideAndDeep(
         head=head,
-        linear_columns=feature_layers.checked_columns(linear_feature_columns, "linear_feature_columns")
-        if linear_feature_columns
-        else (),
+        linear_columns=linear_columns,
         linear_optimizer=linear_optimizer,
         sparse_combiner=linear_sparse_combiner,
         net=net,

@@ -11,7 +11,7 @@ _ROOT = "tensorflow_estimator.python.estimator"
 
 
 def _of(face: Face, *names: str) -> dict[str, str]:
-    return {name: face.homes[name] for name in names if name in face.homes}
+    return {name: face.homes[name] for name in names}
 
 
 _EXPERIMENTAL = V2.submodules["experimental"]
@@ -28,20 +28,25 @@ _OUTPUTS = {name: home for name, home in EXPORT.homes.items() if "Output" in nam
 _INPUTS = Face(INPUTS.homes)
 
 
-def _canned(*names: str) -> Face:
+def _canned(*names: str, logit_fn: str | None = None) -> Face:
     """Canned Estimators by the names that they had there: those of tf.estimator ended with V2."""
-    return Face({**_of(V1, *names), **{f"{name}V2": V2.homes[name] for name in names}})
+    builders = _of(V1.submodules["experimental"], *([logit_fn] if logit_fn else []))
+    return Face({**_of(V1, *names), **{f"{name}V2": V2.homes[name] for name in names}, **builders})
 
 
 DEEP_MODULES: dict[str, Face] = {
     f"{_ROOT}.{path}": face
     for path, face in {
         "canned.baseline": _canned("BaselineClassifier", "BaselineEstimator", "BaselineRegressor"),
-        "canned.dnn": _canned("DNNClassifier", "DNNEstimator", "DNNRegressor"),
+        "canned.dnn": _canned(
+            "DNNClassifier", "DNNEstimator", "DNNRegressor", logit_fn="dnn_logit_fn_builder"
+        ),
         "canned.dnn_linear_combined": _canned(
             "DNNLinearCombinedClassifier", "DNNLinearCombinedEstimator", "DNNLinearCombinedRegressor"
         ),
-        "canned.linear": _canned("LinearClassifier", "LinearEstimator", "LinearRegressor"),
+        "canned.linear": _canned(
+            "LinearClassifier", "LinearEstimator", "LinearRegressor", logit_fn="linear_logit_fn_builder"
+        ),
         "canned.metric_keys": Face(at("canned.keys", "MetricKeys")),
         "canned.parsing_utils": Face(
             _of(V1, "classifier_parse_example_spec", "regressor_parse_example_spec")

@@ -202,6 +202,7 @@ async def test_a_job_that_cannot_be_read_fails_and_harms_no_other(world, operato
     assert world.state == "InvalidSpec"
     assert "modelDir" in world.condition("Failed")["message"]
     assert world.pods == ["other-chief-0"]
+    await operator.pass_(100)  # the other job waits with its cause in the status
     writes = world.api.writes()
     await operator.pass_(100)
     assert world.api.writes() == writes

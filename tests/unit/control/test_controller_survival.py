@@ -193,6 +193,18 @@ async def test_what_happens_in_a_gap_of_the_watch_is_found_by_a_survey(world, op
     assert len(operator.store) == 0
 
 
+async def test_what_the_answers_told_first_is_looked_at_all_the_same(world, operator):
+    """The watch tells nothing new of pods that were made or deleted: the API server's answers were there before."""
+    world.submit(runPolicy={"pendingDeadlineSeconds": 5})
+    operator.queue.add(KEY)
+    operator.watch.tell(operator.controller)
+    await operator.controller.step()
+    assert world.pods == ["mnist-chief-0"]
+    operator.watch.tell(operator.controller)
+    await operator.pass_(10, step=1)
+    assert world.state == "PendingDeadlineExceeded"
+
+
 async def test_a_pod_is_restarted_as_missing_only_after_a_look(world, operator):
     """Its deletion was told, but a list is the only proof that nobody made it again."""
     world.submit()
