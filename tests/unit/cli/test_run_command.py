@@ -32,13 +32,14 @@ def started(*arguments, cwd):
             process.kill()
 
 
-def read_until(process, text):
-    """Lines of output up to the one that holds `text`."""
-    lines = []
+def read_until(process, *texts):
+    """Reads the output until each of `texts` has been in a line, in whatever order."""
+    lines, missing = [], set(texts)
     for line in process.stdout:
         lines.append(line)
-        if text in line:
-            return lines
+        missing = {text for text in missing if text not in line}
+        if not missing:
+            return
     raise AssertionError("".join(lines))
 
 
@@ -55,8 +56,8 @@ def run(*arguments, cwd):
 def test_ctrl_c_stops_every_child_with_a_checkpoint_and_says_how_to_continue(tmp_path):
     job = write_job(tmp_path)
     with started(job, cwd=tmp_path) as process, ExitStack() as stack:
-        read_until(process, "Training: all replicas are ready")
-        read_until(process, "step 10 of 100")
+        # The chief may be at its step before the last replica is ready.
+        read_until(process, "Training: all replicas are ready", "step 10 of 100")
         children = [
             stack.enter_context(os.fdopen(os.pidfd_open(pid))) for pid in pids_of(tmp_path / "moths-model")
         ]
