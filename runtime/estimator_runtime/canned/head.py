@@ -45,7 +45,7 @@ class Head(abc.ABC):
         mode: str | None = None,
         regularization_losses: Sequence[Any] | None = None,
     ) -> Any:
-        """Scalar float Tensor: the loss of a batch, with the regularization losses added.
+        """Returns the loss of a batch, a scalar float Tensor, with the regularization losses added.
 
         Args:
             labels: Tensor, or what the head takes.
@@ -57,7 +57,12 @@ class Head(abc.ABC):
 
     @abc.abstractmethod
     def predictions(self, logits: Any, keys: Sequence[Any] | None = None) -> dict[Any, Any]:
-        """Dict from name to Tensor; only those of `keys` if there are any."""
+        """Returns the predictions, a dict from name to Tensor.
+
+        Args:
+            logits: float Tensor of shape [D0, ..., DN, logits_dimension].
+            keys: names of the predictions wanted; None for all.
+        """
 
     @abc.abstractmethod
     def metrics(self, regularization_losses: Sequence[Any] | None = None) -> dict[str, Any]:
@@ -73,7 +78,19 @@ class Head(abc.ABC):
         mode: str | None = None,
         regularization_losses: Sequence[Any] | None = None,
     ) -> dict[str, Any]:
-        """Feeds the metrics; returns them."""
+        """Feeds the metrics with a batch.
+
+        Args:
+            eval_metrics: what `metrics` made.
+            features: dict of Tensors.
+            logits: float Tensor of shape [D0, ..., DN, logits_dimension].
+            labels: Tensor, or what the head takes.
+            mode: a `ModeKeys` value.
+            regularization_losses: list of scalar float Tensors.
+
+        Returns:
+            The metrics by name.
+        """
 
     def export_outputs(self, predictions: dict[Any, Any]) -> dict[str, ExportOutput]:
         """The signatures of an exported model, of these `predictions`; one is the default."""
@@ -91,7 +108,7 @@ class Head(abc.ABC):
         update_ops: Sequence[Any] | None = None,
         regularization_losses: Sequence[Any] | None = None,
     ) -> EstimatorSpec:
-        """The EstimatorSpec of a model with these logits.
+        """Makes the EstimatorSpec of a model with these logits.
 
         Args:
             features: dict of Tensors.
