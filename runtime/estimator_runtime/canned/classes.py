@@ -32,6 +32,8 @@ class Classes:
     def ids(self, labels: Any) -> Any:
         """Tensor of the classes' numbers, for labels that are numbers or, with a vocabulary, words.
 
+        A word that is not in the vocabulary has the number -1.
+
         Raises:
             ValueError: words without a vocabulary, or numbers with one.
         """
@@ -46,14 +48,10 @@ class Classes:
             raise ValueError(
                 f"Labels dtype should be string if there is a vocabulary. Instead got {labels.dtype}"
             )
-        return self.looked_up(labels)
-
-    def looked_up(self, words: Any) -> Any:
-        """Int64 Tensor of the words' numbers; -1 for a word that is not in the vocabulary."""
         keys = tf.constant(self.vocabulary, tf.string)
         values = tf.range(self.count, dtype=tf.int64)
         initializer = tf.lookup.KeyValueTensorInitializer(keys, values)
-        return tf.lookup.StaticHashTable(initializer, -1, name="class_id_lookup").lookup(words)
+        return tf.lookup.StaticHashTable(initializer, -1, name="class_id_lookup").lookup(labels)
 
     def names_of(self, ids: Any) -> Any:
         """String Tensor of the names of classes, from their numbers."""

@@ -6,9 +6,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime.canned import feature_layers, heads_of_classes, network, optimizers, reductions
+from estimator_runtime.canned import heads_of_classes, network, optimizers, reductions
 from estimator_runtime.canned.head import Head
-from estimator_runtime.canned.network import Network
 from estimator_runtime.estimator import Estimator
 from estimator_runtime.model_fn import EstimatorSpec, ModeKeys
 from estimator_runtime.run_config import RunConfig
@@ -52,7 +51,7 @@ class DNNEstimator(Estimator):
         warm_start_from: Any = None,
         batch_norm: bool = False,
     ) -> None:
-        net = _network(hidden_units, feature_columns, activation_fn, dropout, batch_norm)
+        net = network.network_of(hidden_units, feature_columns, activation_fn, dropout, batch_norm)
 
         def model_fn(features: Any, labels: Any, mode: str, config: RunConfig) -> EstimatorSpec:  # noqa: ARG001 - the signature of model functions
             with tf.compat.v1.variable_scope(network.SCOPE):
@@ -169,7 +168,7 @@ class DNNEstimatorV1(Estimator):
         warm_start_from: Any = None,
         batch_norm: bool = False,
     ) -> None:
-        net = _network(hidden_units, feature_columns, activation_fn, dropout, batch_norm)
+        net = network.network_of(hidden_units, feature_columns, activation_fn, dropout, batch_norm)
 
         def model_fn(features: Any, labels: Any, mode: str, config: RunConfig) -> EstimatorSpec:
             # The optimizer's slots are made in this scope too, which is part of their names in checkpoints.
@@ -262,19 +261,3 @@ class DNNRegressorV1(DNNEstimatorV1):
             warm_start_from,
             batch_norm,
         )
-
-
-def _network(
-    hidden_units: Sequence[int],
-    feature_columns: Any,
-    activation_fn: Activation,
-    dropout: float | None,
-    batch_norm: bool,
-) -> Network:
-    return Network(
-        hidden_units=tuple(hidden_units),
-        columns=feature_layers.checked_columns(feature_columns),
-        activation_fn=activation_fn,
-        dropout=dropout,
-        batch_norm=batch_norm,
-    )

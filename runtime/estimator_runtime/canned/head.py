@@ -6,7 +6,14 @@ from typing import Any, TypeVar
 
 import tensorflow as tf
 
-from estimator_runtime.canned import loss_functions, optimizers, reductions, streaming_metrics, targets
+from estimator_runtime.canned import (
+    loss_functions,
+    optimizers,
+    reductions,
+    streaming_metrics,
+    summaries,
+    targets,
+)
 from estimator_runtime.canned.keys import MetricKeys
 from estimator_runtime.export.outputs import DEFAULT_KEY, ExportOutput, PredictOutput
 from estimator_runtime.model_fn import EstimatorSpec, ModeKeys
@@ -145,16 +152,27 @@ class Head(abc.ABC):
                     mode, predictions=self.predictions(logits), loss=loss, eval_metric_ops=metrics
                 )
             train_op = optimizers.train_op(loss, optimizer, trainable_variables, train_op_fn, update_ops)
-        self._summarize(loss)
+        summaries.summarize_scalar(self.key(MetricKeys.LOSS), loss)
         return EstimatorSpec(mode, predictions=self.predictions(logits), loss=loss, train_op=train_op)
-
-    def _summarize(self, loss: Any) -> None:
-        with tf.compat.v1.name_scope(""):
-            tf.compat.v1.summary.scalar(self.key(MetricKeys.LOSS), loss)
 
     def key(self, metric: str) -> str:
         """The full name of a metric of this head."""
         return f"{metric}/{self.name}" if self.name else metric
+
+    def _regularized(self, loss: Any, added: Sequence[Any] | None, mode: str | None) -> Any:
+        """The loss with the regularization losses, which training summarizes."""
+        if not added:
+            return loss
+        total = tf.add_n(list(added))
+        if mode == ModeKeys.TRAIN:
+            summaries.summarize_scalar(self.key(MetricKeys.LOSS_REGULARIZATION), total)
+        return loss + total
+
+    def _update_regularization(self, metrics: Mapping[str, Any], added: Sequence[Any] | None) -> None:
+        """Feeds the metric of the regularization losses, if there is one."""
+        if added is not None:
+            total = tf.add_n(list(added)) if added else tf.constant(0.0)
+            metrics[self.key(MetricKeys.LOSS_REGULARIZATION)].update_state(total)
 
 
 class SingleHead(Head):
@@ -210,15 +228,8 @@ class SingleHead(Head):
         loss = reductions.reduced(losses, weights, self._loss_reduction)
         if mode == ModeKeys.TRAIN and self._loss_reduction == reductions.SUM_V1:
             examples = tf.reduce_sum(weights * tf.ones_like(losses))
-            with tf.compat.v1.name_scope(""):
-                tf.compat.v1.summary.scalar(self.key(MetricKeys.LOSS_MEAN), loss / examples)
-        if not regularization_losses:
-            return loss
-        added = tf.add_n(list(regularization_losses))
-        if mode == ModeKeys.TRAIN:
-            with tf.compat.v1.name_scope(""):
-                tf.compat.v1.summary.scalar(self.key(MetricKeys.LOSS_REGULARIZATION), added)
-        return loss + added
+            summaries.summarize_scalar(self.key(MetricKeys.LOSS_MEAN), loss / examples)
+        return self._regularized(loss, regularization_losses, mode)
 
     def metrics(self, regularization_losses: Sequence[Any] | None = None) -> Metrics:
         """See `Head.metrics`."""
@@ -250,9 +261,7 @@ class SingleHead(Head):
         given = None if self._weight_column is None else weights
         eval_metrics[self.key(MetricKeys.LOSS_MEAN)].update_state(losses, given)
         self._update_own(eval_metrics, logits, targets_, given)
-        if regularization_losses is not None:
-            total = tf.add_n(list(regularization_losses)) if regularization_losses else tf.constant(0.0)
-            eval_metrics[self.key(MetricKeys.LOSS_REGULARIZATION)].update_state(total)
+        self._update_regularization(eval_metrics, regularization_losses)
         return eval_metrics
 
 

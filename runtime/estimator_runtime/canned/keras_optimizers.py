@@ -6,7 +6,7 @@ Keras 2 had since TensorFlow 2.11. The older ones of Keras 2 (`tf_keras.optimize
 as they are.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -67,55 +67,52 @@ def translated(optimizer: Any) -> Any:
             f"The optimizer {kind} of Keras has no counterpart that runs in a graph; these have: "
             f"{', '.join(sorted(_FORMULAS))}. Or give an optimizer of tf.compat.v1.train."
         )
-    config = _Hyperparameters(optimizer)
-    beyond = [name for name in _BEYOND if _given(config, name)]
+    beyond = [name for name in _BEYOND if getattr(optimizer, name, None)]
     if beyond:
         raise ValueError(
             f"The optimizer {kind} of Keras was given {', '.join(beyond)}, which its counterpart in "
             "tf.compat.v1.train does not know. Leave it out, or give an optimizer of tf.compat.v1.train."
         )
-    made = _FORMULAS[kind](_rate(optimizer), config)
-    _clip(made, config)
+    made = _FORMULAS[kind](_rate(optimizer), optimizer)
+    _clip(made, optimizer)
     return made
 
 
-def _adagrad(rate: Any, config: Mapping[str, Any]) -> Any:
-    if config["epsilon"] > _NEGLIGIBLE:
+def _adagrad(rate: Any, given: Any) -> Any:
+    if given.epsilon > _NEGLIGIBLE:
         raise ValueError(
-            f"Adagrad in tf.compat.v1.train has no epsilon; Keras' has {config['epsilon']}, which is not negligible."
+            f"Adagrad in tf.compat.v1.train has no epsilon; Keras' has {given.epsilon}, which is not negligible."
         )
-    return tf.compat.v1.train.AdagradOptimizer(rate, config["initial_accumulator_value"])
+    return tf.compat.v1.train.AdagradOptimizer(rate, given.initial_accumulator_value)
 
 
-def _ftrl(rate: Any, config: Mapping[str, Any]) -> Any:
+def _ftrl(rate: Any, given: Any) -> Any:
     return tf.compat.v1.train.FtrlOptimizer(
         rate,
-        learning_rate_power=config["learning_rate_power"],
-        initial_accumulator_value=config["initial_accumulator_value"],
-        l1_regularization_strength=config["l1_regularization_strength"],
-        l2_regularization_strength=config["l2_regularization_strength"],
-        l2_shrinkage_regularization_strength=config["l2_shrinkage_regularization_strength"],
-        beta=config["beta"],
+        learning_rate_power=given.learning_rate_power,
+        initial_accumulator_value=given.initial_accumulator_value,
+        l1_regularization_strength=given.l1_regularization_strength,
+        l2_regularization_strength=given.l2_regularization_strength,
+        l2_shrinkage_regularization_strength=given.l2_shrinkage_regularization_strength,
+        beta=given.beta,
     )
 
 
-def _sgd(rate: Any, config: Mapping[str, Any]) -> Any:
-    if not config["momentum"]:
+def _sgd(rate: Any, given: Any) -> Any:
+    if not given.momentum:
         return tf.compat.v1.train.GradientDescentOptimizer(rate)
-    return tf.compat.v1.train.MomentumOptimizer(rate, config["momentum"], use_nesterov=config["nesterov"])
+    return tf.compat.v1.train.MomentumOptimizer(rate, given.momentum, use_nesterov=given.nesterov)
 
 
-_FORMULAS: Mapping[str, Callable[[Any, Mapping[str, Any]], Any]] = {
-    "Adadelta": lambda rate, config: tf.compat.v1.train.AdadeltaOptimizer(
-        rate, config["rho"], config["epsilon"]
-    ),
+_FORMULAS: Mapping[str, Callable[[Any, Any], Any]] = {
+    "Adadelta": lambda rate, given: tf.compat.v1.train.AdadeltaOptimizer(rate, given.rho, given.epsilon),
     "Adagrad": _adagrad,
-    "Adam": lambda rate, config: tf.compat.v1.train.AdamOptimizer(
-        rate, config["beta_1"], config["beta_2"], config["epsilon"]
+    "Adam": lambda rate, given: tf.compat.v1.train.AdamOptimizer(
+        rate, given.beta_1, given.beta_2, given.epsilon
     ),
     "Ftrl": _ftrl,
-    "RMSprop": lambda rate, config: RMSPropFromZero(
-        rate, config["rho"], config["momentum"], config["epsilon"], centered=config["centered"]
+    "RMSprop": lambda rate, given: RMSPropFromZero(
+        rate, given.rho, given.momentum, given.epsilon, centered=given.centered
     ),
     "SGD": _sgd,
 }
@@ -126,29 +123,6 @@ def forget_variables(optimizer: Any) -> None:
     own = {id(getattr(variable, "value", variable)) for variable in optimizer.variables}
     variables = tf.compat.v1.get_collection_ref(tf.compat.v1.GraphKeys.GLOBAL_VARIABLES)
     variables[:] = [variable for variable in variables if id(variable) not in own]
-
-
-def _given(config: Mapping[str, Any], name: str) -> bool:
-    try:
-        return bool(config[name])
-    except (AttributeError, KeyError):
-        return False
-
-
-class _Hyperparameters(Mapping[str, Any]):
-    """The hyperparameters of an optimizer, which are attributes of it, but for the learning rate."""
-
-    def __init__(self, optimizer: Any) -> None:
-        self._optimizer = optimizer
-
-    def __getitem__(self, name: str) -> Any:
-        return getattr(self._optimizer, name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(vars(self._optimizer))
-
-    def __len__(self) -> int:
-        return len(vars(self._optimizer))
 
 
 def _rate(optimizer: Any) -> Any:
@@ -169,11 +143,10 @@ def _rate(optimizer: Any) -> Any:
         return float(without_graph.submit(variable.numpy).result())
 
 
-def _clip(optimizer: Any, config: Mapping[str, Any]) -> None:
-    """Makes `optimizer` clip gradients as Keras would."""
-    limits: dict[str, Any] = {
-        name: config[name] for name in ("clipnorm", "global_clipnorm", "clipvalue") if _given(config, name)
-    }
+def _clip(optimizer: Any, given: Any) -> None:
+    """Makes `optimizer` clip gradients as `given` of Keras would."""
+    named = {name: getattr(given, name, None) for name in ("clipnorm", "global_clipnorm", "clipvalue")}
+    limits: dict[str, Any] = {name: limit for name, limit in named.items() if limit}
     if not limits:
         return
     compute = optimizer.compute_gradients

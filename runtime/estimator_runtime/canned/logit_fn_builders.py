@@ -33,13 +33,7 @@ def dnn_logit_fn_builder(
         ValueError: `units` is no int.
     """
     _check_units(units)
-    net = network.Network(
-        hidden_units=tuple(hidden_units),
-        columns=feature_layers.checked_columns(feature_columns),
-        activation_fn=activation_fn,
-        dropout=dropout,
-        batch_norm=batch_norm,
-    )
+    net = network.network_of(hidden_units, feature_columns, activation_fn, dropout, batch_norm)
 
     def dnn_logit_fn(features: Any, mode: str) -> Any:
         return net.logits(features, mode, units, input_partitioner=input_layer_partitioner)

@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime.canned import head, streaming_metrics
+from estimator_runtime.canned import head, streaming_metrics, summaries, targets
 from estimator_runtime.canned.keys import MetricKeys
 from estimator_runtime.export.outputs import DEFAULT_KEY, ExportOutput, PredictOutput
 from estimator_runtime.model_fn import ModeKeys
@@ -68,13 +68,7 @@ class MultiHead(head.Head):
         losses = list(self._losses(labels, logits, features, mode).values())
         if self._weights:
             losses = [loss * weight for loss, weight in zip(losses, self._weights, strict=True)]
-        if regularization_losses:
-            added = tf.add_n(list(regularization_losses))
-            losses.append(added)
-            if mode == ModeKeys.TRAIN:
-                with tf.compat.v1.name_scope(""):
-                    tf.compat.v1.summary.scalar(MetricKeys.LOSS_REGULARIZATION, added)
-        return tf.add_n(losses)
+        return self._regularized(tf.add_n(losses), regularization_losses, mode)
 
     def predictions(self, logits: Any, keys: Sequence[Any] | None = None) -> dict[Any, Any]:
         """Dict from (name of the head, name of its prediction) to Tensor."""
@@ -90,7 +84,7 @@ class MultiHead(head.Head):
         keys = [one.key(MetricKeys.LOSS) for one in self._heads.values()]
         made = {key: streaming_metrics.mean(key) for key in keys}
         if regularization_losses is not None:
-            key = MetricKeys.LOSS_REGULARIZATION
+            key = self.key(MetricKeys.LOSS_REGULARIZATION)
             made[key] = streaming_metrics.mean(key)
         return made
 
@@ -110,9 +104,7 @@ class MultiHead(head.Head):
             eval_metrics |= one.update_metrics(
                 one.metrics(), features=features, logits=logits[name], labels=labels[name]
             )
-        if regularization_losses is not None:
-            total = tf.add_n(list(regularization_losses)) if regularization_losses else tf.constant(0.0)
-            eval_metrics[MetricKeys.LOSS_REGULARIZATION].update_state(total)
+        self._update_regularization(eval_metrics, regularization_losses)
         return eval_metrics
 
     def export_outputs(self, predictions: dict[Any, Any]) -> dict[str, ExportOutput]:
@@ -129,9 +121,9 @@ class MultiHead(head.Head):
         made["predict"] = PredictOutput(predictions)
         return made
 
-    def _summarize(self, loss: Any) -> None:
-        with tf.compat.v1.name_scope(""):
-            tf.compat.v1.summary.scalar(MetricKeys.LOSS, loss)
+    def key(self, metric: str) -> str:
+        """The metric's own name: what all heads have together is named after none."""
+        return metric
 
     def _losses(self, labels: Any, logits: Any, features: Any, mode: str | None) -> dict[str, Any]:
         """The loss of each head, summarized when there is training."""
@@ -144,8 +136,7 @@ class MultiHead(head.Head):
         for name, own in self._split(logits).items():
             losses[name] = self._heads[name].loss(labels[name], own, features, mode)
             if mode == ModeKeys.TRAIN:
-                with tf.compat.v1.name_scope(""):
-                    tf.compat.v1.summary.scalar(self._heads[name].key(MetricKeys.LOSS), losses[name])
+                summaries.summarize_scalar(self._heads[name].key(MetricKeys.LOSS), losses[name])
         return losses
 
     def _split(self, logits: Any) -> dict[str, Any]:
@@ -158,7 +149,7 @@ class MultiHead(head.Head):
                 )
             return {name: logits[name] for name in self._heads}
         logits = tf.convert_to_tensor(logits)
-        if logits.shape.rank is not None and logits.shape[-1] not in (None, self.logits_dimension):
+        if targets.last_dimension(logits.shape) not in (None, self.logits_dimension):
             raise ValueError(
                 f"logits' last dimension must be that of all heads together, {self.logits_dimension}. Given: "
                 f"{logits.shape}"

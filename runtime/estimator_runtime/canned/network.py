@@ -71,6 +71,27 @@ class Network:
         return logits
 
 
+def network_of(
+    hidden_units: Sequence[int],
+    feature_columns: Any,
+    activation_fn: Callable[[Any], Any] | None,
+    dropout: float | None,
+    batch_norm: bool,
+) -> Network:
+    """The network of an Estimator's arguments.
+
+    Raises:
+        ValueError: there are no feature columns.
+    """
+    return Network(
+        hidden_units=tuple(hidden_units),
+        columns=feature_layers.checked_columns(feature_columns),
+        activation_fn=activation_fn,
+        dropout=dropout,
+        batch_norm=batch_norm,
+    )
+
+
 def input_partitioner(given: Callable[..., Any] | None, config: Any) -> Callable[..., Any]:
     """The partitioner of feature columns' variables: over the ps tasks, in slices of 64 MiB at least."""
     return given or tf.compat.v1.min_max_variable_partitioner(

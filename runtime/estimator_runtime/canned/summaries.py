@@ -6,6 +6,12 @@ from typing import Any
 import tensorflow as tf
 
 
+def summarize_scalar(name: str, value: Any) -> None:
+    """A number by this very name, whatever name scope is open."""
+    with tf.compat.v1.name_scope(""):
+        tf.compat.v1.summary.scalar(name, value)
+
+
 def summarize_activation(value: Any, tag: str) -> None:
     """The share of zeros in a layer's output, and its distribution."""
     tf.compat.v1.summary.scalar(f"{tag}/fraction_of_zero_values", tf.math.zero_fraction(value))

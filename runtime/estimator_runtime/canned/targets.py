@@ -26,7 +26,7 @@ def checked_logits(logits: Any, dimension: int) -> Any:
     logits = tf.convert_to_tensor(logits)
     if not logits.dtype.is_floating:
         raise ValueError(f"logits must be a float Tensor, given: {logits}")
-    rank, last = logits.shape.rank, _last(logits.shape)
+    rank, last = logits.shape.rank, last_dimension(logits.shape)
     if rank is not None and (rank < 2 or last not in (None, dimension)):
         raise ValueError(f"logits shape must be [D0, D1, ... DN, {dimension}], got {logits.shape}.")
     if rank is not None and last is not None:
@@ -45,8 +45,8 @@ def checked_logits(logits: Any, dimension: int) -> Any:
     return logits
 
 
-def _last(shape: Any) -> int | None:
-    """The last dimension as a number, also where TensorFlow's version 1 behaviour has objects for dimensions."""
+def last_dimension(shape: Any) -> int | None:
+    """The last dimension as a number, None when it is unknown, also where TensorFlow's version 1 behaviour has objects for dimensions."""
     size: int | None = shape.as_list()[-1] if shape.rank else None
     return size
 
@@ -75,9 +75,9 @@ def checked_labels(labels: Any, logits: Any, dimension: int) -> Any:
                 f"labels shape must be {expected}, given: {labels.shape}. A single label of each example needs a "
                 "last dimension of 1: tf.expand_dims(labels, -1)."
             )
-        if _last(labels.shape) not in (None, dimension):
+        if last_dimension(labels.shape) not in (None, dimension):
             raise ValueError(
-                f"Mismatched label shape. Expected labels dimension={dimension}. Received {_last(labels.shape)}. "
+                f"Mismatched label shape. Expected labels dimension={dimension}. Received {last_dimension(labels.shape)}. "
                 "Suggested Fix: check your n_classes argument to the estimator and/or the shape of your label."
             )
     if not labels.shape[:-1].is_compatible_with(logits.shape[:-1]):
@@ -146,10 +146,10 @@ def weights_of(features: Any, weight_column: Any, logits: Any) -> Any:
     ranks = weights.shape.rank, logits.shape.rank
     if None not in ranks and ranks[0] == ranks[1] - 1:
         weights = tf.expand_dims(weights, -1)
-    if not weights.shape[:-1].is_compatible_with(logits.shape[:-1]) or _last(weights.shape) not in (
+    if not weights.shape[:-1].is_compatible_with(logits.shape[:-1]) or last_dimension(weights.shape) not in (
         None,
         1,
-        _last(logits.shape),
+        last_dimension(logits.shape),
     ):
         raise ValueError(
             f"weights shape must be [D0, D1, ... DN], [D0, D1, ... DN, 1] or the logits', {logits.shape}; given "

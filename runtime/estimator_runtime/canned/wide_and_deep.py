@@ -153,13 +153,7 @@ def wide_and_deep(
     if dnn_columns:
         if not dnn_hidden_units:
             raise ValueError("dnn_hidden_units must be defined when dnn_feature_columns is specified.")
-        net = Network(
-            hidden_units=tuple(dnn_hidden_units),
-            columns=dnn_columns,
-            activation_fn=dnn_activation_fn,
-            dropout=dnn_dropout,
-            batch_norm=batch_norm,
-        )
+        net = network.network_of(dnn_hidden_units, dnn_columns, dnn_activation_fn, dnn_dropout, batch_norm)
     return WideAndDeep(
         head=head,
         linear_columns=linear_columns,
