@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, overload
 
 from estimator_api import EstimatorJob
@@ -21,6 +22,7 @@ from estimator_operator.plan.observed import Replica, Settings
 from estimator_operator.plan.overlay import lay_over
 from estimator_operator.plan.ownership import job_labels, owner_reference
 from estimator_operator.plan.pod_security import restrict_pod
+from estimator_operator.plan.spec_hash import provenance
 
 TERMINATION_GRACE_SECONDS = 60
 """Time to save a checkpoint after SIGTERM."""
@@ -97,9 +99,12 @@ class PodFactory:
             },
             "ownerReferences": [owner_reference(job)],
         }
-        if template.get("annotations"):
-            metadata["annotations"] = dict(template["annotations"])
+        metadata["annotations"] = {**(template.get("annotations") or {}), **self._provenance}
         return metadata
+
+    @cached_property
+    def _provenance(self) -> dict[str, str]:
+        return provenance(self._job, self._settings)
 
 
 class PodManifests(Sequence[dict[str, Any]]):

@@ -30,6 +30,7 @@ from estimator_operator.plan.observed import Observed, Plan, Pod, Replica, Setti
 from estimator_operator.plan.ownership import job_labels, owner_reference
 from estimator_operator.plan.pods import pod_manifest
 from estimator_operator.plan.roster import runs
+from estimator_operator.plan.spec_hash import provenance
 from estimator_operator.plan.timestamps import from_text
 
 TENSORBOARD: Final = Replica(c.TENSORBOARD, 0)
@@ -198,6 +199,7 @@ def _pod_manifest(job: EstimatorJob, settings: Settings) -> dict[str, Any]:
             "name": board_name(job),
             "namespace": job.metadata.namespace,
             "labels": {**_labels(job), c.LABEL_INDEX: "0", c.LABEL_ATTEMPT: "0"},
+            "annotations": provenance(job, settings),
             "ownerReferences": [owner_reference(job)],
         },
         "spec": spec,
