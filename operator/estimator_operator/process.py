@@ -13,7 +13,9 @@ import os
 import secrets
 import signal
 import socket
-from collections.abc import Coroutine
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any, Final
 
 from estimator_api import Progress
@@ -28,10 +30,11 @@ from estimator_operator.control.recorder import Recorder
 from estimator_operator.control.store import Store
 from estimator_operator.control.survey import Survey
 from estimator_operator.control.work_queue import WorkQueue
-from estimator_operator.errors import OperatorError
+from estimator_operator.errors import LeadershipLostError, OperatorError
 from estimator_operator.kube.api import Api
 from estimator_operator.kube.credentials import Credentials, find_credentials, own_namespace
-from estimator_operator.kube.lease import Elector
+from estimator_operator.kube.lease import Elector, LeaseTiming
+from estimator_operator.kube.lease_thread import LeaseThread
 from estimator_operator.kube.rate_limit import TokenBucket
 from estimator_operator.kube.watch import watch
 from estimator_operator.observe.endpoints import Endpoints
@@ -44,8 +47,8 @@ from estimator_operator.settings import OperatorSettings
 
 _log = logging.getLogger(__name__)
 
-_LAST_MOMENTS: Final = 4.0
-"""Seconds for everything to end: less than the time between giving up the lead and another replica's taking it."""
+_LAST_MOMENTS: Final = LeaseTiming().last_moments
+"""Seconds for everything to end; fewer when the lead was lost, and another replica may take it sooner."""
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -98,21 +101,34 @@ class Operator:
             if not settings.leader_elect:
                 await self._work(api, credentials, None)
                 return
-            elector = Elector(
+            lease = LeaseThread(partial(self._elector, asyncio.get_running_loop()))
+            self._follows = True
+            try:
+                if await self._unless_stopped(lease.acquire()):
+                    self._follows = False
+                    await self._work(api, credentials, lease)
+            finally:
+                await lease.release()
+
+    @asynccontextmanager
+    async def _elector(self, main: asyncio.AbstractEventLoop) -> AsyncGenerator[Elector]:
+        """The Elector of the lease's thread, which shares nothing with the main loop but the numbers."""
+        settings = self._settings
+
+        def observe(verb: str, resource: str, status: int, seconds: float) -> None:
+            with suppress(RuntimeError):  # the main loop is closed
+                main.call_soon_threadsafe(self._called, verb, resource, status, seconds)
+
+        credentials = await find_credentials(kubeconfig=settings.kubeconfig, context=settings.context)
+        async with Api(credentials, limit=TokenBucket(rate=0, burst=1), observe=observe) as api:
+            yield Elector(
                 api,
                 namespace=settings.lease_namespace or own_namespace(),
                 name=settings.lease_name,
                 identity=self._identity,
             )
-            self._follows = True
-            try:
-                if await self._unless_stopped(elector.acquire()):
-                    self._follows = False
-                    await self._work(api, credentials, elector)
-            finally:
-                await elector.release()
 
-    async def _work(self, api: Api, credentials: Credentials, elector: Elector | None) -> None:
+    async def _work(self, api: Api, credentials: Credentials, lease: LeaseThread | None) -> None:
         controller = self._controller = self._build(api)
         settings = self._settings
         poller = ProgressPoller(
@@ -125,8 +141,8 @@ class Operator:
             "controller": controller.run(settings.workers),
             "progress poller": poller.run(),
         }
-        if elector is not None:
-            parts["lease"] = elector.hold()
+        if lease is not None:
+            parts["lease"] = lease.hold()
         # When kopf ends, it ends every task that began after it: it begins last.
         parts["watch"] = watch(
             credentials=credentials,
@@ -138,13 +154,14 @@ class Operator:
         stop = asyncio.create_task(self._stop.wait(), name="stop")
         self._metrics.leads(True)
         done, _ = await asyncio.wait([stop, *tasks], return_when=asyncio.FIRST_COMPLETED)
-        await _end([stop, *tasks])
+        errors = {task: None if task.cancelled() else task.exception() for task in done}
+        lost = next((one for one in errors.values() if isinstance(one, LeadershipLostError)), None)
+        await _end([stop, *tasks], _LAST_MOMENTS if lost is None else lost.time_left)
         self._metrics.leads(False)
         if stop in done:
             _log.info("stopped")
             return
-        for task in done:
-            error = None if task.cancelled() else task.exception()
+        for task, error in errors.items():
             if isinstance(error, OperatorError):
                 raise error
             raise OperatorError(f"the {task.get_name()} has ended") from error
@@ -198,11 +215,11 @@ class Operator:
         return through
 
 
-async def _end(tasks: list[asyncio.Task[Any]]) -> None:
+async def _end(tasks: list[asyncio.Task[Any]], seconds: float = _LAST_MOMENTS) -> None:
     """Cancels tasks and waits for their end, but not for ever: another replica may begin to lead."""
     for task in tasks:
         task.cancel()
-    _, pending = await asyncio.wait(tasks, timeout=_LAST_MOMENTS)
+    _, pending = await asyncio.wait(tasks, timeout=seconds)
     if pending:
         _log.critical("%s did not end: leaving at once", ", ".join(task.get_name() for task in pending))
         os._exit(1)
