@@ -2,8 +2,8 @@
 
 Every call may find that the world has moved on: somebody else has created the pod, the pod to delete is gone, the job
 has changed. Each of these is either the wished result or a reason to plan again, never an error. Deletions and status
-writes carry uid and resourceVersion: nobody acts on what was true a moment ago, and two operators at once cannot undo
-each other's work.
+writes carry the uid and the resourceVersion that the plan was made from, not the newest that is known: what arrives
+while a plan is acted on makes it outdated, and two operators at once cannot undo each other's work.
 
 TensorBoard comes last, with a refusal of its own: nothing waits for it, and nothing fails of it.
 """
@@ -14,7 +14,6 @@ import logging
 from collections.abc import Sequence
 from typing import Any, Final
 
-from estimator_api import EstimatorJobStatus
 from estimator_api import constants as c
 from estimator_operator.control.clock import Clock
 from estimator_operator.control.creation import (
@@ -92,14 +91,17 @@ class Applier:
         waits = [one for one in (record.creation.wait(now), record.tensorboard.wait(now)) if one is not None]
         return min(waits, default=None)
 
-    async def write_status(self, record: JobRecord, status: EstimatorJobStatus) -> bool:
-        """Writes a status onto the job as it is known; False when the job is not what is known of it.
+    async def write_status(self, record: JobRecord, made: Plan) -> bool:
+        """Writes the plan's status onto the version of the job that the plan was made from.
 
-        What has become of it is then in the store.
+        Returns:
+            False when the job is at another version by now; what has become of it is then in the store.
         """
+        if _is_outdated(record, made):
+            return False
         patch = {
             "metadata": {"uid": record.uid, "resourceVersion": record.resource_version},
-            "status": merge_patch(record.status, status.to_json()),
+            "status": merge_patch(record.status, made.status.to_json()),
         }
         namespace, name = record.key
         try:
@@ -114,8 +116,10 @@ class Applier:
         record.written_at = self._clock.monotonic()
         return True
 
-    async def delete_job(self, record: JobRecord) -> bool:
-        """Deletes a job whose time to live is over; False when it is not what is known of it."""
+    async def delete_job(self, record: JobRecord, made: Plan) -> bool:
+        """Deletes a job whose time to live is over; False when it is at another version than was planned for."""
+        if _is_outdated(record, made):
+            return False
         namespace, name = record.key
         try:
             await self._api.delete(
@@ -201,10 +205,9 @@ class Applier:
         self, record: JobRecord, deletion: PodDeletion, deleted: dict[str, list[str]]
     ) -> bool:
         namespace, name, uid = record.key.namespace, deletion.name, deletion.uid
-        version = self._store.pod_version(record.key, name, uid)
         try:
             answer = await self._api.delete(
-                PODS, namespace, name, uid=uid, resource_version=version, force=deletion.force
+                PODS, namespace, name, uid=uid, resource_version=deletion.version, force=deletion.force
             )
         except NotFoundError:
             self._store.forget_pod(record.key, name, uid)
@@ -233,6 +236,11 @@ class Applier:
         if found["metadata"]["uid"] != deletion.uid:
             self._store.forget_pod(record.key, deletion.name, deletion.uid)
         self._store.put_pod(found)
+
+
+def _is_outdated(record: JobRecord, made: Plan) -> bool:
+    """The store has heard of another version of the job since the plan was made: a write would be refused."""
+    return made.based_on is not None and made.based_on != record.resource_version
 
 
 def _about(record: JobRecord, **fields: Any) -> Json:

@@ -237,7 +237,7 @@ class Controller:
         record.conflicts = 0
         if made.delete_job:
             _log.info("the time to live is over: deleting the job", extra=self._about(key))
-            if not await self._applier.delete_job(record):
+            if not await self._applier.delete_job(record, made):
                 self._plan_anew(record, conflict=True)
             return
         await self._come_back(record, made, wrote=wrote)
@@ -286,7 +286,7 @@ class Controller:
             if wait > 0:
                 self._queue.add_after(record.key, wait)
                 return False
-        if not await self._applier.write_status(record, made.status):
+        if not await self._applier.write_status(record, made):
             return None
         for event in made.events:
             await self._recorder.record(record, event)

@@ -236,12 +236,6 @@ class Store:
         owned = (one.pod for one in all_pods if one.owner_uid == record.uid)
         return tuple(sorted(owned, key=lambda pod: pod.name))
 
-    def pod_version(self, key: JobKey, name: str, uid: str) -> str | None:
-        """The resourceVersion in which a pod is known, or None when it is not."""
-        pods = self._pods.get(key)
-        known = pods.records.get(name) if pods is not None else None
-        return str(known.version) if known is not None and known.pod.uid == uid else None
-
     def observe(self, record: JobRecord) -> Observed:
         """Everything known of a job's objects."""
         pods, known = self.pods(record), self._pods.get(record.key, _Pods())

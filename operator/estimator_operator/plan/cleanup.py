@@ -31,13 +31,23 @@ containers keep the pod up."""
 
 def deletions(pods: Iterable[Pod], reason: str) -> tuple[PodDeletion, ...]:
     """Deletes `pods`, those already being deleted apart."""
-    return tuple(PodDeletion(name=one.name, uid=one.uid, reason=reason) for one in pods if not one.deleting)
+    return tuple(
+        PodDeletion(name=one.name, uid=one.uid, reason=reason, version=one.version)
+        for one in pods
+        if not one.deleting
+    )
 
 
 def forced(pods: Iterable[Pod], now: datetime) -> tuple[PodDeletion, ...]:
     """Deletes pods whose nodes will never confirm their end, without grace."""
     return tuple(
-        PodDeletion(name=one.name, uid=one.uid, reason="its node does not confirm its end", force=True)
+        PodDeletion(
+            name=one.name,
+            uid=one.uid,
+            reason="its node does not confirm its end",
+            force=True,
+            version=one.version,
+        )
         for one in pods
         if live(one) and lost(one, now)
     )

@@ -52,6 +52,7 @@ class Pod:
         finished_at: When the main container ended.
         report: Final progress document from the termination message.
         delete_by: When the grace of a deleting pod ends (Kubernetes' deletionTimestamp), if known.
+        version: The pod's resourceVersion, if known; two summaries that differ in it alone are equal.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Pod:
     finished_at: datetime | None = None
     report: Progress | None = None
     delete_by: datetime | None = None
+    version: str | None = field(default=None, compare=False)
 
     @property
     def finished(self) -> bool:
@@ -132,12 +134,14 @@ class PodDeletion:
         uid: Unique id, the precondition.
         reason: Why.
         force: Without grace: its node is gone, and nobody will ever confirm its end.
+        version: The pod's resourceVersion when this was planned, a precondition too; None for any.
     """
 
     name: str
     uid: str
     reason: str
     force: bool = False
+    version: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +186,7 @@ class Plan:
         progress_only: The new status differs from the old in progress, evaluation, checkpoints, exports, counts of
             pods and what else can be read from the pods again: the write may wait until
             `Settings.progress_interval` after the last write.
+        based_on: resourceVersion of the job that the plan was made from: the precondition of writes to the job.
     """
 
     status: EstimatorJobStatus
@@ -197,3 +202,4 @@ class Plan:
     events: tuple[JobEvent, ...] = ()
     requeue_after: float | None = None
     progress_only: bool = False
+    based_on: str | None = None

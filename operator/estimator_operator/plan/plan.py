@@ -56,6 +56,10 @@ def plan(job: EstimatorJob, observed: Observed, now: datetime, settings: Setting
         now: The present (aware).
         settings: What the operator's flags decide.
     """
+    return replace(_plan(job, observed, now, settings), based_on=job.metadata.resource_version)
+
+
+def _plan(job: EstimatorJob, observed: Observed, now: datetime, settings: Settings) -> Plan:
     if not job.spec.is_managed_here:
         # Another controller runs it: even a status of ours would be in its way.
         return Plan(status=job.status)
@@ -104,7 +108,9 @@ def invalid(metadata: Metadata, old_status: EstimatorJobStatus, message: str, no
         now: The present (aware).
     """
     if _is_final(old_status):
-        return Plan(status=_of_generation(old_status, metadata.generation))
+        return Plan(
+            status=_of_generation(old_status, metadata.generation), based_on=metadata.resource_version
+        )
     line = "; ".join(part.strip() for part in message.splitlines() if part.strip())
     row = conditions.failed(c.REASON_INVALID_SPEC, line)
     status = old_status.model_copy(
@@ -114,7 +120,7 @@ def invalid(metadata: Metadata, old_status: EstimatorJobStatus, message: str, no
             "conditions": settle(old_status, row, generation=metadata.generation, now=now),
         }
     )
-    return Plan(status=status, events=events_of(old_status, status))
+    return Plan(status=status, events=events_of(old_status, status), based_on=metadata.resource_version)
 
 
 def _is_final(status: EstimatorJobStatus) -> bool:

@@ -27,7 +27,13 @@ async def stuck(world, operator) -> PodDeletion:
     world.api.remove(PODS, "default", POD)
     operator.watch.tell(operator.controller)
     uid = world.api.objects["pods", "default", POD]["metadata"]["uid"]
-    return PodDeletion(name=POD, uid=uid, reason="its node is gone", force=True)
+    return PodDeletion(
+        name=POD,
+        uid=uid,
+        reason="its node is gone",
+        force=True,
+        version=world.api.objects["pods", "default", POD]["metadata"]["resourceVersion"],
+    )
 
 
 async def test_it_is_gone_with_the_answer(world, operator, caplog):
