@@ -9,6 +9,11 @@
 {{- end -}}
 {{- end }}
 
+{{/* What tells this release's metrics from another's: the label release of everything its ServiceMonitor scrapes. */}}
+{{- define "estimator-operator.release" -}}
+{{- printf "%s/%s" .Release.Namespace .Release.Name -}}
+{{- end }}
+
 {{/* What selects the operator's pods; never changes between versions. */}}
 {{- define "estimator-operator.selector" -}}
 app.kubernetes.io/name: estimator-operator

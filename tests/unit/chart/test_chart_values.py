@@ -72,6 +72,15 @@ def test_a_parent_chart_turns_it_on_and_off_by_condition(tmp_path: Path, enabled
         assert the("Deployment", objects)["spec"]["replicas"] == 1
 
 
+@pytest.mark.parametrize("name", ["serviceMonitor", "prometheusRule"])
+def test_a_render_without_a_cluster_is_told_what_it_needs(name: str) -> None:
+    values = {"metrics": {name: {"enabled": True}}}
+    with pytest.raises(RenderError, match="helm template asks none and needs (--api-versions.*v1)") as caught:
+        render(values)
+    assert "--api-versions monitoring.coreos.com/v1" in str(caught.value)
+    assert render(values, "--api-versions", "monitoring.coreos.com/v1")
+
+
 def leaves(values: Object, path: str = "") -> list[str]:
     """Paths of all values."""
     return [
