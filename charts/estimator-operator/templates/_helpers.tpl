@@ -9,6 +9,11 @@
 {{- end -}}
 {{- end }}
 
+{{/* What tells this release's metrics from another's: the label release of everything its ServiceMonitor scrapes. */}}
+{{- define "estimator-operator.release" -}}
+{{- printf "%s/%s" .Release.Namespace .Release.Name -}}
+{{- end }}
+
 {{/* What selects the operator's pods; never changes between versions. */}}
 {{- define "estimator-operator.selector" -}}
 app.kubernetes.io/name: estimator-operator
@@ -64,10 +69,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   verbs: [get, list, watch, create, delete]
 - apiGroups: [""]
   resources: [services]
-  verbs: [get, list, create, delete]
+  verbs: [get, list, watch, create, delete]
 - apiGroups: [""]
   resources: [persistentvolumeclaims]
-  verbs: [get, list, create]
+  verbs: [get, list, watch, create]
 # Why a pod waits (a missing ConfigMap, say) is in its events only.
 - apiGroups: [""]
   resources: [events]
@@ -77,6 +82,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   verbs: [create]
 {{- end }}
 
+{{/* Whether the node of a pod that does not end is known to be gone; nodes are in no namespace. */}}
+{{- define "estimator-operator.nodeRules" -}}
+- apiGroups: [""]
+  resources: [nodes]
+  verbs: [get]
+{{- end }}
+
 {{/* Where the job of `helm test` runs: the release's namespace if it is served, else the first one that is. */}}
 {{- define "estimator-operator.testNamespace" -}}
 {{- if or (not .Values.watchNamespaces) (has .Release.Namespace .Values.watchNamespaces) -}}
@@ -84,23 +96,6 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- else -}}
 {{- first .Values.watchNamespaces -}}
 {{- end -}}
-{{- end }}
-
-{{/* A security context that the Restricted Pod Security Standard accepts. */}}
-{{- define "estimator-operator.podSecurityContext" -}}
-runAsNonRoot: true
-runAsUser: 1000
-runAsGroup: 1000
-fsGroup: 1000
-seccompProfile:
-  type: RuntimeDefault
-{{- end }}
-
-{{- define "estimator-operator.containerSecurityContext" -}}
-allowPrivilegeEscalation: false
-readOnlyRootFilesystem: true
-capabilities:
-  drop: [ALL]
 {{- end }}
 
 {{/* A file of the chart, indented, without spaces on blank lines: (list $ 4 "files/x"). */}}

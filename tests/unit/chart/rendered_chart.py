@@ -46,6 +46,17 @@ def render(values: Object | None = None, *flags: str, release: str = RELEASE) ->
     return [one for one in yaml.load_all(printed, _LOADER) if one]
 
 
+def render_as_dependency(folder: Path, values: Object | None = None, *flags: str) -> list[Object]:
+    """The objects of a parent chart that has this one as a dependency with the usual condition."""
+    version = yaml.safe_load((CHART / "Chart.yaml").read_text())["version"]
+    dependency = {"name": CHART.name, "version": version, "condition": f"{CHART.name}.enabled"}
+    parent = {"apiVersion": "v2", "name": "platform", "version": "1.0.0", "dependencies": [dependency]}
+    (folder / "Chart.yaml").write_text(yaml.safe_dump(parent))
+    shutil.copytree(CHART, folder / "charts" / CHART.name)
+    printed = run("template", RELEASE, str(folder), "--namespace", RELEASE, *flags, values=values)
+    return [one for one in yaml.load_all(printed, _LOADER) if one]
+
+
 def notes(folder: Path, values: Object | None = None) -> str:
     """What an install prints. helm renders notes only where there is a cluster, hence a copy that has them as a file."""
     copy = folder / CHART.name

@@ -9,14 +9,17 @@ from functools import cache
 import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
-from rendered_chart import CHART, REPOSITORY, Object, kinds, render, the
+from rendered_chart import CHART, RELEASE, REPOSITORY, Object, kinds, render, the
 
 from estimator_operator.control.job_record import JobKey, JobRecord
 from estimator_operator.observe.metrics import Metrics
 
 PROMETHEUS = "--api-versions=monitoring.coreos.com/v1"
 ON = {
-    "metrics": {"prometheusRule": {"enabled": True, "labels": {"release": "prometheus"}}},
+    "metrics": {
+        "serviceMonitor": {"enabled": True},
+        "prometheusRule": {"enabled": True, "labels": {"release": "prometheus"}},
+    },
     "grafana": {"dashboards": {"enabled": True, "annotations": {"folder": "Training"}}},
 }
 FUNCTIONS = frozenset(
@@ -40,7 +43,7 @@ FUNCTIONS = frozenset(
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _SELECTOR = re.compile(r"([a-zA-Z_:][\w:]*)\s*(\{[^}]*\})?")
 _LABEL_LISTS = re.compile(r"\b(?:by|on|group_left)\s*\(([^)]*)\)")
-_VARIABLES = frozenset({"instance"})
+_VARIABLES = frozenset({"instance", "namespace", "job", "release"})
 """Labels that the scrape adds."""
 
 
@@ -100,9 +103,8 @@ def dashboard(objects: list[Object]) -> Object:
 def expressions() -> list[str]:
     """All PromQL of the chart."""
     document = json.loads((CHART / "files/dashboard.json").read_text())
-    rules = yaml.safe_load((CHART / "files/alerts.yaml").read_text())
     shown = [one["expr"] for panel in document["panels"] for one in panel.get("targets", ())]
-    return shown + [rule["expr"] for group in rules for rule in group["rules"]]
+    return shown + [rule["expr"] for rule in alerts(render(ON, PROMETHEUS))]
 
 
 def test_both_are_off_by_default() -> None:
@@ -165,6 +167,7 @@ def test_alerts_cover_what_can_go_wrong(objects: list[Object]) -> None:
         "EstimatorOperatorDown",
         "EstimatorOperatorNoLeader",
         "EstimatorOperatorTwoLeaders",
+        "EstimatorNamespaceServedTwice",
         "EstimatorOperatorReconcileErrors",
         "EstimatorOperatorQueueSlow",
         "EstimatorOperatorApiErrors",
@@ -174,6 +177,44 @@ def test_alerts_cover_what_can_go_wrong(objects: list[Object]) -> None:
         "EstimatorPodsForbidden",
         "EstimatorProgressUnknown",
     }
+
+
+def test_series_of_jobs_keep_the_jobs_labels_and_get_the_release(objects: list[Object]) -> None:
+    (endpoint,) = the("ServiceMonitor", objects)["spec"]["endpoints"]
+    assert endpoint["honorLabels"] is True
+    assert endpoint["relabelings"] == [{"targetLabel": "release", "replacement": f"{RELEASE}/{RELEASE}"}]
+    assert all("release" not in labels for labels in exposition().values()), "no label of the operator's own"
+
+
+@pytest.mark.parametrize("release", [RELEASE, "team-a"])
+def test_alerts_are_about_their_own_release(release: str) -> None:
+    for rule in alerts(render(ON, PROMETHEUS, release=release)):
+        named = len(re.findall(r"estimator_operator_\w+", rule["expr"]))
+        own = rule["expr"].count(f'release="{RELEASE}/{release}"')
+        assert own == (0 if rule["alert"] == "EstimatorNamespaceServedTwice" else named), rule["alert"]
+
+
+def test_alerts_without_the_service_monitor_ask_for_no_label_of_it() -> None:
+    rules = alerts(render({"metrics": {"prometheusRule": {"enabled": True}}}, PROMETHEUS))
+    across = {one["alert"] for one in rules if re.search(r"release *[!=]|%", one["expr"])}
+    assert across == {"EstimatorNamespaceServedTwice"}
+    assert len(metrics_in(rules[0]["expr"])) == 1
+
+
+def test_leaders_are_counted_for_each_release(objects: list[Object]) -> None:
+    counted = {one["alert"]: one["expr"] for one in alerts(objects)}
+    own = f'(estimator_operator_leader{{release="{RELEASE}/{RELEASE}"}})'
+    assert counted["EstimatorOperatorNoLeader"] == f"sum by (release, namespace, job) {own} == 0"
+    assert counted["EstimatorOperatorTwoLeaders"] == f"sum by (release, namespace, job) {own} > 1"
+
+
+def test_dashboard_tells_releases_apart(objects: list[Object]) -> None:
+    shown = dashboard(objects)
+    assert [one["name"] for one in shown["templating"]["list"]] == ["datasource", "release", "namespace"]
+    for panel in shown["panels"]:
+        for target in panel.get("targets", ()):
+            named = re.findall(r"estimator_operator_\w+", target["expr"])
+            assert target["expr"].count('release=~"$release"') == len(named) > 0, panel["title"]
 
 
 def metrics_in(expression: str) -> dict[str, str]:
@@ -199,7 +240,7 @@ def test_expressions_are_about_metrics_that_exist(expression: str) -> None:
         assert name in exposition(), name
         labels = exposition()[name]
         for label in re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", _QUOTED.sub("", selector)):
-            assert label in labels, f"{name} has no label {label}"
+            assert label in labels | _VARIABLES, f"{name} has no label {label}"
         grouped = set(re.findall(r"\w+", " ".join(_LABEL_LISTS.findall(expression))))
         assert grouped <= labels | _VARIABLES, f"{name} has no label {grouped - labels}"
         if name.endswith("_total"):

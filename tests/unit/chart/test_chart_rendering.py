@@ -8,7 +8,18 @@ from pathlib import Path
 
 import pytest
 import yaml
-from rendered_chart import CHART, REPOSITORY, Object, is_hook, kinds, notes, render, run, the
+from rendered_chart import (
+    CHART,
+    REPOSITORY,
+    Object,
+    is_hook,
+    kinds,
+    notes,
+    render,
+    render_as_dependency,
+    run,
+    the,
+)
 
 from estimator_api import crd, parse_job
 from estimator_api.strict import unknown_fields
@@ -267,6 +278,50 @@ def test_network_policy_lets_through_what_the_operator_does() -> None:
     assert ports == [53, 53, 443, 6443]
     (progress,) = (rule for rule in spec["egress"] if "to" in rule)
     assert progress["to"][0]["podSelector"]["matchExpressions"][0]["key"] == "estimator.dev/job-name"
+
+
+def test_network_policy_can_be_about_who_scrapes_alone() -> None:
+    scraper = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
+    values = {"networkPolicy": {"enabled": True, "egress": False, "metricsFrom": [scraper]}}
+    spec = the("NetworkPolicy", render(values))["spec"]
+    assert spec["policyTypes"] == ["Ingress"]
+    assert "egress" not in spec
+    assert spec["ingress"][1] == {"ports": [{"port": "metrics"}], "from": [scraper]}
+
+
+def test_user_and_group_can_be_left_to_the_platform() -> None:
+    nobody = {"runAsUser": None, "runAsGroup": None, "fsGroup": None}
+    objects = render({"podSecurityContext": nobody, "jobs": {"assignUser": False}})
+    for pod in pods(objects):
+        assert pod["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+    (container,) = the("Deployment", objects)["spec"]["template"]["spec"]["containers"]
+    assert {"name": "ESTIMATOR_OPERATOR_ASSIGN_USER", "value": "false"} in container["env"]
+    assert {"capabilities": {"drop": ["ALL"]}}.items() <= container["securityContext"].items()
+
+
+def test_a_platform_may_want_another_security_context() -> None:
+    values = {"podSecurityContext": {"fsGroup": 7}, "containerSecurityContext": {"runAsUser": 7}}
+    pod = the("Deployment", render(values))["spec"]["template"]["spec"]
+    assert pod["securityContext"]["fsGroup"] == 7
+    assert pod["containers"][0]["securityContext"]["runAsUser"] == 7
+
+
+def test_user_and_group_left_to_the_platform_as_a_dependency_too(tmp_path: Path) -> None:
+    nobody = {"runAsUser": None, "runAsGroup": None, "fsGroup": None}
+    objects = render_as_dependency(tmp_path, {"estimator-operator": {"podSecurityContext": nobody}})
+    pod = the("Deployment", objects)["spec"]["template"]["spec"]
+    assert not pod["securityContext"].keys() & nobody.keys()
+
+
+def test_a_release_that_would_take_the_crd_with_it_is_marked() -> None:
+    """By the mark an upgrade that turns crds.enabled off is refused; see the integration test of the chart."""
+
+    def mark(values: Object) -> object:
+        return the("Deployment", render({"crds": values}))["metadata"].get("annotations")
+
+    assert mark({"keep": False}) == {"estimator.dev/crd": "goes-with-the-release"}
+    assert mark({}) is None
+    assert mark({"keep": False, "enabled": False}) is None
 
 
 def test_names_of_other_releases() -> None:

@@ -10,11 +10,12 @@ OPERATOR = {
     ("estimator.dev", "estimatorjobs/status", "patch"),
     ("estimator.dev", "estimatorjobs/finalizers", "update"),
     *{("", "pods", verb) for verb in ("get", "list", "watch", "create", "delete")},
-    *{("", "services", verb) for verb in ("get", "list", "create", "delete")},
-    *{("", "persistentvolumeclaims", verb) for verb in ("get", "list", "create")},
+    *{("", "services", verb) for verb in ("get", "list", "watch", "create", "delete")},
+    *{("", "persistentvolumeclaims", verb) for verb in ("get", "list", "watch", "create")},
     ("", "events", "list"),
     ("events.k8s.io", "events", "create"),
 }
+NODES = {("", "nodes", "get")}
 ELECTION = {
     ("coordination.k8s.io", "leases", "create"),
     ("coordination.k8s.io", "leases", "get"),
@@ -50,17 +51,34 @@ def bound(objects: list[Object]) -> dict[str | None, set[tuple[str, str, str]]]:
 
 
 def test_all_namespaces() -> None:
-    assert bound(render()) == {None: OPERATOR, "estimator-operator": ELECTION}
+    assert bound(render()) == {None: OPERATOR | NODES, "estimator-operator": ELECTION}
 
 
 def test_some_namespaces() -> None:
     objects = render({"watchNamespaces": ["team-a", "team-b"]})
-    assert bound(objects) == {"team-a": OPERATOR, "team-b": OPERATOR, "estimator-operator": ELECTION}
+    served = {"team-a": OPERATOR, "team-b": OPERATOR, "estimator-operator": ELECTION}
+    assert bound(objects) == {None: NODES, **served}
+
+
+@pytest.mark.parametrize(
+    ("values", "read"),
+    [
+        ({}, True),
+        ({"crds": {"enabled": False}}, True),
+        ({"rbac": {"readNodes": False}}, False),
+        ({"watchNamespaces": ["team-a"]}, True),
+        ({"watchNamespaces": ["team-a"], "rbac": {"readNodes": False}}, False),
+        ({"watchNamespaces": ["team-a"], "crds": {"enabled": False}}, False),
+        ({"watchNamespaces": ["team-a"], "crds": {"enabled": False}, "rbac": {"readNodes": True}}, True),
+    ],
+)
+def test_nodes_are_read_where_the_installer_may_grant_it(values: Object, read: bool) -> None:
+    assert (bound(render(values)).get(None, set()) >= NODES) is read
 
 
 def test_own_namespace_among_those_served() -> None:
     objects = render({"watchNamespaces": ["estimator-operator"]})
-    assert bound(objects) == {"estimator-operator": OPERATOR | ELECTION}
+    assert bound(objects) == {None: NODES, "estimator-operator": OPERATOR | ELECTION}
 
 
 def test_nothing_is_cluster_wide_where_an_administrator_installed_the_crd() -> None:
@@ -69,8 +87,12 @@ def test_nothing_is_cluster_wide_where_an_administrator_installed_the_crd() -> N
 
 
 def test_no_right_reaches_beyond_the_namespaces_served() -> None:
-    """Not the account's, not by a binding of anybody else to it, and the lease is in the release's namespace alone."""
-    objects = render({"watchNamespaces": ["team-a"]})
+    """Not the account's, not by a binding of anybody else to it, and the lease is in the release's namespace alone.
+
+    The exception, which can be refused, is a look at a Node by name.
+    """
+    assert bound(render({"watchNamespaces": ["team-a"]}))[None] == NODES
+    objects = render({"watchNamespaces": ["team-a"], "rbac": {"readNodes": False}})
     assert "ClusterRoleBinding" not in {one["kind"] for one in objects}
     for one in objects:
         if one["kind"] == "Role" and not is_hook(one):
@@ -80,7 +102,7 @@ def test_no_right_reaches_beyond_the_namespaces_served() -> None:
 
 def test_without_election_there_are_no_leases() -> None:
     objects = render({"replicas": 1, "leaderElection": {"enabled": False}})
-    assert bound(objects) == {None: OPERATOR}
+    assert bound(objects) == {None: OPERATOR | NODES}
 
 
 def test_no_wildcards_and_no_secrets() -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 import yaml
-from rendered_chart import CHART, Object, RenderError, render
+from rendered_chart import CHART, Object, RenderError, render, render_as_dependency, the
 
 
 @pytest.mark.parametrize(
@@ -60,6 +61,24 @@ def test_refused_values(values: Object, words: str) -> None:
     with pytest.raises(RenderError) as caught:
         render(values)
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_a_parent_chart_turns_it_on_and_off_by_condition(tmp_path: Path, enabled: bool) -> None:
+    values = {"global": {"region": "eu"}, "estimator-operator": {"enabled": enabled, "replicas": 1}}
+    objects = render_as_dependency(tmp_path, values)
+    assert bool(objects) is enabled
+    if enabled:
+        assert the("Deployment", objects)["spec"]["replicas"] == 1
+
+
+@pytest.mark.parametrize("name", ["serviceMonitor", "prometheusRule"])
+def test_a_render_without_a_cluster_is_told_what_it_needs(name: str) -> None:
+    values = {"metrics": {name: {"enabled": True}}}
+    with pytest.raises(RenderError, match="helm template asks none and needs (--api-versions.*v1)") as caught:
+        render(values)
+    assert "--api-versions monitoring.coreos.com/v1" in str(caught.value)
+    assert render(values, "--api-versions", "monitoring.coreos.com/v1")
 
 
 def leaves(values: Object, path: str = "") -> list[str]:
