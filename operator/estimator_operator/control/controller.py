@@ -216,20 +216,27 @@ class Controller:
         if wants_second_look(before, made):
             await self._survey.look_up(record)
             before, made = self._plan(record)
+        failed: ApiError | None = None
         if not made.status_first:
             try:
                 refused = record.creation.message
-                if await self._applier.act(record, made):
+                acted = await self._applier.act(record, made)
+                failed = acted.failed
+                if acted.anew and failed is None:
                     self._plan_anew(record, conflict=record.creation.message == refused)
                     return
             except InvalidError as error:
                 made = self._invalid(record, before, error.message)
             else:
-                if made.create_pods and record.creation.message is None and len(self._queue):
+                creates = made.create_pods or made.create_tensorboard_pod
+                if creates and record.creation.message is None and failed is None and len(self._queue):
                     # Others wait for their pods: what this job's status says of its own can wait for one round.
                     self._queue.add(key)
                     return
         wrote = await self._write(record, before, made)
+        if failed is not None:
+            # What the status says is true all the same, and people need it most when something fails.
+            raise failed
         if wrote is None:
             self._plan_anew(record, conflict=True)
             return
@@ -297,7 +304,7 @@ class Controller:
         if made.requeue_after is not None:
             at_once = made.requeue_after <= 0
             self._queue.add_after(key, _IDLE_SPIN if at_once and not wrote else made.requeue_after)
-        if made.create_pods or made.delete_pods:
+        if made.create_pods or made.create_tensorboard_pod or made.delete_pods:
             # What the watch tells of our own doing may be known from the API server's answer, and no news then.
             self._queue.add_after(key, _AFTER_ACTING)
         wait = self._applier.creation_wait(record)

@@ -117,7 +117,7 @@ def with_board(
     later = soonest((board.end, *map(lost_at, board.pods)), now)
     return replace(
         made,
-        create_pods=(*made.create_pods, _pod_manifest(job, settings)) if creates else made.create_pods,
+        create_tensorboard_pod=_pod_manifest(job, settings) if creates else None,
         delete_pods=(
             *made.delete_pods,
             *deletions(unwanted, "TensorBoard is made anew" if board.wanted else "TensorBoard is not wanted"),

@@ -59,7 +59,7 @@ class FakeOperator:
             store=self.store,
             queue=self.queue,
             survey=self.survey,
-            applier=Applier(api, self.store, clock, recorder),
+            applier=Applier(api, self.store, clock, recorder, away=lambda: self.outage.lasts),
             causes=Causes(api, self.store, clock),
             recorder=recorder,
             freshness=self.freshness,

@@ -20,6 +20,13 @@ def applier(operator: FakeOperator) -> Applier:
     return operator.controller._applier
 
 
+async def act(operator: FakeOperator, job: JobRecord, made: Plan) -> bool:
+    """Acts on a plan; tells whether it must be made anew."""
+    acted = await applier(operator).act(job, made)
+    assert acted.failed is None
+    return acted.anew
+
+
 def record(operator: FakeOperator) -> JobRecord:
     """The job as the operator knows it."""
     operator.watch.tell(operator.controller)
@@ -53,5 +60,5 @@ def plan_with(**fields: Any) -> Plan:
 
 def board_plan(world: World, **fields: Any) -> Plan:
     """A plan that makes TensorBoard, and whatever else is said."""
-    pods = (*fields.pop("create_pods", ()), manifest(world, BOARD, "tensorboard"))
-    return plan_with(create_tensorboard_service=manifest(world, BOARD), create_pods=pods, **fields)
+    pod = manifest(world, BOARD, "tensorboard")
+    return plan_with(create_tensorboard_service=manifest(world, BOARD), create_tensorboard_pod=pod, **fields)
