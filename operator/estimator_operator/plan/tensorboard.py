@@ -23,8 +23,8 @@ from estimator_api import constants as c
 from estimator_api.status import TensorBoardStatus
 from estimator_operator.plan.cleanup import deletions, forced
 from estimator_operator.plan.cluster_spec import CHIEF_REPLICA
-from estimator_operator.plan.container import model_dir_in_pod
 from estimator_operator.plan.deadlines import soonest
+from estimator_operator.plan.environment import model_dir_in_pod
 from estimator_operator.plan.failures import lost_at
 from estimator_operator.plan.observed import Observed, Plan, Pod, Replica, Settings
 from estimator_operator.plan.ownership import job_labels, owner_reference

@@ -205,6 +205,28 @@ def test_environment_of_template_and_role():
 
 
 @pytest.mark.parametrize(
+    ("template", "role", "order"),
+    [
+        (["LIBS", "PYTHONPATH"], [], ["LIBS", "PYTHONPATH"]),
+        (["A", "B", "C"], ["B"], ["A", "B", "C"]),
+        (["A", "B"], ["NEW", "B"], ["A", "NEW", "B"]),
+        (["A", "B"], ["LAST"], ["A", "B", "LAST"]),
+        (["A", "B"], ["A", "NEW"], ["A", "B", "NEW"]),
+        (["A"], ["PYTHONPATH"], ["A", "PYTHONPATH"]),
+    ],
+)
+def test_variables_keep_their_order_so_that_references_resolve(template, role, order):
+    """Kubernetes expands `$(NAME)` only from variables listed before."""
+    code = {"code": {"configMap": {"name": "c"}}} if "PYTHONPATH" in order else {}
+    env_of = [[{"name": one, "value": one} for one in some] for some in (template, role)]
+    found = pod("worker-0", worker={"env": env_of[1]}, **code, **templated({"env": env_of[0]}))
+    assert [name for name in env(found) if name in order] == order
+    overlay = {"template": {"spec": {"containers": [{"name": "estimator", "env": env_of[1]}]}}}
+    found = pod("worker-0", worker=overlay, **code, **templated({"env": env_of[0]}))
+    assert [name for name in env(found) if name in order] == order
+
+
+@pytest.mark.parametrize(
     ("mine", "path"),
     [
         ([], {"name": "PYTHONPATH", "value": "/code"}),
