@@ -118,7 +118,7 @@ class Causes:
         pages = 0
         async for page in self._api.pages(CORE_EVENTS, namespace, fields=_FIELDS):
             for one in page.items:
-                uid = (one.get("involvedObject") or {}).get("uid")
+                uid = str((one.get("involvedObject") or {}).get("uid"))
                 if uid not in uids or one.get("reason") in _IRRELEVANT or not one.get("message"):
                     continue
                 line = " ".join(str(one["message"]).split())[:_LINE_MOST]
