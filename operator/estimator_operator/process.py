@@ -174,7 +174,7 @@ class Operator:
             store=self._store,
             queue=self._queue,
             survey=Survey(api, self._store, freshness, namespaces=namespaces, count=metrics.surveyed),
-            applier=Applier(api, self._store, self._clock, recorder),
+            applier=Applier(api, self._store, self._clock, recorder, away=lambda: self._outage.lasts),
             causes=Causes(api, self._store, self._clock),
             recorder=recorder,
             freshness=freshness,

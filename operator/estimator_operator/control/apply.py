@@ -5,30 +5,34 @@ has changed. Each of these is either the wished result or a reason to plan again
 writes carry the uid and the resourceVersion that the plan was made from, not the newest that is known: what arrives
 while a plan is acted on makes it outdated, and two operators at once cannot undo each other's work.
 
-TensorBoard comes last, with a refusal of its own: nothing waits for it, and nothing fails of it.
+TensorBoard comes last, with a refusal of its own: nothing waits for it, and nothing fails of it, whatever the API
+server answers.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 from estimator_api import constants as c
 from estimator_operator.control.clock import Clock
 from estimator_operator.control.creation import (
     Creator,
-    any_refusal_of,
     claim_on,
+    error_of,
     every,
-    refusal_of,
+    is_refusal,
     tensorboard_service_name,
 )
 from estimator_operator.control.job_record import JobRecord
 from estimator_operator.control.merge_patch import merge_patch
 from estimator_operator.control.recorder import Recorder
+from estimator_operator.control.refusal import passes
 from estimator_operator.control.store import Store
-from estimator_operator.errors import ApiError, ConflictError, NotFoundError
+from estimator_operator.errors import ApiError, ConflictError, InvalidError, NotFoundError
 from estimator_operator.kube.api import Api
 from estimator_operator.kube.resources import JOBS, PODS, SERVICES
 from estimator_operator.log_format import about_job
@@ -39,6 +43,22 @@ _log = logging.getLogger(__name__)
 Json = dict[str, Any]
 
 _NAMED_MOST: Final = 5
+_DELETED_AT_ONCE: Final = 64
+_TOLD_AT: Final = 2
+"""Failures of TensorBoard in a row after which also one that most often passes is told by an event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Acted:
+    """What came of acting on a plan.
+
+    Attributes:
+        anew: The plan must be made anew: what is refused has changed, or a pod was not what it was taken for.
+        failed: A pod could not be deleted. The status is written all the same, then it is tried again.
+    """
+
+    anew: bool = False
+    failed: ApiError | None = None
 
 
 class Applier:
@@ -49,41 +69,59 @@ class Applier:
         store: Where own writes are noted.
         clock: For the delay after refusals.
         recorder: Tells people what is wrong with TensorBoard, for which the status has no place.
+        away: Whether there is an outage of the API server: its errors are then no refusals of one job.
     """
 
-    def __init__(self, api: Api, store: Store, clock: Clock, recorder: Recorder) -> None:
+    def __init__(
+        self,
+        api: Api,
+        store: Store,
+        clock: Clock,
+        recorder: Recorder,
+        *,
+        away: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._api = api
         self._store = store
         self._clock = clock
         self._recorder = recorder
+        self._away = away
         self._creator = Creator(api, store)
 
-    async def act(self, record: JobRecord, made: Plan) -> bool:
-        """Creates and deletes what the plan says; tells whether it must be made anew.
-
-        That is when what is refused has changed, and when a pod was not what the plan took it for.
+    async def act(self, record: JobRecord, made: Plan) -> Acted:
+        """Creates and deletes what the plan says.
 
         Raises:
             InvalidError: The API server will never accept a pod or claim made from this spec.
-            ApiError: Something went wrong that may go right later.
+            ApiError: Something could not be created that may be created in a moment.
         """
-        boards = [] if made.create_tensorboard_pod is None else [made.create_tensorboard_pod]
         before = record.creation.message
         wanted = bool(made.create_claim or made.create_service or made.create_pods)
+        # While creation is refused no manifest is made either.
         creating = wanted and record.creation.allows(self._clock.monotonic())
-        refusal: ApiError | None = None
+        error: ApiError | None = None
         if creating:
-            refusal = await refusal_of(self._creator.surroundings(record, made))
-        current = await self._delete_pods(record, made.delete_pods)
-        if creating and refusal is None:
-            refusal = await self._create_pods(record, made.create_pods)
-        if refusal is not None:
-            delay = record.creation.note(refusal, self._clock.monotonic())
-            _log.warning("refused, next try in %.0f s: %s", delay, refusal.message, extra=_about(record))
+            error = await error_of(self._creator.surroundings(record, made))
+        board, replicas = _parted(record, made.delete_pods)
+        current, failed = await self._delete_pods(record, replicas)
+        if creating and error is None:
+            error = await self._create_pods(record, made.create_pods)
+        if error is not None:
+            self._refuse(record, error)
         elif creating or not wanted:
             record.creation.clear()
-        await self._see_to_tensorboard(record, made, boards)
-        return record.creation.message != before or not current
+        await self._see_to_tensorboard(record, made, board)
+        return Acted(anew=record.creation.message != before or not current, failed=failed)
+
+    def _refuse(self, record: JobRecord, error: ApiError) -> None:
+        """Notes a refusal of creation, or raises what is none."""
+        now, creation = self._clock.monotonic(), record.creation
+        if not is_refusal(error) and (
+            isinstance(error, InvalidError) or not creation.persists(error, now, outage=self._away())
+        ):
+            raise error
+        delay = creation.note(error, now)
+        _log.warning("refused, next try in %.0f s: %s", delay, error.message, extra=_about(record))
 
     def creation_wait(self, record: JobRecord) -> float | None:
         """Seconds until something may be created again after a refusal, or None when nothing was refused."""
@@ -139,43 +177,58 @@ class Applier:
         except NotFoundError:
             self._store.drop_job(record.key, record.uid)
 
-    async def _create_pods(self, record: JobRecord, manifests: Sequence[Json]) -> ApiError | None:
+    async def _create_pods(self, record: JobRecord, manifests: Iterable[Json]) -> ApiError | None:
         created: list[str] = []
         try:
-            return await refusal_of(self._creator.pods(record, manifests, created))
+            return await error_of(self._creator.pods(record, manifests, created))
         finally:
             _log_created(record, created)
 
-    async def _see_to_tensorboard(self, record: JobRecord, made: Plan, pods: Sequence[Json]) -> None:
-        if made.delete_tensorboard_service:
-            await self._delete_tensorboard_service(record)
-        wanted = made.create_tensorboard_service is not None or bool(pods)
-        if not wanted:
+    async def _see_to_tensorboard(
+        self, record: JobRecord, made: Plan, deletions: Sequence[PodDeletion]
+    ) -> None:
+        """Deletes and creates what TensorBoard needs; whatever goes wrong with that is its own refusal."""
+        wanted = made.create_tensorboard_service is not None or made.create_tensorboard_pod is not None
+        now = self._clock.monotonic()
+        if not (wanted or deletions or made.delete_tensorboard_service):
             record.tensorboard.clear()
             return
-        now = self._clock.monotonic()
         if not record.tensorboard.allows(now):
             return
-        created: list[str] = []
-        service, before = made.create_tensorboard_service, record.tensorboard.message
-        refusal = await any_refusal_of(self._creator.tensorboard(record, service, pods, created))
-        _log_created(record, created)
-        if refusal is None:
+        error = await error_of(self._act_on_tensorboard(record, made, deletions))
+        if error is None:
             record.tensorboard.clear()
             return
-        delay = record.tensorboard.note(refusal, now)
-        _log.warning(
-            "TensorBoard is refused, next try in %.0f s: %s", delay, refusal.message, extra=_about(record)
-        )
-        if before != refusal.message and not isinstance(refusal, ConflictError):
-            note = f"TensorBoard: {refusal.message}"[:1024]
+        before = record.tensorboard.message
+        delay = record.tensorboard.note(error, now)
+        if passes(error):
+            told = record.tensorboard.count == _TOLD_AT and not self._away()
+        else:
+            told = before != error.message and not isinstance(error, ConflictError)
+        _log.warning("TensorBoard fails, next try in %.0f s: %s", delay, error.message, extra=_about(record))
+        if told:
             event = JobEvent(
                 type="Warning",
                 reason=c.REASON_POD_CREATION_FORBIDDEN,
                 action="CreateTensorBoard",
-                note=note,
+                note=f"TensorBoard: {error.message}"[:1024],
             )
             await self._recorder.record(record, event)
+
+    async def _act_on_tensorboard(
+        self, record: JobRecord, made: Plan, deletions: Sequence[PodDeletion]
+    ) -> None:
+        if made.delete_tensorboard_service:
+            await self._delete_tensorboard_service(record)
+        _, failed = await self._delete_pods(record, deletions)
+        if failed is not None:
+            raise failed
+        created: list[str] = []
+        pods = () if made.create_tensorboard_pod is None else (made.create_tensorboard_pod,)
+        try:
+            await self._creator.tensorboard(record, made.create_tensorboard_service, pods, created)
+        finally:
+            _log_created(record, created)
 
     async def _delete_tensorboard_service(self, record: JobRecord) -> None:
         namespace, name = record.key.namespace, tensorboard_service_name(record)
@@ -192,14 +245,25 @@ class Applier:
             return
         _log.info("deleted the Service of TensorBoard", extra=_about(record))
 
-    async def _delete_pods(self, record: JobRecord, deletions: Sequence[PodDeletion]) -> bool:
-        """Deletes pods; False when one has changed since the plan was made, and with it perhaps the plan."""
+    async def _delete_pods(
+        self, record: JobRecord, deletions: Sequence[PodDeletion]
+    ) -> tuple[bool, ApiError | None]:
+        """Deletes pods.
+
+        Returns:
+            Whether all were what the plan took them for; and the first error, which is no reason not to go on.
+        """
         deleted: dict[str, list[str]] = {}
+        current, left = True, iter(deletions)
         try:
-            return all(await every([self._delete_pod(record, one, deleted) for one in deletions]))
+            while batch := list(islice(left, _DELETED_AT_ONCE)):
+                current &= all(await every([self._delete_pod(record, one, deleted) for one in batch]))
+        except ApiError as error:
+            return current, error
         finally:
             for reason, names in deleted.items():
                 _log.info("deleted %s: %s", _named(names), reason, extra=_about(record, pods=names))
+        return current, None
 
     async def _delete_pod(
         self, record: JobRecord, deletion: PodDeletion, deleted: dict[str, list[str]]
@@ -241,6 +305,17 @@ class Applier:
 def _is_outdated(record: JobRecord, made: Plan) -> bool:
     """The store has heard of another version of the job since the plan was made: a write would be refused."""
     return made.based_on is not None and made.based_on != record.resource_version
+
+
+def _parted(
+    record: JobRecord, deletions: Iterable[PodDeletion]
+) -> tuple[list[PodDeletion], list[PodDeletion]]:
+    """Deletions of TensorBoard's pod, and those of replicas."""
+    name = tensorboard_service_name(record)
+    parts: tuple[list[PodDeletion], list[PodDeletion]] = ([], [])
+    for one in deletions:
+        parts[one.name != name].append(one)
+    return parts
 
 
 def _about(record: JobRecord, **fields: Any) -> Json:

@@ -1,27 +1,38 @@
 """Why a pod waits, where only its events say so: a ConfigMap that does not exist, a volume that cannot be mounted.
 
 Looked up only for pods that have waited longer than an ordinary start takes, at 10 s of age, then at three times the
-age of the look before: it costs a call for each. A pod's own waiting reason and the scheduler's condition come with the watch and cost nothing.
+age of the look before. A look is one list of the namespace's warnings about pods for all jobs of the namespace that wait
+for one, made beside the reconciles: a job whose 1,000 pods pull their image costs one call and stays responsive. A
+pod's own waiting reason and the scheduler's condition come with the watch and cost nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
 from estimator_operator.control.clock import Clock
-from estimator_operator.control.job_record import JobRecord
+from estimator_operator.control.job_record import JobKey, JobRecord
 from estimator_operator.control.store import Store
+from estimator_operator.errors import ApiError
 from estimator_operator.kube.api import Api
 from estimator_operator.kube.resources import CORE_EVENTS
 from estimator_operator.plan.observed import Pod
 
+_log = logging.getLogger(__name__)
+
+LOOKUPS: Final = 2
+"""Namespaces that are looked into at the same time."""
 _FIRST_LOOK: Final = 10.0
 _LOOK_FACTOR: Final = 3.0
+_PAGES_MOST: Final = 20
 _SILENT: Final = frozenset({None, "ContainerCreating", "PodInitializing"})
 _IRRELEVANT: Final = frozenset({"FailedScheduling", "Unhealthy", "BackOff"})
 """Reasons of warnings that are over, or that the pod's own status tells better."""
+_FIELDS: Final = "involvedObject.kind=Pod,type=Warning"
 _LINE_MOST: Final = 1024
 
 
@@ -38,31 +49,85 @@ class Causes:
         self._api = api
         self._store = store
         self._clock = clock
+        self._wanted: dict[str, dict[JobKey, None]] = {}
+        self._wake = asyncio.Event()
 
-    async def look(self, record: JobRecord) -> tuple[bool, float | None]:
-        """Looks for the causes that are due; tells whether there is news, and in how many seconds to look again."""
-        now, news = self._clock.now(), False
-        waits: list[float] = []
+    def ask(self, record: JobRecord) -> float | None:
+        """Asks for a look at a job's pods if one is due.
+
+        Returns:
+            Seconds until one is due; None when none will be, or when one was asked for.
+        """
+        waits = [due - age for _, age, due in self._waiting(record)]
+        wait = min(waits, default=None)
+        if wait is None or wait > 0:
+            return wait
+        self._wanted.setdefault(record.key.namespace, {})[record.key] = None
+        self._wake.set()
+        return None
+
+    async def work(self, found: Callable[[JobKey], None]) -> None:
+        """Looks when it was asked for; calls `found` with every job that was looked at."""
+        while True:
+            if not await self.look(found):
+                self._wake.clear()
+                await self._wake.wait()
+
+    async def look(self, found: Callable[[JobKey], None]) -> bool:
+        """Looks into one namespace for all its jobs that wait for it; tells whether there was one."""
+        namespace = next(iter(self._wanted), None)
+        if namespace is None:
+            return False
+        keys = self._wanted.pop(namespace)
+        records = [one for one in map(self._store.job, keys) if one is not None]
+        waiting = {
+            pod.uid: (record.key, age)
+            for record in records
+            for pod, age, due in self._waiting(record)
+            if due <= age
+        }
+        causes: dict[str, str] = {}
+        try:
+            causes = await self._causes(namespace, waiting)
+        except ApiError as error:
+            # It is asked again when the next look is due: nothing depends on it.
+            _log.info("why pods in %s wait cannot be looked up: %s", namespace, error.message)
+        except (KeyError, TypeError, ValueError) as error:
+            _log.warning("an event in %s cannot be read: %r", namespace, error)
+        for uid, (key, age) in waiting.items():
+            self._store.put_cause(key, uid, causes.get(uid), age=age)
+        for record in records:
+            found(record.key)
+        return True
+
+    def _waiting(self, record: JobRecord) -> list[tuple[Pod, float, float]]:
+        """The pods that wait silently, with their age and the age at which the next look is due."""
+        now, found = self._clock.now(), []
         for pod in self._store.pods(record):
             if not _waits_silently(pod) or pod.created_at is None:
                 continue
             age = (now - pod.created_at) / timedelta(seconds=1)
             looked_at = self._store.looked_at(record.key, pod.uid)
             due = _FIRST_LOOK if looked_at is None else _LOOK_FACTOR * max(looked_at, _FIRST_LOOK)
-            if due <= age:
-                cause = await self._find(record, pod)
-                news |= self._store.put_cause(record.key, pod.uid, cause, age=age)
-                due = _LOOK_FACTOR * age
-            waits.append(due - age)
-        return news, min(waits, default=None)
+            found.append((pod, age, due))
+        return found
 
-    async def _find(self, record: JobRecord, pod: Pod) -> str | None:
-        fields = f"involvedObject.uid={pod.uid},type=Warning"
-        found = await self._api.list(CORE_EVENTS, record.key.namespace, fields=fields)
-        warnings = [one for one in found.items if one.get("reason") not in _IRRELEVANT and one.get("message")]
-        if not warnings:
-            return None
-        return " ".join(str(max(warnings, key=_seen_at)["message"]).split())[:_LINE_MOST]
+    async def _causes(self, namespace: str, uids: Mapping[str, object]) -> dict[str, str]:
+        """The newest warning of each pod that has one."""
+        newest: dict[str, tuple[str, str]] = {}
+        pages = 0
+        async for page in self._api.pages(CORE_EVENTS, namespace, fields=_FIELDS):
+            for one in page.items:
+                uid = str((one.get("involvedObject") or {}).get("uid"))
+                if uid not in uids or one.get("reason") in _IRRELEVANT or not one.get("message"):
+                    continue
+                line = " ".join(str(one["message"]).split())[:_LINE_MOST]
+                newest[uid] = max(newest.get(uid, ("", "")), (_seen_at(one), line))
+            pages += 1
+            if pages == _PAGES_MOST:
+                _log.info("%s has more warnings than are looked at", namespace)
+                break
+        return {uid: line for uid, (_, line) in newest.items()}
 
 
 def _waits_silently(pod: Pod) -> bool:

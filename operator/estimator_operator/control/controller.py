@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from estimator_api import EstimatorJobStatus, InvalidJobError, Metadata
 from estimator_operator.control.apply import Applier
-from estimator_operator.control.causes import Causes
+from estimator_operator.control.causes import LOOKUPS, Causes
 from estimator_operator.control.clock import Clock
 from estimator_operator.control.freshness import Freshness
 from estimator_operator.control.job_record import JobKey, JobRecord
@@ -143,6 +143,10 @@ class Controller:
         self.ready = True
         _log.info("%d jobs are known; working", len(self._store))
         tasks = [asyncio.create_task(self._work(), name=f"worker-{number}") for number in range(workers)]
+        tasks += [
+            asyncio.create_task(self._causes.work(self._queue.add), name=f"causes-{number}")
+            for number in range(LOOKUPS)
+        ]
         tasks.append(asyncio.create_task(self._survey.repeat(self._look_at_all), name="survey"))
         try:
             await asyncio.gather(*tasks)
@@ -178,6 +182,8 @@ class Controller:
             del self._busy[key]
             self._queue.done(key)
         self._observer.reconciled(result, self._clock.monotonic() - began)
+        # A reconcile that makes no call never waits for anything: the loop belongs to others too.
+        await asyncio.sleep(0)
 
     async def _attempt(self, key: JobKey) -> str:
         try:
@@ -216,21 +222,27 @@ class Controller:
         if wants_second_look(before, made):
             await self._survey.look_up(record)
             before, made = self._plan(record)
+        failed: ApiError | None = None
         if not made.status_first:
             try:
                 refused = record.creation.message
-                if await self._applier.act(record, made):
+                acted = await self._applier.act(record, made)
+                failed = acted.failed
+                if acted.anew and failed is None:
                     self._plan_anew(record, conflict=record.creation.message == refused)
                     return
             except InvalidError as error:
                 made = self._invalid(record, before, error.message)
             else:
                 creates = made.create_pods or made.create_tensorboard_pod
-                if creates and record.creation.message is None and len(self._queue):
+                if creates and record.creation.message is None and failed is None and len(self._queue):
                     # Others wait for their pods: what this job's status says of its own can wait for one round.
                     self._queue.add(key)
                     return
         wrote = await self._write(record, before, made)
+        if failed is not None:
+            # What the status says is true all the same, and people need it most when something fails.
+            raise failed
         if wrote is None:
             self._plan_anew(record, conflict=True)
             return
@@ -307,10 +319,8 @@ class Controller:
         if record.finished:
             record.rest()
             return
-        news, wait = await self._causes.look(record)
-        if news:
-            self._queue.add(key)
-        elif wait is not None:
+        wait = self._causes.ask(record)
+        if wait is not None:
             self._queue.add_after(key, wait)
 
     def _about(self, key: JobKey) -> Json:

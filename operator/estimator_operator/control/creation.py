@@ -9,7 +9,8 @@ controls it and its label names this job.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
+from itertools import islice
 from typing import Any, Final
 
 from estimator_api import constants as c
@@ -21,8 +22,6 @@ from estimator_operator.errors import (
     ForbiddenError,
     InvalidError,
     LeftoverError,
-    TooManyRequestsError,
-    UnauthorizedError,
     UnavailableError,
 )
 from estimator_operator.kube.api import Api
@@ -35,7 +34,9 @@ Json = dict[str, Any]
 _ADMISSION: Final = ("admission webhook", "denied request")
 """What refusals of admission say, whatever their code."""
 _BATCH: Final = 16
-"""Pods created at once at first; doubled as long as none is refused, so that a quota costs few calls."""
+_BATCH_MOST: Final = 64
+"""Pods created at once: few at first, so that a quota costs few calls, then twice as many as long as none is refused.
+No more manifests than that exist at a time, and no more than that are built without letting others work."""
 
 
 class Creator:
@@ -59,16 +60,15 @@ class Creator:
             await self._create(record, SERVICES, made.create_service)
             record.service_exists = True
 
-    async def pods(self, record: JobRecord, manifests: Sequence[Json], created: list[str]) -> None:
+    async def pods(self, record: JobRecord, manifests: Iterable[Json], created: list[str]) -> None:
         """Creates pods; `created` gets the names of those that did not exist, also when another is refused."""
-        size = _BATCH
-        while manifests:
-            batch, manifests = manifests[:size], manifests[size:]
+        left, size = iter(manifests), _BATCH
+        while batch := list(islice(left, size)):
             await every([self._pod(record, one, created) for one in batch])
-            size *= 2
+            size = min(2 * size, _BATCH_MOST)
 
     async def tensorboard(
-        self, record: JobRecord, service: Json | None, pods: Sequence[Json], created: list[str]
+        self, record: JobRecord, service: Json | None, pods: Iterable[Json], created: list[str]
     ) -> None:
         """Creates TensorBoard's Service, then its pod."""
         if service is not None:
@@ -149,31 +149,21 @@ async def every(calls: Sequence[Awaitable[Any]]) -> list[Any]:
     return results
 
 
-async def refusal_of(creation: Awaitable[None]) -> ApiError | None:
-    """Awaits a creation; returns why it was refused, if time or a person can lift that without touching the job."""
-    try:
-        await creation
-    except (ForbiddenError, LeftoverError) as error:
-        return error
-    except UnavailableError as error:
+def is_refusal(error: ApiError) -> bool:
+    """Time or a person can lift the error without touching the job, and nobody need see it twice to know that."""
+    if isinstance(error, (ForbiddenError, LeftoverError)):
+        return True
+    if isinstance(error, UnavailableError):
         # A webhook that is away may stay away; people have to see it.
-        if "failed calling webhook" in error.message:
-            return error
-        raise
-    except InvalidError as error:
-        # A webhook may say 400 where it means 403, and a ValidatingAdmissionPolicy says 422 unless told otherwise.
-        if any(words in error.message for words in _ADMISSION):
-            return error
-        raise
-    return None
+        return "failed calling webhook" in error.message
+    # A webhook may say 400 where it means 403, and a ValidatingAdmissionPolicy says 422 unless told otherwise.
+    return isinstance(error, InvalidError) and any(words in error.message for words in _ADMISSION)
 
 
-async def any_refusal_of(creation: Awaitable[None]) -> ApiError | None:
-    """The same for what is not needed: whatever the API server has against it harms nothing else."""
+async def error_of(calls: Awaitable[None]) -> ApiError | None:
+    """Awaits calls; returns what the API server had against them, if anything."""
     try:
-        await creation
-    except (UnavailableError, TooManyRequestsError, UnauthorizedError):
-        raise
+        await calls
     except ApiError as error:
         return error
     return None

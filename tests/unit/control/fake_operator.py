@@ -52,6 +52,7 @@ class FakeOperator:
         api.answered.append(self.outage.answered)
         self.freshness = Freshness(clock)
         self.survey = Survey(api, self.store, self.freshness, namespaces=namespaces, count=self._surveyed)
+        self.causes = Causes(api, self.store, clock)
         self.results: Counter[str] = Counter()
         self.watch = api.watch()
         recorder = Recorder(api, clock, instance="operator-0", count=self._recorded)
@@ -59,8 +60,8 @@ class FakeOperator:
             store=self.store,
             queue=self.queue,
             survey=self.survey,
-            applier=Applier(api, self.store, clock, recorder),
-            causes=Causes(api, self.store, clock),
+            applier=Applier(api, self.store, clock, recorder, away=lambda: self.outage.lasts),
+            causes=self.causes,
             recorder=recorder,
             freshness=self.freshness,
             outage=self.outage,
@@ -99,6 +100,8 @@ class FakeOperator:
         for _ in range(MOST_STEPS):
             self.watch.tell(self.controller)
             self.queue._promote()
+            while not len(self.queue) and await self.causes.look(self.queue.add):
+                pass
             if not len(self.queue):
                 return
             await self.controller.step()

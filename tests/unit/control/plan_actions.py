@@ -20,6 +20,13 @@ def applier(operator: FakeOperator) -> Applier:
     return operator.controller._applier
 
 
+async def act(operator: FakeOperator, job: JobRecord, made: Plan) -> bool:
+    """Acts on a plan; tells whether it must be made anew."""
+    acted = await applier(operator).act(job, made)
+    assert acted.failed is None
+    return acted.anew
+
+
 def record(operator: FakeOperator) -> JobRecord:
     """The job as the operator knows it."""
     operator.watch.tell(operator.controller)

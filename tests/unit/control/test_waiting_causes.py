@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from fake_operator import FakeOperator
-from job_world import World
+from fake_api import status_error
+from fake_operator import KEY, FakeOperator
+from job_world import World, job_manifest
 
-from estimator_operator.kube.resources import CORE_EVENTS
+from estimator_operator.kube.resources import CORE_EVENTS, JOBS
 
 MISSING = 'MountVolume.SetUp failed for volume "code" : configmap "trainer" not found'
 
@@ -18,7 +19,7 @@ def warn(
     uid = world.api.objects["pods", "default", pod]["metadata"]["uid"]
     event: dict[str, Any] = {
         "metadata": {"name": f"{pod}.{reason}.{seen}"},
-        "involvedObject": {"uid": uid},
+        "involvedObject": {"kind": "Pod", "uid": uid},
         "type": kind,
         "reason": reason,
         "message": message,
@@ -70,3 +71,60 @@ async def test_what_the_pod_says_itself_is_not_looked_up(world, operator):
     await operator.pass_(60)
     assert world.api.calls["list events"] == 0
     assert "no such image: trainer" in world.condition("Ready")["message"]
+
+
+async def test_a_hundred_pods_of_many_jobs_cost_one_list_of_their_namespace(world, operator):
+    for name in ("mnist", "other"):
+        world.submit(job_manifest(name, worker={"replicas": 50}, evaluator={"replicas": 1}))
+    await operator.settle()
+    for name in world.pods:
+        world.wait(name, "ContainerCreating")
+    await operator.settle()
+    for name in ("mnist-worker-3", "other-worker-9"):
+        warn(world, "FailedMount", MISSING, seen="03", pod=name)
+    await operator.pass_(11)
+    assert world.api.calls["list events"] == 1
+    for name, pod in (("mnist", "worker-3"), ("other", "worker-9")):
+        (ready,) = [
+            one
+            for one in world.api.objects["estimatorjobs", "default", name]["status"]["conditions"]
+            if one["type"] == "Ready"
+        ]
+        assert f"{pod} waits: {MISSING}" in ready["message"]
+
+
+async def test_a_lookup_holds_up_no_reconcile(world, operator):
+    await waiting(world, operator)
+    world.clock.pass_(11)
+    operator.queue._promote()
+    operator.watch.tell(operator.controller)
+    await operator.controller.step()
+    assert world.api.calls["list events"] == 0, "it is made beside the reconciles"
+    world.api.edit(JOBS, "mnist", lambda job: job["spec"].update(suspend=True))
+    operator.watch.tell(operator.controller)
+    await operator.controller.step()
+    assert world.state == "Suspending"
+    await operator.settle()
+
+
+async def test_events_are_read_page_by_page(world, operator):
+    await waiting(world, operator)
+    world.api.page = 3
+    for second in range(10, 20):
+        warn(world, "FailedMount", f"at {second}", seen=str(second))
+    await operator.pass_(11)
+    assert world.api.calls["list events"] == 4
+    assert "at 19" in world.condition("Ready")["message"]
+
+
+async def test_a_lookup_that_fails_is_left_for_the_next_time(world, operator):
+    await waiting(world, operator)
+    world.api.fail("list", "events", status_error(403, "Forbidden"))
+    warn(world, "FailedMount", MISSING, seen="03")
+    await operator.pass_(11)
+    assert world.api.calls["list events"] == 1
+    assert operator.results["error"] == operator.results["crash"] == 0
+    await operator.pass_(30)
+    assert world.api.calls["list events"] == 2
+    assert MISSING in world.condition("Ready")["message"]
+    assert operator.store.job(KEY) is not None

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from fake_operator import KEY, FakeOperator
 from job_world import FIVE_PODS, World
-from plan_actions import record
+from plan_actions import act, record
 
 from estimator_operator.kube.resources import JOBS, PODS
 
@@ -110,5 +110,5 @@ async def test_a_pod_that_changed_since_the_plan_is_not_deleted_on_its_word(worl
     }
     world.api.edit(PODS, "mnist-chief-0", lambda pod: pod["metadata"].update(annotations={"seen": "later"}))
     operator.watch.tell(operator.controller)
-    assert await operator.controller._applier.act(job, made)
+    assert await act(operator, job, made)
     assert "deletionTimestamp" not in world.api.objects["pods", "default", "mnist-chief-0"]["metadata"]
