@@ -25,6 +25,8 @@ from kubernetes.aio.client.exceptions import ApiException
 
 from estimator_operator.errors import TooManyRequestsError, UnauthorizedError, api_error
 from estimator_operator.kube.credentials import Credentials
+from estimator_operator.kube.decoding import UndecodableError, decode_list, decode_object
+from estimator_operator.kube.page_size import PageSize, PageTooLargeError, read_page
 from estimator_operator.kube.rate_limit import TokenBucket
 from estimator_operator.kube.resources import LEASES, Resource
 from estimator_operator.kube.retry_after import seconds_to_wait
@@ -35,7 +37,6 @@ CallObserver = Callable[[str, str, int, float], None]
 
 USER_AGENT: Final = "estimator-operator"
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=30, connect=10)
-_PAGE: Final = 500
 _BUSY: Final = 1.0
 """How long a server that is busy and does not say until when is left alone."""
 _JSON: Final = "application/json"
@@ -91,21 +92,33 @@ class Api:
         *,
         labels: str | None = None,
         fields: str | None = None,
-        limit: int = _PAGE,
+        limit: int | None = None,
     ) -> AsyncGenerator[Listing]:
-        """Reads all objects of a namespace (None: of all) that match a label and a field selector, page by page."""
-        query: Json = {"limit": limit}
+        """Reads all objects of a namespace (None: of all) that match a label and a field selector, page by page.
+
+        Pages are measured in bytes: without a `limit`, how many objects one has follows from the size of those before.
+        """
+        query: Json = {}
         if labels is not None:
             query["labelSelector"] = labels
         if fields is not None:
             query["fieldSelector"] = fields
+        size = PageSize(limit)
         while True:
-            page = await self._call("list", "GET", resource, namespace, query=query)
-            metadata = page.get("metadata", {})
-            yield Listing(items=page.get("items", ()), version=int(metadata.get("resourceVersion") or 0))
-            if not metadata.get("continue"):
+            query["limit"] = size.limit
+            try:
+                page = await self._call("list", "GET", resource, namespace, query=query, size=size)
+            except PageTooLargeError:
+                continue
+            metadata = page.get("metadata") or {}
+            version = str(metadata.get("resourceVersion") or "0")
+            items = [one for one in page.get("items") or () if _has_name(one)]
+            more = metadata.get("continue")
+            del page
+            yield Listing(items=items, version=int(version) if version.isdecimal() else 0)
+            if not more:
                 return
-            query["continue"] = metadata["continue"]
+            query["continue"] = more
 
     async def list(
         self,
@@ -178,6 +191,7 @@ class Api:
         query: Json | None = None,
         body: Json | None = None,
         content_type: str = _JSON,
+        size: PageSize | None = None,
     ) -> Json:
         path = resource.path(namespace, name, subresource)
         label = resource.plural if subresource is None else f"{resource.plural}/{subresource}"
@@ -185,7 +199,7 @@ class Api:
         async def once() -> Json:
             if resource is not LEASES:
                 await self._limit.take()
-            return await self._once(verb, label, method, path, query, body, content_type)
+            return await self._once(verb, label, method, path, query, body, content_type, size)
 
         try:
             return await once()
@@ -206,6 +220,7 @@ class Api:
         query: Json | None,
         body: Json | None,
         content_type: str,
+        size: PageSize | None,
     ) -> Json:
         status, began = 0, time.monotonic()
         try:
@@ -219,7 +234,7 @@ class Api:
             )
             response = await self._client.call_api(method, url, headers, body, _request_timeout=_TIMEOUT)
             status = response.status
-            text = await response.read()
+            text = await read_page(response.response, size) if size is not None else await response.read()
         except (TimeoutError, aiohttp.ClientError, OSError, ApiException) as error:
             status = 0
             detail = str(error) or type(error).__name__
@@ -227,7 +242,11 @@ class Api:
         finally:
             self._observe(verb, label, status, time.monotonic() - began)
         if 200 <= status < 300:
-            return _object(f"{method} {path}", text)
+            try:
+                return await (decode_object(text) if size is None else decode_list(text))
+            except UndecodableError as error:
+                # A proxy on the way may say 200 and mean something else.
+                raise api_error(f"{method} {path}: {error}", status=0) from error
         raise _translate(f"{method} {path}", status, text, response.headers.get("Retry-After"))
 
 
@@ -239,22 +258,16 @@ def environment_proxy(url: str) -> str | None:
     return getproxies().get(parts.scheme)
 
 
-def _object(call: str, text: bytes) -> Json:
-    """The object in a success; a proxy on the way may say 200 and mean something else."""
-    try:
-        answer = json.loads(text)
-    except ValueError as error:
-        raise api_error(f"{call}: the answer is not JSON: {error}", status=0) from error
-    if not isinstance(answer, dict):
-        raise api_error(f"{call}: the answer is not an object", status=0)
-    return answer
+def _has_name(item: Any) -> bool:
+    metadata = item.get("metadata") if isinstance(item, dict) else None
+    return isinstance(metadata, dict) and bool(metadata.get("name")) and bool(metadata.get("uid"))
 
 
 def _translate(call: str, status: int, text: bytes, retry_after: str | None) -> Exception:
     """The exception for an answer that is not a success; the server's own words are the message."""
     reason, message = "", text[:512].decode(errors="replace").strip()
     details: Any = None
-    with suppress(ValueError, AttributeError, TypeError):
+    with suppress(ValueError, AttributeError, TypeError, RecursionError):
         document = json.loads(text)
         reason = document.get("reason") or ""
         message = document.get("message") or message
