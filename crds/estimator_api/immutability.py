@@ -34,6 +34,7 @@ IMMUTABLE_FIELDS: Final = (
     "ps",
     "evaluator",
     "template",
+    "podSecurity",
     "progressPort",
     "tensorBoard",
     "runPolicy.backoffLimit",

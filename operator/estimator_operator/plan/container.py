@@ -9,7 +9,7 @@ from estimator_api import EstimatorJob
 from estimator_api import constants as c
 from estimator_operator.plan.gpu import asks_for_gpu
 from estimator_operator.plan.observed import Replica, Settings
-from estimator_operator.plan.pod_security import restrict_container
+from estimator_operator.plan.pod_security import assigns_user, restrict_container
 
 _RUNNER = ["python", "-m", "estimator_runtime.job"]
 
@@ -55,7 +55,7 @@ def main_container(
             },
         )
     main.setdefault("terminationMessagePolicy", "FallbackToLogsOnError")
-    restrict_container(main, pod_spec)
+    restrict_container(main, pod_spec, assign_user=assigns_user(job, settings))
     return main
 
 

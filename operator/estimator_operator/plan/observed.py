@@ -117,12 +117,15 @@ class Settings:
         runtime_image_gpu: The same when the role asks for nvidia.com/gpu.
         cluster_domain: DNS domain appended to service names, or "" to leave names at `.svc`.
         progress_interval: Seconds between two status writes that only carry progress.
+        assign_user: Main containers run as the runtime images' user and group unless job or template say otherwise;
+            False leaves both to the platform.
     """
 
     runtime_image: str = "estimator-operator/runtime:latest"
     runtime_image_gpu: str = "estimator-operator/runtime-gpu:latest"
     cluster_domain: str = ""
     progress_interval: float = 10.0
+    assign_user: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

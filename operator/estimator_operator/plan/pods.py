@@ -21,7 +21,7 @@ from estimator_operator.plan.gpu import tolerate_gpu_nodes
 from estimator_operator.plan.observed import Replica, Settings
 from estimator_operator.plan.overlay import lay_over
 from estimator_operator.plan.ownership import job_labels, owner_reference
-from estimator_operator.plan.pod_security import restrict_pod
+from estimator_operator.plan.pod_security import assigns_user, restrict_pod
 from estimator_operator.plan.spec_hash import provenance
 
 TERMINATION_GRACE_SECONDS = 60
@@ -74,7 +74,10 @@ class PodFactory:
         others = [one for one in spec.get("containers") or [] if one.get("name") != c.CONTAINER]
         spec["containers"] = [main, *others]
         tolerate_gpu_nodes(spec)
-        restrict_pod(spec)
+        restrict_pod(spec, assign_user=assigns_user(job, self._settings))
+        if spec.get("hostNetwork"):
+            # On the node's network the default policy asks the node's DNS, which knows no Service.
+            spec.setdefault("dnsPolicy", "ClusterFirstWithHostNet")
         spec["restartPolicy"] = "Never"
         spec["hostname"] = f"{job.metadata.name}-{replica}"
         spec["subdomain"] = job.metadata.name

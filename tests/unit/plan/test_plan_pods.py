@@ -87,12 +87,7 @@ def test_pod_spec_without_a_template():
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": 60,
-        "securityContext": {
-            "runAsUser": 1000,
-            "runAsNonRoot": True,
-            "fsGroup": 1000,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": {"fsGroup": 1000, "seccompProfile": {"type": "RuntimeDefault"}},
     }
 
 
@@ -114,7 +109,12 @@ def test_main_container_without_a_template():
             "failureThreshold": 20,
         },
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+        "securityContext": {
+            "runAsUser": 1000,
+            "runAsNonRoot": True,
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+        },
     }
 
 
@@ -348,32 +348,6 @@ def test_manifest_leaves_the_job_as_it_is():
     first = pod_manifest(job, replica("chief-0"), 0, SETTINGS)
     assert pod_manifest(job, replica("chief-0"), 0, SETTINGS) == first
     assert job.to_json() == before
-
-
-@pytest.mark.parametrize(
-    ("pod_context", "container_context", "expected_pod", "expected_container"),
-    [
-        ({"runAsUser": 0}, {}, {"runAsUser": 0}, {"allowPrivilegeEscalation": False}),
-        ({"runAsNonRoot": False}, {}, {"runAsNonRoot": False}, {}),
-        ({"fsGroup": 7}, {}, {"fsGroup": 7, "runAsNonRoot": True}, {}),
-        ({}, {"runAsUser": 0}, {"runAsNonRoot": True}, {"runAsUser": 0, "runAsNonRoot": False}),
-        ({}, {"capabilities": {"add": ["SYS_PTRACE"]}}, {}, {"capabilities": {"add": ["SYS_PTRACE"]}}),
-    ],
-)
-def test_security_that_the_template_asks_for(
-    pod_context, container_context, expected_pod, expected_container
-):
-    found = pod(**templated({"securityContext": container_context}, securityContext=pod_context))
-    context = found["spec"]["securityContext"]
-    assert {key: context.get(key) for key in expected_pod} == expected_pod
-    assert ("runAsNonRoot" in context) == (pod_context.get("runAsUser") != 0)
-    own = main(found)["securityContext"]
-    assert {key: own.get(key) for key in expected_container} == expected_container
-
-
-def test_privileged_containers_are_left_alone():
-    found = pod(**templated({"securityContext": {"privileged": True}}))
-    assert main(found)["securityContext"] == {"privileged": True}
 
 
 def test_named_union_keeps_the_order():

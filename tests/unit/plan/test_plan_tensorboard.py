@@ -114,12 +114,7 @@ def test_pod():
         "enableServiceLinks": False,
         "restartPolicy": "Always",
         "terminationGracePeriodSeconds": 5,
-        "securityContext": {
-            "runAsUser": 1000,
-            "runAsNonRoot": True,
-            "fsGroup": 1000,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": {"fsGroup": 1000, "seccompProfile": {"type": "RuntimeDefault"}},
         "affinity": {
             "podAffinity": {
                 "requiredDuringSchedulingIgnoredDuringExecution": [
@@ -149,7 +144,12 @@ def test_pod():
                 "volumeMounts": [
                     {"name": "estimator-model", "mountPath": "/model", "subPath": "digits", "readOnly": True}
                 ],
-                "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+                "securityContext": {
+                    "runAsUser": 1000,
+                    "runAsNonRoot": True,
+                    "allowPrivilegeEscalation": False,
+                    "capabilities": {"drop": ["ALL"]},
+                },
                 "resources": {"limits": {"memory": "1Gi"}},
             }
         ],
