@@ -117,7 +117,9 @@ class RunPolicy(ApiModel):
     """How long a job may run, how often it restarts, what stays when it has ended."""
 
     backoff_limit: Annotated[int, Field(ge=0, le=1000, json_schema_extra={"format": "int32"})] = 6
-    """Counted restarts allowed over the whole job; evictions, preemptions and deleted pods never count."""
+    """Counted restarts allowed over the whole job. Failures with one cause (reason and exit code) within a minute count
+    once; evictions, preemptions and deleted pods never count. The evaluator has as many of its own: when they are used
+    up the job goes on without it."""
     active_deadline_seconds: Annotated[Seconds, Field(ge=1)] | None = None
     """Longest running time; starts again when a suspended job is resumed."""
     clean_pod_policy: Literal["Running", "All", "None"] = "Running"
