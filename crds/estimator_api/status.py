@@ -77,7 +77,7 @@ class ReplicaRestarts(ApiModel):
     count: Int32
     """All restarts, counted or not; the attempt number of its present pod."""
     time: Time | None = None
-    """When the last restart was decided."""
+    """When the last restart was decided, if a disruption or a deleted pod was its cause."""
     quick: Int32 | None = None
     """How many disruptions and deletions in a row came shortly after the one before; each doubles the backoff."""
 

@@ -94,6 +94,8 @@ class Observed:
             exist shows only in the pod's events. One line each; empty when nobody looked.
         watched_since: When this observer began to look at the job's pods; what happened before it may have missed.
         tensorboard_service_exists: The Service of TensorBoard is known to exist.
+        gone: Of a replica a pod of which was seen since the job was last suspended, and no longer exists: the pod's
+            attempt, the newest of several.
     """
 
     pods: tuple[Pod, ...] = ()
@@ -104,6 +106,7 @@ class Observed:
     causes: Mapping[Replica, str] = field(default_factory=dict)
     watched_since: datetime | None = None
     tensorboard_service_exists: bool = False
+    gone: Mapping[Replica, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -170,13 +170,13 @@ def _active(view: View) -> Plan:
     job, now, stored = view.job, view.now, view.job.status
     resumed = was_suspended(job)
     given_up = stored.is_true(c.EVALUATOR_DEGRADED)
-    scaling = None if resumed else rescale(job, view.roster, view.completed)
+    scaling = None if resumed else rescale(job, view.roster, view.completed, gone=view.observed.gone)
     if scaling is not None:
         return _scaled(view, scaling)
     needed = needed_members(view.roster, view.completed, evaluator_degraded=given_up)
     started = not resumed and stored.start_time is not None
     everyone = _everyone(view, needed, given_up=given_up)
-    verdict = judge(job, needed, everyone, started=started, now=now)
+    verdict = judge(job, needed, everyone, started=started, gone=view.observed.gone, now=now)
     if verdict.degraded is not None:
         given_up = True
         needed = needed_members(view.roster, view.completed, evaluator_degraded=True)

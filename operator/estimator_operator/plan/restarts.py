@@ -8,9 +8,10 @@ tell which. Two facts in the status decide it, both written only once pods were 
   * without `startTime` nothing is known to exist, so missing pods are simply made;
   * `restarts.pending` names restarted replicas (and workers that have just joined) whose new pod has not been seen:
     it, too, is simply made.
-Every other missing pod was there and has vanished: an uncounted restart. A pod that was made and vanished before it
-was recorded as seen is made again under the same name, which is free again; nothing is lost but one number that
-nobody counts against anything.
+Every other missing pod was there and has vanished: an uncounted restart. So has one that is in `Observed.gone`: this
+process saw it though the status does not say so yet. Without that a policy engine that deletes each pod as soon as it
+is made would be answered without end and without a trace. Only what another process saw, and did not record, is made
+again under the same name, which is free again.
 
 A restart of the whole job gives every replica a new attempt, those that have completed too: what they did is done
 again from the latest checkpoint. It is counted once, and takes in whatever else has failed in the same pass. Once the
@@ -21,7 +22,7 @@ What a failure costs is in `budget.py`, how long its replica waits in `backoff.p
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -32,6 +33,7 @@ from estimator_operator.plan.backoff import FAILURES_KEPT, in_a_row
 from estimator_operator.plan.budget import Budget
 from estimator_operator.plan.failure_rules import Decision, decide
 from estimator_operator.plan.failures import REASON_DELETED, describe, failure_of, is_disruption
+from estimator_operator.plan.observed import Replica
 from estimator_operator.plan.roster import Member
 
 __all__ = ["REASON_DELETED", "Fault", "Tally", "Verdict", "judge"]
@@ -92,8 +94,9 @@ class Tally:
         self._set(name, member.attempt + 1)
         self.pending.add(name)
         if failure is not None:
-            quick = in_a_row(known, failure) if is_disruption(failure) else 0
-            update = {"time": failure.time, "quick": quick or None}
+            struck = is_disruption(failure)
+            quick = in_a_row(known, failure) if struck else 0
+            update = {"time": failure.time if struck else None, "quick": quick or None}
             self._replicas[name] = self._replicas[name].model_copy(update=update)
 
     def restarts(self, wanted: Iterable[Member], budget: Budget | None = None) -> Restarts:
@@ -119,7 +122,13 @@ class Tally:
 
 
 def judge(
-    job: EstimatorJob, needed: Sequence[Member], everyone: Sequence[Member], *, started: bool, now: datetime
+    job: EstimatorJob,
+    needed: Sequence[Member],
+    everyone: Sequence[Member],
+    *,
+    started: bool,
+    gone: Mapping[Replica, int],
+    now: datetime,
 ) -> Verdict:
     """Judges every needed member.
 
@@ -128,13 +137,15 @@ def judge(
         needed: Members that must have a running pod.
         everyone: Members that start again with the whole job.
         started: The status says that all pods have been seen (`startTime`).
+        gone: Attempts of pods that were seen and no longer exist.
         now: Time of the failures recorded.
     """
     tally = Tally(job.status.restarts)
     found: list[tuple[Member, Failure, Decision]] = []
     for member in needed:
         tally.see(member)
-        failure = failure_of(member, started=started, pending=tally.pending, now=now)
+        was_seen = gone.get(member.replica) == member.attempt
+        failure = failure_of(member, started=started, pending=tally.pending, gone=was_seen, now=now)
         if failure is not None:
             found.append((member, failure, decide(job, failure)))
     restarted: list[Failure] = []

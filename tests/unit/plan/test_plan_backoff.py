@@ -113,3 +113,23 @@ def test_each_of_many_replicas_that_are_deleted_again_waits():
     assert [one.quick for one in job.status.restarts.by_replica] == [2] * 15
     assert plan_of(job, seen(), after(19)).create_pods == ()
     assert len(plan_of(job, seen(), after(20)).create_pods) == 15
+
+
+def test_pods_that_are_deleted_as_soon_as_they_are_made_are_counted_and_wait():
+    """Such a pod is gone before any pass saw it; it was nevertheless made, and the store knows that."""
+    job, made_at = make_job(workers=0, ps=0, evaluator=0), []
+    gone, now = {}, 0.0
+    while now < 600:
+        made = plan_of(job, seen(gone=gone), after(now))
+        job = with_status(job, made.status)
+        if made.create_pods:
+            made_at.append(now)
+            gone = {replica("chief-0"): len(made_at) - 1}
+            assert made.create_pods[0]["metadata"]["labels"]["estimator.dev/attempt"] == str(
+                gone[replica("chief-0")]
+            )
+        else:
+            now += made.requeue_after
+    assert made_at == [0, 0, 10, 30, 70, 150, 310]
+    assert job.status.restarts.total == 7
+    assert {one.reason for one in job.status.failures} == {"DeletedPod"}
