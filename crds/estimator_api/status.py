@@ -30,7 +30,7 @@ class Condition(ApiModel):
     """A metav1.Condition."""
 
     type: Annotated[str, Field(max_length=316)]
-    """Ready, Reconciling, Stalled, Complete, Failed, Suspended or EvaluatorDegraded."""
+    """Ready, Reconciling, Stalled, Complete, Failed, Suspended, EvaluatorDegraded or ProgressUnknown."""
     status: Literal["True", "False", "Unknown"]
     """Whether it holds."""
     reason: Annotated[str, Field(max_length=1024, pattern=r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$")]
@@ -263,8 +263,8 @@ class EstimatorJobStatus(ApiModel):
     conditions: Annotated[list[Condition], Field(json_schema_extra=_by("type", 16))] = Field(
         default_factory=list
     )
-    """Ready, Reconciling, Stalled, Complete, Failed, Suspended and EvaluatorDegraded. The reason of Ready is the state
-    in one word; Complete and Failed are final."""
+    """Ready, Reconciling, Stalled, Complete, Failed, Suspended, EvaluatorDegraded and ProgressUnknown. The reason of
+    Ready is the state in one word; Complete and Failed are final."""
     start_time: Time | None = None
     """When the pods were first created (again after a resume)."""
     completion_time: Time | None = None

@@ -59,6 +59,9 @@ class SimulatedCluster:
                 for one in sorted(pods, key=lambda one: one.attempt)
                 if one.uid in self.steps
             },
+            heard_at={
+                one.replica: self.now for one in pods if one.phase == "Running" and one.name not in self.dead
+            },
             service_exists=self.service,
             tensorboard_service_exists=self.board_service,
             watched_since=self.watched_since,
