@@ -15,7 +15,7 @@ from estimator_api import Progress
 from estimator_api import constants as c
 from estimator_operator.control.job_record import JobKey, JobRecord, slim
 from estimator_operator.kube.pod_summary import PodRecord, summarize
-from estimator_operator.plan.observed import Observed, Pod
+from estimator_operator.plan.observed import Observed, Pod, Replica
 
 Json = dict[str, Any]
 StatusObserver = Callable[[JobRecord, Json], None]
@@ -34,6 +34,7 @@ class _Pods:
         looks: Their age in seconds when it was last looked up why they wait.
         departed: Pods that ended with success and are gone: their replicas must not run again, and a status that
             says so may not be written yet.
+        gone: Attempts of the newest pods that are gone, by replica: the status may not say yet that they were seen.
     """
 
     records: dict[str, PodRecord] = field(default_factory=dict)
@@ -41,6 +42,7 @@ class _Pods:
     causes: dict[str, str] = field(default_factory=dict)
     looks: dict[str, float] = field(default_factory=dict)
     departed: dict[str, PodRecord] = field(default_factory=dict)
+    gone: dict[Replica, int] = field(default_factory=dict)
 
     def drop(self, name: str) -> None:
         record = self.records.pop(name, None)
@@ -105,6 +107,7 @@ class Store:
         del self._jobs[key]
         pods = self._pods.pop(key, _Pods())
         pods.records = {name: one for name, one in pods.records.items() if one.owner_uid != uid}
+        pods.gone.clear()
         if pods.records:
             self._pods[key] = pods
         return True
@@ -154,7 +157,10 @@ class Store:
         is_replica = known.pod.replica.role != c.TENSORBOARD
         if known.pod.phase == "Succeeded" and key in self._jobs and is_replica:
             pods.departed[name] = replace(known, pod=replace(known.pod, deleting=True))
-        if not pods.records and not pods.departed:
+        job = self._jobs.get(key)
+        if is_replica and job is not None and job.uid == known.owner_uid:
+            pods.gone[known.pod.replica] = max(known.pod.attempt, pods.gone.get(known.pod.replica, 0))
+        if not pods.records and not pods.departed and not pods.gone:
             del self._pods[key]
         return True
 
@@ -239,6 +245,9 @@ class Store:
     def observe(self, record: JobRecord) -> Observed:
         """Everything known of a job's objects."""
         pods, known = self.pods(record), self._pods.get(record.key, _Pods())
+        if record.state in (c.REASON_SUSPENDING, c.REASON_SUSPENDED):
+            # A resumed job makes pods of the same names again.
+            known.gone.clear()
         by_attempt = sorted(pods, key=lambda pod: pod.attempt)
         progress = {pod.replica: known.progress[pod.uid] for pod in by_attempt if pod.uid in known.progress}
         causes = {
@@ -255,6 +264,7 @@ class Store:
             causes=causes,
             watched_since=record.watched_since,
             tensorboard_service_exists=record.tensorboard_service is not None,
+            gone=dict(known.gone),
         )
 
     def _pods_with(self, key: JobKey, uid: str) -> _Pods | None:

@@ -27,19 +27,22 @@ _DISRUPTIONS: Final = frozenset(
 _MESSAGE_MOST: Final = 1024
 
 
-def failure_of(member: Member, *, started: bool, pending: Container[str], now: datetime) -> Failure | None:
+def failure_of(
+    member: Member, *, started: bool, pending: Container[str], gone: bool, now: datetime
+) -> Failure | None:
     """The failure of the member's current attempt, or None when there is nothing to restart.
 
     Args:
         member: A replica that must have a running pod.
         started: The status says that all pods have been seen (`startTime`).
         pending: Replicas whose pod has not been seen yet.
+        gone: The pod was seen, and no longer exists, whatever the status knows of it.
         now: Time of the failure.
     """
     pod = member.pod
     name = str(member.replica)
     if pod is None:
-        if not started or name in pending:
+        if not gone and (not started or name in pending):
             return None
         return Failure(
             replica=name,

@@ -89,6 +89,7 @@ class Observed:
     Attributes:
         pods: All pods that belong to the job (owned by its uid), whatever their state.
         progress: Latest polled progress document of running replicas.
+        heard_at: When the present pod of a replica last answered a poll with a document, by the operator's clock.
         service_exists: The headless Service is known to exist.
         claim_exists: The claim `<job>-model` is known to exist (only asked for a volumeClaimTemplate).
         refused: Why the API server refused to create a pod or claim (quota, admission, forbidden), or None.
@@ -96,16 +97,20 @@ class Observed:
             exist shows only in the pod's events. One line each; empty when nobody looked.
         watched_since: When this observer began to look at the job's pods; what happened before it may have missed.
         tensorboard_service_exists: The Service of TensorBoard is known to exist.
+        gone: Of a replica a pod of which was seen since the job was last suspended, and no longer exists: the pod's
+            attempt, the newest of several.
     """
 
     pods: tuple[Pod, ...] = ()
     progress: Mapping[Replica, Progress] = field(default_factory=dict)
+    heard_at: Mapping[Replica, datetime] = field(default_factory=dict)
     service_exists: bool = False
     claim_exists: bool = False
     refused: str | None = None
     causes: Mapping[Replica, str] = field(default_factory=dict)
     watched_since: datetime | None = None
     tensorboard_service_exists: bool = False
+    gone: Mapping[Replica, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

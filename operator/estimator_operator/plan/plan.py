@@ -33,7 +33,7 @@ from estimator_operator.plan.restarts import Verdict, judge
 from estimator_operator.plan.roster import Member, completed_names, needed_members, roster_of
 from estimator_operator.plan.scaling import Scaling, rescale, worker_selector
 from estimator_operator.plan.service import service_manifest
-from estimator_operator.plan.stall import stall_end
+from estimator_operator.plan.stall import next_look, not_heard, stall_end
 from estimator_operator.plan.state import row_of
 from estimator_operator.plan.success import outcome
 from estimator_operator.plan.suspension import is_emptied, is_suspending, to_be_suspended, was_suspended
@@ -176,13 +176,13 @@ def _active(view: View) -> Plan:
     job, now, stored = view.job, view.now, view.job.status
     resumed = was_suspended(job)
     given_up = stored.is_true(c.EVALUATOR_DEGRADED)
-    scaling = None if resumed else rescale(job, view.roster, view.completed)
+    scaling = None if resumed else rescale(job, view.roster, view.completed, gone=view.observed.gone)
     if scaling is not None:
         return _scaled(view, scaling)
     needed = needed_members(view.roster, view.completed, evaluator_degraded=given_up)
     started = not resumed and stored.start_time is not None
     everyone = _everyone(view, needed, given_up=given_up)
-    verdict = judge(job, needed, everyone, started=started, now=now)
+    verdict = judge(job, needed, everyone, started=started, gone=view.observed.gone, now=now)
     if verdict.degraded is not None:
         given_up = True
         needed = needed_members(view.roster, view.completed, evaluator_degraded=True)
@@ -212,6 +212,7 @@ def _active(view: View) -> Plan:
     if ending is not None:
         return _end(view, status, ending, verdict)
     row = row_of(updated, needed, view.observed, chief_done=success.chief_done, now=now)
+    row = conditions.progress_unknown(row, not_heard(updated, view.roster, view.observed, now))
     if verdict.restarted or verdict.degraded is not None:
         status = view.settled(status.model_copy(update=view.roles()), row, verdict.degraded)
         events = events_of(stored, status, verdict=verdict)
@@ -233,7 +234,7 @@ def _active(view: View) -> Plan:
             [
                 deadline,
                 grace_end(job, chief_at) if success.chief_done else None,
-                stall_end(updated, view.roster, view.observed),
+                next_look(stall_end(updated, view.roster, view.observed), now),
                 *(slow_at(one) for one in needed),
                 *(pending_end(updated, one, view.observed, now) for one in needed),
                 *(not_before(updated, one) for one in needed if one.pod is None),

@@ -169,7 +169,7 @@ def test_disruptions_need_no_budget():
 
 def test_one_pass_spends_the_budget_once():
     job = training(make_job(policy={"backoffLimit": 1}))
-    made = plan_of(job, seen(*pods_of(job, failed_pod("worker-0"), failed_pod("worker-1"))))
+    made = plan_of(job, seen(*pods_of(job, failed_pod("worker-0"), failed_pod("worker-1", 2))))
     assert state(made) == ("False", "BackoffLimitExceeded")
     assert made.status.restarts.counted == 1
     assert len(made.status.failures) == 2
