@@ -102,6 +102,8 @@ EVALUATOR_DEGRADED: Final = "EvaluatorDegraded"
 
 # Reasons of conditions (and of events, where an event marks the transition) ----------------------------------
 REASON_PODS_PENDING: Final = "PodsPending"
+REASON_PODS_NOT_READY: Final = "PodsNotReady"
+"""The job was at work, all its pods run, and at least one of them is no longer ready."""
 REASON_TRAINING: Final = "Training"
 REASON_EVALUATING: Final = "Evaluating"
 """The chief has ended and the evaluator is awaited; or the job is of mode Evaluate, and at work."""

@@ -36,6 +36,8 @@ _WORKS: Final = {
 }
 ACTIONS: Final = {one.reason: one.action for one in (_TRAINING, *_WORKS.values())}
 """Action of the event that tells of a job at work, by its reason."""
+AT_WORK: Final = frozenset(ACTIONS)
+"""Reasons of Ready of a job at work."""
 
 
 def work_of(job: EstimatorJob) -> Work:

@@ -41,7 +41,7 @@ from estimator_operator.plan.tensorboard import board_of, parted, with_board
 from estimator_operator.plan.timestamps import from_text, to_text
 from estimator_operator.plan.transitions import events_of, may_wait, same
 from estimator_operator.plan.view import View
-from estimator_operator.plan.waiting import slow_at
+from estimator_operator.plan.waiting import hold_end, slow_at
 
 _NOTICED_WITHIN = timedelta(seconds=60)
 """The clock of the node that tells when the chief ended is believed this far back."""
@@ -227,6 +227,7 @@ def _active(view: View) -> Plan:
                 grace_end(job, chief_at) if success.chief_done else None,
                 stall_end(updated, view.roster, view.observed),
                 *(slow_at(one) for one in needed),
+                *(hold_end(job, one, now) for one in needed),
                 *(pending_end(updated, one, view.observed, now) for one in needed),
                 *(not_before(updated, one) for one in needed if one.pod is None),
             ]
