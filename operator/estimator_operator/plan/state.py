@@ -16,7 +16,7 @@ from estimator_operator.plan.backoff import not_before
 from estimator_operator.plan.conditions import Row, pending, running
 from estimator_operator.plan.deadlines import grace_end
 from estimator_operator.plan.failures import describe, holds_place
-from estimator_operator.plan.messages import waiting_for
+from estimator_operator.plan.messages import elastic_workers, evaluator_awaited, waiting_for
 from estimator_operator.plan.modes import AT_WORK, work_of
 from estimator_operator.plan.observed import Observed
 from estimator_operator.plan.roster import Member, runs
@@ -59,17 +59,13 @@ def _working(job: EstimatorJob) -> Row:
     work, elastic = work_of(job), job.spec.elastic
     if elastic is None:
         return running(work.reason, work.message)
-    part = f"{job.spec.replicas(c.WORKER)} of at most {elastic.max_replicas} workers take part"
-    return running(work.reason, f"{work.message}; {part}, so input is not sharded by their number")
+    workers = elastic_workers(job.spec.replicas(c.WORKER), elastic.max_replicas)
+    return running(work.reason, f"{work.message}; {workers}")
 
 
 def _evaluating(job: EstimatorJob) -> Row:
     end = grace_end(job, from_text(job.status.chief_completion_time))
-    until = "" if end is None else f" until {to_text(end)} at the latest"
-    return running(
-        c.REASON_EVALUATING,
-        f"the chief has ended; the evaluator's last evaluation and exports are awaited{until}",
-    )
+    return running(c.REASON_EVALUATING, evaluator_awaited(None if end is None else to_text(end)))
 
 
 def _has_lost_readiness(job: EstimatorJob, unready: Collection[Member]) -> bool:
