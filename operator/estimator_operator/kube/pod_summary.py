@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 
 from estimator_api import MalformedProgressError, Progress, parse_progress
 from estimator_api import constants as c
-from estimator_operator.plan.observed import Phase, Pod, Replica
+from estimator_operator.plan.observed import NODE_NOT_READY, SCHEDULING_GATED, Phase, Pod, Replica
 
 Json = Mapping[str, Any]
 
@@ -68,6 +68,10 @@ def summarize(pod: Json) -> PodRecord | None:
     unschedulable = scheduled.get("status") == "False" and scheduled.get("reason") == "Unschedulable"
     if unschedulable and reason is None:
         reason, message = "Unschedulable", _one_line(scheduled.get("message"))
+    if scheduled.get("reason") == SCHEDULING_GATED and scheduled.get("status") == "False" and reason is None:
+        reason, message = SCHEDULING_GATED, _gates(spec)
+    readiness = conditions.get("Ready", {})
+    ready, unready = _readiness(readiness, main)
     disrupted = disruption.get("status") == "True" or status.get("reason") in _DISRUPTION_REASONS
     if disrupted and not status.get("reason") and phase != "Succeeded":
         reason, message = disruption.get("reason") or reason, _one_line(disruption.get("message")) or message
@@ -84,7 +88,7 @@ def summarize(pod: Json) -> PodRecord | None:
             replica=Replica(str(role), int(str(index))),
             attempt=int(str(attempt)),
             phase=cast("Phase", phase if phase in _PHASES else "Unknown"),
-            ready=conditions.get("Ready", {}).get("status") == "True",
+            ready=ready,
             deleting=bool(metadata.get("deletionTimestamp")),
             exit_code=None if ended is None else ended.get("exitCode"),
             reason=reason,
@@ -99,6 +103,8 @@ def summarize(pod: Json) -> PodRecord | None:
             report=report,
             delete_by=_time(metadata.get("deletionTimestamp")),
             version=metadata.get("resourceVersion"),
+            unready=unready,
+            unready_since=None if ready else _time(readiness.get("lastTransitionTime")),
         ),
     )
 
@@ -138,6 +144,28 @@ def _explanation(
         if wait is not None and (first_wait[0] is None or first_wait[0] in _UNREMARKABLE_WAITING):
             first_wait = (wait.get("reason") or "Waiting", _one_line(wait.get("message")), True)
     return first_wait
+
+
+def _readiness(condition: Json, main: Json | None) -> tuple[bool, str | None]:
+    """Whether the pod is ready as far as its main container goes, and the reason if it is not.
+
+    A sidecar that has ended or is not ready makes the Ready condition False (ContainersNotReady) and is none of the
+    job's concern. A node that is NotReady makes it False too, without a reason, and leaves the containers' own
+    readiness as it was.
+    """
+    if condition.get("status") == "True":
+        return True, None
+    reason = condition.get("reason") or None
+    if not condition or (main or {}).get("ready") is not True:
+        return False, reason
+    if reason == "ContainersNotReady":
+        return True, None
+    return False, reason or NODE_NOT_READY
+
+
+def _gates(spec: Json) -> str | None:
+    """Names of the scheduling gates that are still there."""
+    return _one_line(", ".join(str(one.get("name")) for one in spec.get("schedulingGates") or ()))
 
 
 def _report(ended: Json | None) -> Progress | None:

@@ -42,7 +42,7 @@ _NOT = Entry("False", c.REASON_RUNNING)
 
 
 def pending(reason: str, message: str) -> Row:
-    """Pods are awaited: PodsPending, Restarting or PodCreationForbidden."""
+    """Pods are awaited: PodsPending, PodsNotReady, Restarting or PodCreationForbidden."""
     return _row(Entry("False", reason, message), reconciling=Entry("True", reason, message))
 
 

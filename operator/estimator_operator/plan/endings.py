@@ -12,8 +12,8 @@ from datetime import datetime
 from estimator_api import EstimatorJob, EstimatorJobStatus
 from estimator_api import constants as c
 from estimator_operator.plan.conditions import Row, complete, failed
+from estimator_operator.plan.messages import completed
 from estimator_operator.plan.model_dir import unavailable_for_good
-from estimator_operator.plan.modes import done
 from estimator_operator.plan.pending_deadline import overdue
 from estimator_operator.plan.restarts import Verdict
 from estimator_operator.plan.roster import Member
@@ -59,7 +59,7 @@ def ending_of(
 
 
 def _completed(job: EstimatorJob, status: EstimatorJobStatus, success: Outcome, verdict: Verdict) -> str:
-    text = done(job, status)
+    text = completed(job, status)
     if success.late is not None:
         return f"{text}; {success.late}"
     known = status.condition(c.EVALUATOR_DEGRADED)

@@ -9,11 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from estimator_api import EstimatorJobStatus, Progress
 
 Phase = Literal["Pending", "Running", "Succeeded", "Failed", "Unknown"]
+
+NODE_NOT_READY: Final = "NodeNotReady"
+"""`Pod.unready` when the pod's node is NotReady; the node lifecycle controller itself gives no reason."""
+SCHEDULING_GATED: Final = "SchedulingGated"
+"""`Pod.reason` while a scheduling gate keeps the scheduler from looking at the pod."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -38,7 +43,7 @@ class Pod:
         replica: Which replica it is.
         attempt: The attempt it was made for; 0 is the first.
         phase: As in the pod's status.
-        ready: The Ready condition.
+        ready: The main container is ready, and so are its node and the pod's readiness gates; sidecars do not count.
         deleting: It has a deletion timestamp.
         exit_code: Exit code of the main container when it has terminated.
         reason: Reason of the termination, waiting or eviction, e.g. OOMKilled, Evicted, ImagePullBackOff, Error.
@@ -53,6 +58,9 @@ class Pod:
         report: Final progress document from the termination message.
         delete_by: When the grace of a deleting pod ends (Kubernetes' deletionTimestamp), if known.
         version: The pod's resourceVersion, if known; two summaries that differ in it alone are equal.
+        unready: Reason why the Ready condition is False, e.g. ContainersNotReady or NodeNotReady; None when the pod
+            is ready or the reason is not known.
+        unready_since: When it became False, by the clock of the node or of the node lifecycle controller.
     """
 
     name: str
@@ -75,6 +83,8 @@ class Pod:
     report: Progress | None = None
     delete_by: datetime | None = None
     version: str | None = field(default=None, compare=False)
+    unready: str | None = None
+    unready_since: datetime | None = None
 
     @property
     def finished(self) -> bool:

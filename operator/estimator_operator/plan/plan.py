@@ -16,7 +16,7 @@ from typing import Any
 from estimator_api import EstimatorJob, EstimatorJobStatus, Metadata
 from estimator_api import constants as c
 from estimator_api.status import Restarts
-from estimator_operator.plan import cleanup, conditions
+from estimator_operator.plan import cleanup, conditions, messages
 from estimator_operator.plan.backoff import not_before
 from estimator_operator.plan.claim import claim_manifest
 from estimator_operator.plan.cluster_spec import CHIEF_REPLICA
@@ -41,7 +41,7 @@ from estimator_operator.plan.tensorboard import board_of, parted, with_board
 from estimator_operator.plan.timestamps import from_text, to_text
 from estimator_operator.plan.transitions import events_of, may_wait, same
 from estimator_operator.plan.view import View
-from estimator_operator.plan.waiting import slow_at
+from estimator_operator.plan.waiting import hold_end, slow_at
 
 _NOTICED_WITHIN = timedelta(seconds=60)
 """The clock of the node that tells when the chief ended is believed this far back."""
@@ -156,9 +156,9 @@ def _suspended(view: View) -> Plan:
         restarts = view.status.restarts.model_copy(update={"pending": []})
         counted |= {"start_time": None, "chief_completion_time": None, "restarts": restarts}
         counted |= {"worker_replicas": 0, "worker_selector": worker_selector(view.job)}
-        row = conditions.suspended("no pod is left; the job goes on when spec.suspend is false")
+        row = conditions.suspended(messages.SUSPENDED)
     else:
-        row = conditions.suspending("pods are being deleted; the chief saves a checkpoint first")
+        row = conditions.suspending(messages.SUSPENDING)
     status = view.settled(view.status.model_copy(update=counted), row)
     events = events_of(view.job.status, status)
     if not emptied and not is_suspending(view.job):
@@ -215,7 +215,7 @@ def _active(view: View) -> Plan:
     row = conditions.progress_unknown(row, not_heard(updated, view.roster, view.observed, now))
     if verdict.restarted or verdict.degraded is not None:
         status = view.settled(status.model_copy(update=view.roles()), row, verdict.degraded)
-        events = events_of(stored, status, verdict=verdict)
+        events = events_of(stored, status)
         return Plan(status=status, status_first=True, events=events, requeue_after=0.0)
     missing = to_be_made(updated, needed, now)
     # The status is written once the pods are made, so they count; not while the API server refuses them.
@@ -236,6 +236,7 @@ def _active(view: View) -> Plan:
                 grace_end(job, chief_at) if success.chief_done else None,
                 next_look(stall_end(updated, view.roster, view.observed), now),
                 *(slow_at(one) for one in needed),
+                *(hold_end(job, one, now) for one in needed),
                 *(pending_end(updated, one, view.observed, now) for one in needed),
                 *(not_before(updated, one) for one in needed if one.pod is None),
             ]
@@ -269,7 +270,7 @@ def _end(view: View, status: EstimatorJobStatus, row: Row, verdict: Verdict) -> 
     """The job ends: stored before any pod goes, for a finished pod that is gone tells nobody that it succeeded."""
     update = {"completion_time": to_text(view.now), **view.roles(stopped=True)}
     status = view.settled(status.model_copy(update=update), row, verdict.degraded)
-    events = events_of(view.job.status, status, verdict=replace(verdict, restarted=()))
+    events = events_of(view.job.status, status)
     return Plan(status=status, status_first=True, events=events, requeue_after=0.0)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 
 from estimator_api import EstimatorJob
 from estimator_api import constants as c
 from estimator_api.status import ReplicaCount, RoleStatus
 from estimator_operator.plan.observed import Pod, Replica
 from estimator_operator.plan.roster import Member, Roster, ended, succeeded
-from estimator_operator.plan.waiting import is_ready
+from estimator_operator.plan.waiting import counts_as_ready
 
 
 def role_statuses(
@@ -17,6 +18,7 @@ def role_statuses(
     roster: Roster,
     completed: Collection[str],
     *,
+    now: datetime,
     created: Collection[Replica] = (),
     stopped: bool = False,
 ) -> list[RoleStatus]:
@@ -26,6 +28,7 @@ def role_statuses(
         job: The job.
         roster: Its replicas and pods.
         completed: Names of replicas that ended with success.
+        now: The present.
         created: Replicas whose pods are made before this status is written.
         stopped: The job has ended and its running pods are deleted: none is active or ready.
     """
@@ -34,6 +37,7 @@ def role_statuses(
             role,
             roster.of_role(role),
             completed,
+            ready=sum(1 for one in roster.of_role(role) if counts_as_ready(job, one, now)),
             created=sum(1 for one in created if one.role == role),
             stopped=stopped,
         )
@@ -48,14 +52,20 @@ def replica_count(roles: Collection[RoleStatus]) -> ReplicaCount:
 
 
 def _role_status(
-    role: str, members: Collection[Member], completed: Collection[str], *, created: int, stopped: bool
+    role: str,
+    members: Collection[Member],
+    completed: Collection[str],
+    *,
+    ready: int,
+    created: int,
+    stopped: bool,
 ) -> RoleStatus:
     pods = [one.pod for one in members if one.pod is not None and not one.pod.deleting]
     return RoleStatus(
         role=role,
         desired=len(members),
         active=0 if stopped else created + sum(1 for one in pods if not ended(one)),
-        ready=0 if stopped else sum(1 for one in members if is_ready(one)),
+        ready=0 if stopped else ready,
         succeeded=sum(1 for one in members if str(one.replica) in completed),
         failed=sum(1 for one in pods if _failed(one)),
     )

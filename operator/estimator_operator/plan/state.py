@@ -16,11 +16,12 @@ from estimator_operator.plan.backoff import not_before
 from estimator_operator.plan.conditions import Row, pending, running
 from estimator_operator.plan.deadlines import grace_end
 from estimator_operator.plan.failures import describe, holds_place
-from estimator_operator.plan.modes import work_of
+from estimator_operator.plan.messages import elastic_workers, evaluator_awaited, waiting_for
+from estimator_operator.plan.modes import AT_WORK, work_of
 from estimator_operator.plan.observed import Observed
-from estimator_operator.plan.roster import Member
+from estimator_operator.plan.roster import Member, runs
 from estimator_operator.plan.timestamps import from_text, to_text
-from estimator_operator.plan.waiting import explain, is_blocked, is_ready, slow_at
+from estimator_operator.plan.waiting import counts_as_ready, explain, is_blocked, slow_at
 
 
 def row_of(
@@ -35,9 +36,11 @@ def row_of(
         chief_done: The chief ended with success; the evaluator is awaited.
         now: The present.
     """
-    unready = [one for one in needed if not is_ready(one)]
+    unready = [one for one in needed if not counts_as_ready(job, one, now)]
     if not unready:
         return _evaluating(job) if chief_done else _working(job)
+    if _has_lost_readiness(job, unready):
+        return pending(c.REASON_PODS_NOT_READY, _first(unready, lambda one: explain(job, one, observed, now)))
     restarting = sorted(
         (one for one in unready if _restarts(job, one)), key=lambda one: _failed(job, one) is None
     )
@@ -49,26 +52,27 @@ def row_of(
         return pending(reason, _first(blocked, lambda one: explain(job, one, observed, now)))
     if restarting:
         return pending(reason, _first(restarting, lambda one: _restart(job, one, observed, now)))
-    return pending(
-        reason, f"{len(needed)} replicas are starting" if len(needed) > 1 else "1 replica is starting"
-    )
+    return pending(reason, waiting_for(len(needed)))
 
 
 def _working(job: EstimatorJob) -> Row:
     work, elastic = work_of(job), job.spec.elastic
     if elastic is None:
         return running(work.reason, work.message)
-    part = f"{job.spec.replicas(c.WORKER)} of at most {elastic.max_replicas} workers take part"
-    return running(work.reason, f"{work.message}; {part}, so input is not sharded by their number")
+    workers = elastic_workers(job.spec.replicas(c.WORKER), elastic.max_replicas)
+    return running(work.reason, f"{work.message}; {workers}")
 
 
 def _evaluating(job: EstimatorJob) -> Row:
     end = grace_end(job, from_text(job.status.chief_completion_time))
-    until = "" if end is None else f" until {to_text(end)} at the latest"
-    return running(
-        c.REASON_EVALUATING,
-        f"the chief has ended; the evaluator's last evaluation and exports are awaited{until}",
-    )
+    return running(c.REASON_EVALUATING, evaluator_awaited(None if end is None else to_text(end)))
+
+
+def _has_lost_readiness(job: EstimatorJob, unready: Collection[Member]) -> bool:
+    """The job was at work until one of its pods, all of which run, became unready: it neither starts nor restarts."""
+    ready = job.status.condition(c.READY)
+    worked = ready is not None and (ready.reason in AT_WORK or ready.reason == c.REASON_PODS_NOT_READY)
+    return worked and all(one.pod is not None and runs(one.pod) for one in unready)
 
 
 def _restarts(job: EstimatorJob, member: Member) -> bool:

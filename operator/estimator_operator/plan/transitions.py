@@ -1,16 +1,31 @@
-"""What a new status says beyond the old one: whether its write may wait, and which events it is worth."""
+"""What happened between two statuses of a job: the one place that derives it.
+
+The plan asks whether the write of the new status may wait, and which events it is worth; the log and the counters
+(`observe/job_changes.py`) ask the same question again of the statuses as they were stored.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
 
 from estimator_api import EstimatorJobStatus
 from estimator_api import constants as c
+from estimator_api.status import Failure
+from estimator_operator.plan import messages
+from estimator_operator.plan.backoff import FAILURES_KEPT
 from estimator_operator.plan.failures import describe
 from estimator_operator.plan.modes import ACTIONS
 from estimator_operator.plan.observed import JobEvent
-from estimator_operator.plan.restarts import Verdict
+from estimator_operator.plan.timestamps import from_text
 
+WITH_THE_JOB: Final = "RestartJob"
+"""Reason of a replica that did not fail and is restarted all the same, because another one failed."""
+UNKNOWN: Final = "Unknown"
+"""Reason of a restart that the status lists no failure for."""
+_ATTEMPTS_MOST: Final = 1000
+"""Restarts of one replica that two statuses can be apart; what is beyond is no number of ours."""
 _NOTE_MOST = 1024
 """Longest note of an event (events.k8s.io/v1)."""
 _PATIENT = frozenset(
@@ -36,6 +51,79 @@ _FROM_START = (c.REASON_PODS_PENDING, c.REASON_POD_CREATION_FORBIDDEN)
 _AT_WORK = (c.REASON_TRAINING, c.REASON_EVALUATING)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restart:
+    """A replica that is restarted.
+
+    Attributes:
+        replica: Its name, e.g. worker-1.
+        attempt: The attempt that is over.
+        reason: Why.
+        failure: What happened to that attempt, when the status lists it.
+    """
+
+    replica: str
+    attempt: int
+    reason: str
+    failure: Failure | None = None
+
+    @property
+    def role(self) -> str:
+        """Role of the replica."""
+        return self.replica.rpartition("-")[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transition:
+    """What is new in a status.
+
+    Attributes:
+        restarts: Replicas that are restarted.
+        counted: One of the restarts counts against the budget.
+        before: State before: reason of the Ready condition, "" for none.
+        after: State now.
+        message: What the Ready condition says now.
+        resumed: The job was suspended and goes on.
+        degraded: Why the evaluator has just been given up.
+        result: Complete or Failed when the job has just ended.
+        seconds: From its start to its end, then.
+        trained_nothing: It has just completed, and has trained nothing.
+    """
+
+    restarts: tuple[Restart, ...]
+    counted: bool
+    before: str
+    after: str
+    message: str
+    resumed: bool = False
+    degraded: str | None = None
+    result: str | None = None
+    seconds: float | None = None
+    trained_nothing: bool = False
+
+
+def transition(old: EstimatorJobStatus, new: EstimatorJobStatus) -> Transition:
+    """The difference of two statuses of one job, the older one first."""
+    ready, given_up = new.condition(c.READY), new.condition(c.EVALUATOR_DEGRADED)
+    result = next((one for one in (c.COMPLETE, c.FAILED) if new.is_true(one) and not old.is_true(one)), None)
+    return Transition(
+        restarts=tuple(_restarts(old, new)),
+        counted=new.restarts.counted > old.restarts.counted,
+        before=_reason(old),
+        after=_reason(new),
+        message="" if ready is None else ready.message,
+        resumed=old.is_true(c.SUSPENDED) and not new.is_true(c.SUSPENDED) and not new.is_true(c.FAILED),
+        degraded=given_up.message
+        if given_up is not None
+        and new.is_true(c.EVALUATOR_DEGRADED)
+        and not old.is_true(c.EVALUATOR_DEGRADED)
+        else None,
+        result=result,
+        seconds=None if result is None else _duration(new),
+        trained_nothing=result == c.COMPLETE and messages.trained_nothing(new),
+    )
+
+
 def same(old: EstimatorJobStatus, new: EstimatorJobStatus) -> bool:
     """Both are written alike."""
     return old.to_json() == new.to_json()
@@ -46,34 +134,24 @@ def may_wait(old: EstimatorJobStatus, new: EstimatorJobStatus) -> bool:
     return _urgent(old) == _urgent(new)
 
 
-def events_of(
-    old: EstimatorJobStatus, new: EstimatorJobStatus, *, verdict: Verdict | None = None
-) -> tuple[JobEvent, ...]:
-    """The events of the way from `old` to `new`.
-
-    Args:
-        old: The stored status.
-        new: The status that follows.
-        verdict: What is restarted or given up on the way.
-    """
-    events = []
-    if verdict is not None and verdict.restarted:
-        events.append(_restart(verdict))
-    if verdict is not None and verdict.degraded is not None:
-        events.append(_event("Warning", c.REASON_EVALUATOR_FAILED, "GiveUpEvaluator", verdict.degraded))
-    before, after = _reason(old), _reason(new)
-    ready = new.condition(c.READY)
-    if ready is None or before == after:
+def events_of(old: EstimatorJobStatus, new: EstimatorJobStatus) -> tuple[JobEvent, ...]:
+    """The events of the way from the stored status to the one that follows."""
+    made = transition(old, new)
+    # What failed is said in the event of the job's end.
+    events = [] if new.is_true(c.COMPLETE) or new.is_true(c.FAILED) else _restart_events(made)
+    if made.degraded is not None:
+        events.append(_event("Warning", c.REASON_EVALUATOR_FAILED, "GiveUpEvaluator", made.degraded))
+    before, after, note = made.before, made.after, made.message
+    if not after or before == after:
         return tuple(events)
-    note = ready.message
-    if old.is_true(c.SUSPENDED) and not new.is_true(c.SUSPENDED) and not new.is_true(c.FAILED):
-        events.append(
-            _event("Normal", c.REASON_RESUMED, "Resume", "the job goes on from its last checkpoint")
-        )
+    if made.resumed:
+        events.append(_event("Normal", c.REASON_RESUMED, "Resume", messages.RESUMED))
     if new.is_true(c.FAILED):
         events.append(_event("Warning", after, "Fail", note))
     elif new.is_true(c.COMPLETE):
         events.append(_event("Normal", after, "Complete", note))
+        if made.trained_nothing:
+            events.append(_event("Warning", c.REASON_NOTHING_TRAINED, "Complete", note))
     elif new.is_true(c.SUSPENDED):
         events.append(_event("Normal", after, "Suspend", note))
     elif after == c.REASON_POD_CREATION_FORBIDDEN:
@@ -88,11 +166,39 @@ def _reason(status: EstimatorJobStatus) -> str:
     return "" if ready is None else ready.reason
 
 
-def _restart(verdict: Verdict) -> JobEvent:
-    note = "; ".join(describe(one) for one in verdict.restarted)
-    if verdict.whole:
+def _restarts(old: EstimatorJobStatus, new: EstimatorJobStatus) -> list[Restart]:
+    known = {_identity(one) for one in old.failures}
+    failures = {(one.replica, one.attempt): one for one in new.failures if _identity(one) not in known}
+    # The list holds ten: of more failures at once those that are not in it cannot be told from bystanders.
+    unlisted = WITH_THE_JOB if 0 < len(failures) < FAILURES_KEPT else UNKNOWN
+    had = {one.replica: one.count for one in old.restarts.by_replica}
+    found = []
+    for one in new.restarts.by_replica:
+        first = max(had.get(one.replica, 0), one.count - _ATTEMPTS_MOST)
+        for attempt in range(first, one.count):
+            failure = failures.get((one.replica, attempt))
+            reason = unlisted if failure is None else failure.reason
+            found.append(Restart(replica=one.replica, attempt=attempt, reason=reason, failure=failure))
+    return found
+
+
+def _identity(failure: Failure) -> tuple[str, int, str]:
+    return failure.replica, failure.attempt, failure.time
+
+
+def _duration(status: EstimatorJobStatus) -> float | None:
+    start, end = from_text(status.start_time), from_text(status.completion_time)
+    return None if start is None or end is None else (end - start) / timedelta(seconds=1)
+
+
+def _restart_events(made: Transition) -> list[JobEvent]:
+    failures = [one.failure for one in made.restarts if one.failure is not None]
+    if not failures:
+        return []
+    note = "; ".join(describe(one) for one in failures)
+    if any(one.reason == WITH_THE_JOB for one in made.restarts):
         note = f"all replicas start again: {note}"
-    return _event("Warning" if verdict.counted else "Normal", c.REASON_RESTARTING, "Restart", note)
+    return [_event("Warning" if made.counted else "Normal", c.REASON_RESTARTING, "Restart", note)]
 
 
 def _event(kind: Any, reason: str, action: str, note: str) -> JobEvent:

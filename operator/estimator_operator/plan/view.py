@@ -40,7 +40,9 @@ class View:
 
     def roles(self, *, created: Collection[Replica] = (), stopped: bool = False) -> dict[str, Any]:
         """The parts of the status that count pods."""
-        roles = role_statuses(self.job, self.roster, self.completed, created=created, stopped=stopped)
+        roles = role_statuses(
+            self.job, self.roster, self.completed, now=self.now, created=created, stopped=stopped
+        )
         return {"roles": roles, "replicas": replica_count(roles)}
 
     def settled(

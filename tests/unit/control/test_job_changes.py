@@ -9,7 +9,8 @@ from fake_api import status_error
 from job_world import FIVE_PODS
 
 from estimator_operator.kube.resources import JOBS
-from estimator_operator.observe.job_changes import UNKNOWN, WITH_THE_JOB, change_of
+from estimator_operator.observe.job_changes import change_of
+from estimator_operator.plan.transitions import UNKNOWN, WITH_THE_JOB
 
 
 def failure(replica: str, attempt: int = 0, reason: str = "Error", **more: Any) -> dict[str, Any]:
@@ -52,8 +53,9 @@ def test_restarts(before, after, restarts):
 
 
 def ended(kind: str, reason: str, **more: Any) -> dict[str, Any]:
-    ready = {"type": "Ready", "status": "False", "reason": reason, "message": "why"}
-    return {"conditions": [ready, {"type": kind, "status": "True", "reason": reason}], **more}
+    told = {"reason": reason, "message": "why", "lastTransitionTime": "2026-01-01T01:00:00Z"}
+    ready = {"type": "Ready", "status": "False", **told}
+    return {"conditions": [ready, {"type": kind, "status": "True", **told}], **more}
 
 
 TIMES = {"startTime": "2026-01-01T00:00:00Z", "completionTime": "2026-01-01T01:00:00Z"}
@@ -144,3 +146,34 @@ async def test_a_job_made_anew_starts_from_nothing(world, operator):
     world.submit()
     await operator.settle()
     assert operator.ends == {("Complete", "Completed"): 1}
+
+
+def test_failures_that_the_list_has_no_room_for_are_not_taken_for_bystanders():
+    """Twelve fail at once and the status keeps ten: the other two did not restart because somebody else failed."""
+    listed = [failure(f"worker-{index}") for index in range(10)]
+    counts = {f"worker_{index}": 1 for index in range(12)}
+    reasons = [one.reason for one in change_of({}, status(*listed, **counts)).restarts]
+    assert sorted(reasons) == ["Error"] * 10 + [UNKNOWN] * 2
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        {"conditions": [{"type": "Ready"}]},
+        {"restarts": {"byReplica": [{"count": 1}]}},
+        {"restarts": "none"},
+        {"failures": [{"replica": "worker-0"}]},
+    ],
+)
+async def test_a_status_that_cannot_be_read_counts_nothing_and_stops_nobody(world, operator, strange):
+    assert change_of({}, strange) is None
+    assert change_of(strange, {}) is None
+    await live(world, operator)
+    counted = operator.restarts.copy(), operator.ends.copy()
+    world.api.edit(JOBS, "mnist", lambda job: job["status"].update(strange))
+    operator.watch.tell(operator.controller)
+    assert (operator.restarts, operator.ends) == counted
+
+
+def test_a_count_that_is_no_number_of_ours_costs_nothing():
+    assert len(change_of({}, status(worker_0=2**31 - 1)).restarts) == 1000

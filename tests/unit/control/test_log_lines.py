@@ -50,7 +50,7 @@ async def test_a_life_is_a_line_for_each_transition(world, operator, caplog):
     created = "5 pods mnist-chief-0, mnist-evaluator-0, mnist-ps-0, mnist-worker-0, mnist-worker-1"
     assert texts(caplog) == [
         f"default/mnist: created {created}",
-        "default/mnist: PodsPending: 5 replicas are starting",
+        "default/mnist: PodsPending: waiting until all 5 replicas are ready",
         "default/mnist: PodsPending -> Training: all replicas are ready",
         "default/mnist: worker-1 restarts (Error, exit code 1, on node-1): boom",
         "default/mnist: Training -> Restarting: worker-1 failed with exit code 1: boom; it starts again",

@@ -108,7 +108,7 @@ def test_scale_out_is_stored_first_and_no_restart():
     made = plan_of(job, seen(*pods))
     assert names(made.create_pods) == ["digits-worker-2"]
     assert state(made) == ("False", "PodsPending")
-    assert message(made) == "6 replicas are starting"
+    assert message(made) == "waiting until all 6 replicas are ready"
     job = settled(job, seen(*pods, make_pod("worker-2")))
     assert state(job) == ("True", "Training")
     assert "3 of at most 4" in message(job)

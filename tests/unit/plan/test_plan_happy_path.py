@@ -43,7 +43,7 @@ def test_new_job_gets_service_and_all_pods():
     assert not made.status_first
     assert state(made) == ("False", "PodsPending")
     assert truths(made) == {"Ready": "False", "Reconciling": "True"} | QUIET
-    assert message(made) == "5 replicas are starting"
+    assert message(made) == "waiting until all 5 replicas are ready"
     assert made.status.observed_generation == 1
     assert made.status.start_time is None, "nobody has seen the pods yet"
     assert {one.role: one.active for one in made.status.roles} == {

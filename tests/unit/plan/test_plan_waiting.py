@@ -35,9 +35,9 @@ def pending(name, **fields):
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"waiting": True, "reason": "ContainerCreating"}, "5 replicas are starting"),
-        ({"waiting": True, "reason": "PodInitializing"}, "5 replicas are starting"),
-        ({}, "5 replicas are starting"),
+        ({"waiting": True, "reason": "ContainerCreating"}, "waiting until all 5 replicas are ready"),
+        ({"waiting": True, "reason": "PodInitializing"}, "waiting until all 5 replicas are ready"),
+        ({}, "waiting until all 5 replicas are ready"),
         (
             {"waiting": True, "reason": "ImagePullBackOff", "message": "pulling x:\n not found"},
             "chief-0 waits: ImagePullBackOff: pulling x: not found",
@@ -89,7 +89,7 @@ def test_slow_start_names_what_may_be_missing(spec, needs):
     job = stored(make_job(workers=0, ps=0, evaluator=0, **spec), Observed())
     observed = seen(pending("chief-0"))
     early = plan_of(job, observed, after(15))
-    assert message(early) == "1 replica is starting"
+    assert message(early) == "waiting until 1 replica is ready"
     assert early.requeue_after == 5
     assert message(plan_of(job, observed, after(20))) == f"chief-0 is slow to start: it needs {needs}"
 
@@ -124,8 +124,8 @@ def test_waiting_changes_nothing():
 
 def test_pod_that_is_no_longer_ready():
     job = training(make_job())
-    made = plan_of(job, seen(*pods_of(job, make_pod("ps-0", ready=False))))
-    assert state(made) == ("False", "PodsPending")
+    made = plan_of(job, seen(*pods_of(job, make_pod("ps-0", ready=False))), after(30))
+    assert state(made) == ("False", "PodsNotReady")
     assert {one.role: one.ready for one in made.status.roles}["ps"] == 0
 
 
@@ -141,7 +141,7 @@ def test_restarted_pod_that_cannot_start_says_so():
 def test_failure_older_than_the_last_ten():
     job = training(make_job())
     job = stored(job, seen(*pods_of(job, make_pod("worker-0", 4))))
-    made = plan_of(job, seen(*pods_of(job, make_pod("worker-0", 4, ready=False))))
+    made = plan_of(job, seen(*pods_of(job, make_pod("worker-0", 4, phase="Pending", ready=False))))
     assert (state(made), message(made)) == (("False", "Restarting"), "worker-0 starts again")
 
 
@@ -150,7 +150,8 @@ def test_failure_older_than_the_last_ten():
     [
         ({}, "chief-0 is about to be created"),
         ({"previous": (make_pod("chief-0"),)}, "chief-0 waits for its previous pod to end"),
-        ({"pod": make_pod("chief-0", ready=False)}, "chief-0 is starting"),
+        ({"pod": pending("chief-0")}, "chief-0 is starting"),
+        ({"pod": make_pod("chief-0", ready=False)}, "chief-0 is not ready: its container is not ready"),
         ({"pod": make_pod("chief-0", deleting=True)}, "chief-0 is being deleted"),
     ],
 )
