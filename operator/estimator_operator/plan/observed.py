@@ -87,6 +87,7 @@ class Observed:
     Attributes:
         pods: All pods that belong to the job (owned by its uid), whatever their state.
         progress: Latest polled progress document of running replicas.
+        heard_at: When the present pod of a replica last answered a poll with a document, by the operator's clock.
         service_exists: The headless Service is known to exist.
         claim_exists: The claim `<job>-model` is known to exist (only asked for a volumeClaimTemplate).
         refused: Why the API server refused to create a pod or claim (quota, admission, forbidden), or None.
@@ -98,6 +99,7 @@ class Observed:
 
     pods: tuple[Pod, ...] = ()
     progress: Mapping[Replica, Progress] = field(default_factory=dict)
+    heard_at: Mapping[Replica, datetime] = field(default_factory=dict)
     service_exists: bool = False
     claim_exists: bool = False
     refused: str | None = None
