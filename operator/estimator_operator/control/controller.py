@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
@@ -72,6 +73,8 @@ class Controller:
         clock: Time.
         settings: What plans are made with.
         observer: Told how reconciles go.
+        progress_interval: Seconds between two status writes of a job that only carry progress; None for the one of
+            the settings.
     """
 
     def __init__(
@@ -88,6 +91,7 @@ class Controller:
         clock: Clock,
         settings: Settings,
         observer: ReconcileObserver,
+        progress_interval: Callable[[], float] | None = None,
     ) -> None:
         self._store = store
         self._queue = queue
@@ -100,6 +104,7 @@ class Controller:
         self._clock = clock
         self._settings = settings
         self._observer = observer
+        self._progress_interval = progress_interval or (lambda: settings.progress_interval)
         self._busy: dict[JobKey, float] = {}
         self.ready = False
 
@@ -294,7 +299,7 @@ class Controller:
         if made.status == before:
             return False
         if made.progress_only and record.written_at is not None:
-            wait = record.written_at + self._settings.progress_interval - self._clock.monotonic()
+            wait = record.written_at + self._progress_interval() - self._clock.monotonic()
             if wait > 0:
                 self._queue.add_after(record.key, wait)
                 return False

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, Final
 
 from estimator_api import Progress
@@ -30,6 +31,7 @@ class _Pods:
     Attributes:
         records: Summaries by name.
         progress: What they said of themselves when they were last asked.
+        heard: When that was.
         causes: Why they wait.
         looks: Their age in seconds when it was last looked up why they wait.
         departed: Pods that ended with success and are gone: their replicas must not run again, and a status that
@@ -39,6 +41,7 @@ class _Pods:
 
     records: dict[str, PodRecord] = field(default_factory=dict)
     progress: dict[str, Progress] = field(default_factory=dict)
+    heard: dict[str, datetime] = field(default_factory=dict)
     causes: dict[str, str] = field(default_factory=dict)
     looks: dict[str, float] = field(default_factory=dict)
     departed: dict[str, PodRecord] = field(default_factory=dict)
@@ -47,7 +50,7 @@ class _Pods:
     def drop(self, name: str) -> None:
         record = self.records.pop(name, None)
         if record is not None:
-            for learnt in (self.progress, self.causes, self.looks):
+            for learnt in (self.progress, self.heard, self.causes, self.looks):
                 learnt.pop(record.pod.uid, None)
 
 
@@ -198,13 +201,14 @@ class Store:
             self.forget_pod(job, pod.name, pod.uid)
         return [job for job, _ in swept]
 
-    def put_progress(self, key: JobKey, uid: str, progress: Progress) -> bool:
-        """Notes what a pod says of itself; tells whether it says something new."""
+    def put_progress(self, key: JobKey, uid: str, progress: Progress, *, at: datetime) -> bool:
+        """Notes what a pod says of itself at a moment; tells whether it says something new."""
         pods = self._pods_with(key, uid)
         if pods is None:
             return False
         known = pods.progress.get(uid)
         pods.progress[uid] = progress
+        pods.heard[uid] = at
         # Every document has the time at which it was made.
         return known is None or known.model_copy(update={"time": progress.time}) != progress
 
@@ -250,6 +254,7 @@ class Store:
             known.gone.clear()
         by_attempt = sorted(pods, key=lambda pod: pod.attempt)
         progress = {pod.replica: known.progress[pod.uid] for pod in by_attempt if pod.uid in known.progress}
+        heard = {pod.replica: known.heard[pod.uid] for pod in by_attempt if pod.uid in known.heard}
         causes = {
             pod.replica: known.causes[pod.uid]
             for pod in pods
@@ -258,6 +263,7 @@ class Store:
         return Observed(
             pods=pods,
             progress=progress,
+            heard_at=heard,
             service_exists=record.service_exists,
             claim_exists=record.claim_exists,
             refused=record.creation.message,
