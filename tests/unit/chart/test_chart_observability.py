@@ -7,7 +7,6 @@ import re
 from functools import cache
 
 import pytest
-import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from rendered_chart import CHART, RELEASE, REPOSITORY, Object, kinds, render, the
 
