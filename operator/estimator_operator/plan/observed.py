@@ -96,6 +96,8 @@ class Observed:
             exist shows only in the pod's events. One line each; empty when nobody looked.
         watched_since: When this observer began to look at the job's pods; what happened before it may have missed.
         tensorboard_service_exists: The Service of TensorBoard is known to exist.
+        lost_nodes: Nodes of deleting pods that are known to be gone: they do not exist any more, or are marked as
+            unreachable or out of service.
     """
 
     pods: tuple[Pod, ...] = ()
@@ -106,6 +108,7 @@ class Observed:
     causes: Mapping[Replica, str] = field(default_factory=dict)
     watched_since: datetime | None = None
     tensorboard_service_exists: bool = False
+    lost_nodes: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
