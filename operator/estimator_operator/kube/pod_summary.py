@@ -98,6 +98,7 @@ def summarize(pod: Json) -> PodRecord | None:
             finished_at=_time((ended or {}).get("finishedAt")),
             report=report,
             delete_by=_time(metadata.get("deletionTimestamp")),
+            held=metadata.get("deletionGracePeriodSeconds") == 0,
         ),
     )
 
