@@ -117,7 +117,9 @@ class RunPolicy(ApiModel):
     """How long a job may run, how often it restarts, what stays when it has ended."""
 
     backoff_limit: Annotated[int, Field(ge=0, le=1000, json_schema_extra={"format": "int32"})] = 6
-    """Counted restarts allowed over the whole job; evictions, preemptions and deleted pods never count."""
+    """Counted restarts allowed over the whole job. Failures with one cause (reason and exit code) within a minute count
+    once; evictions, preemptions and deleted pods never count. The evaluator has as many of its own: when they are used
+    up the job goes on without it."""
     active_deadline_seconds: Annotated[Seconds, Field(ge=1)] | None = None
     """Longest running time; starts again when a suspended job is resumed."""
     clean_pod_policy: Literal["Running", "All", "None"] = "Running"
@@ -130,8 +132,13 @@ class RunPolicy(ApiModel):
     """Longest time that a replica's pod may wait to run: for a node, a volume, an image, or for its creation to be
     allowed. The job fails after it."""
     stall_timeout_seconds: Annotated[Seconds, Field(ge=1)] | None = None
-    """Longest time without a new global step while the chief runs. The job fails after it. Evaluations and exports of a
+    """Longest time without a new global step while the chief runs. The job fails after it, once the chief has said
+    again that it is at the same step; a chief that is not heard is no failure (condition ProgressUnknown). Evaluations and exports of a
     chief without an evaluator are no steps; modes Evaluate, Predict and Export have none to wait for."""
+    lost_pod_timeout_seconds: Annotated[Seconds, Field(ge=1)] | None = None
+    """Replaces a pod that is still there this long after its grace, deleting it by force, though nobody knows whether
+    its node still runs it. Absent: only when the node is known to be gone. Two chiefs that run at once damage the model
+    directory, so set it only where nodes that do not answer are switched off, or their volumes taken from them."""
     failure_policy: FailurePolicy | None = None
     """What is done about failures of replicas; the first rule that matches decides. Without one, exit code 78 fails
     the job, disruptions restart the replica and are not counted, everything else restarts it and counts."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -29,7 +30,7 @@ class Condition(ApiModel):
     """A metav1.Condition."""
 
     type: Annotated[str, Field(max_length=316)]
-    """Ready, Reconciling, Stalled, Complete, Failed, Suspended or EvaluatorDegraded."""
+    """Ready, Reconciling, Stalled, Complete, Failed, Suspended, EvaluatorDegraded or ProgressUnknown."""
     status: Literal["True", "False", "Unknown"]
     """Whether it holds."""
     reason: Annotated[str, Field(max_length=1024, pattern=r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$")]
@@ -75,6 +76,25 @@ class ReplicaRestarts(ApiModel):
     """For example worker-1."""
     count: Int32
     """All restarts, counted or not; the attempt number of its present pod."""
+    time: Time | None = None
+    """When the last restart was decided, if a disruption or a deleted pod was its cause."""
+    quick: Int32 | None = None
+    """How many disruptions and deletions in a row came shortly after the one before; each doubles the backoff."""
+
+
+class Incident(ApiModel):
+    """Failures with one cause within a minute; they count against backoffLimit once."""
+
+    reason: Name
+    """Reason of the failures."""
+    exit_code: Int32 | None = None
+    """Exit code of the main containers."""
+    time: Time
+    """When the first of them was seen."""
+    replicas: Annotated[
+        list[Name], Field(json_schema_extra={"maxItems": 3002, "x-kubernetes-list-type": "set"})
+    ] = Field(default_factory=list)
+    """Replicas restarted by it. One of them that fails again is a new incident."""
 
 
 class Restarts(ApiModel):
@@ -83,7 +103,11 @@ class Restarts(ApiModel):
     total: Int32 = 0
     """All restarts."""
     counted: Int32 = 0
-    """Those that count against backoffLimit."""
+    """Incidents that count against backoffLimit, without those of the evaluator."""
+    evaluator: Int32 | None = None
+    """Restarts of the evaluator that count against its own budget of backoffLimit."""
+    incidents: Annotated[list[Incident], Field(json_schema_extra=_atomic(8))] = Field(default_factory=list)
+    """The newest incidents, oldest first, so that none is counted twice."""
     by_replica: Annotated[list[ReplicaRestarts], Field(json_schema_extra=_by("replica", 3002))] = Field(
         default_factory=list
     )
@@ -92,6 +116,12 @@ class Restarts(ApiModel):
         list[Name], Field(json_schema_extra={"maxItems": 3002, "x-kubernetes-list-type": "set"})
     ] = Field(default_factory=list)
     """Restarted replicas whose new pod has not been seen yet."""
+
+    def of(self, replica: str) -> ReplicaRestarts | None:
+        """The restarts of one replica; `byReplica` is sorted by name."""
+        place = bisect_left(self.by_replica, replica, key=lambda one: one.replica)
+        found = self.by_replica[place] if place < len(self.by_replica) else None
+        return found if found is not None and found.replica == replica else None
 
 
 class TrainingProgress(ApiModel):
@@ -233,8 +263,8 @@ class EstimatorJobStatus(ApiModel):
     conditions: Annotated[list[Condition], Field(json_schema_extra=_by("type", 16))] = Field(
         default_factory=list
     )
-    """Ready, Reconciling, Stalled, Complete, Failed, Suspended and EvaluatorDegraded. The reason of Ready is the state
-    in one word; Complete and Failed are final."""
+    """Ready, Reconciling, Stalled, Complete, Failed, Suspended, EvaluatorDegraded and ProgressUnknown. The reason of
+    Ready is the state in one word; Complete and Failed are final."""
     start_time: Time | None = None
     """When the pods were first created (again after a resume)."""
     completion_time: Time | None = None

@@ -75,6 +75,7 @@ class Child:
         stop_by: When it is killed because it was told to stop, or None.
         ready: It serves progress, or is not expected to.
         progress: The newest progress document it has served.
+        heard_at: When it served that.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class Child:
         self.stop_by: datetime | None = None
         self.ready = not launch.serves_progress
         self.progress: Progress | None = None
+        self.heard_at: datetime | None = None
         self._clock = clock
         self._guard = guard
         self._on_end = on_end
@@ -115,6 +117,10 @@ class Child:
     def alive(self) -> bool:
         """It has not ended."""
         return self.ending is None
+
+    def heard(self, progress: Progress) -> None:
+        """It has served a document."""
+        self.ready, self.progress, self.heard_at = True, progress, self._clock.now()
 
     def stop(self) -> None:
         """Tells it to end and kills it when its grace is over."""

@@ -20,6 +20,9 @@ def observed(children: Iterable[Child]) -> Observed:
         progress={
             one.launch.replica: one.progress for one in known if one.progress is not None and one.alive
         },
+        heard_at={
+            one.launch.replica: one.heard_at for one in known if one.heard_at is not None and one.alive
+        },
         service_exists=True,
         claim_exists=True,
     )

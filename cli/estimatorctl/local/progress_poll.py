@@ -27,7 +27,7 @@ async def poll(session: aiohttp.ClientSession, children: Iterable[Child]) -> boo
     for child, answer in zip(asked, answers, strict=True):
         if answer is not None:
             news = news or not child.ready or _content(answer) != _content(child.progress)
-            child.ready, child.progress = True, answer
+            child.heard(answer)
     return news
 
 

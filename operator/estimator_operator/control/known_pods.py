@@ -10,6 +10,7 @@ from estimator_api import Progress
 from estimator_api import constants as c
 from estimator_operator.control.job_record import JobKey
 from estimator_operator.kube.pod_summary import PodRecord
+from estimator_operator.plan.observed import Replica
 
 Json = dict[str, Any]
 
@@ -27,6 +28,7 @@ class KnownPods:
         looks: Their age in seconds when it was last looked up why they wait.
         departed: Pods that ended with success and are gone: their replicas must not run again, and a status that
             says so may not be written yet.
+        gone: Attempts of the newest pods that are gone, by replica: the status may not say yet that they were seen.
         uids: Uids of the pods that exist.
         strays: Names of pods that a list by label does not show, as their labels were changed by hand; they are known
             by name and owner.
@@ -37,6 +39,7 @@ class KnownPods:
     causes: dict[str, str] = field(default_factory=dict)
     looks: dict[str, float] = field(default_factory=dict)
     departed: dict[str, PodRecord] = field(default_factory=dict)
+    gone: dict[Replica, int] = field(default_factory=dict)
     uids: set[str] = field(default_factory=set)
     strays: set[str] = field(default_factory=set)
 

@@ -320,6 +320,6 @@ class Reconciler:
         )
         if stub is None or stub.needs_look(now, pods):
             return False
-        record.rest(stub)
+        self._store.rest(record, stub)
         self._later(record.key, self.rest_wait(record), TTL)
         return True

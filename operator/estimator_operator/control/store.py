@@ -18,7 +18,7 @@ from estimator_api import Progress
 from estimator_api import constants as c
 from estimator_operator.control.job_object import JobObject, version_of
 from estimator_operator.control.job_record import JobKey, JobRecord
-from estimator_operator.control.job_stub import stub_at_first_sight
+from estimator_operator.control.job_stub import JobStub, stub_at_first_sight
 from estimator_operator.control.known_pods import KnownPods, named, pod_key
 from estimator_operator.kube.pod_summary import PodRecord, summarize
 from estimator_operator.plan.observed import Observed, Pod
@@ -124,6 +124,18 @@ class Store:
         except Exception as error:  # noqa: BLE001  (a status that nobody can explain is still the newest)
             self._on_error("estimatorjobs", record.manifest, error)
 
+    def rest(self, record: JobRecord, stub: JobStub) -> None:
+        """There is nothing to do for a job: keeps a stub of it, and of its pods only those that exist."""
+        record.rest(stub)
+        pods = self._pods.get(record.key)
+        if pods is None:
+            return
+        pods.gone.clear()
+        if record.finished:
+            pods.departed.clear()
+        if not pods.records and not pods.departed:
+            del self._pods[record.key]
+
     def drop_job(self, key: JobKey, uid: str, *, told: bool = False) -> bool:
         """Forgets a job that no longer exists, and its pods; tells whether it was known.
 
@@ -146,6 +158,7 @@ class Store:
         for name in [name for name in pods.records if name not in others]:
             pods.drop(name)
         pods.departed.clear()
+        pods.gone.clear()
         if pods.records:
             self._pods[key] = pods
         return True
@@ -189,6 +202,7 @@ class Store:
         self._gone.pop(record.pod.uid, None)
         if key in self._pods:
             self._pods[key].departed.pop(record.pod.name, None)
+            self._pods[key].gone.pop(record.pod.replica, None)
         visible = pod_key(manifest) == key and self._parse_pod(manifest) is not None
         self._put_pod(key, record, stray=not visible)
         return True
@@ -237,7 +251,10 @@ class Store:
         is_replica = known.pod.replica.role != c.TENSORBOARD
         if known.pod.phase == "Succeeded" and key in self._jobs and is_replica:
             pods.departed[name] = replace(known, pod=replace(known.pod, deleting=True))
-        if not pods.records and not pods.departed:
+        job = self._jobs.get(key)
+        if is_replica and job is not None and job.uid == known.owner_uid:
+            pods.gone[known.pod.replica] = max(known.pod.attempt, pods.gone.get(known.pod.replica, 0))
+        if not pods.records and not pods.departed and not pods.gone:
             del self._pods[key]
         return True
 
@@ -323,6 +340,9 @@ class Store:
     def observe(self, record: JobRecord) -> Observed:
         """Everything known of a job's objects."""
         pods, known = self.pods(record), self._pods.get(record.key, KnownPods())
+        if record.state in (c.REASON_SUSPENDING, c.REASON_SUSPENDED):
+            # A resumed job makes pods of the same names again.
+            known.gone.clear()
         by_attempt = sorted(pods, key=lambda pod: pod.attempt)
         progress = {pod.replica: known.progress[pod.uid] for pod in by_attempt if pod.uid in known.progress}
         causes = {
@@ -339,6 +359,7 @@ class Store:
             causes=causes,
             watched_since=record.work.watched_since,
             tensorboard_service_exists=record.tensorboard_service is not None,
+            gone=dict(known.gone),
         )
 
     def _pods_with(self, key: JobKey, uid: str) -> KnownPods | None:

@@ -99,6 +99,7 @@ def summarize(pod: Json) -> PodRecord | None:
             report=report,
             delete_by=_time(metadata.get("deletionTimestamp")),
             version=metadata.get("resourceVersion"),
+            held=metadata.get("deletionGracePeriodSeconds") == 0,
         ),
     )
 

@@ -1,10 +1,14 @@
 """How long a restarted replica waits.
 
 Replicas that were killed, or whose failures a rule ignores, wait 10 s, doubling with every such failure in a row to
-300 s, from the newest one. A disruption costs no wait, unless it strikes the same replica again within a minute: a node
-under pressure that turns every pod away would be asked once a second for ever. All is read from `status.failures`, which keeps ten: when many replicas fail at once, a
+300 s, from the newest one. This is read from `status.failures`, which keeps ten: when many replicas fail at once, a
 replica's own failure may be among those that are no longer there. It then waits as if it had been the oldest that
 is; a number of failures that cannot be seen any more is guessed by the replica's attempts.
+
+A disruption or a deleted pod costs no wait, unless it strikes the same replica again within a minute, waits apart: a
+node under pressure that turns every pod away, or a policy engine that deletes every pod, would be answered once a
+second for ever. These rows are counted for every replica in `restarts.byReplica`, for they are not in any budget, and
+hundreds of replicas can be struck at once.
 """
 
 from __future__ import annotations
@@ -13,9 +17,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from estimator_api import EstimatorJob
-from estimator_api.status import Failure
+from estimator_api.status import Failure, ReplicaRestarts
 from estimator_operator.plan.failure_rules import decide
-from estimator_operator.plan.failures import REASON_DELETED, is_disruption
 from estimator_operator.plan.roster import Member
 from estimator_operator.plan.timestamps import from_text
 
@@ -32,6 +35,9 @@ def not_before(job: EstimatorJob, member: Member) -> datetime | None:
     """When the current attempt of `member` may be made, if that is later than at once."""
     name = str(member.replica)
     kept = job.status.failures
+    again = _struck_again(job, name)
+    if again is not None:
+        return again
     newest = next((one for one in reversed(kept) if one.replica == name), None)
     if newest is None:
         return _displaced(job, member)
@@ -39,7 +45,7 @@ def not_before(job: EstimatorJob, member: Member) -> datetime | None:
         return None
     own = [one for one in kept if one.replica == name]
     if not decide(job, newest).backs_off:
-        return _turned_away(own) if is_disruption(newest) and newest.reason != REASON_DELETED else None
+        return None
     moments = _moments(job, own)
     if not moments:
         return None
@@ -48,18 +54,26 @@ def not_before(job: EstimatorJob, member: Member) -> datetime | None:
     return last + _wait(max(recent, _hidden(kept, member, last)))
 
 
-def _turned_away(failures: list[Failure]) -> datetime | None:
-    """The same for a replica whose newest failure is a disruption: the first of a row is free."""
-    last: datetime | None = None
-    again = 0
-    for one in failures:
-        at = from_text(one.time)
-        if at is None or not is_disruption(one):
-            continue
-        waited = _wait(again) if again else timedelta()
-        again = again + 1 if last is not None and at - last <= _AGAIN + waited else 0
-        last = at
-    return last + _wait(again) if last is not None and again else None
+def in_a_row(known: ReplicaRestarts | None, failure: Failure) -> int:
+    """How many disruptions came shortly after the one before, `failure`, the newest, included.
+
+    Args:
+        known: What is stored of the replica's restarts.
+        failure: A disruption or deletion of its pod.
+    """
+    last, at = (from_text(known.time) if known is not None else None), from_text(failure.time)
+    if known is None or last is None or at is None:
+        return 0
+    quick = known.quick or 0
+    waited = _wait(quick) if quick else timedelta()
+    return quick + 1 if at - last <= _AGAIN + waited else 0
+
+
+def _struck_again(job: EstimatorJob, name: str) -> datetime | None:
+    """The same for a replica whose newest restart is one of a row of disruptions; the first of a row is free."""
+    known = job.status.restarts.of(name)
+    last = from_text(known.time) if known is not None else None
+    return last + _wait(known.quick) if known is not None and last is not None and known.quick else None
 
 
 def _displaced(job: EstimatorJob, member: Member) -> datetime | None:

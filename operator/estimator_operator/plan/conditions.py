@@ -1,7 +1,7 @@
 """The conditions of a job, one row of a table per state, and how a row becomes `status.conditions`.
 
-Ready, Complete, Failed and Suspended are present from the first pass; Reconciling, Stalled and EvaluatorDegraded are
-abnormal-true (kstatus) and absent while all is well. `lastTransitionTime` moves only when the status flips.
+Ready, Complete, Failed and Suspended are present from the first pass; Reconciling, Stalled, EvaluatorDegraded and
+ProgressUnknown are abnormal-true (kstatus) and absent while all is well. `lastTransitionTime` moves only when the status flips.
 """
 
 from __future__ import annotations
@@ -28,7 +28,16 @@ class Entry:
 
 
 Row = Mapping[str, Entry | None]
-_ORDER = (c.READY, c.RECONCILING, c.STALLED, c.COMPLETE, c.FAILED, c.SUSPENDED, c.EVALUATOR_DEGRADED)
+_ORDER = (
+    c.READY,
+    c.RECONCILING,
+    c.STALLED,
+    c.COMPLETE,
+    c.FAILED,
+    c.SUSPENDED,
+    c.EVALUATOR_DEGRADED,
+    c.PROGRESS_UNKNOWN,
+)
 _NOT = Entry("False", c.REASON_RUNNING)
 
 
@@ -70,6 +79,13 @@ def failed(reason: str, message: str) -> Row:
         stalled=Entry("True", reason, message),
         failed=Entry("True", reason, message),
     )
+
+
+def progress_unknown(row: Row, message: str | None) -> Row:
+    """`row`, and that nobody knows how far training is, when there is a message about it."""
+    if message is None:
+        return row
+    return {**row, c.PROGRESS_UNKNOWN: Entry("True", c.REASON_NOT_HEARD, message)}
 
 
 def _row(

@@ -53,6 +53,8 @@ class Pod:
         report: Final progress document from the termination message.
         delete_by: When the grace of a deleting pod ends (Kubernetes' deletionTimestamp), if known.
         version: The pod's resourceVersion, if known; two summaries that differ in it alone are equal.
+        held: It was deleted without grace, and only finalizers keep the object.
+        lost_at: From when it is taken for lost; set by the plan itself (`lost_pods.py`).
     """
 
     name: str
@@ -75,6 +77,8 @@ class Pod:
     report: Progress | None = None
     delete_by: datetime | None = None
     version: str | None = field(default=None, compare=False)
+    held: bool = False
+    lost_at: datetime | None = None
 
     @property
     def finished(self) -> bool:
@@ -89,6 +93,7 @@ class Observed:
     Attributes:
         pods: All pods that belong to the job (owned by its uid), whatever their state.
         progress: Latest polled progress document of running replicas.
+        heard_at: When the present pod of a replica last answered a poll with a document, by the operator's clock.
         service_exists: The headless Service is known to exist.
         claim_exists: The claim `<job>-model` is known to exist (only asked for a volumeClaimTemplate).
         refused: Why the API server refused to create a pod or claim (quota, admission, forbidden), or None.
@@ -98,10 +103,13 @@ class Observed:
         tensorboard_service_exists: The Service of TensorBoard is known to exist.
         lost_nodes: Nodes of deleting pods that are known to be gone: they do not exist any more, or are marked as
             unreachable or out of service.
+        gone: Of a replica a pod of which was seen since the job was last suspended, and no longer exists: the pod's
+            attempt, the newest of several.
     """
 
     pods: tuple[Pod, ...] = ()
     progress: Mapping[Replica, Progress] = field(default_factory=dict)
+    heard_at: Mapping[Replica, datetime] = field(default_factory=dict)
     service_exists: bool = False
     claim_exists: bool = False
     refused: str | None = None
@@ -109,6 +117,7 @@ class Observed:
     watched_since: datetime | None = None
     tensorboard_service_exists: bool = False
     lost_nodes: frozenset[str] = frozenset()
+    gone: Mapping[Replica, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ from estimator_operator.plan.conditions import Row, settle
 from estimator_operator.plan.creation import to_be_made
 from estimator_operator.plan.deadlines import active_end, grace_end, soonest, ttl_end
 from estimator_operator.plan.endings import ending_of
-from estimator_operator.plan.failures import lost_at
+from estimator_operator.plan.lost_pods import judged, next_looks
 from estimator_operator.plan.observed import Observed, Plan, Settings
 from estimator_operator.plan.pending_deadline import is_required, pending_end
 from estimator_operator.plan.pods import PodFactory, PodManifests
@@ -33,7 +33,7 @@ from estimator_operator.plan.restarts import Verdict, judge
 from estimator_operator.plan.roster import Member, completed_names, needed_members, roster_of
 from estimator_operator.plan.scaling import Scaling, rescale, worker_selector
 from estimator_operator.plan.service import service_manifest
-from estimator_operator.plan.stall import stall_end
+from estimator_operator.plan.stall import next_look, not_heard, stall_end
 from estimator_operator.plan.state import row_of
 from estimator_operator.plan.success import outcome
 from estimator_operator.plan.suspension import is_emptied, is_suspending, to_be_suspended, was_suspended
@@ -63,12 +63,13 @@ def _plan(job: EstimatorJob, observed: Observed, now: datetime, settings: Settin
     if not job.spec.is_managed_here:
         # Another controller runs it: even a status of ours would be in its way.
         return Plan(status=job.status)
+    observed = judged(job, observed)
     if job.metadata.deletion_timestamp is not None:
         # Its pods are collected, and making them again would only hold that up, as those on lost nodes do.
         return Plan(
             status=job.status,
             delete_pods=cleanup.forced(observed.pods, now),
-            requeue_after=soonest(map(lost_at, observed.pods), now),
+            requeue_after=soonest(next_looks(observed.pods, now), now),
         )
     replicas, boards = parted(observed)
     roster = roster_of(job, replicas)
@@ -176,13 +177,13 @@ def _active(view: View) -> Plan:
     job, now, stored = view.job, view.now, view.job.status
     resumed = was_suspended(job)
     given_up = stored.is_true(c.EVALUATOR_DEGRADED)
-    scaling = None if resumed else rescale(job, view.roster, view.completed)
+    scaling = None if resumed else rescale(job, view.roster, view.completed, gone=view.observed.gone)
     if scaling is not None:
         return _scaled(view, scaling)
     needed = needed_members(view.roster, view.completed, evaluator_degraded=given_up)
     started = not resumed and stored.start_time is not None
     everyone = _everyone(view, needed, given_up=given_up)
-    verdict = judge(job, needed, everyone, started=started, now=now)
+    verdict = judge(job, needed, everyone, started=started, gone=view.observed.gone, now=now)
     if verdict.degraded is not None:
         given_up = True
         needed = needed_members(view.roster, view.completed, evaluator_degraded=True)
@@ -212,6 +213,7 @@ def _active(view: View) -> Plan:
     if ending is not None:
         return _end(view, status, ending, verdict)
     row = row_of(updated, needed, view.observed, chief_done=success.chief_done, now=now)
+    row = conditions.progress_unknown(row, not_heard(updated, view.roster, view.observed, now))
     if verdict.restarted or verdict.degraded is not None:
         status = view.settled(status.model_copy(update=view.roles()), row, verdict.degraded)
         events = events_of(stored, status, verdict=verdict)
@@ -233,7 +235,7 @@ def _active(view: View) -> Plan:
             [
                 deadline,
                 grace_end(job, chief_at) if success.chief_done else None,
-                stall_end(updated, view.roster, view.observed),
+                next_look(stall_end(updated, view.roster, view.observed), now),
                 *(slow_at(one) for one in needed),
                 *(pending_end(updated, one, view.observed, now) for one in needed),
                 *(not_before(updated, one) for one in needed if one.pod is None),

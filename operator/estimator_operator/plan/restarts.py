@@ -8,27 +8,32 @@ tell which. Two facts in the status decide it, both written only once pods were 
   * without `startTime` nothing is known to exist, so missing pods are simply made;
   * `restarts.pending` names restarted replicas (and workers that have just joined) whose new pod has not been seen:
     it, too, is simply made.
-Every other missing pod was there and has vanished: an uncounted restart. A pod that was made and vanished before it
-was recorded as seen is made again under the same name, which is free again; nothing is lost but one number that
-nobody counts against anything.
+Every other missing pod was there and has vanished: an uncounted restart. So has one that is in `Observed.gone`: this
+process saw it though the status does not say so yet. Without that a policy engine that deletes each pod as soon as it
+is made would be answered without end and without a trace. Only what another process saw, and did not record, is made
+again under the same name, which is free again.
 
 A restart of the whole job gives every replica a new attempt, those that have completed too: what they did is done
 again from the latest checkpoint. It is counted once, and takes in whatever else has failed in the same pass. Once the
 chief has completed there is nothing to train again, and only the evaluator is left to restart.
+
+What a failure costs is in `budget.py`, how long its replica waits in `backoff.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from estimator_api import EstimatorJob
 from estimator_api import constants as c
 from estimator_api.status import Failure, ReplicaRestarts, Restarts
-from estimator_operator.plan.backoff import FAILURES_KEPT
+from estimator_operator.plan.backoff import FAILURES_KEPT, in_a_row
+from estimator_operator.plan.budget import Budget
 from estimator_operator.plan.failure_rules import Decision, decide
-from estimator_operator.plan.failures import REASON_DELETED, describe, failure_of
+from estimator_operator.plan.failures import REASON_DELETED, describe, failure_of, is_disruption
+from estimator_operator.plan.observed import Replica
 from estimator_operator.plan.roster import Member
 
 __all__ = ["REASON_DELETED", "Fault", "Tally", "Verdict", "judge"]
@@ -50,7 +55,7 @@ class Verdict:
         restarts: The new counters.
         failures: The new failures, oldest first, at most ten.
         restarted: Failures that lead to a restart now.
-        counted: One of these restarts counts against the budget.
+        counted: One of these restarts is of a failure that counts, alone or with others of its incident.
         whole: All replicas start again, those that completed too.
         fault: The job fails of this.
         degraded: The evaluator is given up for this reason.
@@ -69,42 +74,61 @@ class Tally:
     """The counters of restarts, as they change in one pass."""
 
     def __init__(self, stored: Restarts) -> None:
-        self._counts = {one.replica: one.count for one in stored.by_replica}
+        self._stored = stored
+        self._replicas = {one.replica: one for one in stored.by_replica}
         self._total = stored.total
-        self.counted = stored.counted
         self.pending = set(stored.pending)
 
     def see(self, member: Member) -> None:
         """Learns from a pod that exists: the attempt, should the status be behind, and that it is there."""
         name = str(member.replica)
-        known = self._counts.get(name, 0)
-        if member.attempt > known:
-            self._total += member.attempt - known
-            self._counts[name] = member.attempt
+        if member.attempt > self._count(name):
+            self._set(name, member.attempt)
         if member.pod is not None:
             self.pending.discard(name)
 
-    def restart(self, member: Member) -> None:
-        """The member gets its next attempt."""
+    def restart(self, member: Member, failure: Failure | None = None) -> None:
+        """The member gets its next attempt, because of its `failure` if it is one of its own."""
         name = str(member.replica)
-        self._total += member.attempt + 1 - self._counts.get(name, 0)
-        self._counts[name] = member.attempt + 1
+        known = self._replicas.get(name)
+        self._set(name, member.attempt + 1)
         self.pending.add(name)
+        if failure is not None:
+            struck = is_disruption(failure)
+            quick = in_a_row(known, failure) if struck else 0
+            update = {"time": failure.time if struck else None, "quick": quick or None}
+            self._replicas[name] = self._replicas[name].model_copy(update=update)
 
-    def restarts(self, wanted: Iterable[Member]) -> Restarts:
+    def restarts(self, wanted: Iterable[Member], budget: Budget | None = None) -> Restarts:
         """The counters as the status has them; replicas that are not wanted are not awaited."""
         names = {str(one.replica) for one in wanted}
-        counts = sorted(self._counts.items())
-        return Restarts(
-            total=self._total,
-            counted=self.counted,
-            by_replica=[ReplicaRestarts(replica=name, count=count) for name, count in counts],
-            pending=sorted(self.pending & names),
+        return self._stored.model_copy(
+            update={
+                "total": self._total,
+                "by_replica": [one for _, one in sorted(self._replicas.items())],
+                "pending": sorted(self.pending & names),
+                **(budget.counters() if budget is not None else {}),
+            }
         )
+
+    def _count(self, name: str) -> int:
+        known = self._replicas.get(name)
+        return 0 if known is None else known.count
+
+    def _set(self, name: str, count: int) -> None:
+        self._total += count - self._count(name)
+        known = self._replicas.get(name) or ReplicaRestarts(replica=name, count=0)
+        self._replicas[name] = known.model_copy(update={"count": count})
 
 
 def judge(
-    job: EstimatorJob, needed: Sequence[Member], everyone: Sequence[Member], *, started: bool, now: datetime
+    job: EstimatorJob,
+    needed: Sequence[Member],
+    everyone: Sequence[Member],
+    *,
+    started: bool,
+    gone: Mapping[Replica, int],
+    now: datetime,
 ) -> Verdict:
     """Judges every needed member.
 
@@ -113,42 +137,47 @@ def judge(
         needed: Members that must have a running pod.
         everyone: Members that start again with the whole job.
         started: The status says that all pods have been seen (`startTime`).
+        gone: Attempts of pods that were seen and no longer exist.
         now: Time of the failures recorded.
     """
     tally = Tally(job.status.restarts)
     found: list[tuple[Member, Failure, Decision]] = []
     for member in needed:
         tally.see(member)
-        failure = failure_of(member, started=started, pending=tally.pending, now=now)
+        was_seen = gone.get(member.replica) == member.attempt
+        failure = failure_of(member, started=started, pending=tally.pending, gone=was_seen, now=now)
         if failure is not None:
             found.append((member, failure, decide(job, failure)))
     restarted: list[Failure] = []
     fault: Fault | None = None
     degraded: str | None = None
     whole = False
-    before = tally.counted
+    counted = False
+    budget = Budget(job.status.restarts, limit=job.spec.run_policy.backoff_limit, now=now)
     for member, failure, decision in sorted(found, key=lambda one: one[2].action != "RestartJob"):
         if decision.action == "FailJob":
             fault = fault or _fatal(failure, decision)
             continue
         if not whole:
-            if decision.counted and tally.counted >= job.spec.run_policy.backoff_limit:
-                spent = _spent(job, failure, tally.counted)
+            if decision.counted and not budget.take(member.replica, failure):
+                spent = _spent(job, failure, budget.used_by(member.replica))
                 if member.replica.role == c.EVALUATOR:
                     degraded = spent.message
                 else:
                     fault = fault or spent
                 continue
-            tally.counted += decision.counted
+            counted = counted or decision.counted
             whole = decision.action == "RestartJob"
             for one in everyone if whole else (member,):
-                tally.restart(one)
+                tally.restart(one, failure if one is member else None)
+            if whole:
+                budget.restarted(one.replica for one in everyone)
         restarted.append(failure)
     return Verdict(
-        restarts=tally.restarts(everyone if whole else needed),
+        restarts=tally.restarts(everyone if whole else needed, budget),
         failures=tuple([*job.status.failures, *(failure for _, failure, _ in found)][-FAILURES_KEPT:]),
         restarted=tuple(restarted),
-        counted=tally.counted > before,
+        counted=counted,
         whole=whole,
         fault=fault,
         degraded=degraded,

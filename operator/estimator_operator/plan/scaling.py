@@ -5,19 +5,19 @@ written before any pod is made or deleted: from then on it is known that a worke
 or has been sent away, and it is not taken for one whose pod vanished. Workers that leave are no failures: their pods
 are deleted gracefully, nothing is counted, and should they come back they are run again, whatever they had completed.
 
-A worker that comes back while its pod still ends gets the next attempt at once. That is a number of
+A worker that comes back while its pod still ends, or after this process saw it go, gets the next attempt. That is a number of
 `restarts.byReplica` like any other, for a name must not be used twice, but no failure and not counted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from estimator_api import EstimatorJob
 from estimator_api import constants as c
 from estimator_api.status import Restarts
-from estimator_operator.plan.observed import JobEvent
+from estimator_operator.plan.observed import JobEvent, Replica
 from estimator_operator.plan.restarts import Tally
 from estimator_operator.plan.roster import Roster, ended
 
@@ -44,13 +44,16 @@ def worker_selector(job: EstimatorJob) -> str:
     return f"{c.LABEL_JOB_NAME}={job.metadata.name},{c.LABEL_ROLE}={c.WORKER}"
 
 
-def rescale(job: EstimatorJob, roster: Roster, completed: Collection[str]) -> Scaling | None:
+def rescale(
+    job: EstimatorJob, roster: Roster, completed: Collection[str], *, gone: Mapping[Replica, int]
+) -> Scaling | None:
     """The change of the number of workers that the spec asks for now, or None when there is none.
 
     Args:
         job: A job that runs, with its stored status.
         roster: Its pods, by the new number.
         completed: Replicas that completed.
+        gone: Attempts of pods that were seen and no longer exist.
     """
     known, wanted = job.status.worker_replicas, job.spec.replicas(c.WORKER)
     elastic = job.spec.elastic
@@ -61,7 +64,9 @@ def rescale(job: EstimatorJob, roster: Roster, completed: Collection[str]) -> Sc
     for member in workers:
         tally.see(member)
     for member in workers[known:]:
-        if member.pod is None:
+        if member.pod is None and gone.get(member.replica) == member.attempt:
+            tally.restart(member)
+        elif member.pod is None:
             tally.pending.add(str(member.replica))
         elif member.pod.deleting or ended(member.pod):
             tally.restart(member)

@@ -7,12 +7,15 @@ only while the chief's pod does, and not beyond `maxSteps`, where no step is lef
 a chief without an evaluator are no steps: the timeout has to be longer than they take. Modes that do not train have
 no step to stall.
 
-A chief that reports nothing stalls too: programs that set the timeout owe `/progress`.
+The end of that time is no verdict yet. The job fails when a document that was heard after it still shows the same step
+(or none). A chief that does not answer may well train: it may have no network path to the operator, the operator may
+be behind with its polls, the program may not report at all. That is the condition ProgressUnknown.
 """
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Final
 
 from estimator_api import EstimatorJob
 from estimator_api import constants as c
@@ -21,7 +24,12 @@ from estimator_operator.plan.modes import trains
 from estimator_operator.plan.observed import Observed, Pod
 from estimator_operator.plan.restarts import Fault
 from estimator_operator.plan.roster import Roster, runs
-from estimator_operator.plan.timestamps import from_text
+from estimator_operator.plan.timestamps import from_text, to_text
+
+_NEXT_POLL: Final = timedelta(seconds=120)
+"""A chief that has answered is asked again within this time, however many jobs there are."""
+_LOOKS_EVERY: Final = timedelta(seconds=30)
+"""An answer without news does not wake the job: it is looked at again, once a step is overdue."""
 
 
 def watches_steps(job: EstimatorJob) -> bool:
@@ -47,10 +55,18 @@ def stall_end(job: EstimatorJob, roster: Roster, observed: Observed) -> datetime
     return max(known) + timedelta(seconds=limit) if known else None
 
 
+def next_look(end: datetime | None, now: datetime) -> datetime | None:
+    """When to look again at a chief whose time is over at `end`: then, and from then on every half minute."""
+    if end is None or now < end:
+        return end
+    return end + ((now - end) // _LOOKS_EVERY + 1) * _LOOKS_EVERY
+
+
 def stalled(job: EstimatorJob, roster: Roster, observed: Observed, now: datetime) -> Fault | None:
     """Why the job fails of a global step that does not grow, or None."""
     end = stall_end(job, roster, observed)
-    if end is None or now < end:
+    heard = observed.heard_at.get(CHIEF_REPLICA)
+    if end is None or now < end or heard is None or heard < end:
         return None
     progress = job.status.progress
     limit = f"within {job.spec.run_policy.stall_timeout_seconds} s (stallTimeoutSeconds)"
@@ -59,6 +75,18 @@ def stalled(job: EstimatorJob, roster: Roster, observed: Observed, now: datetime
     else:
         message = f"{CHIEF_REPLICA} is at step {progress.global_step} and has reported no new one {limit}"
     return Fault(reason=c.REASON_TRAINING_STALLED, message=message)
+
+
+def not_heard(job: EstimatorJob, roster: Roster, observed: Observed, now: datetime) -> str | None:
+    """Why nobody knows whether the chief, whose time for a new step is over, makes steps; None when that is known."""
+    end = stall_end(job, roster, observed)
+    if end is None or now < end:
+        return None
+    heard = observed.heard_at.get(CHIEF_REPLICA)
+    if heard is not None and (heard >= end or now < heard + _NEXT_POLL):
+        return None
+    since = "has answered no poll of /progress" if heard is None else f"was last heard at {to_text(heard)}"
+    return f"{CHIEF_REPLICA} {since}: whether it makes steps is not known, and stallTimeoutSeconds waits"
 
 
 def _chief(roster: Roster) -> Pod | None:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from job_builder import NOW, plan_of, with_spec, with_status
+from job_builder import NOW, plan_of, state, with_spec, with_status
 
 from estimator_api import EstimatorJob, Progress
 from estimator_api.constants import TENSORBOARD
@@ -32,6 +32,7 @@ class SimulatedCluster:
         self.now = NOW
         self.pods: dict[str, Pod] = {}
         self.known: dict[str, Pod] = {}
+        self.gone: dict[Replica, int] = {}
         self.service = False
         self.board_service = False
         self.dead: set[str] = set()
@@ -48,6 +49,8 @@ class SimulatedCluster:
     # The operator -------------------------------------------------------------------------------------------
     def observe(self, known: Iterable[Pod] | None = None) -> Observed:
         """What the operator knows."""
+        if state(self.job)[1] in ("Suspending", "Suspended"):
+            self.gone.clear()
         pods = tuple(self.known.values() if known is None else known)
         return Observed(
             pods=pods,
@@ -56,9 +59,14 @@ class SimulatedCluster:
                 for one in sorted(pods, key=lambda one: one.attempt)
                 if one.uid in self.steps
             },
+            heard_at={
+                one.replica: self.now for one in pods if one.phase == "Running" and one.name not in self.dead
+            },
             service_exists=self.service,
             tensorboard_service_exists=self.board_service,
             watched_since=self.watched_since,
+            lost_nodes=frozenset(pod.node or "" for name, pod in self.pods.items() if name in self.dead),
+            gone=dict(self.gone),
         )
 
     def reconcile(self, *, dies_after: int | None = None, defers: bool = False) -> Plan | None:
@@ -69,6 +77,7 @@ class SimulatedCluster:
             self._act(made, defers=defers and made.progress_only)
         except OperatorDied:
             self.deliver()
+            self.gone.clear()
             self.watched_since = self.now
             return None
         return made
@@ -153,7 +162,9 @@ class SimulatedCluster:
             if name in self.pods:
                 self.known[name] = self.pods[name]
             else:
-                self.known.pop(name, None)
+                pod = self.known.pop(name, None)
+                if pod is not None:
+                    self.gone[pod.replica] = max(pod.attempt, self.gone.get(pod.replica, 0))
 
     # Kubelet, users, and the rest of the world --------------------------------------------------------------
     def run(self, name: str) -> None:
@@ -194,7 +205,7 @@ class SimulatedCluster:
         """The node of a running pod is gone; the node controller tells its pod to end."""
         if self.pods[name].phase == "Running" and self.pods[name].exit_code is None:
             self.dead.add(name)
-            self.pods[name] = replace(self.pods[name], disrupted=True, deleting=False)
+            self.pods[name] = replace(self.pods[name], disrupted=True, deleting=False, node=f"node-of-{name}")
             self.delete(name)
 
     def finish_deletions(self) -> None:

@@ -1,4 +1,4 @@
-"""stallTimeoutSeconds: it fires with no event, by the operator's clock, and never on what it could not have seen."""
+"""stallTimeoutSeconds: it fires when the chief is heard after it, by the operator's clock, and never on silence."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from job_builder import (
     stored,
     text,
     training,
+    truths,
     with_spec,
     with_status,
 )
@@ -32,6 +33,11 @@ def said(step, **fields):
     return {CHIEF: Progress(role="chief", global_step=step, **fields)}
 
 
+def heard(seconds):
+    """When the chief last answered."""
+    return {CHIEF: after(seconds)}
+
+
 def at_step(step=100, now=0.0, **fields):
     """A training job whose chief reached `step` at `now`, and its pods."""
     job = training(make_job(policy=LIMIT))
@@ -41,7 +47,7 @@ def at_step(step=100, now=0.0, **fields):
 
 def test_no_new_step():
     job, pods = at_step(now=100)
-    observed = seen(*pods, progress=said(100))
+    observed = seen(*pods, progress=said(100), heard_at=heard(700))
     assert plan_of(job, observed, after(699)).requeue_after == 1
     assert state(plan_of(job, observed, after(699))) == ("True", "Training")
     made = plan_of(job, observed, after(700))
@@ -56,7 +62,7 @@ def test_no_new_step():
 def test_no_step_at_all():
     job, pods = training(make_job(policy=LIMIT)), pods_of(make_job())
     job = stored(job, seen(*pods), after(5))
-    made = plan_of(job, seen(*pods), after(605))
+    made = plan_of(job, seen(*pods, heard_at=heard(605)), after(605))
     assert state(made) == ("False", "TrainingStalled")
     assert message(made) == "chief-0 has reported no global step within 600 s (stallTimeoutSeconds)"
 
@@ -64,14 +70,14 @@ def test_no_step_at_all():
 @pytest.mark.parametrize("skew", [-36000, 0, 36000])
 def test_the_chiefs_clock_does_not_matter(skew):
     job, pods = at_step(now=100, time=text(after(100 + skew)))
-    observed = seen(*pods, progress=said(100, time=text(after(600 + skew))))
+    observed = seen(*pods, progress=said(100, time=text(after(600 + skew))), heard_at=heard(700))
     assert plan_of(job, observed, after(699)).requeue_after == 1
     assert state(plan_of(job, observed, after(700))) == ("False", "TrainingStalled")
 
 
 def test_a_step_that_nobody_wrote_down_yet_counts():
     job, pods = at_step(now=100)
-    made = plan_of(job, seen(*pods, progress=said(101)), after(10_000))
+    made = plan_of(job, seen(*pods, progress=said(101), heard_at=heard(10_000)), after(10_000))
     assert state(made) == ("True", "Training")
     assert made.requeue_after == 600
 
@@ -89,7 +95,7 @@ def test_a_step_that_nobody_wrote_down_yet_counts():
 )
 def test_when_no_step_is_awaited(pod, progress):
     job, pods = at_step(now=100)
-    made = plan_of(job, seen(*pods_of(job, pod), progress=progress), after(10_000))
+    made = plan_of(job, seen(*pods_of(job, pod), progress=progress, heard_at=heard(10_000)), after(10_000))
     assert state(made)[1] != "TrainingStalled"
     assert len(pods) == 5
 
@@ -110,12 +116,15 @@ def test_a_new_pod_of_the_chief_gets_its_whole_time():
     new = make_pod("chief-0", 1, created_at=after(651))
     job = stored(job, seen(*pods_of(job, new)), after(700))
     assert plan_of(job, seen(*pods_of(job, new)), after(1000)).requeue_after == 300
-    assert state(plan_of(job, seen(*pods_of(job, new)), after(1300))) == ("False", "TrainingStalled")
+    assert state(plan_of(job, seen(*pods_of(job, new), heard_at=heard(1300)), after(1300))) == (
+        "False",
+        "TrainingStalled",
+    )
 
 
 def test_an_operator_that_was_away_looks_first():
     job, pods = at_step(now=100)
-    observed = seen(*pods, progress=said(100), watched_since=after(3700))
+    observed = seen(*pods, progress=said(100), watched_since=after(3700), heard_at=heard(4300))
     assert plan_of(job, observed, after(3700)).requeue_after == 600
     assert state(plan_of(job, observed, after(4300))) == ("False", "TrainingStalled")
 
@@ -156,7 +165,7 @@ def test_without_the_limit_nothing_is_noted():
 def test_modes_that_do_not_train_do_not_stall(mode, section, reason):
     estimator = {"mode": mode, "modelFn": "m:f", **section}
     job = training(make_job(workers=0, ps=0, evaluator=0, policy=LIMIT, estimator=estimator))
-    made = plan_of(job, seen(make_pod("chief-0")), after(10**6))
+    made = plan_of(job, seen(make_pod("chief-0"), heard_at=heard(10**6)), after(10**6))
     assert state(made) == ("True", reason)
     assert made.requeue_after is None
 
@@ -164,10 +173,50 @@ def test_modes_that_do_not_train_do_not_stall(mode, section, reason):
 def test_programs_stall_as_estimators_do():
     job = make_job(policy=LIMIT, estimator=None, program={"module": "trainer.task"})
     job = stored(training(job), seen(*pods_of(job)), after(1))
-    assert state(plan_of(job, seen(*pods_of(job)), after(601))) == ("False", "TrainingStalled")
+    made = plan_of(job, seen(*pods_of(job), heard_at=heard(601)), after(601))
+    assert state(made) == ("False", "TrainingStalled")
 
 
 def test_success_and_the_active_deadline_come_first():
     job = training(make_job(policy=LIMIT | {"activeDeadlineSeconds": 300}))
-    assert state(plan_of(job, seen(*pods_of(job)), after(10_000))) == ("False", "DeadlineExceeded")
+    made = plan_of(job, seen(*pods_of(job), heard_at=heard(10_000)), after(10_000))
+    assert state(made) == ("False", "DeadlineExceeded")
     assert with_status(job, job.status) == job
+
+
+@pytest.mark.parametrize(
+    "last", [None, 0, 100, 579], ids=["never", "long ago", "at the step", "before the end"]
+)
+def test_a_chief_that_is_not_heard_is_no_verdict(last):
+    job, pods = at_step(now=100)
+    observed = seen(*pods, progress=said(100), heard_at={} if last is None else heard(last))
+    made = plan_of(job, observed, after(700))
+    assert state(made) == ("True", "Training")
+    assert truths(made)["ProgressUnknown"] == "True"
+    assert made.status.condition("ProgressUnknown").reason == "NotHeard"
+    assert made.requeue_after == 30
+    job = with_status(job, made.status)
+    made = plan_of(job, observed, after(10**6))
+    assert made.status is job.status, "silence changes nothing more"
+    assert 0 < made.requeue_after <= 30
+
+
+def test_a_chief_that_was_heard_a_moment_ago_is_asked_again_first():
+    job, pods = at_step(now=100)
+    made = plan_of(job, seen(*pods, progress=said(100), heard_at=heard(695)), after(700))
+    assert state(made) == ("True", "Training")
+    assert "ProgressUnknown" not in truths(made)
+    assert made.requeue_after == 30
+    made = plan_of(job, seen(*pods, progress=said(100), heard_at=heard(705)), after(730))
+    assert state(made) == ("False", "TrainingStalled")
+
+
+def test_a_chief_that_is_heard_again_is_judged_by_what_it_says():
+    job, pods = at_step(now=100)
+    unknown = stored(job, seen(*pods, progress=said(100)), after(900))
+    made = plan_of(unknown, seen(*pods, progress=said(5000), heard_at=heard(1000)), after(1000))
+    assert state(made) == ("True", "Training")
+    assert "ProgressUnknown" not in truths(made)
+    made = plan_of(unknown, seen(*pods, progress=said(100), heard_at=heard(1000)), after(1000))
+    assert state(made) == ("False", "TrainingStalled")
+    assert "ProgressUnknown" not in truths(made)

@@ -1,0 +1,43 @@
+"""Somebody deletes each pod of a job as soon as it is made: that is counted, told and answered ever more slowly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from estimator_operator.kube.resources import PODS
+
+
+async def test_a_janitor_is_not_answered_once_a_second(world, operator):
+    create = world.api.create
+
+    async def create_and_delete(resource: Any, *args: Any, **kwargs: Any) -> Any:
+        made = await create(resource, *args, **kwargs)
+        if resource is PODS:
+            world.api.remove(PODS, "default", made["metadata"]["name"], now=True)
+        return made
+
+    world.api.create = create_and_delete
+    world.submit()
+    for _ in range(300):
+        await operator.settle()
+        world.clock.pass_(1)
+    await operator.settle()
+    assert world.api.calls["create pods"] <= 7
+    restarts = world.status["restarts"]
+    assert restarts["total"] == world.api.calls["create pods"]
+    assert restarts["counted"] == 0
+    assert {one["reason"] for one in world.status["failures"]} == {"DeletedPod"}
+
+
+async def test_a_resumed_job_is_not_taken_for_one_whose_pods_vanished(world, operator):
+    world.submit()
+    await operator.settle()
+    world.run()
+    for suspend in (True, False):
+        world.set_spec(suspend=suspend)
+        await operator.settle()
+        for name in world.pods:
+            if suspend:
+                world.api.remove(PODS, "default", name, now=True)
+        await operator.settle()
+    assert world.status["restarts"]["total"] == 0
