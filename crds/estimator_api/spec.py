@@ -135,6 +135,10 @@ class RunPolicy(ApiModel):
     """Longest time without a new global step while the chief runs. The job fails after it, once the chief has said
     again that it is at the same step; a chief that is not heard is no failure (condition ProgressUnknown). Evaluations and exports of a
     chief without an evaluator are no steps; modes Evaluate, Predict and Export have none to wait for."""
+    lost_pod_timeout_seconds: Annotated[Seconds, Field(ge=1)] | None = None
+    """Replaces a pod that is still there this long after its grace, deleting it by force, though nobody knows whether
+    its node still runs it. Absent: only when the node is known to be gone. Two chiefs that run at once damage the model
+    directory, so set it only where nodes that do not answer are switched off, or their volumes taken from them."""
     failure_policy: FailurePolicy | None = None
     """What is done about failures of replicas; the first rule that matches decides. Without one, exit code 78 fails
     the job, disruptions restart the replica and are not counted, everything else restarts it and counts."""

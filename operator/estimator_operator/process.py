@@ -25,7 +25,10 @@ from estimator_operator.control.clock import SystemClock
 from estimator_operator.control.controller import Controller
 from estimator_operator.control.freshness import Freshness
 from estimator_operator.control.job_record import JobKey
+from estimator_operator.control.missing_pods import MissingPods
+from estimator_operator.control.nodes import Nodes
 from estimator_operator.control.outage import Outage
+from estimator_operator.control.reconcile import Reconciler
 from estimator_operator.control.recorder import Recorder
 from estimator_operator.control.store import Store
 from estimator_operator.control.survey import Survey
@@ -68,7 +71,7 @@ class Operator:
             queue_depth=lambda: len(self._queue),
             progress_limit=settings.progress_metrics_limit,
         )
-        self._store = Store(on_status=JobChanges(metrics))
+        self._store = Store(on_status=JobChanges(metrics), on_error=self._object_failed)
         self._queue: WorkQueue[JobKey] = WorkQueue(on_wait=metrics.waited, on_retry=metrics.retried)
         self._outage = Outage(self._clock.monotonic, on_recovery=self._queue.hurry)
         self._identity = f"{socket.gethostname()}_{secrets.token_hex(4)}"
@@ -171,24 +174,40 @@ class Operator:
         freshness, metrics = Freshness(self._clock), self._metrics
         recorder = Recorder(api, self._clock, instance=self._identity, count=metrics.recorded)
         namespaces = self._settings.namespaces
+        survey = Survey(api, self._store, freshness, namespaces=namespaces, count=metrics.surveyed)
+        causes = Causes(api, self._store, self._clock)
         return Controller(
             store=self._store,
             queue=self._queue,
-            survey=Survey(api, self._store, freshness, namespaces=namespaces, count=metrics.surveyed),
-            applier=Applier(api, self._store, self._clock, recorder, away=lambda: self._outage.lasts),
-            causes=Causes(api, self._store, self._clock),
+            survey=survey,
+            reconciler=Reconciler(
+                store=self._store,
+                queue=self._queue,
+                survey=survey,
+                applier=Applier(api, self._store, self._clock, recorder, away=lambda: self._outage.lasts),
+                causes=causes,
+                missing=MissingPods(api, self._store, self._clock),
+                nodes=Nodes(api, self._clock),
+                recorder=recorder,
+                clock=self._clock,
+                settings=self._settings.plan,
+                progress_interval=lambda: self._poller.write_interval,
+            ),
+            causes=causes,
             recorder=recorder,
             freshness=freshness,
             outage=self._outage,
             clock=self._clock,
-            settings=self._settings.plan,
-            progress_interval=lambda: self._poller.write_interval,
             observer=metrics,
         )
 
     def _called(self, verb: str, resource: str, status: int, seconds: float) -> None:
         self._metrics.called(verb, resource, status, seconds)
         self._outage.answered(status)
+
+    def _object_failed(self, resource: str, manifest: dict[str, Any], error: Exception) -> None:
+        if self._controller is not None:
+            self._controller.object_failed(resource, manifest, error)
 
     def _deliver(self, target: Target, progress: Progress) -> bool:
         key = JobKey(*target.job)

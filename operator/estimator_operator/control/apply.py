@@ -145,13 +145,13 @@ class Applier:
         try:
             written = await self._api.patch(JOBS, namespace, name, patch, subresource="status")
         except ConflictError:
-            await self._read_again(record)
+            await self.read_again(record)
             return False
         except NotFoundError:
             self._store.drop_job(record.key, record.uid)
             return False
-        self._store.put_job(written)
-        record.written_at = self._clock.monotonic()
+        self._store.put_job(written, whole=True)
+        record.work.written_at = self._clock.monotonic()
         return True
 
     async def delete_job(self, record: JobRecord, made: Plan) -> bool:
@@ -164,16 +164,17 @@ class Applier:
                 JOBS, namespace, name, uid=record.uid, resource_version=record.resource_version
             )
         except ConflictError:
-            await self._read_again(record)
+            await self.read_again(record)
             return False
         except NotFoundError:
             self._store.drop_job(record.key, record.uid)
         return True
 
-    async def _read_again(self, record: JobRecord) -> None:
+    async def read_again(self, record: JobRecord) -> None:
+        """Reads the whole job from the API server."""
         namespace, name = record.key
         try:
-            self._store.put_job(await self._api.get(JOBS, namespace, name))
+            self._store.put_job(await self._api.get(JOBS, namespace, name), whole=True)
         except NotFoundError:
             self._store.drop_job(record.key, record.uid)
 
@@ -285,7 +286,7 @@ class Applier:
             not deletion.force or bool(answer["metadata"].get("finalizers"))
         )
         if held:
-            self._store.put_pod(answer)
+            self._store.put_stray(record.key, answer)
         else:
             # Without grace there is nothing to wait for: the pod is gone with the answer.
             self._store.forget_pod(record.key, name, uid)
@@ -299,7 +300,7 @@ class Applier:
             return
         if found["metadata"]["uid"] != deletion.uid:
             self._store.forget_pod(record.key, deletion.name, deletion.uid)
-        self._store.put_pod(found)
+        self._store.put_stray(record.key, found)
 
 
 def _is_outdated(record: JobRecord, made: Plan) -> bool:

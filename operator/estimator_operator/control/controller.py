@@ -1,51 +1,42 @@
-"""The controller: events in, one reconcile of a job at a time, plans made and acted on.
+"""The controller: events in, workers that reconcile one job at a time.
 
-Level-triggered: an event says which job to look at and nothing else. A reconcile makes a plan from what the store
-knows and acts on it; it reads from the API server only what no watch has told. Whatever goes wrong in it ends in the
-queue's backoff, never in the end of the operator. A job that another controller manages is known and nothing else.
+Level-triggered: an event says which job to look at and nothing else. Whatever goes wrong in a reconcile ends in the
+queue's backoff, and whatever goes wrong while an event's object is read is that object's: never the end of the
+operator. A job that another controller manages is known and nothing else.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Container
+from itertools import islice
 from typing import Any, Final, Protocol
 
-from pydantic import ValidationError
-
-from estimator_api import EstimatorJobStatus, InvalidJobError, Metadata
-from estimator_operator.control.apply import Applier
 from estimator_operator.control.causes import LOOKUPS, Causes
+from estimator_operator.control.children import Children
 from estimator_operator.control.clock import Clock
 from estimator_operator.control.freshness import Freshness
-from estimator_operator.control.job_record import JobKey, JobRecord
+from estimator_operator.control.job_record import JobKey
+from estimator_operator.control.object_fence import ObjectFence
 from estimator_operator.control.outage import Outage
+from estimator_operator.control.reconcile import TTL, Reconciler
 from estimator_operator.control.recorder import Recorder
-from estimator_operator.control.second_look import wants_second_look
 from estimator_operator.control.store import Store, job_key
 from estimator_operator.control.survey import Survey
-from estimator_operator.control.work_queue import WorkQueue
-from estimator_operator.errors import ApiError, InvalidError
-from estimator_operator.kube.resources import JOBS, PODS
+from estimator_operator.control.work_queue import NEWS, WorkQueue
+from estimator_operator.errors import ApiError
+from estimator_operator.kube.resources import CLAIMS, JOBS, PODS, SERVICES, Resource
 from estimator_operator.log_format import about_job
-from estimator_operator.plan import Plan, Settings, invalid, plan
 
 _log = logging.getLogger(__name__)
 
 Json = dict[str, Any]
 
-_IDLE_SPIN: Final = 1.0
-"""Seconds until a plan that wants another at once, but could change nothing, is made again."""
-_AFTER_ACTING: Final = 1.0
-"""Seconds until a job whose pods were created or deleted is looked at again: the plan was made without them."""
 _STUCK: Final = 600.0
 """No reconcile takes that long: every call in it has a time limit."""
-_CONFLICTS_AT_ONCE: Final = 3
-_CALM_FIRST: Final = 0.2
-_CALM_MOST: Final = 30.0
-"""A job that others change all the time is left alone after some conflicts in a row, for longer each time."""
+_SCHEDULE_MOST: Final = 1000
+SURVEYED: Final = "everything is looked at anew"
 
 
 class ReconcileObserver(Protocol):
@@ -57,6 +48,9 @@ class ReconcileObserver(Protocol):
     def told(self, resource: str, kind: str | None) -> None:
         """The watch told of an object of that resource: ADDED, MODIFIED, DELETED, or listed (None)."""
 
+    def object_failed(self, resource: str) -> None:
+        """An object of that resource could not be read and was passed over."""
+
 
 class Controller:
     """Keeps jobs as their specs say. Implements `kube.watch.WatchObserver`.
@@ -65,16 +59,13 @@ class Controller:
         store: What is known.
         queue: Jobs to look at.
         survey: Looks at everything anew.
-        applier: Acts on plans.
+        reconciler: Looks at one job.
         causes: Looks up why pods wait.
-        recorder: Writes events.
+        recorder: Forgets jobs that are gone.
         freshness: Told what the watch tells.
         outage: Whether the API server is away.
         clock: Time.
-        settings: What plans are made with.
         observer: Told how reconciles go.
-        progress_interval: Seconds between two status writes of a job that only carry progress; None for the one of
-            the settings.
     """
 
     def __init__(
@@ -83,62 +74,109 @@ class Controller:
         store: Store,
         queue: WorkQueue[JobKey],
         survey: Survey,
-        applier: Applier,
+        reconciler: Reconciler,
         causes: Causes,
         recorder: Recorder,
         freshness: Freshness,
         outage: Outage,
         clock: Clock,
-        settings: Settings,
         observer: ReconcileObserver,
-        progress_interval: Callable[[], float] | None = None,
     ) -> None:
         self._store = store
         self._queue = queue
         self._survey = survey
-        self._applier = applier
+        self._reconciler = reconciler
         self._causes = causes
         self._recorder = recorder
         self._freshness = freshness
         self._outage = outage
         self._clock = clock
-        self._settings = settings
         self._observer = observer
-        self._progress_interval = progress_interval or (lambda: settings.progress_interval)
+        self._fence = ObjectFence(clock, observer.object_failed)
+        self._children = Children(store, self._queue.add)
         self._busy: dict[JobKey, float] = {}
         self.ready = False
 
     # Events -------------------------------------------------------------------------------------------------
     def job_event(self, kind: str | None, job: Json) -> None:
         """A job was ADDED, MODIFIED or DELETED, or was listed (None)."""
-        self._freshness.told(job)
         self._observer.told(JOBS.plural, kind)
-        key = job_key(job)
-        if kind == "DELETED":
-            if self._store.drop_job(key, job["metadata"]["uid"]):
-                self._queue.add(key)
-        elif self._store.put_job(job)[1]:
-            self._look_at(key)
+        with self._fence.around(JOBS.plural, job):
+            self._freshness.told(job)
+            key = job_key(job)
+            if kind == "DELETED":
+                uid = job["metadata"]["uid"]
+                self._recorder.forget(uid)
+                if self._store.drop_job(key, uid, told=True):
+                    self._queue.add(key)
+            elif self._store.put_job(job)[1]:
+                self._look_at(key)
         if kind is None:
             self._survey.want()
 
     def pod_event(self, kind: str | None, pod: Json) -> None:
         """The same for a pod of a job."""
-        self._freshness.told(pod)
         self._observer.told(PODS.plural, kind)
-        key = self._store.drop_pod(pod) if kind == "DELETED" else self._store.put_pod(pod)
-        if key is not None:
-            record = self._store.job(key)
-            if kind == "DELETED" and record is not None and record.creation.leftover:
-                record.creation.try_at_once()
-            self._look_at(key)
+        with self._fence.around(PODS.plural, pod):
+            self._freshness.told(pod)
+            key = self._store.drop_pod(pod) if kind == "DELETED" else self._store.put_pod(pod)
+            if key is not None:
+                record = self._store.job(key)
+                if kind == "DELETED" and record is not None and not record.stub and record.creation.leftover:
+                    record.creation.try_at_once()
+                self._look_at(key)
         if kind is None:
             self._survey.want()
 
+    def service_event(self, kind: str | None, service: Json) -> None:
+        """The same for a Service of a job."""
+        self._observer.told(SERVICES.plural, kind)
+        with self._fence.around(SERVICES.plural, service):
+            self._children.service_event(kind, service)
+
+    def claim_event(self, kind: str | None, claim: Json) -> None:
+        """The same for a claim of a job."""
+        self._observer.told(CLAIMS.plural, kind)
+        with self._fence.around(CLAIMS.plural, claim):
+            self._children.claim_event(kind, claim)
+
+    def relisted(self, resource: Resource, namespace: str | None, uids: Container[str], version: int) -> None:
+        """Everything of a resource was listed: what is known up to that version and was not listed is gone.
+
+        Args:
+            resource: What was listed.
+            namespace: Where; None for everywhere.
+            uids: Uids of what was listed.
+            version: resourceVersion of the list.
+        """
+        if resource == JOBS:
+            for key in self._store.sweep_jobs(namespace, uids, version):
+                self._queue.add(key)
+        elif resource == PODS:
+            for key in dict.fromkeys(self._store.sweep_pods(namespace, uids, version)):
+                self._look_at(key)
+        else:
+            self._children.relisted(resource, namespace, uids, version)
+
+    def object_failed(self, resource: str, manifest: Json, error: Exception) -> None:
+        """An object could not be read: it is passed over."""
+        self._fence.note(resource, manifest, error)
+
     def _look_at(self, key: JobKey) -> None:
         record = self._store.job(key)
-        if record is None or record.managed:
+        if record is None:
             self._queue.add(key)
+            return
+        wait = self._reconciler.rest_wait(record) if record.managed else None
+        if wait is not None:
+            self._queue.add_after(key, wait, NEWS if wait == 0 else TTL)
+
+    def schedule(self, limit: int) -> list[Json]:
+        """Which jobs are looked at next, when and why."""
+        return [
+            {"job": str(key), "seconds": round(seconds, 1), "reason": reason}
+            for key, seconds, reason in islice(self._queue.schedule(), min(limit, _SCHEDULE_MOST))
+        ]
 
     # Work ---------------------------------------------------------------------------------------------------
     async def run(self, workers: int) -> None:
@@ -170,8 +208,11 @@ class Controller:
         return None if stuck is None else f"the reconcile of {stuck} does not end"
 
     def _look_at_all(self) -> None:
+        """Looks at every job that is not at rest; those that are, are looked at in their time."""
         for record in self._store:
-            self._look_at(record.key)
+            wait = self._reconciler.rest_wait(record) if record.managed else None
+            if wait is not None:
+                self._queue.add_after(record.key, wait, SURVEYED if wait == 0 else TTL)
 
     async def _work(self) -> None:
         while True:
@@ -192,7 +233,7 @@ class Controller:
 
     async def _attempt(self, key: JobKey) -> str:
         try:
-            await self.reconcile(key)
+            await self._reconciler.reconcile(key)
         except ApiError as error:
             away = self._outage.lasts
             delay = self._queue.fail(key, at_least=error.retry_after or 0.0, outage=away)
@@ -204,129 +245,6 @@ class Controller:
             return "crash"
         self._queue.succeed(key)
         return "success"
-
-    async def reconcile(self, key: JobKey) -> None:
-        """Makes a plan for one job and acts on it.
-
-        Raises:
-            ApiError: The API server did not do what was asked; to be tried again.
-        """
-        record = self._store.job(key)
-        if record is None or not record.managed:
-            self._queue.forget(key)
-            return
-        calm = record.calm_at - self._clock.monotonic()
-        if calm > 0:
-            self._queue.add_after(key, calm)
-            return
-        if not record.fresh:
-            await self._survey.look_up(record)
-        if record.watched_since is None:
-            record.watched_since = self._clock.now()
-        before, made = self._plan(record)
-        if wants_second_look(before, made):
-            await self._survey.look_up(record)
-            before, made = self._plan(record)
-        failed: ApiError | None = None
-        if not made.status_first:
-            try:
-                refused = record.creation.message
-                acted = await self._applier.act(record, made)
-                failed = acted.failed
-                if acted.anew and failed is None:
-                    self._plan_anew(record, conflict=record.creation.message == refused)
-                    return
-            except InvalidError as error:
-                made = self._invalid(record, before, error.message)
-            else:
-                creates = made.create_pods or made.create_tensorboard_pod
-                if creates and record.creation.message is None and failed is None and len(self._queue):
-                    # Others wait for their pods: what this job's status says of its own can wait for one round.
-                    self._queue.add(key)
-                    return
-        wrote = await self._write(record, before, made)
-        if failed is not None:
-            # What the status says is true all the same, and people need it most when something fails.
-            raise failed
-        if wrote is None:
-            self._plan_anew(record, conflict=True)
-            return
-        record.conflicts = 0
-        if made.delete_job:
-            _log.info("the time to live is over: deleting the job", extra=self._about(key))
-            if not await self._applier.delete_job(record, made):
-                self._plan_anew(record, conflict=True)
-            return
-        await self._come_back(record, made, wrote=wrote)
-
-    def _plan_anew(self, record: JobRecord, *, conflict: bool) -> None:
-        """Looks at the job again: at once at first, later when it is somebody else's doing that goes on and on."""
-        if self._store.job(record.key) is None:
-            # Most likely it was deleted. But an API server that starts says 404 until it has read its CRDs.
-            self._survey.want()
-        record.conflicts += conflict
-        more = record.conflicts - _CONFLICTS_AT_ONCE
-        if more <= 0 or not conflict:
-            self._queue.add(record.key)
-            return
-        pause = min(_CALM_FIRST * 2.0 ** min(more, 16), _CALM_MOST)
-        record.calm_at = self._clock.monotonic() + pause
-        self._queue.add_after(record.key, pause)
-        if more == 1:
-            _log.warning("somebody else changes the job all the time", extra=self._about(record.key))
-
-    def _plan(self, record: JobRecord) -> tuple[EstimatorJobStatus, Plan]:
-        """The stored status and the plan that follows from it."""
-        try:
-            job = record.job()
-        except InvalidJobError as error:
-            before = EstimatorJobStatus()
-            with suppress(ValidationError):
-                before = EstimatorJobStatus.model_validate(record.status)
-            return before, self._invalid(record, before, str(error))
-        return job.status, plan(job, self._store.observe(record), self._clock.now(), self._settings)
-
-    def _invalid(self, record: JobRecord, before: EstimatorJobStatus, message: str) -> Plan:
-        metadata = Metadata.model_validate(record.manifest["metadata"])
-        return invalid(metadata, before, message, self._clock.now())
-
-    async def _write(self, record: JobRecord, before: EstimatorJobStatus, made: Plan) -> bool | None:
-        """Writes the status if it changed and its time has come, then the events.
-
-        Returns:
-            Whether it was written; None when the job is not what the plan took it for.
-        """
-        if made.status == before:
-            return False
-        if made.progress_only and record.written_at is not None:
-            wait = record.written_at + self._progress_interval() - self._clock.monotonic()
-            if wait > 0:
-                self._queue.add_after(record.key, wait)
-                return False
-        if not await self._applier.write_status(record, made):
-            return None
-        for event in made.events:
-            await self._recorder.record(record, event)
-        return True
-
-    async def _come_back(self, record: JobRecord, made: Plan, *, wrote: bool) -> None:
-        """Sees to it that the job is looked at again when time alone changes something."""
-        key = record.key
-        if made.requeue_after is not None:
-            at_once = made.requeue_after <= 0
-            self._queue.add_after(key, _IDLE_SPIN if at_once and not wrote else made.requeue_after)
-        if made.create_pods or made.create_tensorboard_pod or made.delete_pods:
-            # What the watch tells of our own doing may be known from the API server's answer, and no news then.
-            self._queue.add_after(key, _AFTER_ACTING)
-        wait = self._applier.creation_wait(record)
-        if wait is not None:
-            self._queue.add_after(key, wait)
-        if record.finished:
-            record.rest()
-            return
-        wait = self._causes.ask(record)
-        if wait is not None:
-            self._queue.add_after(key, wait)
 
     def _about(self, key: JobKey) -> Json:
         record = self._store.job(key)

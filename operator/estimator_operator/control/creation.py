@@ -80,7 +80,10 @@ class Creator:
         found, is_new = await self._create(record, PODS, manifest)
         if is_new:
             created.append(found["metadata"]["name"])
-        self._store.put_pod(found)
+            self._store.put_pod(found)
+        else:
+            # Perhaps no list shows it, as its labels were changed.
+            self._store.put_stray(record.key, found)
 
     async def _create(self, record: JobRecord, resource: Resource, manifest: Json) -> tuple[Json, bool]:
         """The object as stored, and whether it did not exist before."""

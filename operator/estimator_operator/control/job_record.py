@@ -1,19 +1,19 @@
-"""One job as the operator knows it: the object, what of its own was seen to exist, and what it must wait for."""
+"""One job as the operator knows it: the object as seen, what of its own was seen to exist, and the work about it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
-from estimator_api import EstimatorJob, InvalidJobError, parse_job
-from estimator_api import constants as c
+from estimator_api import EstimatorJob
+from estimator_operator.control.job_object import UNMANAGED, JobObject
+from estimator_operator.control.job_stub import JobStub
 from estimator_operator.control.refusal import Refusal
 
-Json = dict[str, Any]
+__all__ = ["UNMANAGED", "JobKey", "JobRecord", "JobWork"]
 
-UNMANAGED: Final = "Unmanaged"
-"""State of a job that another controller runs; no condition ever has this reason."""
+Json = dict[str, Any]
 
 
 class JobKey(NamedTuple):
@@ -28,113 +28,158 @@ class JobKey(NamedTuple):
 
 
 @dataclass(slots=True, kw_only=True)
-class JobRecord:
-    """One job as known.
+class JobWork:
+    """What the operator has on hand about a job. Nobody else's knowledge: lost with the process, and with rest.
 
     Attributes:
-        key: Which job.
-        manifest: The object as the API server has it.
-        fresh: Pods, Services and claim were looked up since the operator started (or cannot exist yet).
         watched_since: When this process first looked at the job knowing its pods, or None.
-        service_exists: The headless Service is known to exist.
-        tensorboard_service: Uid of TensorBoard's Service, when it is known to exist.
-        claim_exists: The model claim is known to exist.
         creation: Whether the API server refuses what the replicas need.
         tensorboard: The same for TensorBoard, which nothing waits for.
         written_at: Monotonic time of the last status write, or None.
         conflicts: How often in a row the job or a pod was not what a plan took it for.
         calm_at: Monotonic time before which the job is left alone, after many conflicts.
+        dry_run: Roles of whose pods the API server has accepted one in a dry run, at `dry_run_generation`.
+        dry_run_generation: See there.
+        strays_at: Monotonic time from which pods that the watch cannot see are asked for by name again.
     """
 
-    key: JobKey
-    manifest: Json
-    fresh: bool = False
     watched_since: datetime | None = None
-    service_exists: bool = False
-    tensorboard_service: str | None = None
-    claim_exists: bool = False
     creation: Refusal = field(default_factory=Refusal)
     tensorboard: Refusal = field(default_factory=Refusal)
     written_at: float | None = None
     conflicts: int = 0
     calm_at: float = 0.0
-    _parsed: EstimatorJob | InvalidJobError | None = None
+    dry_run: set[str] = field(default_factory=set)
+    dry_run_generation: int | None = None
+    strays_at: float = 0.0
+
+
+class JobRecord:
+    """One job as known. The object changes by replacement, the work about it in place.
+
+    Args:
+        key: Which job.
+        manifest: The object as the API server has it.
+        fresh: See below.
+
+    Attributes:
+        key: Which job.
+        object: The object at the newest version that is known, or its stub.
+        fresh: Pods, Services and claim were looked up since the operator started (or cannot exist yet).
+        service_exists: The headless Service is known to exist.
+        tensorboard_service: Uid of TensorBoard's Service, when it is known to exist.
+        claim_exists: The model claim is known to exist.
+    """
+
+    __slots__ = (
+        "_work",
+        "claim_exists",
+        "fresh",
+        "key",
+        "object",
+        "service_exists",
+        "tensorboard_service",
+    )
+
+    def __init__(self, *, key: JobKey, manifest: Json, fresh: bool = False) -> None:
+        self.key = key
+        self.object: JobObject | JobStub = JobObject(manifest)
+        self.fresh = fresh
+        self.service_exists = False
+        self.tensorboard_service: str | None = None
+        self.claim_exists = False
+        self._work: JobWork | None = None
+
+    # The object ---------------------------------------------------------------------------------------------
+    @property
+    def manifest(self) -> Json:
+        """The object as the API server has it; of a job at rest what is left of it."""
+        return self.object.manifest
 
     @property
     def uid(self) -> str:
         """The job's uid."""
-        return str(self.manifest["metadata"]["uid"])
+        return self.object.uid
+
+    @property
+    def version(self) -> int:
+        """The job's resourceVersion as a number."""
+        return self.object.version
 
     @property
     def resource_version(self) -> str:
         """The job's resourceVersion."""
-        return str(self.manifest["metadata"]["resourceVersion"])
+        return self.object.resource_version
 
     @property
     def created_at(self) -> str:
         """When the job was created, RFC 3339 in UTC, which sorts as text."""
-        return str(self.manifest["metadata"].get("creationTimestamp") or "")
+        return self.object.created_at
 
     @property
     def managed(self) -> bool:
-        """This operator runs the job. Asked of the object itself: a spec that cannot be read may be somebody else's."""
-        spec = self.manifest.get("spec")
-        manager = spec.get("managedBy") if isinstance(spec, dict) else None
-        return manager in (None, c.CONTROLLER_NAME)
+        """This operator runs the job."""
+        return self.object.managed
 
     @property
     def deleting(self) -> bool:
         """Somebody deleted the job; it waits for its dependents or a finalizer."""
-        return bool(self.manifest["metadata"].get("deletionTimestamp"))
+        return self.object.deleting
 
     @property
     def finished(self) -> bool:
         """The status says Complete or Failed."""
-        conditions = self.status.get("conditions") or ()
-        return any(one["type"] in (c.COMPLETE, c.FAILED) and one["status"] == "True" for one in conditions)
+        return self.object.result is not None
 
     @property
     def state(self) -> str:
         """Reason of the Ready condition, New before the first, Unmanaged when somebody else runs the job."""
-        if not self.managed:
-            return UNMANAGED
-        conditions = self.status.get("conditions") or ()
-        return next((str(one["reason"]) for one in conditions if one["type"] == c.READY), "New")
+        return self.object.state
 
     @property
     def status(self) -> Json:
-        """The stored status."""
-        return self.manifest.get("status") or {}
+        """The stored status; of a job at rest the conditions that say how it stands."""
+        return self.object.status
+
+    @property
+    def stub(self) -> JobStub | None:
+        """What is kept of a job at rest; None while the whole object is known."""
+        return self.object if isinstance(self.object, JobStub) else None
 
     def job(self) -> EstimatorJob:
         """The job as a model.
 
         Raises:
-            InvalidJobError: It cannot be read.
+            InvalidJobError: It cannot be read, or the job is at rest.
         """
-        if self._parsed is None:
-            try:
-                self._parsed = parse_job(self.manifest)
-            except InvalidJobError as error:
-                self._parsed = error
-        if isinstance(self._parsed, InvalidJobError):
-            raise self._parsed
-        return self._parsed
+        return self.object.job()
 
-    def rest(self) -> None:
-        """Lets go of what can be made again, of a job that is through."""
-        self._parsed = None
+    def rest(self, stub: JobStub) -> None:
+        """Lets go of everything that can be read or made again, of a job for which there is nothing to do."""
+        self.object = stub
+        self._work = None
 
-    def put(self, manifest: Json) -> None:
+    def put(self, newer: JobObject) -> None:
         """Replaces the object by a newer one; what a changed spec asks for is tried at once."""
-        if manifest["metadata"].get("generation") != self.manifest["metadata"].get("generation"):
-            self.creation.try_at_once()
-            self.tensorboard.try_at_once()
-        self.manifest = slim(manifest)
-        self._parsed = None
+        if self._work is not None and newer.generation != self.object.generation:
+            self._work.creation.try_at_once()
+            self._work.tensorboard.try_at_once()
+        self.object = newer
 
+    # The work about it --------------------------------------------------------------------------------------
+    @property
+    def work(self) -> JobWork:
+        """What the operator has on hand about the job."""
+        if self._work is None:
+            self._work = JobWork()
+        return self._work
 
-def slim(manifest: Json) -> Json:
-    """An object without its managedFields, which are most of it and which nobody reads."""
-    metadata = {key: value for key, value in manifest["metadata"].items() if key != "managedFields"}
-    return {**manifest, "metadata": metadata}
+    @property
+    def creation(self) -> Refusal:
+        """Whether the API server refuses what the replicas need."""
+        return self.work.creation
+
+    @property
+    def tensorboard(self) -> Refusal:
+        """The same for TensorBoard."""
+        return self.work.tensorboard

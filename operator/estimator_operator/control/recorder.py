@@ -108,6 +108,10 @@ class Recorder:
         else:
             self._count("written")
 
+    def forget(self, uid: str) -> None:
+        """The job is gone, and nothing more will be said of it."""
+        self._memories.pop(uid, None)
+
     def _note_for(self, job: JobRecord, event: JobEvent) -> str | None:
         """The note to write, or None when the event is left out."""
         now, memory = self._clock.monotonic(), self._memory(job.uid)

@@ -1,57 +1,35 @@
 """What the operator knows of jobs and pods: the newest version it has seen of each, from watches and own writes alike.
 
 Own writes are noted at once: a plan made from a store that did not know them would make them again. An event that is
-older than what is known changes nothing. Pods are kept as summaries, jobs without their managedFields.
+older than what is known changes nothing. Pods are kept as summaries, jobs without their managedFields, and jobs for
+which there is nothing to do as stubs.
+
+Whatever goes wrong while one object is read is that object's: it is reported and passed over.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Container, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
 from estimator_api import Progress
 from estimator_api import constants as c
-from estimator_operator.control.job_record import JobKey, JobRecord, slim
+from estimator_operator.control.job_object import JobObject, version_of
+from estimator_operator.control.job_record import JobKey, JobRecord
+from estimator_operator.control.job_stub import JobStub, stub_at_first_sight
+from estimator_operator.control.known_pods import KnownPods, named, pod_key
 from estimator_operator.kube.pod_summary import PodRecord, summarize
-from estimator_operator.plan.observed import Observed, Pod, Replica
+from estimator_operator.plan.observed import Observed, Pod
 
 Json = dict[str, Any]
 StatusObserver = Callable[[JobRecord, Json], None]
 """Told of every new status of a job that is known already, with the one before; once, whoever wrote it."""
+ObjectErrorObserver = Callable[[str, Json, Exception], None]
+"""Told of an object (its plural, its manifest) that could not be read, and why."""
 _TOMBSTONES: Final = 20_000
-
-
-@dataclass(slots=True)
-class _Pods:
-    """The pods under one job name; and by uid, since names repeat, what was learnt of them beyond their objects.
-
-    Attributes:
-        records: Summaries by name.
-        progress: What they said of themselves when they were last asked.
-        heard: When that was.
-        causes: Why they wait.
-        looks: Their age in seconds when it was last looked up why they wait.
-        departed: Pods that ended with success and are gone: their replicas must not run again, and a status that
-            says so may not be written yet.
-        gone: Attempts of the newest pods that are gone, by replica: the status may not say yet that they were seen.
-    """
-
-    records: dict[str, PodRecord] = field(default_factory=dict)
-    progress: dict[str, Progress] = field(default_factory=dict)
-    heard: dict[str, datetime] = field(default_factory=dict)
-    causes: dict[str, str] = field(default_factory=dict)
-    looks: dict[str, float] = field(default_factory=dict)
-    departed: dict[str, PodRecord] = field(default_factory=dict)
-    gone: dict[Replica, int] = field(default_factory=dict)
-
-    def drop(self, name: str) -> None:
-        record = self.records.pop(name, None)
-        if record is not None:
-            for learnt in (self.progress, self.heard, self.causes, self.looks):
-                learnt.pop(record.pod.uid, None)
 
 
 class Store:
@@ -60,6 +38,7 @@ class Store:
     Args:
         parse_pod: Makes a summary of a pod.
         on_status: Told of every change of a status.
+        on_error: Told of objects that cannot be read.
     """
 
     def __init__(
@@ -67,12 +46,15 @@ class Store:
         parse_pod: Callable[[Json], PodRecord | None] = summarize,
         *,
         on_status: StatusObserver = lambda _record, _before: None,
+        on_error: ObjectErrorObserver = lambda _plural, _manifest, _error: None,
     ) -> None:
         self._parse_pod = parse_pod
         self._on_status = on_status
+        self._on_error = on_error
         self._jobs: dict[JobKey, JobRecord] = {}
-        self._pods: dict[JobKey, _Pods] = {}
+        self._pods: dict[JobKey, KnownPods] = {}
         self._gone: OrderedDict[str, None] = OrderedDict()
+        self._gone_jobs: OrderedDict[str, None] = OrderedDict()
 
     def __iter__(self) -> Iterator[JobRecord]:
         return iter(tuple(self._jobs.values()))
@@ -84,32 +66,99 @@ class Store:
         """The job, or None when it does not exist."""
         return self._jobs.get(key)
 
-    def put_job(self, manifest: Json) -> tuple[JobKey, bool]:
-        """Notes a job; tells its key and whether this was news."""
-        key = job_key(manifest)
+    def put_job(self, manifest: Json, *, whole: bool = False) -> tuple[JobKey, bool]:
+        """Notes a job; tells its key and whether this was news.
+
+        Args:
+            manifest: The job.
+            whole: It was read because it needs a look: it is not to become a stub again before that.
+        """
+        key, uid = job_key(manifest), manifest["metadata"]["uid"]
         known = self._jobs.get(key)
-        if known is None or known.uid != manifest["metadata"]["uid"]:
+        if uid in self._gone_jobs:
+            # A list that was read before the deletion and arrives after it.
+            return key, False
+        if known is None or known.uid != uid:
             # A job of the same name that was deleted and made anew shares nothing with the old one. One that nobody
             # has answered yet has no objects; should a crashed operator have made some, creating them says so.
             answered = bool((manifest.get("status") or {}).get("conditions"))
-            self._jobs[key] = JobRecord(key=key, manifest=slim(manifest), fresh=not answered)
+            self._jobs[key] = record = JobRecord(key=key, manifest=manifest, fresh=not answered)
+            if not whole:
+                self._shrink(record)
             return key, True
-        if _version(manifest) <= _version(known.manifest):
+        stub = known.stub
+        if version_of(manifest) <= known.version:
+            if stub is not None and whole and version_of(manifest) == known.version:
+                known.put(JobObject(manifest))
             return key, False
         before = known.status
-        known.put(manifest)
-        if known.status != before:
-            self._on_status(known, before)
+        known.put(JobObject(manifest))
+        if stub is not None:
+            self._woken(known, before, same=stub.has_status(known.status))
+            if not whole:
+                self._shrink(known)
+        elif known.status != before:
+            self._tell(known, before)
         return key, True
 
-    def drop_job(self, key: JobKey, uid: str) -> bool:
-        """Forgets a job that no longer exists, and its pods; tells whether it was known."""
+    def _shrink(self, record: JobRecord) -> None:
+        """Keeps a stub of a job that needs nothing, before anybody has looked at it: there may be many."""
+        if not isinstance(record.object, JobObject):
+            return
+        try:
+            stub = stub_at_first_sight(record.object)
+        except Exception:  # noqa: BLE001  (it is kept whole, and its reconcile says what is wrong with it)
+            return
+        if stub is not None:
+            record.rest(stub)
+
+    def _woken(self, record: JobRecord, before: Json, *, same: bool) -> None:
+        """Tells of a status that was written while only a stub was known; what it counted is not counted again."""
+        if same:
+            return
+        counted: Json = {key: record.status[key] for key in ("restarts", "failures") if key in record.status}
+        self._tell(record, {**before, **counted})
+
+    def _tell(self, record: JobRecord, before: Json) -> None:
+        try:
+            self._on_status(record, before)
+        except Exception as error:  # noqa: BLE001  (a status that nobody can explain is still the newest)
+            self._on_error("estimatorjobs", record.manifest, error)
+
+    def rest(self, record: JobRecord, stub: JobStub) -> None:
+        """There is nothing to do for a job: keeps a stub of it, and of its pods only those that exist."""
+        record.rest(stub)
+        pods = self._pods.get(record.key)
+        if pods is None:
+            return
+        pods.gone.clear()
+        if record.finished:
+            pods.departed.clear()
+        if not pods.records and not pods.departed:
+            del self._pods[record.key]
+
+    def drop_job(self, key: JobKey, uid: str, *, told: bool = False) -> bool:
+        """Forgets a job that no longer exists, and its pods; tells whether it was known.
+
+        Args:
+            key: Which job.
+            uid: Its uid.
+            told: The watch told of its deletion: this uid never comes back. A 404 of an API server that starts is no
+                such evidence.
+        """
+        if told:
+            self._gone_jobs[uid] = None
+            if len(self._gone_jobs) > _TOMBSTONES:
+                self._gone_jobs.popitem(last=False)
         known = self._jobs.get(key)
         if known is None or known.uid != uid:
             return False
         del self._jobs[key]
-        pods = self._pods.pop(key, _Pods())
-        pods.records = {name: one for name, one in pods.records.items() if one.owner_uid != uid}
+        pods = self._pods.pop(key, KnownPods())
+        others = {name: one for name, one in pods.records.items() if one.owner_uid != uid}
+        for name in [name for name in pods.records if name not in others]:
+            pods.drop(name)
+        pods.departed.clear()
         pods.gone.clear()
         if pods.records:
             self._pods[key] = pods
@@ -117,29 +166,72 @@ class Store:
 
     def put_pod(self, manifest: Json) -> JobKey | None:
         """Notes a pod; returns the key of its job when this was news."""
-        key = _pod_key(manifest)
+        key = pod_key(manifest)
         if key is None:
             return None
-        pods = self._pods.get(key, _Pods())
-        known = pods.records.get(manifest["metadata"]["name"])
+        name = manifest["metadata"]["name"]
+        pods = self._pods.get(key)
+        known = pods.records.get(name) if pods is not None else None
         # Most pods that the watch tells of are known in this version, for we made them: those are not read again.
-        if known is not None and known.version >= _version(manifest):
+        if known is not None and known.version >= version_of(manifest):
             return None
-        record = self._parse_pod(manifest)
+        try:
+            record = self._parse_pod(manifest)
+        except Exception as error:  # noqa: BLE001  (one pod that cannot be read must not stop the others)
+            self._on_error("pods", manifest, error)
+            return None
+        if record is None and pods is not None and name in pods.strays:
+            return self._put_pod(key, self._parse_pod(named(manifest, key)), stray=True)
+        if record is None and pods is not None and known is not None:
+            # Its labels were changed by hand, or it was given away: what was known of it is not true any more. Whether
+            # it is still the job's own is asked by name before another takes its place.
+            pods.drop(name)
+            return key
+        return self._put_pod(key, record, stray=False)
+
+    def put_stray(self, key: JobKey, manifest: Json) -> bool:
+        """Notes a pod that was found by its name; tells whether the job's own pod stands there.
+
+        Args:
+            key: The job that its name belongs to.
+            manifest: The pod, whatever its labels say.
+        """
+        record, job = self._parse_pod(named(manifest, key)), self._jobs.get(key)
+        if record is None or job is None or record.owner_uid != job.uid:
+            return False
+        # That it left the watch was taken for its end.
+        self._gone.pop(record.pod.uid, None)
+        if key in self._pods:
+            self._pods[key].departed.pop(record.pod.name, None)
+            self._pods[key].gone.pop(record.pod.replica, None)
+        visible = pod_key(manifest) == key and self._parse_pod(manifest) is not None
+        self._put_pod(key, record, stray=not visible)
+        return True
+
+    def strays(self, key: JobKey) -> tuple[tuple[str, str], ...]:
+        """Name and uid of the job's pods that no list by label shows."""
+        pods = self._pods.get(key)
+        if pods is None:
+            return ()
+        return tuple((name, pods.records[name].pod.uid) for name in sorted(pods.strays))
+
+    def _put_pod(self, key: JobKey, record: PodRecord | None, *, stray: bool) -> JobKey | None:
         if record is None or record.pod.uid in self._gone:
             return None
-        self._pods[key] = pods
-        if known is not None and known.pod.uid != record.pod.uid:
-            pods.drop(record.pod.name)
-        if known is not None and known.pod == record.pod:
-            pods.records[record.pod.name] = record
+        pods = self._pods.setdefault(key, KnownPods())
+        name = record.pod.name
+        known = pods.records.get(name)
+        if known is not None and known.version > record.version:
             return None
-        pods.records[record.pod.name] = record
-        return key
+        if known is not None and known.pod.uid != record.pod.uid:
+            pods.drop(name)
+        pods.put(record)
+        (pods.strays.add if stray else pods.strays.discard)(name)
+        return None if known is not None and known.pod == record.pod else key
 
     def drop_pod(self, manifest: Json) -> JobKey | None:
         """Forgets a pod that no longer exists; returns the key of its job when it was known."""
-        key = _pod_key(manifest)
+        key = pod_key(manifest)
         if key is None:
             return None
         return (
@@ -178,9 +270,7 @@ class Store:
         swept = [
             one.key
             for one in self
-            if namespace in (None, one.key.namespace)
-            and one.uid not in listed
-            and _version(one.manifest) <= version
+            if namespace in (None, one.key.namespace) and one.uid not in listed and one.version <= version
         ]
         for key in swept:
             self.drop_job(key, self._jobs[key].uid)
@@ -195,7 +285,10 @@ class Store:
             for job, pods in self._pods.items()
             if key in (None, job) and namespace in (None, job.namespace)
             for known in pods.records.values()
-            if known.pod.uid not in listed and known.version <= version
+            if known.pod.uid not in listed
+            and known.version <= version
+            # A list by label does not show these.
+            and known.pod.name not in pods.strays
         ]
         for job, pod in swept:
             self.forget_pod(job, pod.name, pod.uid)
@@ -240,7 +333,7 @@ class Store:
         pods = self._pods.get(record.key)
         if pods is None:
             return ()
-        recorded = set((record.manifest.get("status") or {}).get("completedReplicas") or ())
+        recorded = set(record.status.get("completedReplicas") or ())
         departed = (one for one in pods.departed.values() if str(one.pod.replica) not in recorded)
         all_pods = (*pods.records.values(), *(() if record.finished else departed))
         owned = (one.pod for one in all_pods if one.owner_uid == record.uid)
@@ -248,7 +341,7 @@ class Store:
 
     def observe(self, record: JobRecord) -> Observed:
         """Everything known of a job's objects."""
-        pods, known = self.pods(record), self._pods.get(record.key, _Pods())
+        pods, known = self.pods(record), self._pods.get(record.key, KnownPods())
         if record.state in (c.REASON_SUSPENDING, c.REASON_SUSPENDED):
             # A resumed job makes pods of the same names again.
             known.gone.clear()
@@ -268,29 +361,16 @@ class Store:
             claim_exists=record.claim_exists,
             refused=record.creation.message,
             causes=causes,
-            watched_since=record.watched_since,
+            watched_since=record.work.watched_since,
             tensorboard_service_exists=record.tensorboard_service is not None,
             gone=dict(known.gone),
         )
 
-    def _pods_with(self, key: JobKey, uid: str) -> _Pods | None:
+    def _pods_with(self, key: JobKey, uid: str) -> KnownPods | None:
         pods = self._pods.get(key)
-        if pods is None or not any(one.pod.uid == uid for one in pods.records.values()):
-            return None
-        return pods
+        return pods if pods is not None and uid in pods.uids else None
 
 
 def job_key(manifest: Json) -> JobKey:
     """The key of a job."""
     return JobKey(manifest["metadata"]["namespace"], manifest["metadata"]["name"])
-
-
-def _pod_key(manifest: Json) -> JobKey | None:
-    metadata = manifest["metadata"]
-    name = (metadata.get("labels") or {}).get(c.LABEL_JOB_NAME)
-    return JobKey(metadata["namespace"], name) if name else None
-
-
-def _version(manifest: Json) -> int:
-    text = manifest["metadata"].get("resourceVersion") or "0"
-    return int(text) if text.isdecimal() else 0

@@ -2,6 +2,8 @@
 
 A key that is added while it waits is there once. A key that is added while a worker has it comes back when the worker
 is done: no event is lost, and no two workers ever have the same key. Failures come back with a delay that doubles.
+
+This is the only place where a job waits for time: every delay has a reason, and `schedule` shows them.
 """
 
 from __future__ import annotations
@@ -11,12 +13,14 @@ import heapq
 import random
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Final, Generic, TypeVar
 
 Key = TypeVar("Key")
 
+NEWS: Final = "news"
+"""Reason of a look that something that happened asks for."""
 _FIRST_DELAY: Final = 0.2
 _LONGEST_DELAY: Final = 120.0
 _JITTER: Final = 0.2
@@ -53,6 +57,7 @@ class WorkQueue(Generic[Key]):
         self._not_before: dict[Key, float] = {}
         self._later: list[tuple[float, int, Key]] = []
         self._due: dict[Key, float] = {}
+        self._reasons: dict[Key, str] = {}
         self._sequence = 0
         self._wake = asyncio.Event()
 
@@ -60,9 +65,20 @@ class WorkQueue(Generic[Key]):
         """Keys that wait for a worker."""
         return len(self._ready)
 
-    def add(self, key: Key) -> None:
-        """Asks for a look at `key` now."""
+    def schedule(self) -> Iterator[tuple[Key, float, str]]:
+        """Every key that is to be looked at, the next first: in how many seconds, and why."""
+        now = self._monotonic()
+        for key in tuple(self._working):
+            yield key, 0.0, "being looked at"
+        for key in tuple(self._ready):
+            yield key, 0.0, self._reasons.get(key, NEWS)
+        for key, due in sorted(self._due.items(), key=lambda one: one[1]):
+            yield key, max(0.0, due - now), self._reasons.get(key, NEWS)
+
+    def add(self, key: Key, reason: str = NEWS) -> None:
+        """Asks for a look at `key` now, for a reason that people can read."""
         self._due.pop(key, None)
+        self._reasons[key] = reason
         if key in self._working:
             self._again.add(key)
         elif key not in self._since:
@@ -70,15 +86,16 @@ class WorkQueue(Generic[Key]):
             self._ready.append(key)
             self._wake.set()
 
-    def add_after(self, key: Key, seconds: float) -> None:
+    def add_after(self, key: Key, seconds: float, reason: str = NEWS) -> None:
         """Asks for a look at `key` in so many seconds; of several such wishes the earliest counts."""
         if seconds <= 0:
-            self.add(key)
+            self.add(key, reason)
             return
         due = self._monotonic() + seconds
         if key in self._since or self._due.get(key, due + 1) <= due:
             return
         self._due[key] = due
+        self._reasons[key] = reason
         if len(self._later) > 2 * len(self._due) + _STALE:
             # Entries of keys that were looked at meanwhile would stay until their time, which may be days off.
             del self._due[key]
@@ -106,7 +123,7 @@ class WorkQueue(Generic[Key]):
         if at_least > 0:
             self._not_before[key] = self._monotonic() + at_least
         self._on_retry()
-        self.add_after(key, delay)
+        self.add_after(key, delay, "an outage" if outage else "the last look failed")
         return delay
 
     def hurry(self) -> None:
@@ -114,7 +131,7 @@ class WorkQueue(Generic[Key]):
         now = self._monotonic()
         for number, key in enumerate(tuple(self._failures)):
             earliest = max(0.0, self._not_before.get(key, now) - now)
-            self.add_after(key, max(earliest, number / _HURRY_RATE))
+            self.add_after(key, max(earliest, number / _HURRY_RATE), "an outage is over")
 
     def succeed(self, key: Key) -> None:
         """Forgets the failures of `key`."""
@@ -126,6 +143,8 @@ class WorkQueue(Generic[Key]):
         self.succeed(key)
         self._due.pop(key, None)
         self._again.discard(key)
+        if key not in self._since:
+            self._reasons.pop(key, None)
 
     async def get(self) -> Key:
         """Waits for a key and takes it; `done` must follow."""
@@ -135,6 +154,7 @@ class WorkQueue(Generic[Key]):
                 key = self._ready.popleft()
                 self._on_wait(self._monotonic() - self._since.pop(key))
                 self._working.add(key)
+                self._reasons.pop(key, None)
                 if self._ready:
                     self._wake.set()
                 return key
@@ -146,14 +166,14 @@ class WorkQueue(Generic[Key]):
         self._working.discard(key)
         if key in self._again:
             self._again.discard(key)
-            self.add(key)
+            self.add(key, self._reasons.get(key, NEWS))
 
     def _promote(self) -> None:
         now = self._monotonic()
         while self._later and self._later[0][0] <= now:
             due, _, key = heapq.heappop(self._later)
             if self._due.get(key) == due:
-                self.add(key)
+                self.add(key, self._reasons.get(key, NEWS))
 
     async def _sleep(self) -> None:
         """Until something is added or the next delay is over."""

@@ -105,6 +105,7 @@ def summarize(pod: Json) -> PodRecord | None:
             version=metadata.get("resourceVersion"),
             unready=unready,
             unready_since=None if ready else _time(readiness.get("lastTransitionTime")),
+            held=metadata.get("deletionGracePeriodSeconds") == 0,
         ),
     )
 

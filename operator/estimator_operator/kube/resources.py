@@ -33,4 +33,6 @@ CLAIMS: Final = Resource("", "v1", "persistentvolumeclaims")
 EVENTS: Final = Resource("events.k8s.io", "v1", "events")
 CORE_EVENTS: Final = Resource("", "v1", "events")
 """The same objects; field selectors on the object they regard exist for this form only."""
+NODES: Final = Resource("", "v1", "nodes")
+"""Of the cluster: their namespace is None."""
 LEASES: Final = Resource("coordination.k8s.io", "v1", "leases")

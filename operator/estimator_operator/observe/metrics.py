@@ -101,6 +101,9 @@ class Metrics:
             "rate_limit_wait_seconds", "How long calls waited for the rate limit, those that had to."
         )
         self._told = counter("watch_events", "Objects that the watch told of.", "resource", "type")
+        self._object_errors = counter(
+            "object_errors", "Objects that could not be read and were passed over.", "resource"
+        )
         self._surveys = counter(
             "surveys", "Lists of everything, by cause (start, relist, interval).", "cause", "result"
         )
@@ -132,6 +135,10 @@ class Metrics:
     def told(self, resource: str, kind: str | None) -> None:
         """The watch told of an object; None: it listed it."""
         self._told.labels(resource, kind or "LISTED").inc()
+
+    def object_failed(self, resource: str) -> None:
+        """An object could not be read and was passed over."""
+        self._object_errors.labels(resource).inc()
 
     def surveyed(self, cause: str, result: str) -> None:
         """A list of everything ended."""

@@ -8,8 +8,7 @@ A chief that is told to end saves a checkpoint first, and the variables it saves
 after it.
 
 A pod on a node that is gone is deleted by whoever deletes it, but nobody confirms its end, and its name, its volumes
-and a suspension would wait for it for ever. Such a pod is deleted once more, by force, when its grace and LOST_AFTER
-are over.
+and a suspension would wait for it for ever. Such a pod (see `lost_pods.py`) is deleted once more, by force.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from typing import Final
 
 from estimator_api import EstimatorJob
 from estimator_api import constants as c
-from estimator_operator.plan.failures import lost
+from estimator_operator.plan.lost_pods import lost
 from estimator_operator.plan.observed import Observed, Pod, PodDeletion
 from estimator_operator.plan.roster import Roster, ended, live
 
@@ -49,7 +48,7 @@ def forced(pods: Iterable[Pod], now: datetime) -> tuple[PodDeletion, ...]:
             version=one.version,
         )
         for one in pods
-        if live(one) and lost(one, now)
+        if live(one) and lost(one, now) and not one.held
     )
 
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from estimator_api import EstimatorJob
 from estimator_api import constants as c
 from estimator_operator.plan.backoff import not_before
-from estimator_operator.plan.failures import holds_place
+from estimator_operator.plan.lost_pods import holds_place
 from estimator_operator.plan.roster import Member
 
 

@@ -1,21 +1,17 @@
-"""What the end, the deletion or the loss of a pod is called: the entry of `status.failures` that it becomes.
-
-A pod that is being deleted is waited for: two chiefs on one model directory would corrupt it. On a lost node nobody
-ends the pod; LOST_AFTER its grace the wait is over.
-"""
+"""What the end, the deletion or the loss of a pod is called: the entry of `status.failures` that it becomes."""
 
 from __future__ import annotations
 
 from collections.abc import Container
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from estimator_api.status import Failure
+from estimator_operator.plan.lost_pods import lost
 from estimator_operator.plan.observed import Pod
-from estimator_operator.plan.roster import Member, ended, live, succeeded
+from estimator_operator.plan.roster import Member, ended, succeeded
 from estimator_operator.plan.timestamps import to_text
 
-LOST_AFTER: Final = timedelta(seconds=30)
 REASON_DELETED: Final = "DeletedPod"
 REASON_DISRUPTED: Final = "Disrupted"
 REASON_ERROR: Final = "Error"
@@ -84,22 +80,6 @@ def describe(failure: Failure) -> str:
     reason = "" if failure.reason == REASON_ERROR else f" ({failure.reason})"
     said = f": {failure.message}" if failure.message else ""
     return f"{failure.replica} failed{code}{reason}{said}"
-
-
-def lost(pod: Pod, now: datetime) -> bool:
-    """The pod was to be gone by now, and nobody on its node has ended it."""
-    moment = lost_at(pod)
-    return moment is not None and now >= moment
-
-
-def lost_at(pod: Pod) -> datetime | None:
-    """When a pod that is being deleted, and is still there then, is lost."""
-    return pod.delete_by + LOST_AFTER if pod.deleting and pod.delete_by is not None else None
-
-
-def holds_place(pod: Pod, now: datetime) -> bool:
-    """A pod of an earlier attempt that may still run: its successor has to wait."""
-    return live(pod) and not lost(pod, now)
 
 
 def why(pod: Pod) -> str:

@@ -61,6 +61,8 @@ class Pod:
         unready: Reason why the Ready condition is False, e.g. ContainersNotReady or NodeNotReady; None when the pod
             is ready or the reason is not known.
         unready_since: When it became False, by the clock of the node or of the node lifecycle controller.
+        held: It was deleted without grace, and only finalizers keep the object.
+        lost_at: From when it is taken for lost; set by the plan itself (`lost_pods.py`).
     """
 
     name: str
@@ -85,6 +87,8 @@ class Pod:
     version: str | None = field(default=None, compare=False)
     unready: str | None = None
     unready_since: datetime | None = None
+    held: bool = False
+    lost_at: datetime | None = None
 
     @property
     def finished(self) -> bool:
@@ -107,6 +111,8 @@ class Observed:
             exist shows only in the pod's events. One line each; empty when nobody looked.
         watched_since: When this observer began to look at the job's pods; what happened before it may have missed.
         tensorboard_service_exists: The Service of TensorBoard is known to exist.
+        lost_nodes: Nodes of deleting pods that are known to be gone: they do not exist any more, or are marked as
+            unreachable or out of service.
         gone: Of a replica a pod of which was seen since the job was last suspended, and no longer exists: the pod's
             attempt, the newest of several.
     """
@@ -120,6 +126,7 @@ class Observed:
     causes: Mapping[Replica, str] = field(default_factory=dict)
     watched_since: datetime | None = None
     tensorboard_service_exists: bool = False
+    lost_nodes: frozenset[str] = frozenset()
     gone: Mapping[Replica, int] = field(default_factory=dict)
 
 

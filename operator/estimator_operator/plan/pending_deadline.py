@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from estimator_api import EstimatorJob
 from estimator_api import constants as c
 from estimator_operator.plan.backoff import not_before
-from estimator_operator.plan.failures import holds_place
+from estimator_operator.plan.lost_pods import holds_place
 from estimator_operator.plan.model_dir import is_unavailable
 from estimator_operator.plan.observed import Observed
 from estimator_operator.plan.restarts import Fault

@@ -24,7 +24,7 @@ from estimator_operator.plan.conditions import Row, settle
 from estimator_operator.plan.creation import to_be_made
 from estimator_operator.plan.deadlines import active_end, grace_end, soonest, ttl_end
 from estimator_operator.plan.endings import ending_of
-from estimator_operator.plan.failures import lost_at
+from estimator_operator.plan.lost_pods import judged, next_looks
 from estimator_operator.plan.observed import Observed, Plan, Settings
 from estimator_operator.plan.pending_deadline import is_required, pending_end
 from estimator_operator.plan.pods import PodFactory, PodManifests
@@ -63,12 +63,13 @@ def _plan(job: EstimatorJob, observed: Observed, now: datetime, settings: Settin
     if not job.spec.is_managed_here:
         # Another controller runs it: even a status of ours would be in its way.
         return Plan(status=job.status)
+    observed = judged(job, observed)
     if job.metadata.deletion_timestamp is not None:
         # Its pods are collected, and making them again would only hold that up, as those on lost nodes do.
         return Plan(
             status=job.status,
             delete_pods=cleanup.forced(observed.pods, now),
-            requeue_after=soonest(map(lost_at, observed.pods), now),
+            requeue_after=soonest(next_looks(observed.pods, now), now),
         )
     replicas, boards = parted(observed)
     roster = roster_of(job, replicas)

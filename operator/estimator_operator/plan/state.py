@@ -15,7 +15,8 @@ from estimator_api.status import Failure
 from estimator_operator.plan.backoff import not_before
 from estimator_operator.plan.conditions import Row, pending, running
 from estimator_operator.plan.deadlines import grace_end
-from estimator_operator.plan.failures import describe, holds_place
+from estimator_operator.plan.failures import describe
+from estimator_operator.plan.lost_pods import holds_place
 from estimator_operator.plan.messages import elastic_workers, evaluator_awaited, waiting_for
 from estimator_operator.plan.modes import AT_WORK, work_of
 from estimator_operator.plan.observed import Observed

@@ -25,7 +25,7 @@ from estimator_operator.plan.cleanup import deletions, forced
 from estimator_operator.plan.cluster_spec import CHIEF_REPLICA
 from estimator_operator.plan.deadlines import soonest
 from estimator_operator.plan.environment import model_dir_in_pod
-from estimator_operator.plan.failures import lost_at
+from estimator_operator.plan.lost_pods import next_looks
 from estimator_operator.plan.observed import Observed, Plan, Pod, Replica, Settings
 from estimator_operator.plan.ownership import job_labels, owner_reference
 from estimator_operator.plan.pods import pod_manifest
@@ -115,7 +115,7 @@ def with_board(
     chief = _chief_node(observed) if _goes_with_chief(job) else None
     unwanted = board.pods if not board.wanted else tuple(one for one in board.pods if _in_the_way(one, chief))
     creates = board.wanted and not board.pods
-    later = soonest((board.end, *map(lost_at, board.pods)), now)
+    later = soonest((board.end, *next_looks(board.pods, now)), now)
     return replace(
         made,
         create_tensorboard_pod=_pod_manifest(job, settings) if creates else None,

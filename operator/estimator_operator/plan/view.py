@@ -10,7 +10,7 @@ from typing import Any
 from estimator_api import EstimatorJob, EstimatorJobStatus
 from estimator_operator.plan.conditions import Row, settle
 from estimator_operator.plan.deadlines import soonest
-from estimator_operator.plan.failures import lost_at
+from estimator_operator.plan.lost_pods import next_looks
 from estimator_operator.plan.observed import Observed, Replica, Settings
 from estimator_operator.plan.role_status import replica_count, role_statuses
 from estimator_operator.plan.roster import Roster
@@ -55,4 +55,4 @@ class View:
 
     def requeue(self, moments: Iterable[datetime | None]) -> float | None:
         """Seconds until the first of `moments` that is still to come."""
-        return soonest((*moments, *map(lost_at, self.observed.pods)), self.now)
+        return soonest((*moments, *next_looks(self.observed.pods, self.now)), self.now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 from fake_api import FakeApi
 from fake_clock import FakeClock
@@ -13,7 +14,10 @@ from estimator_operator.control.causes import Causes
 from estimator_operator.control.controller import Controller
 from estimator_operator.control.freshness import Freshness
 from estimator_operator.control.job_record import JobKey
+from estimator_operator.control.missing_pods import MissingPods
+from estimator_operator.control.nodes import Nodes
 from estimator_operator.control.outage import Outage
+from estimator_operator.control.reconcile import Reconciler
 from estimator_operator.control.recorder import Recorder
 from estimator_operator.control.store import Store
 from estimator_operator.control.survey import Survey
@@ -46,7 +50,8 @@ class FakeOperator:
         self.told_of: Counter[tuple[str, str | None]] = Counter()
         self.event_results: Counter[str] = Counter()
         self.surveys: Counter[tuple[str, str]] = Counter()
-        self.store = Store(on_status=JobChanges(self))
+        self.object_errors: Counter[str] = Counter()
+        self.store = Store(on_status=JobChanges(self), on_error=self._object_failed)
         self.queue: WorkQueue[JobKey] = WorkQueue(monotonic=clock.monotonic)
         self.outage = Outage(clock.monotonic, on_recovery=self.queue.hurry)
         api.answered.append(self.outage.answered)
@@ -56,17 +61,29 @@ class FakeOperator:
         self.results: Counter[str] = Counter()
         self.watch = api.watch()
         recorder = Recorder(api, clock, instance="operator-0", count=self._recorded)
+        self.applier = Applier(api, self.store, clock, recorder, away=lambda: self.outage.lasts)
+        self.reconciler = Reconciler(
+            store=self.store,
+            queue=self.queue,
+            survey=self.survey,
+            applier=self.applier,
+            causes=self.causes,
+            missing=MissingPods(api, self.store, clock),
+            nodes=Nodes(api, clock),
+            recorder=recorder,
+            clock=clock,
+            settings=Settings(progress_interval=10),
+        )
         self.controller = Controller(
             store=self.store,
             queue=self.queue,
             survey=self.survey,
-            applier=Applier(api, self.store, clock, recorder, away=lambda: self.outage.lasts),
+            reconciler=self.reconciler,
             causes=self.causes,
             recorder=recorder,
             freshness=self.freshness,
             outage=self.outage,
             clock=clock,
-            settings=Settings(progress_interval=10),
             observer=self,
         )
 
@@ -75,6 +92,12 @@ class FakeOperator:
 
     def told(self, resource: str, kind: str | None) -> None:
         self.told_of[resource, kind] += 1
+
+    def _object_failed(self, resource: str, manifest: dict[str, Any], error: Exception) -> None:
+        self.controller.object_failed(resource, manifest, error)
+
+    def object_failed(self, resource: str) -> None:
+        self.object_errors[resource] += 1
 
     def restarted(self, role: str, reason: str) -> None:
         self.restarts[role, reason] += 1

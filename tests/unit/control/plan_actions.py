@@ -17,7 +17,7 @@ BOARD = "mnist-tensorboard"
 
 def applier(operator: FakeOperator) -> Applier:
     """The operator's applier."""
-    return operator.controller._applier
+    return operator.applier
 
 
 async def act(operator: FakeOperator, job: JobRecord, made: Plan) -> bool:

@@ -129,30 +129,30 @@ async def test_an_operator_that_was_away_for_an_hour_looks_first(world, operator
     again = world.operator()
     await again.start()
     record = again.store.job(KEY)
-    assert record.watched_since == world.clock.now()
+    assert record.work.watched_since == world.clock.now()
     assert again.store.observe(record).watched_since == world.clock.now()
     await again.pass_(20)
     assert world.status["restarts"]["total"] == 2
     assert world.status["restarts"]["counted"] == 1
-    assert record.watched_since < world.clock.now()
+    assert record.work.watched_since < world.clock.now()
 
 
 async def test_watched_since_is_this_process_s_first_look(world, operator):
     world.clock.pass_(5)
     world.submit()
     await operator.settle()
-    first = operator.store.job(KEY).watched_since
+    first = operator.store.job(KEY).work.watched_since
     assert first == world.clock.now()
     world.clock.pass_(100)
     world.run()
     await operator.settle()
-    assert operator.store.job(KEY).watched_since == first
+    assert operator.store.job(KEY).work.watched_since == first
     world.api.remove(JOBS, "default", "mnist")
     world.submit()
     await operator.settle()
     world.collect()
     await operator.pass_(1)
-    assert operator.store.job(KEY).watched_since > first
+    assert operator.store.job(KEY).work.watched_since > first
 
 
 async def test_a_storm_of_conflicts_is_waited_out(world, operator):
@@ -179,7 +179,7 @@ async def test_a_storm_of_conflicts_is_waited_out(world, operator):
     await operator.pass_(31)
     assert world.status["restarts"]["total"] == 1
     assert world.pods == ["mnist-chief-0-r1"]
-    assert operator.store.job(KEY).conflicts == 0
+    assert operator.store.job(KEY).work.conflicts == 0
 
 
 async def test_a_few_conflicts_cost_no_time(world, operator):

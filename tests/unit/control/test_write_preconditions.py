@@ -62,12 +62,12 @@ async def test_a_status_made_from_an_older_version_is_not_sent(world, operator):
     world.submit()
     await operator.settle()
     job = record(operator)
-    _, made = operator.controller._plan(job)
+    _, made = operator.reconciler._plan(job, frozenset())
     assert made.based_on == job.resource_version
     count(world, 2)
     operator.watch.tell(operator.controller)
     world.api.calls.clear()
-    assert not await operator.controller._applier.write_status(job, made)
+    assert not await operator.applier.write_status(job, made)
     assert world.status["restarts"]["total"] == 2
     assert world.api.calls["patch estimatorjobs/status"] == 0
 
@@ -81,11 +81,12 @@ async def test_a_ttl_that_was_raised_meanwhile_is_honoured(world, operator):
     assert world.state == "Completed"
     world.clock.pass_(61)
     job = record(operator)
-    _, made = operator.controller._plan(job)
+    await operator.applier.read_again(job)
+    _, made = operator.reconciler._plan(job, frozenset())
     assert made.delete_job
     world.set_spec(runPolicy={"ttlSecondsAfterFinished": 3600})
     operator.watch.tell(operator.controller)
-    assert not await operator.controller._applier.delete_job(job, made)
+    assert not await operator.applier.delete_job(job, made)
     await operator.settle()
     assert KEY in {one.key for one in operator.store}
     await operator.pass_(600, step=60)
@@ -102,7 +103,7 @@ async def test_a_pod_that_changed_since_the_plan_is_not_deleted_on_its_word(worl
     operator.watch.tell(operator.controller)
     await operator.controller.step()
     job = record(operator)
-    _, made = operator.controller._plan(job)
+    _, made = operator.reconciler._plan(job, frozenset())
     assert {one.version for one in made.delete_pods} <= {
         one["metadata"]["resourceVersion"]
         for (kind, _, _), one in world.api.objects.items()

@@ -65,6 +65,7 @@ class SimulatedCluster:
             service_exists=self.service,
             tensorboard_service_exists=self.board_service,
             watched_since=self.watched_since,
+            lost_nodes=frozenset(pod.node or "" for name, pod in self.pods.items() if name in self.dead),
             gone=dict(self.gone),
         )
 
@@ -204,7 +205,7 @@ class SimulatedCluster:
         """The node of a running pod is gone; the node controller tells its pod to end."""
         if self.pods[name].phase == "Running" and self.pods[name].exit_code is None:
             self.dead.add(name)
-            self.pods[name] = replace(self.pods[name], disrupted=True, deleting=False)
+            self.pods[name] = replace(self.pods[name], disrupted=True, deleting=False, node=f"node-of-{name}")
             self.delete(name)
 
     def finish_deletions(self) -> None:

@@ -120,11 +120,12 @@ def test_pod_that_is_being_deleted_is_waited_for():
 def test_pod_on_a_lost_node_is_not_waited_for_forever():
     job = training(make_job())
     pods = pods_of(job, make_pod("worker-0", deleting=True, delete_by=NOW, node="n1"))
-    assert plan_of(job, seen(*pods)).requeue_after == 30
-    made = plan_of(job, seen(*pods), after(30))
+    observed = seen(*pods, lost_nodes=frozenset({"n1"}))
+    assert plan_of(job, observed).requeue_after == 30
+    made = plan_of(job, observed, after(30))
     assert made.status.restarts.total == 1
     assert made.status.failures[-1].node == "n1"
-    made = plan_of(with_status(job, made.status), seen(*pods), after(31))
+    made = plan_of(with_status(job, made.status), observed, after(31))
     assert names(made.create_pods) == ["digits-worker-0-r1"]
 
 

@@ -1,0 +1,107 @@
+"""One EstimatorJob as the API server has it at one version. A newer version is another object."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from estimator_api import EstimatorJob, InvalidJobError, parse_job
+from estimator_api import constants as c
+
+Json = dict[str, Any]
+
+UNMANAGED: Final = "Unmanaged"
+"""State of a job that another controller runs; no condition ever has this reason."""
+
+
+class JobObject:
+    """The object, and what is read of it without a model of the whole.
+
+    Args:
+        manifest: As the API server has it; its managedFields, which are most of it and which nobody reads, are dropped.
+
+    Attributes:
+        manifest: The object.
+        version: Its resourceVersion as a number.
+    """
+
+    __slots__ = ("_parsed", "manifest", "version")
+
+    def __init__(self, manifest: Json) -> None:
+        metadata = {key: value for key, value in manifest["metadata"].items() if key != "managedFields"}
+        self.manifest: Json = {**manifest, "metadata": metadata}
+        self.version = version_of(manifest)
+        self._parsed: EstimatorJob | InvalidJobError | None = None
+
+    @property
+    def uid(self) -> str:
+        """The job's uid."""
+        return str(self.manifest["metadata"]["uid"])
+
+    @property
+    def resource_version(self) -> str:
+        """The job's resourceVersion."""
+        return str(self.manifest["metadata"]["resourceVersion"])
+
+    @property
+    def generation(self) -> int | None:
+        """Generation of the spec."""
+        generation = self.manifest["metadata"].get("generation")
+        return generation if isinstance(generation, int) else None
+
+    @property
+    def created_at(self) -> str:
+        """When the job was created, RFC 3339 in UTC, which sorts as text."""
+        return str(self.manifest["metadata"].get("creationTimestamp") or "")
+
+    @property
+    def managed(self) -> bool:
+        """This operator runs the job. Asked of the object itself: a spec that cannot be read may be somebody else's."""
+        spec = self.manifest.get("spec")
+        manager = spec.get("managedBy") if isinstance(spec, dict) else None
+        return manager in (None, c.CONTROLLER_NAME)
+
+    @property
+    def deleting(self) -> bool:
+        """Somebody deleted the job; it waits for its dependents or a finalizer."""
+        return bool(self.manifest["metadata"].get("deletionTimestamp"))
+
+    @property
+    def result(self) -> str | None:
+        """Complete or Failed, once the status says one of them."""
+        conditions = self.status.get("conditions") or ()
+        ends = (one["type"] for one in conditions if one["status"] == "True")
+        return next((str(one) for one in ends if one in (c.COMPLETE, c.FAILED)), None)
+
+    @property
+    def state(self) -> str:
+        """Reason of the Ready condition, New before the first, Unmanaged when somebody else runs the job."""
+        if not self.managed:
+            return UNMANAGED
+        conditions = self.status.get("conditions") or ()
+        return next((str(one["reason"]) for one in conditions if one["type"] == c.READY), "New")
+
+    @property
+    def status(self) -> Json:
+        """The stored status."""
+        return self.manifest.get("status") or {}
+
+    def job(self) -> EstimatorJob:
+        """The job as a model, read once.
+
+        Raises:
+            InvalidJobError: It cannot be read.
+        """
+        if self._parsed is None:
+            try:
+                self._parsed = parse_job(self.manifest)
+            except InvalidJobError as error:
+                self._parsed = error
+        if isinstance(self._parsed, InvalidJobError):
+            raise self._parsed
+        return self._parsed
+
+
+def version_of(manifest: Json) -> int:
+    """The resourceVersion of an object as a number."""
+    text = manifest["metadata"].get("resourceVersion") or "0"
+    return int(text) if text.isdecimal() else 0

@@ -1,0 +1,86 @@
+"""The pods under one job name, as the store keeps them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from estimator_api import Progress
+from estimator_api import constants as c
+from estimator_operator.control.job_record import JobKey
+from estimator_operator.kube.pod_summary import PodRecord
+from estimator_operator.plan.observed import Replica
+
+Json = dict[str, Any]
+
+_REPLICA: Final = re.compile(r"([a-z]+)-([0-9]{1,4})(?:-r([0-9]{1,6}))?")
+
+
+@dataclass(slots=True)
+class KnownPods:
+    """The pods under one job name; and by uid, since names repeat, what was learnt of them beyond their objects.
+
+    Attributes:
+        records: Summaries by name.
+        progress: What they said of themselves when they were last asked.
+        heard: When that was.
+        causes: Why they wait.
+        looks: Their age in seconds when it was last looked up why they wait.
+        departed: Pods that ended with success and are gone: their replicas must not run again, and a status that
+            says so may not be written yet.
+        gone: Attempts of the newest pods that are gone, by replica: the status may not say yet that they were seen.
+        uids: Uids of the pods that exist.
+        strays: Names of pods that a list by label does not show, as their labels were changed by hand; they are known
+            by name and owner.
+    """
+
+    records: dict[str, PodRecord] = field(default_factory=dict)
+    progress: dict[str, Progress] = field(default_factory=dict)
+    heard: dict[str, datetime] = field(default_factory=dict)
+    causes: dict[str, str] = field(default_factory=dict)
+    looks: dict[str, float] = field(default_factory=dict)
+    departed: dict[str, PodRecord] = field(default_factory=dict)
+    gone: dict[Replica, int] = field(default_factory=dict)
+    uids: set[str] = field(default_factory=set)
+    strays: set[str] = field(default_factory=set)
+
+    def put(self, record: PodRecord) -> None:
+        """Notes a pod."""
+        self.records[record.pod.name] = record
+        self.uids.add(record.pod.uid)
+
+    def drop(self, name: str) -> None:
+        """Forgets a pod, and what was learnt of it."""
+        record = self.records.pop(name, None)
+        self.strays.discard(name)
+        if record is not None:
+            self.uids.discard(record.pod.uid)
+            for learnt in (self.progress, self.heard, self.causes, self.looks):
+                learnt.pop(record.pod.uid, None)
+
+
+def pod_key(manifest: Json) -> JobKey | None:
+    """The job that a pod belongs to by its label, or None."""
+    metadata = manifest["metadata"]
+    name = (metadata.get("labels") or {}).get(c.LABEL_JOB_NAME)
+    return JobKey(metadata["namespace"], name) if name else None
+
+
+def named(manifest: Json, key: JobKey) -> Json:
+    """A pod with the labels that its name promises: `<job>-<role>-<index>`, then `-r<attempt>`."""
+    metadata = manifest["metadata"]
+    rest = str(metadata["name"]).removeprefix(f"{key.name}-")
+    found = _REPLICA.fullmatch(rest)
+    if found is None:
+        return manifest
+    role, index, attempt = found.groups()
+    labels = {
+        **(metadata.get("labels") or {}),
+        c.LABEL_JOB_NAME: key.name,
+        c.LABEL_ROLE: role,
+        c.LABEL_INDEX: index,
+        c.LABEL_ATTEMPT: attempt or "0",
+    }
+    return {**manifest, "metadata": {**metadata, "labels": labels}}

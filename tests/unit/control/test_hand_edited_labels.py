@@ -1,0 +1,120 @@
+"""Pods whose labels people changed: they left the watch, not the cluster, and none takes their place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from fake_operator import KEY, FakeOperator
+from job_world import FIVE_PODS, World
+
+from estimator_api import constants as c
+from estimator_operator.kube.resources import PODS
+
+CHIEF = "mnist-chief-0"
+
+
+def unlabel(world: World, *labels: str, pod: str = CHIEF) -> None:
+    """Labels go; for a watch that selects by the job's name the pod is gone with that one."""
+
+    def change(manifest: dict[str, Any]) -> None:
+        for label in labels:
+            manifest["metadata"]["labels"].pop(label)
+
+    world.api.edit(PODS, pod, change)
+    if c.LABEL_JOB_NAME in labels:
+        for operator in world.api._watches:
+            plural, _, manifest = operator.events.pop()
+            manifest["metadata"]["labels"][c.LABEL_JOB_NAME] = "mnist"
+            operator.events.append((plural, "DELETED", manifest))
+
+
+async def training(world: World, operator: FakeOperator) -> None:
+    world.submit(**FIVE_PODS)
+    await operator.settle()
+    world.run()
+    await operator.settle()
+    assert world.state == "Training"
+
+
+@pytest.mark.parametrize("label", [c.LABEL_JOB_NAME, c.LABEL_ROLE, c.LABEL_INDEX, c.LABEL_ATTEMPT])
+async def test_a_chief_whose_label_is_removed_has_no_second_one_beside_it(world, operator, label):
+    await training(world, operator)
+    unlabel(world, label)
+    await operator.pass_(120)
+    assert world.pods == sorted(
+        [CHIEF, "mnist-worker-0", "mnist-worker-1", "mnist-ps-0", "mnist-evaluator-0"]
+    )
+    assert world.status["restarts"]["total"] == 0
+    assert world.state == "Training"
+
+
+@pytest.mark.parametrize("label", [c.LABEL_JOB_NAME, c.LABEL_ROLE])
+@pytest.mark.parametrize("again", [False, True], ids=["same operator", "next operator"])
+async def test_what_becomes_of_it_is_noticed_by_name(world, operator, label, again):
+    await training(world, operator)
+    unlabel(world, label)
+    await operator.pass_(5)
+    if again:
+        world.api.unwatch(operator.watch)
+        operator = world.operator()
+        await operator.start()
+    world.finish(CHIEF, 1, "boom")
+    for one in world.api._watches:
+        one.events.clear()
+    await operator.pass_(60)
+    assert world.status["restarts"]["total"] == 1
+    assert world.status["lastFailure"]["message"] == "boom"
+    assert "mnist-chief-0-r1" in world.pods
+
+
+async def test_it_is_asked_for_every_half_minute_and_no_more(world, operator):
+    await training(world, operator)
+    unlabel(world, c.LABEL_JOB_NAME)
+    await operator.pass_(5)
+    before = world.api.calls["get pods"]
+    await operator.pass_(300)
+    assert world.api.calls["get pods"] - before == 10
+    await operator.survey.complete("interval")
+    assert [name for name, _ in operator.store.strays(KEY)] == [CHIEF], "no list by label takes it away"
+
+
+async def test_a_label_that_comes_back_ends_the_asking(world, operator):
+    await training(world, operator)
+    unlabel(world, c.LABEL_JOB_NAME)
+    await operator.pass_(5)
+    world.api.edit(PODS, CHIEF, lambda pod: pod["metadata"]["labels"].update({c.LABEL_JOB_NAME: "mnist"}))
+    await operator.settle()
+    before = world.api.calls["get pods"]
+    await operator.pass_(120)
+    assert world.api.calls["get pods"] == before
+    assert operator.store.strays(KEY) == ()
+
+
+async def test_one_that_is_gone_is_replaced(world, operator):
+    await training(world, operator)
+    world.api.remove(PODS, "default", CHIEF, now=True)
+    await operator.pass_(5)
+    assert "mnist-chief-0-r1" in world.pods
+    assert world.api.calls["get pods"] == 1
+
+
+async def test_one_of_the_name_that_is_not_the_job_s_is_no_chief(world, operator):
+    await training(world, operator)
+    world.api.remove(PODS, "default", CHIEF, now=True)
+    world.api.put(PODS, "default", {"metadata": {"name": CHIEF, "labels": {}}, "spec": {}})
+    await operator.pass_(5)
+    assert "mnist-chief-0-r1" in world.pods
+
+
+async def test_many_missing_pods_cost_one_list(world, operator):
+    world.submit(worker={"replicas": 100}, evaluator={"replicas": 1})
+    await operator.settle()
+    world.run()
+    await operator.settle()
+    for index in range(100):
+        world.api.remove(PODS, "default", f"mnist-worker-{index}", now=True)
+    world.api.calls.clear()
+    await operator.settle()
+    assert world.api.calls["get pods"] == 0
+    assert world.api.calls["list pods"] == 2
