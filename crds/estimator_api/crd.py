@@ -22,6 +22,7 @@ OUTPUTS: Final = (
     Path("charts/estimator-operator/files/crds/estimatorjobs.yaml"),
 )
 _READY: Final = '.status.conditions[?(@.type=="Ready")]'
+_METRIC: Final = '.status.evaluation.metrics[?(@.name!="loss")]'
 _COLUMNS: Final = (
     ("State", "string", f"{_READY}.reason", "What the job does at the moment.", 0),
     ("Step", "integer", ".status.progress.globalStep", "Global step.", 0),
@@ -29,15 +30,16 @@ _COLUMNS: Final = (
     ("Loss", "string", ".status.progress.loss", "Training loss last seen.", 0),
     ("Restarts", "integer", ".status.restarts.total", "Restarts of the job's pods.", 0),
     ("Age", "date", ".metadata.creationTimestamp", "Time since creation.", 0),
+    ("Message", "string", f"{_READY}.message", "Why the job is in its state.", 0),
     (
         "Metric",
         "string",
-        '.status.evaluation.metrics[?(@.name!="loss")].value',
-        "First metric, by name, of the last evaluation.",
+        f"{_METRIC}.name",
+        "Name of the first metric of the last evaluation, loss apart.",
         1,
     ),
+    ("Value", "string", f"{_METRIC}.value", "Value of that metric.", 1),
     ("Export", "string", ".status.exports[0].uri", "Where the newest SavedModel is.", 1),
-    ("Message", "string", f"{_READY}.message", "Why the job is in its state.", 1),
 )
 
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from estimator_api import EstimatorJobStatus
-from estimator_api.status import TrainingProgress
+from estimator_api.status import Checkpoint, TrainingProgress
 from estimatorctl.render import words
 from estimatorctl.render.status import status_of
 
@@ -57,10 +57,10 @@ class ChangeLog:
             yield f"{word}: {message}" if message else word
         restored = new.checkpoints.restored_from if new.checkpoints is not None else None
         if restored is not None and restored != (old.checkpoints and old.checkpoints.restored_from):
-            yield f"training goes on from step {restored.global_step} ({restored.path})"
+            yield _restored(restored, new.progress)
         if new.progress is not None and self._is_due(new, now):
             self.progress_at = now
-            yield progress_line(new.progress)
+            yield progress_line(new.progress, at_work=words.is_at_work(new))
         if new.evaluation is not None and new.evaluation != old.evaluation:
             yield f"evaluation at step {new.evaluation.global_step}: {words.metrics_text(new.evaluation.metrics)}"
         if new.predictions is not None and words.is_final(new) and not words.is_final(old):
@@ -82,12 +82,18 @@ class ChangeLog:
         return self.progress_at is None or now - self.progress_at >= PROGRESS_EVERY
 
 
-def progress_line(progress: TrainingProgress) -> str:
+def _restored(one: Checkpoint, progress: TrainingProgress | None) -> str:
+    most = None if progress is None else progress.max_steps
+    if most is not None and one.global_step >= most:
+        return f"the model directory is already at step {one.global_step} of {most} ({one.path})"
+    return f"training goes on from step {one.global_step} ({one.path})"
+
+
+def progress_line(progress: TrainingProgress, *, at_work: bool) -> str:
     """`step 1200 of 2000 (60 %), loss 0.0731, 412.5 steps/s, 2 s left`."""
     parts = [f"step {progress.global_step}"]
     if progress.max_steps:
         parts[0] += f" of {progress.max_steps} ({progress.percent or 0} %)"
-    parts += words.pace(progress)
-    if progress.remaining_seconds:
-        parts.append(f"{words.duration(progress.remaining_seconds)} left")
-    return ", ".join(parts)
+    parts += words.pace(progress, at_work=at_work)
+    left = words.time_left(progress, at_work=at_work)
+    return ", ".join([*parts, left] if left else parts)

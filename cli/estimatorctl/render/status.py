@@ -43,7 +43,7 @@ def status_page(document: Mapping[str, Any], *, now: datetime) -> RenderableType
     if status.roles:
         parts += [Text(), _roles(status)]
     if status.progress is not None:
-        parts += [Text(), _progress(status.progress, is_final=words.is_final(status))]
+        parts += [Text(), _progress(status.progress, at_work=words.is_at_work(status))]
     facts = [*_facts(status), *_surroundings(document, status)]
     if facts:
         grid = Table.grid(padding=(0, 2, 0, 0))
@@ -88,7 +88,7 @@ def _roles(status: EstimatorJobStatus) -> RenderableType:
     return table
 
 
-def _progress(progress: TrainingProgress, *, is_final: bool) -> RenderableType:
+def _progress(progress: TrainingProgress, *, at_work: bool) -> RenderableType:
     step = 0 if progress.global_step is None else progress.global_step
     if not progress.max_steps:
         return Text(f"step {step}")
@@ -99,20 +99,19 @@ def _progress(progress: TrainingProgress, *, is_final: bool) -> RenderableType:
         complete_style="cyan",
         finished_style=words.GOOD,
     )
-    left = progress.remaining_seconds
     row = Table.grid(padding=(0, 2, 0, 0))
     row.add_row(
         f"step {step}/{progress.max_steps}",
         bar,
         f"{progress.percent or 0} %",
-        f"{words.duration(left)} left" if left and not is_final else "",
+        words.time_left(progress, at_work=at_work),
     )
     return row
 
 
 def _facts(status: EstimatorJobStatus) -> Iterator[tuple[str, RenderableType]]:
     if status.progress is not None:
-        pace = words.pace(status.progress, is_final=words.is_final(status))
+        pace = words.pace(status.progress, at_work=words.is_at_work(status))
         if pace:
             yield "Training", "  ".join(pace)
     if status.evaluation is not None:

@@ -14,12 +14,10 @@ _METRICS_MOST: Final = 6
 GOOD: Final = "green"
 BAD: Final = "bold red"
 BUSY: Final = "yellow"
+_AT_WORK: Final = (c.REASON_TRAINING, c.REASON_EVALUATING, c.REASON_PREDICTING, c.REASON_EXPORTING)
 _STYLES: Final = {
+    **dict.fromkeys(_AT_WORK, "cyan"),
     c.REASON_COMPLETED: GOOD,
-    c.REASON_TRAINING: "cyan",
-    c.REASON_EVALUATING: "cyan",
-    c.REASON_PREDICTING: "cyan",
-    c.REASON_EXPORTING: "cyan",
     c.REASON_SUSPENDED: BUSY,
 }
 
@@ -27,6 +25,12 @@ _STYLES: Final = {
 def is_final(status: EstimatorJobStatus) -> bool:
     """The job has completed or failed."""
     return status.is_true(c.COMPLETE) or status.is_true(c.FAILED)
+
+
+def is_at_work(status: EstimatorJobStatus) -> bool:
+    """The job trains, evaluates, predicts or exports: its rate and what remains are of now."""
+    ready = status.condition(c.READY)
+    return ready is not None and ready.status == "True" and ready.reason in _AT_WORK
 
 
 def state(status: EstimatorJobStatus) -> tuple[str, str]:
@@ -85,14 +89,20 @@ def metrics_text(metrics: Iterable[Metric]) -> str:
     return text + (f"  and {len(shown) - _METRICS_MOST} more" if len(shown) > _METRICS_MOST else "")
 
 
-def pace(progress: TrainingProgress, *, is_final: bool = False) -> list[str]:
-    """The loss, and how fast it goes while it goes: `loss 0.0731`, `412.5 steps/s`."""
+def pace(progress: TrainingProgress, *, at_work: bool) -> list[str]:
+    """The loss, and the rate while the job is at work: `loss 0.0731`, `412.5 steps/s`."""
     parts = []
     if progress.loss is not None:
         parts.append(f"loss {short_number(progress.loss)}")
-    if progress.steps_per_second is not None and not is_final:
+    if progress.steps_per_second is not None and at_work:
         parts.append(f"{short_number(progress.steps_per_second)} steps/s")
     return parts
+
+
+def time_left(progress: TrainingProgress, *, at_work: bool) -> str:
+    """`2 min 05 s left`, or "" when it is not known or the job is not at work: the estimate is from the last rate."""
+    seconds = progress.remaining_seconds
+    return f"{duration(seconds)} left" if seconds and at_work else ""
 
 
 def short_number(text: str) -> str:

@@ -28,6 +28,11 @@ def waiting_for(replicas: int) -> str:
     )
 
 
+def with_last_failure(message: str, failure: str) -> str:
+    """A job at work whose last failure was not long ago."""
+    return f"{message}; last failure: {failure}"
+
+
 def evaluator_awaited(until: str | None) -> str:
     """The chief has ended with success, the evaluator not yet."""
     limit = "" if until is None else f" until {until} at the latest"

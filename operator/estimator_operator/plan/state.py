@@ -7,7 +7,9 @@ holds a replica up, on the other hand, is said at once.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
 
 from estimator_api import EstimatorJob
 from estimator_api import constants as c
@@ -15,14 +17,22 @@ from estimator_api.status import Failure
 from estimator_operator.plan.backoff import not_before
 from estimator_operator.plan.conditions import Row, pending, running
 from estimator_operator.plan.deadlines import grace_end
-from estimator_operator.plan.failures import describe
+from estimator_operator.plan.failures import describe, is_disruption
 from estimator_operator.plan.lost_pods import holds_place
-from estimator_operator.plan.messages import elastic_workers, evaluator_awaited, waiting_for
+from estimator_operator.plan.messages import (
+    elastic_workers,
+    evaluator_awaited,
+    waiting_for,
+    with_last_failure,
+)
 from estimator_operator.plan.modes import AT_WORK, work_of
 from estimator_operator.plan.observed import Observed
 from estimator_operator.plan.roster import Member, runs
 from estimator_operator.plan.timestamps import from_text, to_text
 from estimator_operator.plan.waiting import counts_as_ready, explain, is_blocked, slow_at
+
+FAILURE_TOLD_FOR: Final = timedelta(minutes=10)
+"""How long Ready's message tells of the last failure once all replicas are ready again; dropped at the next look."""
 
 
 def row_of(
@@ -39,7 +49,7 @@ def row_of(
     """
     unready = [one for one in needed if not counts_as_ready(job, one, now)]
     if not unready:
-        return _evaluating(job) if chief_done else _working(job)
+        return _with_last_failure(_evaluating(job) if chief_done else _working(job), job, now)
     if _has_lost_readiness(job, unready):
         return pending(c.REASON_PODS_NOT_READY, _first(unready, lambda one: explain(job, one, observed, now)))
     restarting = sorted(
@@ -62,6 +72,20 @@ def _working(job: EstimatorJob) -> Row:
         return running(work.reason, work.message)
     workers = elastic_workers(job.spec.replicas(c.WORKER), elastic.max_replicas)
     return running(work.reason, f"{work.message}; {workers}")
+
+
+def _with_last_failure(row: Row, job: EstimatorJob, now: datetime) -> Row:
+    """`row`, and what failed last unless that was long ago or a disruption, which is nobody's fault.
+
+    A replica that fails soon after each start is ready most of the time: without this its job would say that all is
+    well whenever somebody looks.
+    """
+    failure = next((one for one in reversed(job.status.failures) if not is_disruption(one)), None)
+    at = None if failure is None else from_text(failure.time)
+    ready = row[c.READY]
+    if failure is None or at is None or ready is None or now >= at + FAILURE_TOLD_FOR:
+        return row
+    return {**row, c.READY: replace(ready, message=with_last_failure(ready.message, describe(failure)))}
 
 
 def _evaluating(job: EstimatorJob) -> Row:

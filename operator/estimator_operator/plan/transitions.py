@@ -16,7 +16,7 @@ from estimator_api.status import Failure
 from estimator_operator.plan import messages
 from estimator_operator.plan.backoff import FAILURES_KEPT
 from estimator_operator.plan.failures import describe
-from estimator_operator.plan.modes import ACTIONS
+from estimator_operator.plan.modes import ACTIONS, AT_WORK
 from estimator_operator.plan.observed import JobEvent
 from estimator_operator.plan.timestamps import from_text
 
@@ -48,7 +48,6 @@ _PATIENT = frozenset(
 """Fields that are never urgent: what they say can be read from the pods again, should the operator end before; a
 change of `workerReplicas` that decides anything is written first in any case."""
 _FROM_START = (c.REASON_PODS_PENDING, c.REASON_POD_CREATION_FORBIDDEN)
-_AT_WORK = (c.REASON_TRAINING, c.REASON_EVALUATING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,10 +208,10 @@ def _urgent(status: EstimatorJobStatus) -> dict[str, Any]:
     written = status.to_json()
     urgent = {key: value for key, value in written.items() if key not in _PATIENT}
     urgent["restarts"] = {key: value for key, value in written["restarts"].items() if key != "pending"}
-    # Training and Evaluating are both "at work": the chief's end shows soon enough.
+    # Training and Evaluating are both "at work": the chief's end shows soon enough, and so does their message.
     urgent["conditions"] = [
         {"type": c.READY, "status": "True", "reason": "at work"}
-        if one["type"] == c.READY and one["reason"] in _AT_WORK
+        if one["type"] == c.READY and one["status"] == "True" and one["reason"] in AT_WORK
         else one
         for one in written["conditions"]
     ]

@@ -104,7 +104,7 @@ def explain(job: EstimatorJob, member: Member, observed: Observed, now: datetime
     if pod.deleting:
         return f"{name} is being deleted"
     if pod.unschedulable:
-        return f"{name} cannot be scheduled: {_line(pod.message) or 'no node fits'}"
+        return f"{name} cannot be scheduled: {_line(pod.message) or 'no node fits'}{_claim(job, pod)}"
     if pod.reason == SCHEDULING_GATED:
         return f"{name} waits for its scheduling gates to be removed" + _named(pod.message)
     if runs(pod):
@@ -129,6 +129,16 @@ def _unready(pod: Pod) -> str:
 
 def _named(name: str | None) -> str:
     return f" ({_line(name)})" if name else ""
+
+
+def _claim(job: EstimatorJob, pod: Pod) -> str:
+    """What the job's own claim asks for, when the scheduler waits for a claim without naming it or its class."""
+    template = job.spec.model_dir.volume_claim_template
+    if template is None or "unbound immediate PersistentVolumeClaim" not in (pod.message or ""):
+        return ""
+    name = template.storage_class_name
+    asked = "the default storage class" if name is None else f"storage class {name}"
+    return f" (claim {job.spec.model_dir.claim_name(job.metadata.name)} asks for {asked})"
 
 
 def _volumes(job: EstimatorJob) -> str:

@@ -198,9 +198,9 @@ def test_names_and_subresources() -> None:
 def test_columns_show_what_the_status_has() -> None:
     columns = VERSION["additionalPrinterColumns"]
     assert [one["name"] for one in columns if "priority" not in one] == [
-        "State", "Step", "Progress", "Loss", "Restarts", "Age",
+        "State", "Step", "Progress", "Loss", "Restarts", "Age", "Message",
     ]  # fmt: skip
-    assert [one["name"] for one in columns if one.get("priority")] == ["Metric", "Export", "Message"]
+    assert [one["name"] for one in columns if one.get("priority")] == ["Metric", "Value", "Export"]
     for column in columns:
         plain = column["jsonPath"].partition("[")[0]
         assert plain in OWN or plain == ".metadata.creationTimestamp", column["jsonPath"]

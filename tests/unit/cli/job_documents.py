@@ -9,6 +9,7 @@ NOW = datetime(2026, 1, 31, 12, 5, 0, tzinfo=UTC)
 TRUTHS = {
     "New": {},
     "PodsPending": {"Ready": "False", "Reconciling": "True"},
+    "PodsNotReady": {"Ready": "False", "Reconciling": "True"},
     "Training": {"Ready": "True"},
     "Evaluating": {"Ready": "True"},
     "Restarting": {"Ready": "False", "Reconciling": "True"},
@@ -150,6 +151,19 @@ def states():
         "roles": roles(),
         "progress": {"globalStep": 123456, "loss": "nan"},
     }
+    idle = TRAINED | {"startTime": None, "roles": [one | {"active": 0, "ready": 0} for one in roles()]}
+    found = {
+        "path": "/model/model.ckpt-3204",
+        "uri": "pvc://digits-model/model.ckpt-3204",
+        "globalStep": 3204,
+    }
+    nothing = {
+        "startTime": "2026-01-31T12:00:00Z",
+        "completionTime": "2026-01-31T12:00:09Z",
+        "roles": done["roles"],
+        "progress": {"globalStep": 3204, "maxSteps": 3000, "percent": 100, "remainingSeconds": 0},
+        "checkpoints": {"latest": found, "kept": 5, "restoredFrom": found},
+    }
     return {
         "new": document(),
         "pending": document(
@@ -162,6 +176,20 @@ def states():
             **restored,
             restarts=restarts,
             failures=[KILLED],
+        ),
+        "unready": document(
+            "PodsNotReady",
+            "worker-1 is not ready: its node is NotReady (n1)",
+            **TRAINED | {"roles": roles(worker=1)},
+        ),
+        "suspended": document(
+            "Suspended", "no pod is left; the job goes on when spec.suspend is false", **idle
+        ),
+        "untrained": document(
+            "Completed",
+            "the model directory was already at step 3204 of 3000: nothing was trained; use another modelDir,"
+            " or delete the claim digits-model, to start afresh",
+            **nothing,
         ),
         "endless": document("Training", "all replicas are ready", **endless),
         "completed": document("Completed", "training has ended at step 2000", **done),

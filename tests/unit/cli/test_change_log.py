@@ -110,3 +110,18 @@ def test_tensorboard_is_told_when_it_answers():
     assert [one for one in lines if "TensorBoard" in one] == [
         "TensorBoard: http://tb:6006  kubectl port-forward -n team service/digits-tensorboard 6006"
     ]
+
+
+def test_a_step_that_is_told_while_nothing_trains_promises_no_end():
+    """The rate is of the attempt that has ended; the next one may never come to it."""
+    status = {"globalStep": 50, "maxSteps": 100, "percent": 50, "stepsPerSecond": "10", "remainingSeconds": 5}
+    for reason in ("Restarting", "PodsPending", "PodsNotReady", "Suspended"):
+        assert told(document(reason, "why", progress=status))[-1] == "step 50 of 100 (50 %)"
+    assert told(document("Training", "why", progress=status))[-1].endswith("10 steps/s, 5 s left")
+
+
+def test_a_model_directory_at_its_last_step_is_not_said_to_train_on():
+    lines = told(states()["untrained"])
+    assert "the model directory is already at step 3204 of 3000 (/model/model.ckpt-3204)" in lines
+    assert not any("training goes on" in one for one in lines)
+    assert any("nothing was trained" in one for one in lines)

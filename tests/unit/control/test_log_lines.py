@@ -56,7 +56,8 @@ async def test_a_life_is_a_line_for_each_transition(world, operator, caplog):
         "default/mnist: Training -> Restarting: worker-1 failed with exit code 1: boom; it starts again",
         "default/mnist: deleted pod mnist-worker-1: replaced by a later attempt",
         "default/mnist: created pod mnist-worker-1-r1",
-        "default/mnist: Restarting -> Training: all replicas are ready",
+        "default/mnist: Restarting -> Training: all replicas are ready;"
+        " last failure: worker-1 failed with exit code 1: boom",
         "default/mnist: Training -> Completed: training has ended",
         "default/mnist: deleted 3 pods mnist-ps-0, mnist-worker-0, mnist-worker-1-r1: the job has ended",
     ]

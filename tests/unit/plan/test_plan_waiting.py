@@ -168,3 +168,48 @@ def test_explanation_of_a_backoff():
     assert names(plan_of(job, seen(*pods_of(job, without=("chief-0",))), after(10)).create_pods) == [
         "digits-chief-0-r1"
     ]
+
+
+UNBOUND = "0/3 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found"
+
+
+@pytest.mark.parametrize(
+    ("storage", "asked"),
+    [({}, "the default storage class"), ({"storageClassName": "fats"}, "storage class fats")],
+)
+def test_a_claim_that_is_not_bound_is_named_with_its_storage_class(storage, asked):
+    template = {"resources": {"requests": {"storage": "1Gi"}}, **storage}
+    job = stored(make_job(modelDir={"volumeClaimTemplate": template}), Observed())
+    made = plan_of(job, seen(*pods_of(job, pending("chief-0", unschedulable=True, message=UNBOUND))))
+    assert message(made) == f"chief-0 cannot be scheduled: {UNBOUND} (claim digits-model asks for {asked})"
+
+
+@pytest.mark.parametrize(("spec", "said"), [({"modelDir": CLAIM}, UNBOUND), ({}, UNBOUND)])
+def test_somebody_elses_claim_is_left_to_the_scheduler_to_tell(spec, said):
+    job = stored(make_job(**spec), Observed())
+    made = plan_of(job, seen(*pods_of(job, pending("chief-0", unschedulable=True, message=UNBOUND))))
+    assert message(made) == f"chief-0 cannot be scheduled: {said}"
+
+
+def test_a_job_whose_replicas_crash_soon_after_each_start_tells_so_between_two_attempts():
+    job = training(make_job())
+    crashed = [failed_pod(f"worker-{index}", message="ValueError: boom") for index in (0, 1)]
+    job = stored(job, seen(*pods_of(job, *crashed)))
+    back = seen(*pods_of(job, make_pod("worker-0", 1), make_pod("worker-1", 1)))
+    made = plan_of(job, back, after(10))
+    assert state(made) == ("True", "Training")
+    assert message(made) == (
+        "all replicas are ready; last failure: worker-1 failed with exit code 1: ValueError: boom"
+    )
+    job = stored(job, back, after(10))
+    assert plan_of(job, back, after(599)).status is job.status
+    late = plan_of(job, back, after(600))
+    assert message(late) == "all replicas are ready"
+    assert late.progress_only, "it can wait for the next progress"
+
+
+def test_a_disruption_is_no_failure_to_tell_of():
+    job = training(make_job())
+    job = stored(job, seen(*pods_of(job, failed_pod("worker-0", 143, disrupted=True))))
+    made = plan_of(job, seen(*pods_of(job, make_pod("worker-0", 1))), after(10))
+    assert message(made) == "all replicas are ready"
