@@ -25,7 +25,7 @@ from prometheus_client import (
 
 from estimator_operator import __version__
 from estimator_operator.control.job_record import JobRecord
-from estimator_operator.observe.job_series import PREFIX, JobProgress, JobStates
+from estimator_operator.observe.job_series import PREFIX, JobSeries
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _RUNTIMES: Final = (60, 300, 900, 1800, 3600, 7200, 14400, 28800, 86400, 259200, 604800)
@@ -58,8 +58,8 @@ class Metrics:
         self._registry = registry = CollectorRegistry()
         for standard in (ProcessCollector, PlatformCollector, GCCollector):
             standard(registry=registry)
-        registry.register(JobStates(jobs))
-        registry.register(JobProgress(jobs, limit=progress_limit))
+        self._series = JobSeries(jobs, limit=progress_limit)
+        registry.register(self._series)
         self._reasons: set[str] = set()
 
         def counter(name: str, text: str, *labels: str) -> Counter:
@@ -167,8 +167,9 @@ class Metrics:
         """This replica began or ceased to work."""
         self._leader.set(1 if leading else 0)
 
-    def text(self) -> bytes:
+    async def text(self) -> bytes:
         """All numbers in Prometheus' text format."""
+        await self._series.look()
         return generate_latest(self._registry)
 
     def _bounded(self, reason: str) -> str:

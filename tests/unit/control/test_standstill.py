@@ -28,6 +28,6 @@ def test_the_longest_standstill_is_shown_for_a_window_and_then_forgotten(clock):
     assert standstill.longest == 0.0
 
 
-def test_the_standstill_is_a_metric():
+async def test_the_standstill_is_a_metric():
     metrics = Metrics(jobs=list, queue_depth=lambda: 0, standstill=lambda: 0.25)
-    assert "estimator_operator_loop_standstill_seconds 0.25" in metrics.text().decode().splitlines()
+    assert "estimator_operator_loop_standstill_seconds 0.25" in (await metrics.text()).decode().splitlines()
