@@ -45,6 +45,7 @@ from estimator_operator.observe.job_changes import JobChanges
 from estimator_operator.observe.metrics import Metrics
 from estimator_operator.observe.poll_schedule import Target
 from estimator_operator.observe.poller import ProgressPoller
+from estimator_operator.observe.standstill import Standstill
 from estimator_operator.observe.targets import targets_of
 from estimator_operator.preflight import check_access
 from estimator_operator.settings import OperatorSettings
@@ -70,6 +71,7 @@ class Operator:
             jobs=lambda: self._store,
             queue_depth=lambda: len(self._queue),
             progress_limit=settings.progress_metrics_limit,
+            standstill=lambda: self._standstill.longest,
         )
         self._store = Store(on_status=JobChanges(metrics), on_error=self._object_failed)
         self._queue: WorkQueue[JobKey] = WorkQueue(on_wait=metrics.waited, on_retry=metrics.retried)
@@ -78,6 +80,7 @@ class Operator:
         self._controller: Controller | None = None
         self._follows = False
         self._stop = asyncio.Event()
+        self._standstill = Standstill()
         self._poller = ProgressPoller(
             targets=lambda: targets_of(self._store, settings.progress_networks),
             deliver=self._deliver,
@@ -143,6 +146,7 @@ class Operator:
         settings = self._settings
         parts: dict[str, Coroutine[Any, Any, None]] = {
             "controller": controller.run(settings.workers),
+            "standstill watch": self._standstill.run(),
             "progress poller": self._poller.run(),
         }
         if lease is not None:

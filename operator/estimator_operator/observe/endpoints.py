@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Self
 
@@ -37,7 +37,7 @@ class Endpoints:
         metrics: Address | None,
         alive: Check,
         ready: Check,
-        numbers: Callable[[], bytes],
+        numbers: Callable[[], Awaitable[bytes]],
     ) -> None:
         self._routes: dict[Address, list[web.RouteDef]] = {}
         if health is not None:
@@ -91,8 +91,8 @@ def _answer(check: Check) -> Callable[[web.Request], object]:
     return handle
 
 
-def _metrics(numbers: Callable[[], bytes]) -> Callable[[web.Request], object]:
+def _metrics(numbers: Callable[[], Awaitable[bytes]]) -> Callable[[web.Request], object]:
     async def handle(_: web.Request) -> web.Response:
-        return web.Response(body=numbers(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        return web.Response(body=await numbers(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     return handle

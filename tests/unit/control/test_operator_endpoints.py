@@ -17,6 +17,10 @@ async def get(port: int, path: str) -> tuple[int, str]:
         return answer.status, await answer.text()
 
 
+async def numbers() -> bytes:
+    return b"numbers 1\n"
+
+
 def endpoints(
     health: Address | None = ANY, metrics: Address | None = ANY, faults: dict | None = None
 ) -> Endpoints:
@@ -26,7 +30,7 @@ def endpoints(
         metrics=metrics,
         alive=lambda: faults.get("alive"),
         ready=lambda: faults.get("ready"),
-        numbers=lambda: b"numbers 1\n",
+        numbers=numbers,
     )
 
 

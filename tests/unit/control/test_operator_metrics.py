@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import estimator_operator
 from estimator_operator.control.job_record import JobKey, JobRecord
-from estimator_operator.observe.job_series import progress_values
+from estimator_operator.observe.job_series import SLICE, progress_values
 from estimator_operator.observe.metrics import _REASONS_MOST, Metrics
 
 ACTIVE = ("Training", "True")
@@ -32,7 +39,7 @@ def record(
 
 
 def lines(metrics: Metrics) -> set[str]:
-    return set(metrics.text().decode().splitlines())
+    return set(asyncio.run(metrics.text()).decode().splitlines())
 
 
 def named(metrics: Metrics, name: str) -> set[str]:
@@ -82,10 +89,26 @@ def test_everything_that_happens_is_counted():
             "leader 1.0",
         )
     }
-    (build,) = named(metrics, "build_info")
-    assert 'version="' in build
     metrics.leads(False)
     assert "estimator_operator_leader 0.0" in lines(metrics)
+
+
+def test_build_info_has_the_project_s_version():
+    """Images hold the code without the metadata of a distribution."""
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]
+    (build,) = named(Metrics(jobs=list, queue_depth=lambda: 0), "build_info")
+    assert f'version="{project["version"]}"' in build
+
+
+def test_the_version_needs_nothing_but_the_code(tmp_path):
+    """A process with the sources on its path, as in the image; no packages are looked at for the version."""
+    package = Path(estimator_operator.__file__).parent
+    shutil.copy(package / "__init__.py", tmp_path / "__init__.py")
+    script = f"import runpy; print(runpy.run_path({str(tmp_path / '__init__.py')!r})['__version__'])"
+    printed = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", script], capture_output=True, text=True, check=True
+    )
+    assert printed.stdout.strip() == estimator_operator.__version__
 
 
 def test_jobs_are_counted_by_namespace_and_state():
@@ -126,6 +149,35 @@ def test_the_oldest_jobs_are_shown_and_the_rest_is_counted():
     jobs[2] = record(0, "Completed", progress=PROGRESS)
     assert shown() == {"job-1", "job-2"}
     assert named(metrics, "job_series_omitted") == {"job_series_omitted 2.0"}
+
+
+def test_a_scrape_looks_at_each_job_once_and_lets_others_have_the_loop():
+    looked = 0
+
+    def jobs():
+        nonlocal looked
+        for number in range(12_000):
+            looked += 1
+            yield record(number % 60, "Completed" if number >= 2_000 else "Training", progress=PROGRESS)
+
+    async def scrape() -> list[int]:
+        between: list[int] = []
+
+        async def other() -> None:
+            while True:
+                between.append(looked)
+                await asyncio.sleep(0)
+
+        task = asyncio.create_task(other())
+        text = await Metrics(jobs=jobs, queue_depth=lambda: 0, progress_limit=200).text()
+        task.cancel()
+        shown = [one for one in text.splitlines() if one.startswith(b"estimator_operator_job_global_step{")]
+        assert len(shown) == 200
+        return between
+
+    between = asyncio.run(scrape())
+    assert looked == 12_000
+    assert max(later - earlier for earlier, later in zip(between, between[1:], strict=False)) <= SLICE
 
 
 def test_a_limit_of_zero_turns_progress_off():
