@@ -16,6 +16,7 @@ from estimator_api import EstimatorJob, InvalidJobError, parse_job
 from estimator_api import constants as c
 from estimator_api.strict import unknown_fields
 from estimatorctl.errors import ManifestError
+from estimatorctl.kubernetes_yaml import load_documents
 
 Document = Mapping[str, Any]
 
@@ -67,7 +68,7 @@ def read_documents(path: Path) -> Iterator[Document]:
         ManifestError: The file cannot be read or is no YAML.
     """
     try:
-        documents = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
+        documents = list(load_documents(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError) as error:
         raise ManifestError(
             [f"cannot be read: {getattr(error, 'strerror', None) or error}"], str(path)
