@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
@@ -19,6 +19,7 @@ from estimatorctl.errors import ManifestError
 from estimatorctl.kubernetes_yaml import load_documents
 
 Document = Mapping[str, Any]
+_TFJOB: Final = f'holds a TFJob and no {c.KIND}; "From a TFJob" in docs/migration.md says, field by field, how one becomes the other'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +50,8 @@ def read_manifest(path: Path, *, name: str | None = None, namespace: str | None 
     """
     documents = list(read_documents(path))
     jobs = [one for one in documents if one.get("kind") == c.KIND]
+    if not jobs and any(one.get("kind") == "TFJob" for one in documents):
+        raise ManifestError([_TFJOB], str(path))
     job = _validated(_chosen(jobs, name, path), path, namespace)
     return Manifest(
         path=path,
