@@ -10,7 +10,7 @@ from estimator_api import constants as c
 from estimator_api.base import ApiModel, Rule
 from estimator_api.estimator import EstimatorSection, Seconds
 from estimator_api.failure_policy import FailurePolicy
-from estimator_api.immutability import immutable, immutable_worker
+from estimator_api.immutability import IMMUTABLE_FIELDS, immutable, immutable_worker
 from estimator_api.model_dir import ModelDir
 from estimator_api.pod_fields import pod_field
 from estimator_api.roles import ChiefRole, EvaluatorRole, PsRole, WorkerRole
@@ -221,25 +221,7 @@ class EstimatorJobSpec(ApiModel):
             reason="FieldValueForbidden",
         ),
         *immutable_worker(),
-        *immutable(
-            "estimator",
-            "program",
-            "code",
-            "image",
-            "imagePullPolicy",
-            "imagePullSecrets",
-            "modelDir",
-            "chief",
-            "elastic",
-            "ps",
-            "evaluator",
-            "template",
-            "progressPort",
-            "tensorBoard",
-            "runPolicy.backoffLimit",
-            "runPolicy.cleanPodPolicy",
-            "runPolicy.failurePolicy",
-        ),
+        *immutable(*IMMUTABLE_FIELDS),
     )
 
     estimator: EstimatorSection | None = None
@@ -274,6 +256,11 @@ class EstimatorJobSpec(ApiModel):
     template: dict[str, Any] | None = pod_field("template")
     """Pod template shared by all roles. Its main container is called `estimator` and need not be there; other
     containers, volumes and everything else are kept as they are."""
+    pod_security: Literal["Restricted", "Platform"] | None = None
+    """Restricted: the main container runs as user 1000 and volumes get group 1000, unless the template says otherwise.
+    Platform: user and group are left to the platform, as OpenShift wants it, and to the image. Default: what the
+    operator was started with, Restricted unless somebody changed it. In both cases the main container gives up root
+    and all capabilities unless the template says otherwise; other containers are left as they are."""
     elastic: Elastic | None = None
     """Lets `worker.replicas` change while the job runs, by hand, `kubectl scale` or an autoscaler. Workers join and
     leave while the others train; a worker scaled away is no failure. Input is not sharded by the number of workers

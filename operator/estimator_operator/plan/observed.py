@@ -6,7 +6,7 @@ and acts through the API server; local runs fill them from processes and act thr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -115,12 +115,15 @@ class Settings:
         runtime_image_gpu: The same when the role asks for nvidia.com/gpu.
         cluster_domain: DNS domain appended to service names, or "" to leave names at `.svc`.
         progress_interval: Seconds between two status writes that only carry progress.
+        assign_user: Main containers run as the runtime images' user and group unless job or template say otherwise;
+            False leaves both to the platform.
     """
 
     runtime_image: str = "estimator-operator/runtime:latest"
     runtime_image_gpu: str = "estimator-operator/runtime-gpu:latest"
     cluster_domain: str = ""
     progress_interval: float = 10.0
+    assign_user: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +171,9 @@ class Plan:
     Attributes:
         create_claim: Manifest of the claim to create, or None.
         create_service: Manifest of the headless Service, or None.
-        create_pods: Manifests of pods to create; names are deterministic, "already exists" with our owner is success.
+        create_pods: Manifests of pods to create, each made when it is asked for (`PodManifests`); names are
+            deterministic, "already exists" with our owner is success.
+        create_tensorboard_pod: Manifest of TensorBoard's pod to create, or None.
         create_tensorboard_service: Manifest of the Service of TensorBoard, or None.
         delete_tensorboard_service: TensorBoard is over, and so is its Service.
         delete_pods: Pods to delete, gracefully unless they say otherwise.
@@ -185,7 +190,8 @@ class Plan:
     status: EstimatorJobStatus
     create_claim: dict[str, Any] | None = None
     create_service: dict[str, Any] | None = None
-    create_pods: tuple[dict[str, Any], ...] = ()
+    create_pods: Sequence[dict[str, Any]] = ()
+    create_tensorboard_pod: dict[str, Any] | None = None
     create_tensorboard_service: dict[str, Any] | None = None
     delete_tensorboard_service: bool = False
     delete_pods: tuple[PodDeletion, ...] = ()

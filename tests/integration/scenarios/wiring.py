@@ -201,7 +201,8 @@ async def restricted_by_default(world: World) -> None:
     await world.train(world.five(modelDir=CLAIM, tensorBoard={}))
     pod = await world.pod("chief-0")
     assert pod["spec"]["automountServiceAccountToken"] is False
-    assert pod["spec"]["securityContext"]["runAsNonRoot"] is True
+    main = next(one for one in pod["spec"]["containers"] if one["name"] == "estimator")
+    assert main["securityContext"]["runAsNonRoot"] is True
     await world.pod("tensorboard")
 
 
