@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
@@ -16,8 +16,10 @@ from estimator_api import EstimatorJob, InvalidJobError, parse_job
 from estimator_api import constants as c
 from estimator_api.strict import unknown_fields
 from estimatorctl.errors import ManifestError
+from estimatorctl.kubernetes_yaml import load_documents
 
 Document = Mapping[str, Any]
+_TFJOB: Final = f'holds a TFJob and no {c.KIND}; "From a TFJob" in docs/migration.md says, field by field, how one becomes the other'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,8 @@ def read_manifest(path: Path, *, name: str | None = None, namespace: str | None 
     """
     documents = list(read_documents(path))
     jobs = [one for one in documents if one.get("kind") == c.KIND]
+    if not jobs and any(one.get("kind") == "TFJob" for one in documents):
+        raise ManifestError([_TFJOB], str(path))
     job = _validated(_chosen(jobs, name, path), path, namespace)
     return Manifest(
         path=path,
@@ -67,7 +71,7 @@ def read_documents(path: Path) -> Iterator[Document]:
         ManifestError: The file cannot be read or is no YAML.
     """
     try:
-        documents = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
+        documents = list(load_documents(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError) as error:
         raise ManifestError(
             [f"cannot be read: {getattr(error, 'strerror', None) or error}"], str(path)

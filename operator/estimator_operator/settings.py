@@ -108,6 +108,7 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] | Non
             runtime_image_gpu=found.runtime_image_gpu,
             cluster_domain=found.cluster_domain,
             progress_interval=found.progress_interval,
+            assign_user=found.assign_user,
         ),
         progress_networks=found.progress_networks,
         progress_metrics_limit=found.progress_metrics_limit,
@@ -148,14 +149,14 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         "kubeconfig file (default: KUBECONFIG, the pod's own account, ~/.kube/config)",
     )
     flag("context", str, None, "context of the kubeconfig")
-    variable = f"{PREFIX}LEADER_ELECT"
-    elect = _boolean(environment[variable], variable) if variable in environment else True
-    parser.add_argument(
-        "--leader-elect",
-        action=argparse.BooleanOptionalAction,
-        default=elect,
-        help=f"work only while holding a Lease (default: {elect})",
-    )
+
+    def switch(name: str, default: bool, text: str) -> None:
+        variable = PREFIX + name.upper().replace("-", "_")
+        chosen = _boolean(environment[variable], variable) if variable in environment else default
+        action = argparse.BooleanOptionalAction
+        parser.add_argument(f"--{name}", action=action, default=chosen, help=f"{text} (default: {chosen})")
+
+    switch("leader-elect", True, "work only while holding a Lease")
     flag("lease-name", str, "estimator-operator", "name of the Lease; one for each set of namespaces served")
     flag("lease-namespace", str, None, "namespace of the Lease (default: the pod's own)")
     flag("workers", _at_least(int, 1), 10, "jobs worked on at the same time")
@@ -168,6 +169,11 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         str,
         _PLAN.cluster_domain,
         "DNS domain appended to service names, e.g. cluster.local",
+    )
+    switch(
+        "assign-user",
+        _PLAN.assign_user,
+        "run training pods as the runtime images' user and group; without it both are left to the platform",
     )
     flag(
         "progress-interval",

@@ -295,7 +295,7 @@ def test_user_and_group_can_be_left_to_the_platform() -> None:
     for pod in pods(objects):
         assert pod["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
     (container,) = the("Deployment", objects)["spec"]["template"]["spec"]["containers"]
-    assert {"name": "ESTIMATOR_OPERATOR_ASSIGN_USER", "value": "false"} in container["env"]
+    assert read_settings(container["args"], {}).plan.assign_user is False
     assert {"capabilities": {"drop": ["ALL"]}}.items() <= container["securityContext"].items()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import yaml
 from local_jobs import local_job
@@ -84,6 +86,14 @@ def test_files_that_are_no_manifests(tmp_path, text, words):
     path.write_text(text)
     with pytest.raises(ManifestError, match=words):
         read_manifest(path)
+
+
+def test_a_tfjob_is_pointed_at_the_migration_guide(tmp_path):
+    tfjob = {"apiVersion": "kubeflow.org/v1", "kind": "TFJob", "metadata": {"name": "mnist"}}
+    (fault,) = faults(tmp_path, tfjob)
+    assert "docs/migration.md" in fault
+    assert "\n## From a TFJob\n" in (Path(__file__).parents[3] / "docs/migration.md").read_text()
+    assert read_manifest(write(tmp_path, tfjob, local_job())).job.metadata.name == "moths"
 
 
 def test_a_missing_file_is_said(tmp_path):

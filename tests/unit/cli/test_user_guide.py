@@ -18,7 +18,8 @@ from estimatorctl.__main__ import parser
 GUIDE = Path(__file__).parents[3] / "docs/user-guide.md"
 TEXT = GUIDE.read_text()
 BLOCKS = code_blocks(GUIDE)
-MANIFESTS = [document for kind, text in BLOCKS if kind == "yaml" for document in yaml.safe_load_all(text)]
+DOCUMENTS = [document for kind, text in BLOCKS if kind == "yaml" for document in yaml.safe_load_all(text)]
+MANIFESTS = [one for one in DOCUMENTS if one.get("kind") == c.KIND]
 COMMANDS = [
     line.removeprefix("$ ") for kind, text in BLOCKS if kind == "console" for line in text.splitlines()
 ]
@@ -63,3 +64,19 @@ def test_every_state_is_explained(state):
 @pytest.mark.parametrize("target", re.findall(r"\]\(([^)#]+)", TEXT))
 def test_links(target):
     assert (GUIDE.parent / target).exists()
+
+
+@pytest.mark.parametrize(
+    "promise",
+    [
+        "Kueue suspends and resumes",
+        "the code of a running job does not change under it",
+        "Argo CD, Flux and `kubectl wait` judge",
+    ],
+)
+def test_nothing_is_promised_that_is_not_built(promise):
+    assert promise not in TEXT
+
+
+def test_the_container_that_trains_is_named():
+    assert f"The container that trains is the one called `{c.CONTAINER}`" in TEXT

@@ -30,9 +30,29 @@ def test_the_limit_of_series_is_read():
     assert limited.progress_metrics_limit == 7
 
 
+@pytest.mark.parametrize("flag", ["assign-user", "leader-elect"])
+def test_switches_are_read_from_both_places(flag):
+    name = flag.replace("-", "_")
+
+    def read(arguments, environment):
+        settings = read_settings(arguments, environment)
+        return settings.plan.assign_user if name == "assign_user" else settings.leader_elect
+
+    off = {f"ESTIMATOR_OPERATOR_{name.upper()}": "false"}
+    assert read([], {}) is True
+    assert read([], off) is False
+    assert read([f"--no-{flag}"], {}) is False
+    assert read([f"--{flag}"], off) is True
+
+
 @pytest.mark.parametrize(
     ("variable", "value"),
-    [("PROGRESS_NETWORKS", "10.0.0.1/8"), ("PROGRESS_NETWORKS", "pods"), ("PROGRESS_METRICS_LIMIT", "-1")],
+    [
+        ("PROGRESS_NETWORKS", "10.0.0.1/8"),
+        ("PROGRESS_NETWORKS", "pods"),
+        ("PROGRESS_METRICS_LIMIT", "-1"),
+        ("ASSIGN_USER", "1000"),
+    ],
 )
 def test_nonsense_is_named(variable, value):
     with pytest.raises(SettingsError, match=f"ESTIMATOR_OPERATOR_{variable}={value}"):
