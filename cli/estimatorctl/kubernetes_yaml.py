@@ -8,6 +8,9 @@ differ in each of these. What JSON cannot say (infinity, a key that is no scalar
 The last of two equal keys wins, and a merge (`<<`) overrides the keys above it, as in kubectl. Keys that are fractions
 are refused here, which kubectl writes in the precision of a float32. An unknown tag is refused here and ignored by
 kubectl.
+
+Kustomize (`kubectl apply -k`) has a reader of its own, to which `yes`, `on` and `y` are text and a date has a time. A
+local run cannot know how its file will be applied; the guide names the difference.
 """
 
 from __future__ import annotations

@@ -41,6 +41,12 @@ from rendered_chart import CHART, Object, RenderError, render, render_as_depende
         ({"podAnnotations": {"count": 1}}, "podAnnotations"),
         ({"resources": {"memory": "1Gi"}}, "memory"),
         ({"networkPolicy": {"apiServerPorts": []}}, "networkPolicy.apiServerPorts"),
+        (
+            {"networkPolicy": {"metricsFrom": [{"podSelector": {}}]}},
+            "networkPolicy.metricsFrom needs networkPolicy.enabled",
+        ),
+        ({"jobs": {"assignUsers": False}}, "assignUsers"),
+        ({"rbac": {"readNodes": "no"}}, "rbac.readNodes"),
         ({"test": {"activeDeadlineSeconds": 0}}, "test.activeDeadlineSeconds"),
         (
             {"leaderElection": {"enabled": False}},
