@@ -40,7 +40,9 @@ from estimator_operator.kube.watch import watch
 from estimator_operator.observe.endpoints import Endpoints
 from estimator_operator.observe.job_changes import JobChanges
 from estimator_operator.observe.metrics import Metrics
-from estimator_operator.observe.poller import ProgressPoller, Target
+from estimator_operator.observe.poll_schedule import Target
+from estimator_operator.observe.poller import ProgressPoller
+from estimator_operator.observe.standstill import Standstill
 from estimator_operator.observe.targets import targets_of
 from estimator_operator.preflight import check_access
 from estimator_operator.settings import OperatorSettings
@@ -66,6 +68,7 @@ class Operator:
             jobs=lambda: self._store,
             queue_depth=lambda: len(self._queue),
             progress_limit=settings.progress_metrics_limit,
+            standstill=lambda: self._standstill.longest,
         )
         self._store = Store(on_status=JobChanges(metrics), on_error=self._object_failed)
         self._queue: WorkQueue[JobKey] = WorkQueue(on_wait=metrics.waited, on_retry=metrics.retried)
@@ -74,6 +77,13 @@ class Operator:
         self._controller: Controller | None = None
         self._follows = False
         self._stop = asyncio.Event()
+        self._standstill = Standstill()
+        self._poller = ProgressPoller(
+            targets=lambda: targets_of(self._store, settings.progress_networks),
+            deliver=self._deliver,
+            count=metrics.polled,
+            interval=settings.plan.progress_interval,
+        )
 
     async def run(self) -> None:
         """Serves until SIGTERM or SIGINT.
@@ -118,15 +128,10 @@ class Operator:
     async def _work(self, api: Api, credentials: Credentials, elector: Elector | None) -> None:
         controller = self._controller = self._build(api)
         settings = self._settings
-        poller = ProgressPoller(
-            targets=lambda: targets_of(self._store, settings.progress_networks),
-            deliver=self._deliver,
-            count=self._metrics.polled,
-            interval=settings.plan.progress_interval,
-        )
         parts: dict[str, Coroutine[Any, Any, None]] = {
             "controller": controller.run(settings.workers),
-            "progress poller": poller.run(),
+            "standstill watch": self._standstill.run(),
+            "progress poller": self._poller.run(),
         }
         if elector is not None:
             parts["lease"] = elector.hold()
@@ -173,6 +178,7 @@ class Operator:
                 recorder=recorder,
                 clock=self._clock,
                 settings=self._settings.plan,
+                progress_interval=lambda: self._poller.write_interval,
             ),
             causes=causes,
             recorder=recorder,
@@ -190,10 +196,13 @@ class Operator:
         if self._controller is not None:
             self._controller.object_failed(resource, manifest, error)
 
-    def _deliver(self, target: Target, progress: Progress) -> None:
+    def _deliver(self, target: Target, progress: Progress) -> bool:
         key = JobKey(*target.job)
-        if self._store.put_progress(key, target.uid, progress):
+        news = self._store.put_progress(key, target.uid, progress, at=self._clock.now())
+        # That there is no news decides whether a job has stalled.
+        if news or target.stall_timeout is not None:
             self._queue.add(key)
+        return news
 
     def _unready(self) -> str | None:
         """A follower is ready to follow; whoever leads is ready once it knows everything."""

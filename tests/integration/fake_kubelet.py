@@ -89,7 +89,7 @@ class FakeKubelet:
         namespace: Where.
         scripts: Script by pod name or replica (`worker-1`) or role; what is not listed plays `run`.
         stubborn: Names of pods that are not ended when they are deleted, as on a lost node.
-        documents: Progress document by pod name.
+        documents: Progress document by pod name, or what makes it when the pod is asked.
         port: Where the pods serve progress; the jobs' `progressPort`.
         born: How many pods of each name there have been.
     """
@@ -98,7 +98,7 @@ class FakeKubelet:
         self.namespace = namespace
         self.scripts: dict[str, Script] = {}
         self.stubborn: set[str] = set()
-        self.documents: dict[str, Json] = {}
+        self.documents: dict[str, Json | Callable[[], Json]] = {}
         self.port = 0
         self.born: Counter[str] = Counter()
         self._addresses: dict[str, str] = {}
@@ -221,7 +221,9 @@ class FakeKubelet:
         assert request.transport is not None
         address = request.transport.get_extra_info("sockname")[0]
         document = self.documents.get(self._pods.get(address, ""))
-        return web.Response(status=404) if document is None else web.json_response(document)
+        if document is None:
+            return web.Response(status=404)
+        return web.json_response(document() if callable(document) else document)
 
     async def _watch(self) -> None:
         async with aclosing(self.namespace.changes("pods")) as changes:

@@ -127,18 +127,16 @@ class OperatorProcess:
         """It has not ended."""
         return self._process.returncode is None
 
-    async def ready(self) -> None:
+    async def ready(self, seconds: float = READY_SECONDS) -> None:
         """Waits until /readyz says yes; AssertionError with its log when it ends before or takes too long."""
         try:
-            async with asyncio.timeout(READY_SECONDS):
+            async with asyncio.timeout(seconds):
                 # A process has no event for "now I listen": asked again until it does.
                 while not await self._answers("/readyz"):
                     assert self.running, f"the operator ended with {self._process.returncode}:\n{self.text()}"
                     await asyncio.sleep(0.05)
         except TimeoutError:
-            raise AssertionError(
-                f"the operator is not ready after {READY_SECONDS:g} s:\n{self.text()}"
-            ) from None
+            raise AssertionError(f"the operator is not ready after {seconds:g} s:\n{self.text()}") from None
 
     async def stop(self) -> int:
         """SIGTERM; returns the exit status."""

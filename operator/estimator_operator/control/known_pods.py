@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 from estimator_api import Progress
@@ -24,6 +25,7 @@ class KnownPods:
     Attributes:
         records: Summaries by name.
         progress: What they said of themselves when they were last asked.
+        heard: When that was.
         causes: Why they wait.
         looks: Their age in seconds when it was last looked up why they wait.
         departed: Pods that ended with success and are gone: their replicas must not run again, and a status that
@@ -36,6 +38,7 @@ class KnownPods:
 
     records: dict[str, PodRecord] = field(default_factory=dict)
     progress: dict[str, Progress] = field(default_factory=dict)
+    heard: dict[str, datetime] = field(default_factory=dict)
     causes: dict[str, str] = field(default_factory=dict)
     looks: dict[str, float] = field(default_factory=dict)
     departed: dict[str, PodRecord] = field(default_factory=dict)
@@ -54,7 +57,7 @@ class KnownPods:
         self.strays.discard(name)
         if record is not None:
             self.uids.discard(record.pod.uid)
-            for learnt in (self.progress, self.causes, self.looks):
+            for learnt in (self.progress, self.heard, self.causes, self.looks):
                 learnt.pop(record.pod.uid, None)
 
 

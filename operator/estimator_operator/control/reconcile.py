@@ -104,6 +104,8 @@ class Reconciler:
         recorder: Writes events.
         clock: Time.
         settings: What plans are made with.
+        progress_interval: Seconds between two status writes of a job that only carry progress; None for the one of
+            the settings.
     """
 
     def __init__(
@@ -119,6 +121,7 @@ class Reconciler:
         recorder: Recorder,
         clock: Clock,
         settings: Settings,
+        progress_interval: Callable[[], float] | None = None,
     ) -> None:
         self._store = store
         self._queue = queue
@@ -130,6 +133,7 @@ class Reconciler:
         self._recorder = recorder
         self._clock = clock
         self._settings = settings
+        self._progress_interval = progress_interval or (lambda: settings.progress_interval)
         self._next: dict[Outcome, Callable[[JobKey, Look], None]] = {
             Outcome.GONE: lambda key, _: self._queue.forget(key),
             Outcome.CALM: lambda key, look: self._later(key, look.wait, "others change the job"),
@@ -249,7 +253,7 @@ class Reconciler:
             return False
         written_at = record.work.written_at
         if made.progress_only and written_at is not None:
-            wait = written_at + self._settings.progress_interval - self._clock.monotonic()
+            wait = written_at + self._progress_interval() - self._clock.monotonic()
             if wait > 0:
                 self._later(record.key, wait, "progress to be written")
                 return False

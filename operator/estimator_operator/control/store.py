@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Container, Iterator
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Final
 
 from estimator_api import Progress
@@ -293,13 +294,14 @@ class Store:
             self.forget_pod(job, pod.name, pod.uid)
         return [job for job, _ in swept]
 
-    def put_progress(self, key: JobKey, uid: str, progress: Progress) -> bool:
-        """Notes what a pod says of itself; tells whether it says something new."""
+    def put_progress(self, key: JobKey, uid: str, progress: Progress, *, at: datetime) -> bool:
+        """Notes what a pod says of itself at a moment; tells whether it says something new."""
         pods = self._pods_with(key, uid)
         if pods is None:
             return False
         known = pods.progress.get(uid)
         pods.progress[uid] = progress
+        pods.heard[uid] = at
         # Every document has the time at which it was made.
         return known is None or known.model_copy(update={"time": progress.time}) != progress
 
@@ -345,6 +347,7 @@ class Store:
             known.gone.clear()
         by_attempt = sorted(pods, key=lambda pod: pod.attempt)
         progress = {pod.replica: known.progress[pod.uid] for pod in by_attempt if pod.uid in known.progress}
+        heard = {pod.replica: known.heard[pod.uid] for pod in by_attempt if pod.uid in known.heard}
         causes = {
             pod.replica: known.causes[pod.uid]
             for pod in pods
@@ -353,6 +356,7 @@ class Store:
         return Observed(
             pods=pods,
             progress=progress,
+            heard_at=heard,
             service_exists=record.service_exists,
             claim_exists=record.claim_exists,
             refused=record.creation.message,

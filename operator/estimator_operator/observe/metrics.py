@@ -9,7 +9,6 @@ from __future__ import annotations
 import platform
 import re
 from collections.abc import Callable, Iterable
-from importlib import metadata
 from typing import Final
 
 from prometheus_client import (
@@ -24,6 +23,7 @@ from prometheus_client import (
     generate_latest,
 )
 
+from estimator_operator import __version__
 from estimator_operator.control.job_record import JobRecord
 from estimator_operator.observe.job_series import PREFIX, JobProgress, JobStates
 
@@ -42,6 +42,7 @@ class Metrics:
         jobs: All jobs that are known.
         queue_depth: How many jobs wait for a worker.
         progress_limit: Jobs whose progress is shown; 0 for none.
+        standstill: Seconds for which the event loop stood still lately.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Metrics:
         jobs: Callable[[], Iterable[JobRecord]],
         queue_depth: Callable[[], int],
         progress_limit: int = 0,
+        standstill: Callable[[], float] = lambda: 0.0,
     ) -> None:
         # A start time for every series doubles their number and tells nobody anything.
         disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -72,7 +74,7 @@ class Metrics:
             ["version", "python"],
             registry=registry,
         )
-        build.labels(_version(), platform.python_version()).set(1)
+        build.labels(__version__, platform.python_version()).set(1)
         self._leader = Gauge(f"{PREFIX}_leader", "1 while this replica works.", registry=registry)
         self._restarts = counter(
             "replica_restarts", "Restarts of replicas by role and reason.", "role", "reason"
@@ -85,6 +87,12 @@ class Metrics:
         self._seconds = seconds("reconcile_seconds", "Duration of reconciles by result.", "result")
         depth = Gauge(f"{PREFIX}_queue_depth", "Jobs that wait for a worker.", registry=registry)
         depth.set_function(queue_depth)
+        still = Gauge(
+            f"{PREFIX}_loop_standstill_seconds",
+            "Longest time in the last minute that the event loop, which also renews the lease, did nothing else.",
+            registry=registry,
+        )
+        still.set_function(standstill)
         self._latency = seconds("queue_latency_seconds", "How long jobs waited for a worker.")
         self._retries = counter("queue_retries", "Reconciles that failed and are tried again.")
         self._calls = counter(
@@ -177,10 +185,3 @@ class Metrics:
             return OTHER
         self._reasons.add(reason)
         return reason
-
-
-def _version() -> str:
-    try:
-        return metadata.version("estimator-operator")
-    except metadata.PackageNotFoundError:
-        return "unknown"

@@ -1,5 +1,7 @@
 """Asking pods how far they are: `GET /progress` of the chief and the evaluator of every running job.
 
+`poll_schedule.py` says whom to ask when; this module asks.
+
 Pods are not trusted: an answer is read up to 64 KiB, uncompressed, without following redirects, within seconds, and
 must be the progress document of the replica that was asked (addresses are used again). Whatever else comes is dropped
 and counted. A pod that does not answer says nothing: nothing is concluded from it.
@@ -10,67 +12,47 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from functools import partial
 from typing import Final
 
 import aiohttp
 
 from estimator_api import MalformedProgressError, Progress, parse_progress
 from estimator_api.progress import MAX_PROGRESS_BYTES
-from estimator_operator.plan.observed import Replica
+from estimator_operator.observe.poll_schedule import PollSchedule, Target, write_interval
 
 _log = logging.getLogger(__name__)
 
-_TIMEOUT: Final = aiohttp.ClientTimeout(total=3, connect=2)
-_AT_ONCE: Final = 50
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=3, sock_connect=1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """A pod to ask.
-
-    Attributes:
-        job: Key of its job, as given back with the answer.
-        uid: Uid of the pod.
-        replica: Which replica it is.
-        host: Its address.
-        port: Where it serves progress.
-    """
-
-    job: tuple[str, str]
-    uid: str
-    replica: Replica
-    host: str
-    port: int
-
-    @property
-    def url(self) -> str:
-        """Where the document is."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}/progress"
-
-
-class _NoProgressError(Exception):
+class NoProgressError(Exception):
     """The answer is not the document that was asked for; the text is the metric's label."""
 
 
+Fetch = Callable[[Target], Awaitable[Progress]]
+"""Asks a pod; raises `NoProgressError`, TimeoutError, OSError or aiohttp's errors."""
+
+
 class ProgressPoller:
-    """Asks all targets once an interval, evenly spread over it.
+    """Asks every target at its own interval, see `poll_schedule.py`.
 
     Args:
         targets: Pods to ask now.
-        deliver: Takes what a pod said.
-        count: Takes the result of each look: ok, unreachable, status, too_large, malformed or other_replica.
-        interval: Seconds.
+        deliver: Takes what a pod said; tells whether it is news.
+        count: Takes the result of each look: ok, unreachable, status, too_large, malformed, other_replica, or crash
+            when the answer could not be taken.
+        interval: Seconds between two polls of one pod, and between two looks at who the targets are.
         monotonic: Clock in seconds.
     """
 
     def __init__(
         self,
         *,
-        targets: Callable[[], Iterable[Target]],
-        deliver: Callable[[Target, Progress], None],
+        targets: Callable[[], Awaitable[Iterable[Target]]],
+        deliver: Callable[[Target, Progress], bool],
         count: Callable[[str], None],
         interval: float,
         monotonic: Callable[[], float] = time.monotonic,
@@ -80,62 +62,86 @@ class ProgressPoller:
         self._count = count
         self._interval = interval
         self._monotonic = monotonic
-        self._at_once = asyncio.Semaphore(_AT_ONCE)
+        self._schedule = PollSchedule(interval=interval)
+        self._landed = asyncio.Event()
+
+    @property
+    def write_interval(self) -> float:
+        """Seconds between two status writes of one job that only carry progress."""
+        return write_interval(self._interval, self._schedule.jobs)
 
     async def run(self) -> None:
         """Asks until cancelled."""
-        # A connection kept open would hold a thread in the pod; proxies and cookies are not for pods.
-        connector = aiohttp.TCPConnector(force_close=True, limit=_AT_ONCE)
-        async with aiohttp.ClientSession(
-            connector=connector,
-            timeout=_TIMEOUT,
-            auto_decompress=False,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"Accept": "application/json", "Accept-Encoding": "identity"},
-        ) as session:
+        # A connection kept open would hold a thread in the pod; proxies and cookies are not for pods. The schedule
+        # bounds the number of connections.
+        connector = aiohttp.TCPConnector(force_close=True, limit=0)
+        async with (
+            aiohttp.ClientSession(
+                connector=connector,
+                timeout=_TIMEOUT,
+                auto_decompress=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers={"Accept": "application/json", "Accept-Encoding": "identity"},
+            ) as session,
+            asyncio.TaskGroup() as polls,
+        ):
+            update_at = self._monotonic()
             while True:
-                began = self._monotonic()
-                await self.ask_all(session)
-                await asyncio.sleep(max(0.0, began + self._interval - self._monotonic()))
+                now = self._monotonic()
+                if now >= update_at:
+                    self._schedule.update(await self._targets(), now)
+                    update_at = now + self._interval
+                while (target := self._schedule.take(self._monotonic())) is not None:
+                    polls.create_task(self.ask(target, partial(fetch, session)))
+                now = self._monotonic()
+                self._landed.clear()
+                pause = max(0.0, min(self._schedule.wait(now), update_at - now))
+                # Not wait_for: that of Python 3.11 loses a cancellation that comes together with an answer.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(pause):
+                        await self._landed.wait()
 
-    async def ask_all(self, session: aiohttp.ClientSession) -> None:
-        """Asks every target once, within the interval."""
-        targets = list(self._targets())
-        if targets:
-            apart = self._interval / len(targets)
-            await asyncio.gather(
-                *(self._ask_in(session, one, number * apart) for number, one in enumerate(targets))
-            )
-
-    async def _ask_in(self, session: aiohttp.ClientSession, target: Target, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-        async with self._at_once:
-            try:
-                progress = await _fetch(session, target)
-            except _NoProgressError as error:
-                _log.debug("%s of %s: %s", target.replica, target.job, error)
-                self._count(str(error))
-                return
-            except (TimeoutError, aiohttp.ClientError, OSError):
-                self._count("unreachable")
-                return
-        self._count("ok")
-        self._deliver(target, progress)
+    async def ask(self, target: Target, ask: Fetch) -> None:
+        """Asks one target and tells the result. Nothing that a pod says ends the poller."""
+        news, progress = False, None
+        try:
+            progress = await ask(target)
+            news = self._deliver(target, progress)
+            result = "ok"
+        except NoProgressError as error:
+            _log.debug("%s of %s: %s", target.replica, target.job, error)
+            result = str(error)
+        except (TimeoutError, aiohttp.ClientError, OSError):
+            result = "unreachable"
+        except Exception:  # noqa: BLE001  (one pod must not end the operator)
+            _log.exception("%s of %s: its progress could not be taken", target.replica, target.job)
+            result = "crash"
+        self._count(result)
+        if progress is None:
+            self._schedule.unheard(target, self._monotonic())
+        else:
+            self._schedule.heard(target, self._monotonic(), progress, news=news)
+        self._landed.set()
 
 
-async def _fetch(session: aiohttp.ClientSession, target: Target) -> Progress:
+async def fetch(session: aiohttp.ClientSession, target: Target) -> Progress:
+    """Reads the document of a pod.
+
+    Raises:
+        NoProgressError: The answer is something else.
+    """
     async with session.get(target.url, allow_redirects=False) as answer:
         if answer.status != 200:
-            raise _NoProgressError("status")
+            raise NoProgressError("status")
         text = bytearray()
         async for piece in answer.content.iter_any():
             text += piece
             if len(text) > MAX_PROGRESS_BYTES:
-                raise _NoProgressError("too_large")
+                raise NoProgressError("too_large")
     try:
         progress = parse_progress(bytes(text))
     except MalformedProgressError as error:
-        raise _NoProgressError("malformed") from error
+        raise NoProgressError("malformed") from error
     if (progress.role, progress.index) != (target.replica.role, target.replica.index):
-        raise _NoProgressError("other_replica")
+        raise NoProgressError("other_replica")
     return progress

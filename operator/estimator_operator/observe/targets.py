@@ -7,17 +7,23 @@ one, the younger has it, and the older is not asked, lest one job's progress be 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Final
 
-from estimator_api import InvalidJobError
 from estimator_api import constants as c
+from estimator_operator.control.job_record import JobRecord
 from estimator_operator.control.store import Store
 from estimator_operator.kube.pod_address import Network, may_ask
 from estimator_operator.kube.pod_summary import PodRecord
-from estimator_operator.observe.poller import Target
+from estimator_operator.observe.poll_schedule import Target
+
+_PORT_MOST: Final = 65535
+_SLICE: Final = 100
+"""Jobs looked at before others have the event loop for a moment."""
 
 
-def targets_of(store: Store, networks: Sequence[Network] = ()) -> Iterator[Target]:
+async def targets_of(store: Store, networks: Sequence[Network] = ()) -> list[Target]:
     """The pods to ask now.
 
     Args:
@@ -26,27 +32,42 @@ def targets_of(store: Store, networks: Sequence[Network] = ()) -> Iterator[Targe
     """
     newest: dict[str, str] = {}
     found: list[tuple[Target, str]] = []
-    for record in store:
+    for number, record in enumerate(store, start=1):
+        if number % _SLICE == 0:
+            await asyncio.sleep(0)
         if record.finished or record.deleting or not record.managed:
             continue
-        pods = store.pod_records(record)
-        for one in pods:
-            if one.pod.ip and not one.host_network:
-                newest[one.pod.ip] = max(newest.get(one.pod.ip, ""), _age(one))
-        asked = [one for one in pods if _reports(one) and _is_safe(one, networks)]
-        if not asked:
-            continue
-        try:
-            port = record.job().spec.progress_port
-        except InvalidJobError:
-            continue
-        for one in asked:
-            pod = one.pod
-            target = Target(job=record.key, uid=pod.uid, replica=pod.replica, host=str(pod.ip), port=port)
-            found.append((target, _age(one)))
-    for target, age in found:
-        if newest.get(target.host, age) == age:
-            yield target
+        for one in store.pod_records(record):
+            ip = one.pod.ip
+            if not ip:
+                continue
+            age = _age(one)
+            if not one.host_network:
+                newest[ip] = max(newest.get(ip, ""), age)
+            if _reports(one) and may_ask(ip, host_network=one.host_network, networks=networks):
+                target = _target(record, one, ip)
+                if target is not None:
+                    found.append((target, age))
+    return [target for target, age in found if newest.get(target.host, age) == age]
+
+
+def _target(record: JobRecord, one: PodRecord, ip: str) -> Target | None:
+    """The pod as a target; None when the spec is not one that this version can read."""
+    # Not the parsed job: thousands of them would be kept in memory for two numbers.
+    spec: Any = record.manifest.get("spec")
+    policy = spec.get("runPolicy") if isinstance(spec, dict) else None
+    timeout = policy.get("stallTimeoutSeconds") if isinstance(policy, dict) else None
+    port = spec.get("progressPort", c.PROGRESS_PORT) if isinstance(spec, dict) else None
+    if not isinstance(port, int) or not 0 < port <= _PORT_MOST or not isinstance(timeout, int | None):
+        return None
+    return Target(
+        job=record.key,
+        uid=one.pod.uid,
+        replica=one.pod.replica,
+        host=ip,
+        port=port,
+        stall_timeout=float(timeout) if timeout is not None and one.pod.replica.role == c.CHIEF else None,
+    )
 
 
 def _reports(one: PodRecord) -> bool:
@@ -54,11 +75,6 @@ def _reports(one: PodRecord) -> bool:
     pod = one.pod
     reports = pod.replica.index == 0 and pod.replica.role in (c.CHIEF, c.EVALUATOR)
     return reports and pod.phase == "Running" and pod.exit_code is None
-
-
-def _is_safe(one: PodRecord, networks: Sequence[Network]) -> bool:
-    ip = one.pod.ip
-    return ip is not None and may_ask(ip, host_network=one.host_network, networks=networks)
 
 
 def _age(one: PodRecord) -> str:

@@ -142,5 +142,5 @@ class FakeOperator:
         assert record is not None
         pod = next(one for one in self.store.pods(record) if one.name == name)
         progress = Progress(role=pod.replica.role, index=pod.replica.index, **fields)
-        if self.store.put_progress(KEY, pod.uid, progress):
+        if self.store.put_progress(KEY, pod.uid, progress, at=self.clock.now()):
             self.queue.add(KEY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from estimator_operator.control.store import Store
 from estimator_operator.plan import Replica
 
 KEY = JobKey("default", "mnist")
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def job(version: int, uid: str = "j1", **fields: Any) -> dict[str, Any]:
@@ -176,9 +178,21 @@ def test_a_sweep_spares_what_is_newer_than_the_list_and_other_namespaces(store):
 def test_progress_is_the_newest_attempts(store):
     for number, name in enumerate(["mnist-chief-0-r10", "mnist-chief-0-r9"]):
         store.put_pod(pod(name, 20 + number))
-        assert store.put_progress(KEY, f"uid-{name}", Progress(role="chief", global_step=10 * number))
+        assert store.put_progress(KEY, f"uid-{name}", Progress(role="chief", global_step=10 * number), at=NOW)
     assert store.observe(record(store)).progress[Replica("chief", 0)].global_step == 0
-    assert not store.put_progress(KEY, "nobody", Progress(role="chief"))
+    assert not store.put_progress(KEY, "nobody", Progress(role="chief"), at=NOW)
+
+
+def test_it_is_known_when_a_replica_s_present_pod_was_last_heard(store):
+    chief, later = Replica("chief", 0), NOW + timedelta(seconds=10)
+    store.put_pod(pod("mnist-chief-0", 20))
+    assert store.observe(record(store)).heard_at == {}
+    assert store.put_progress(KEY, "uid-mnist-chief-0", Progress(role="chief", global_step=5), at=NOW)
+    assert not store.put_progress(KEY, "uid-mnist-chief-0", Progress(role="chief", global_step=5), at=later)
+    assert store.observe(record(store)).heard_at == {chief: later}, "an answer without news is an answer"
+    store.drop_pod(pod("mnist-chief-0", 22))
+    store.put_pod(pod("mnist-chief-0-r1", 23))
+    assert store.observe(record(store)).heard_at == {}
 
 
 def test_what_was_learnt_of_a_pod_goes_with_it(store):

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import math
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import estimator_operator
 from estimator_operator.control.job_record import JobKey, JobRecord
 from estimator_operator.observe.job_series import progress_values
 from estimator_operator.observe.metrics import _REASONS_MOST, Metrics
@@ -82,10 +88,26 @@ def test_everything_that_happens_is_counted():
             "leader 1.0",
         )
     }
-    (build,) = named(metrics, "build_info")
-    assert 'version="' in build
     metrics.leads(False)
     assert "estimator_operator_leader 0.0" in lines(metrics)
+
+
+def test_build_info_has_the_project_s_version():
+    """Images hold the code without the metadata of a distribution."""
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]
+    (build,) = named(Metrics(jobs=list, queue_depth=lambda: 0), "build_info")
+    assert f'version="{project["version"]}"' in build
+
+
+def test_the_version_needs_nothing_but_the_code(tmp_path):
+    """A process with the sources on its path, as in the image; no packages are looked at for the version."""
+    package = Path(estimator_operator.__file__).parent
+    shutil.copy(package / "__init__.py", tmp_path / "__init__.py")
+    script = f"import runpy; print(runpy.run_path({str(tmp_path / '__init__.py')!r})['__version__'])"
+    printed = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", script], capture_output=True, text=True, check=True
+    )
+    assert printed.stdout.strip() == estimator_operator.__version__
 
 
 def test_jobs_are_counted_by_namespace_and_state():

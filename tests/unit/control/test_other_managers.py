@@ -60,9 +60,9 @@ async def test_its_pods_are_not_polled_and_surveys_list_nothing_for_it(world: Wo
     await operator.settle()
     world.run()
     await operator.settle()
-    assert len(list(targets_of(operator.store))) == 1
+    assert len(await targets_of(operator.store)) == 1
     operator.store.job(KEY).manifest["spec"]["managedBy"] = OTHER
-    assert list(targets_of(operator.store)) == []
+    assert await targets_of(operator.store) == []
     world.api.calls.clear()
     operator.controller._look_at_all()
     await operator.settle()

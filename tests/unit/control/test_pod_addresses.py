@@ -73,8 +73,8 @@ async def running(world: World, operator: FakeOperator, **spec: Any) -> None:
     await operator.settle()
 
 
-def hosts(operator: FakeOperator, *networks: str) -> list[str]:
-    return [one.host for one in targets_of(operator.store, [parse_network(one) for one in networks])]
+async def hosts(operator: FakeOperator, *networks: str) -> list[str]:
+    return [one.host for one in await targets_of(operator.store, [parse_network(one) for one in networks])]
 
 
 def set_address(world: World, operator: FakeOperator, name: str, address: str | None, **spec: Any) -> None:
@@ -92,7 +92,7 @@ async def test_the_chief_of_every_mode_is_asked(world, operator, mode):
     if mode is not None:
         spec["estimator"] = ESTIMATORS[mode]
     await running(world, operator, **spec)
-    assert [str(one.replica) for one in targets_of(operator.store)] == ["chief-0"]
+    assert [str(one.replica) for one in await targets_of(operator.store)] == ["chief-0"]
 
 
 ESTIMATORS = {
@@ -110,15 +110,15 @@ ESTIMATORS = {
 async def test_a_pod_with_its_node_s_address_is_not_asked(world, operator):
     await running(world, operator)
     set_address(world, operator, "mnist-chief-0", "10.0.0.7", hostNetwork=True)
-    assert hosts(operator) == []
-    assert hosts(operator, "10.0.0.0/24") == ["10.0.0.7"]
+    assert await hosts(operator) == []
+    assert await hosts(operator, "10.0.0.0/24") == ["10.0.0.7"]
 
 
 @pytest.mark.parametrize("address", ["169.254.169.254", "127.0.0.1", None])
 async def test_a_pod_with_a_dangerous_address_or_none_is_not_asked(world, operator, address):
     await running(world, operator)
     set_address(world, operator, "mnist-chief-0", address)
-    assert hosts(operator) == []
+    assert await hosts(operator) == []
 
 
 async def test_only_pods_that_the_job_controls_are_asked(world, operator):
@@ -133,7 +133,7 @@ async def test_only_pods_that_the_job_controls_are_asked(world, operator):
         world.api.put(PODS, "default", {"metadata": metadata, "spec": {}})
         world.run(name)
         set_address(world, operator, name, "10.0.0.66")
-    assert hosts(operator) == ["10.0.0.1"]
+    assert await hosts(operator) == ["10.0.0.1"]
 
 
 async def test_an_address_that_was_used_again_belongs_to_the_younger_pod(world, operator):
@@ -144,9 +144,9 @@ async def test_an_address_that_was_used_again_belongs_to_the_younger_pod(world, 
     await operator.settle()
     world.run("younger-chief-0")
     await operator.settle()
-    assert [one.job.name for one in targets_of(operator.store)] == ["younger"]
+    assert [one.job.name for one in await targets_of(operator.store)] == ["younger"]
     set_address(world, operator, "younger-chief-0", "10.0.0.2")
-    assert hosts(operator) == ["10.0.0.1", "10.0.0.2"]
+    assert await hosts(operator) == ["10.0.0.1", "10.0.0.2"]
 
 
 async def test_an_address_that_a_worker_has_now_is_not_asked_for_the_old_chief(world, operator):
@@ -156,4 +156,4 @@ async def test_an_address_that_a_worker_has_now_is_not_asked_for_the_old_chief(w
     await operator.settle()
     world.run("younger-worker-0")
     await operator.settle()
-    assert hosts(operator) == []
+    assert await hosts(operator) == []

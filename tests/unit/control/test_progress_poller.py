@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import json
 from collections import Counter
+from functools import partial
 
 import aiohttp
 import pytest
@@ -14,7 +15,8 @@ from aiohttp import web
 from job_world import FIVE_PODS
 
 from estimator_api import Progress
-from estimator_operator.observe.poller import ProgressPoller, Target
+from estimator_operator.observe.poll_schedule import Target
+from estimator_operator.observe.poller import ProgressPoller, fetch
 from estimator_operator.observe.targets import targets_of
 from estimator_operator.plan import Replica
 
@@ -69,24 +71,36 @@ class Desk:
         self.counts: Counter[str] = Counter()
         self.delivered: list[Progress] = []
         self.arrived = asyncio.Event()
-        target = Target(
+        self.fault: Exception | None = None
+        self.target = Target(
             job=("default", "mnist"), uid="u", replica=Replica("chief", 0), host="127.0.0.1", port=port
         )
         self.poller = ProgressPoller(
-            targets=lambda: [target], deliver=self._deliver, count=self._count, interval=0.001
+            targets=self._targets, deliver=self._deliver, count=self._count, interval=0.001
         )
 
-    def _deliver(self, target: Target, progress: Progress) -> None:
+    async def _targets(self) -> list[Target]:
+        return [self.target]
+
+    def _deliver(self, target: Target, progress: Progress) -> bool:
+        if self.fault is not None:
+            raise self.fault
         self.delivered.append(progress)
         if len(self.delivered) >= 3:
             self.arrived.set()
+        return True
 
     def _count(self, result: str) -> None:
         self.counts[result] += 1
 
     async def ask(self) -> Counter[str]:
+        schedule = self.poller._schedule
+        now = 0.0
+        schedule.update([self.target], now)
+        while schedule.take(now) is None:
+            now += schedule.wait(now)
         async with aiohttp.ClientSession(auto_decompress=False) as session:
-            await self.poller.ask_all(session)
+            await self.poller.ask(self.target, partial(fetch, session))
         return self.counts
 
 
@@ -124,6 +138,13 @@ async def test_a_pod_that_does_not_answer_says_nothing(pod, unused_tcp_port):
     assert desk.delivered == []
 
 
+async def test_an_answer_that_cannot_be_taken_is_that_pod_s_alone(pod, caplog):
+    desk = Desk(pod.port)
+    desk.fault = RecursionError("too deep")
+    assert await desk.ask() == {"crash": 1}
+    assert "its progress could not be taken" in caplog.text
+
+
 async def test_it_asks_again_every_interval(pod):
     desk = Desk(pod.port)
     running = asyncio.ensure_future(desk.poller.run())
@@ -141,14 +162,14 @@ def test_an_ipv6_address_is_put_in_brackets():
 async def test_chief_and_evaluator_of_running_jobs_are_asked(world, operator):
     world.submit(progressPort=9000, **FIVE_PODS)
     await operator.settle()
-    assert list(targets_of(operator.store)) == []
+    assert await targets_of(operator.store) == []
     world.run()
     await operator.settle()
-    asked = {(str(one.replica), one.host, one.port) for one in targets_of(operator.store)}
+    asked = {(str(one.replica), one.host, one.port) for one in await targets_of(operator.store)}
     assert asked == {("chief-0", "10.0.0.1", 9000), ("evaluator-0", "10.0.0.1", 9000)}
     world.finish("mnist-chief-0")
     await operator.settle()
-    assert [str(one.replica) for one in targets_of(operator.store)] == ["evaluator-0"]
+    assert [str(one.replica) for one in await targets_of(operator.store)] == ["evaluator-0"]
     world.finish("mnist-evaluator-0")
     await operator.settle()
-    assert list(targets_of(operator.store)) == []
+    assert await targets_of(operator.store) == []

@@ -183,7 +183,7 @@ async def test_it_is_never_asked_for_progress_and_never_remembered(world_with_jo
     await act(operator, job, board_plan(world))
     world.run(BOARD)
     operator.watch.tell(operator.controller)
-    assert list(targets_of(operator.store)) == []
+    assert await targets_of(operator.store) == []
     world.finish(BOARD)
     world.api.remove(PODS, "default", BOARD, now=True)
     operator.watch.tell(operator.controller)
