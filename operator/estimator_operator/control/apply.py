@@ -101,7 +101,7 @@ class Applier:
         creating = wanted and record.creation.allows(self._clock.monotonic())
         error: ApiError | None = None
         if creating:
-            error = await error_of(self._creator.surroundings(record, made))
+            error = await error_of(self._prepare(record, made))
         board, replicas = _parted(record, made.delete_pods)
         current, failed = await self._delete_pods(record, replicas)
         if creating and error is None:
@@ -112,6 +112,11 @@ class Applier:
             record.creation.clear()
         await self._see_to_tensorboard(record, made, board)
         return Acted(anew=record.creation.message != before or not current, failed=failed)
+
+    async def _prepare(self, record: JobRecord, made: Plan) -> None:
+        if made.create_pods:
+            await self._creator.dry_run(record, made.create_pods)
+        await self._creator.surroundings(record, made)
 
     def _refuse(self, record: JobRecord, error: ApiError) -> None:
         """Notes a refusal of creation, or raises what is none."""

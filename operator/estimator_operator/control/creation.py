@@ -28,11 +28,13 @@ from estimator_operator.kube.api import Api
 from estimator_operator.kube.pod_summary import controller_of
 from estimator_operator.kube.resources import CLAIMS, PODS, SERVICES, Resource
 from estimator_operator.plan.observed import Plan
+from estimator_operator.plan.pods import PodManifests
 
 Json = dict[str, Any]
 
 _ADMISSION: Final = ("admission webhook", "denied request")
 """What refusals of admission say, whatever their code."""
+_NO_DRY_RUN: Final = "does not support dry run"
 _BATCH: Final = 16
 _BATCH_MOST: Final = 64
 """Pods created at once: few at first, so that a quota costs few calls, then twice as many as long as none is refused.
@@ -50,6 +52,28 @@ class Creator:
     def __init__(self, api: Api, store: Store) -> None:
         self._api = api
         self._store = store
+
+    async def dry_run(self, record: JobRecord, manifests: Sequence[Json]) -> None:
+        """Lets the API server judge one pod of every role before anything is created, once per version of the spec.
+
+        A template that the API server will never accept is found before the first pod of another role runs.
+        """
+        work, generation = record.work, record.object.generation
+        if work.dry_run_generation != generation:
+            work.dry_run, work.dry_run_generation = set(), generation
+        samples = _one_of_each_role(manifests, work.dry_run)
+        await every([self._dry_run(record, one) for one in samples])
+        work.dry_run |= {_role(one) for one in samples}
+
+    async def _dry_run(self, record: JobRecord, manifest: Json) -> None:
+        try:
+            await self._api.create(PODS, record.key.namespace, manifest, dry_run=True)
+        except AlreadyExistsError:
+            return
+        except InvalidError as error:
+            # A webhook with side effects: it will be asked when the pod is created.
+            if _NO_DRY_RUN not in error.message:
+                raise
 
     async def surroundings(self, record: JobRecord, made: Plan) -> None:
         """Creates the claim and the headless Service."""
@@ -96,6 +120,20 @@ class Creator:
         if fault is not None:
             raise fault
         return found, False
+
+
+def _one_of_each_role(manifests: Sequence[Json], without: set[str]) -> list[Json]:
+    if isinstance(manifests, PodManifests):
+        return manifests.one_of_each_role(without)
+    first: dict[str, Json] = {}
+    for one in manifests:
+        if _role(one) not in without:
+            first.setdefault(_role(one), one)
+    return list(first.values())
+
+
+def _role(manifest: Json) -> str:
+    return str((manifest["metadata"].get("labels") or {}).get(c.LABEL_ROLE))
 
 
 def claim_on(record: JobRecord, resource: Resource, found: Json) -> ApiError | None:

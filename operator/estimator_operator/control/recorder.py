@@ -32,8 +32,9 @@ WINDOW: Final = 60.0
 BURST: Final = 20.0
 REFILL: Final = 1 / 60
 """Events of one job that may come at once, and how many a second after that."""
-JOBS_MOST: Final = 5000
-NOTES_MOST: Final = 32
+JOBS_MOST: Final = 2000
+NOTES_MOST: Final = 16
+"""Jobs, and events of each, that are remembered. Of an event only its hash is kept: all together some megabytes."""
 _INSTANCE_MOST: Final = 128
 _NOTE_MOST: Final = 1024
 
@@ -52,7 +53,7 @@ class _Memory:
 
     tokens: float = BURST
     updated: float = 0.0
-    seen: OrderedDict[JobEvent, _Seen] = field(default_factory=OrderedDict)
+    seen: OrderedDict[int, _Seen] = field(default_factory=OrderedDict)
 
 
 class Recorder:
@@ -115,7 +116,8 @@ class Recorder:
     def _note_for(self, job: JobRecord, event: JobEvent) -> str | None:
         """The note to write, or None when the event is left out."""
         now, memory = self._clock.monotonic(), self._memory(job.uid)
-        known = memory.seen.get(event)
+        digest = hash(event)
+        known = memory.seen.get(digest)
         if known is not None and now - known.written_at < WINDOW:
             known.left_out += 1
             self._count("repeated")
@@ -128,8 +130,8 @@ class Recorder:
             self._count("limited")
             return None
         memory.tokens -= 1.0
-        memory.seen[event] = _Seen(written_at=now)
-        memory.seen.move_to_end(event)
+        memory.seen[digest] = _Seen(written_at=now)
+        memory.seen.move_to_end(digest)
         if len(memory.seen) > NOTES_MOST:
             memory.seen.popitem(last=False)
         if known is None or not known.left_out:

@@ -136,9 +136,15 @@ class Api:
             version = page.version
         return Listing(items=items, version=version)
 
-    async def create(self, resource: Resource, namespace: str, manifest: Json) -> Json:
-        """Creates an object; returns it as stored."""
-        return await self._call("create", "POST", resource, namespace, body=manifest)
+    async def create(
+        self, resource: Resource, namespace: str, manifest: Json, *, dry_run: bool = False
+    ) -> Json:
+        """Creates an object; returns it as stored. Fields that its schema does not know are refused, not dropped.
+
+        With `dry_run` everything is done but storing it.
+        """
+        query = {"fieldValidation": "Strict", **({"dryRun": "All"} if dry_run else {})}
+        return await self._call("create", "POST", resource, namespace, query=query, body=manifest)
 
     async def replace(self, resource: Resource, namespace: str, name: str, manifest: Json) -> Json:
         """Replaces an object; its resourceVersion is the precondition. Returns it as stored."""

@@ -9,7 +9,7 @@ is a new pod with a new attempt number), host name and subdomain (they are the r
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, overload
 
@@ -136,6 +136,14 @@ class PodManifests(Sequence[dict[str, Any]]):
         if isinstance(place, int):
             return self._factory.manifest(*self._wanted[place])
         return PodManifests(self._factory, self._wanted[place])
+
+    def one_of_each_role(self, without: Container[str]) -> list[dict[str, Any]]:
+        """The first of every role, those of some roles apart."""
+        first: dict[str, tuple[Replica, int]] = {}
+        for replica, attempt in self._wanted:
+            if replica.role not in without:
+                first.setdefault(replica.role, (replica, attempt))
+        return [self._factory.manifest(*one) for one in first.values()]
 
     def __eq__(self, other: object) -> bool:
         """They would make the same pods."""

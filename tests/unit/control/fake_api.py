@@ -97,8 +97,13 @@ class FakeApi:
         pages = [page async for page in self.pages(resource, namespace, **selectors)]
         return Listing(items=[one for page in pages for one in page.items], version=pages[-1].version)
 
-    async def create(self, resource: Resource, namespace: str, manifest: Json) -> Json:
+    async def create(
+        self, resource: Resource, namespace: str, manifest: Json, *, dry_run: bool = False
+    ) -> Json:
         name = manifest["metadata"]["name"]
+        if dry_run:
+            await self._arrive("dry-run", resource.plural, name)
+            return copy.deepcopy(manifest)
         late = await self._arrive("create", resource.plural, name)
         if (resource.plural, namespace, name) in self.objects:
             raise status_error(409, "AlreadyExists", f"{resource.plural} {name!r} already exists")
@@ -225,7 +230,9 @@ class FakeApi:
 
     def writes(self) -> int:
         """Calls so far that were meant to change something."""
-        return sum(count for call, count in self.calls.items() if call.split()[0] not in ("get", "list"))
+        return sum(
+            count for call, count in self.calls.items() if call.split()[0] not in ("get", "list", "dry-run")
+        )
 
     def _found(self, resource: Resource, namespace: str, name: str) -> Json:
         found = self.objects.get((resource.plural, namespace, name))
