@@ -34,7 +34,7 @@ from estimator_operator.plan.roster import Member, completed_names, needed_membe
 from estimator_operator.plan.scaling import Scaling, rescale, worker_selector
 from estimator_operator.plan.service import service_manifest
 from estimator_operator.plan.stall import next_look, not_heard, stall_end
-from estimator_operator.plan.state import row_of
+from estimator_operator.plan.state import failure_told_until, row_of
 from estimator_operator.plan.success import outcome
 from estimator_operator.plan.suspension import is_emptied, is_suspending, to_be_suspended, was_suspended
 from estimator_operator.plan.tensorboard import board_of, parted, with_board
@@ -238,6 +238,7 @@ def _active(view: View) -> Plan:
                 next_look(stall_end(updated, view.roster, view.observed), now),
                 *(slow_at(one) for one in needed),
                 *(hold_end(job, one, now) for one in needed),
+                failure_told_until(updated, row),
                 *(pending_end(updated, one, view.observed, now) for one in needed),
                 *(not_before(updated, one) for one in needed if one.pod is None),
             ]

@@ -31,8 +31,8 @@ from estimator_operator.plan.roster import Member, runs
 from estimator_operator.plan.timestamps import from_text, to_text
 from estimator_operator.plan.waiting import counts_as_ready, explain, is_blocked, slow_at
 
-FAILURE_TOLD_FOR: Final = timedelta(minutes=10)
-"""How long Ready's message tells of the last failure once all replicas are ready again; dropped at the next look."""
+FAILURE_TOLD_FOR: Final = timedelta(minutes=5)
+"""How long Ready's message tells of the last failure once all replicas are ready again."""
 
 
 def row_of(
@@ -58,7 +58,9 @@ def row_of(
     reason = c.REASON_RESTARTING if restarting else c.REASON_PODS_PENDING
     if observed.refused is not None and any(one.pod is None for one in unready):
         return pending(c.REASON_POD_CREATION_FORBIDDEN, " ".join(observed.refused.split()))
-    blocked = [one for one in unready if is_blocked(one, observed) or _is_slow(one, now)]
+    # Who says what it waits for comes before who may only be slow.
+    blocked = [one for one in unready if is_blocked(one, observed)]
+    blocked += [one for one in unready if _is_slow(one, now) and not is_blocked(one, observed)]
     if blocked:
         return pending(reason, _first(blocked, lambda one: explain(job, one, observed, now)))
     if restarting:
@@ -74,16 +76,28 @@ def _working(job: EstimatorJob) -> Row:
     return running(work.reason, f"{work.message}; {workers}")
 
 
-def _with_last_failure(row: Row, job: EstimatorJob, now: datetime) -> Row:
-    """`row`, and what failed last unless that was long ago or a disruption, which is nobody's fault.
+def failure_told_until(job: EstimatorJob, row: Row) -> datetime | None:
+    """When a job at work stops telling of its last failure, or None when it tells of none.
 
     A replica that fails soon after each start is ready most of the time: without this its job would say that all is
-    well whenever somebody looks.
+    well whenever somebody looks. Disruptions are nobody's fault.
+
+    Args:
+        job: The job with its new failures.
+        row: Its conditions.
     """
-    failure = next((one for one in reversed(job.status.failures) if not is_disruption(one)), None)
+    failure, ready = _last_failure(job), row[c.READY]
     at = None if failure is None else from_text(failure.time)
-    ready = row[c.READY]
-    if failure is None or at is None or ready is None or now >= at + FAILURE_TOLD_FOR:
+    return at + FAILURE_TOLD_FOR if at is not None and ready is not None and ready.status == "True" else None
+
+
+def _last_failure(job: EstimatorJob) -> Failure | None:
+    return next((one for one in reversed(job.status.failures) if not is_disruption(one)), None)
+
+
+def _with_last_failure(row: Row, job: EstimatorJob, now: datetime) -> Row:
+    failure, ready, until = _last_failure(job), row[c.READY], failure_told_until(job, row)
+    if failure is None or ready is None or until is None or now >= until:
         return row
     return {**row, c.READY: replace(ready, message=with_last_failure(ready.message, describe(failure)))}
 

@@ -201,9 +201,10 @@ def test_a_job_whose_replicas_crash_soon_after_each_start_tells_so_between_two_a
     assert message(made) == (
         "all replicas are ready; last failure: worker-1 failed with exit code 1: ValueError: boom"
     )
+    assert made.requeue_after == 290
     job = stored(job, back, after(10))
-    assert plan_of(job, back, after(599)).status is job.status
-    late = plan_of(job, back, after(600))
+    assert plan_of(job, back, after(299)).status is job.status
+    late = plan_of(job, back, after(300))
     assert message(late) == "all replicas are ready"
     assert late.progress_only, "it can wait for the next progress"
 
@@ -213,3 +214,10 @@ def test_a_disruption_is_no_failure_to_tell_of():
     job = stored(job, seen(*pods_of(job, failed_pod("worker-0", 143, disrupted=True))))
     made = plan_of(job, seen(*pods_of(job, make_pod("worker-0", 1))), after(10))
     assert message(made) == "all replicas are ready"
+
+
+def test_a_replica_that_cannot_be_scheduled_is_named_before_those_that_are_only_slow():
+    job = stored(make_job(), Observed())
+    slow, stuck = pending("chief-0"), pending("ps-0", unschedulable=True, message="no memory")
+    made = plan_of(job, seen(*pods_of(job, slow, stuck)), after(60))
+    assert message(made) == "ps-0 cannot be scheduled: no memory (and 1 more)"
