@@ -219,6 +219,7 @@ def test_jobs_without_a_series(job):
         ({"globalStep": 0}, {"job_global_step": 0.0}),
         ({"loss": "inf", "stepsPerSecond": "fast"}, {}),
         ({"lastUpdateTime": "yesterday"}, {}),
+        ({"globalStep": 10**400, "percent": 10**400}, {}),
     ],
 )
 def test_what_is_not_known_is_not_shown(progress, values):
