@@ -23,6 +23,8 @@ from estimator_operator.control.job_record import JobKey, JobRecord
 
 PREFIX: Final = "estimator_operator"
 Jobs = Callable[[], Iterable[JobRecord]]
+UNREADABLE: Final = "Unreadable"
+"""State of a job whose status cannot be read; no condition ever has this reason."""
 SLICE: Final = 100
 """Jobs looked at before others have the event loop for a moment."""
 _AT_REST: Final = frozenset({c.REASON_SUSPENDED, c.REASON_SUSPENDING})
@@ -50,8 +52,12 @@ class JobSeries(Collector):
         for number, record in enumerate(self._jobs(), start=1):
             if number % SLICE == 0:
                 await asyncio.sleep(0)
-            states[record.key.namespace, record.state] += 1
-            if _shows(record):
+            try:
+                state, shows = record.state, _shows(record)
+            except Exception:  # noqa: BLE001  (one object that cannot be read must not end the scrape)
+                state, shows = UNREADABLE, False
+            states[record.key.namespace, state] += 1
+            if shows:
                 running.append((record.created_at, record.uid, record))
         oldest = heapq.nsmallest(self._limit, running, key=lambda one: one[:2])
         self._states = states
@@ -120,7 +126,7 @@ def _number(value: Any) -> float | None:
         return None
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return number if not math.isinf(number) else None
 
@@ -128,5 +134,5 @@ def _number(value: Any) -> float | None:
 def _moment(text: Any) -> float | None:
     try:
         return datetime.fromisoformat(text).timestamp()
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None

@@ -180,6 +180,16 @@ def test_a_scrape_looks_at_each_job_once_and_lets_others_have_the_loop():
     assert max(later - earlier for earlier, later in zip(between, between[1:], strict=False)) <= SLICE
 
 
+def test_a_job_that_cannot_be_read_does_not_end_the_scrape():
+    broken = record(1)
+    broken.manifest["status"]["conditions"] = [{"status": "True"}]
+    metrics = Metrics(jobs=lambda: [record(0), broken], queue_depth=lambda: 0)
+    assert named(metrics, "jobs{") == {
+        'jobs{namespace="team-a",state="Training"} 1.0',
+        'jobs{namespace="team-a",state="Unreadable"} 1.0',
+    }
+
+
 def test_a_limit_of_zero_turns_progress_off():
     metrics = Metrics(jobs=lambda: [record(progress=PROGRESS)], queue_depth=lambda: 0)
     assert named(metrics, "job_global_step") == set()
@@ -209,6 +219,7 @@ def test_jobs_without_a_series(job):
         ({"globalStep": 0}, {"job_global_step": 0.0}),
         ({"loss": "inf", "stepsPerSecond": "fast"}, {}),
         ({"lastUpdateTime": "yesterday"}, {}),
+        ({"globalStep": 10**400, "percent": 10**400}, {}),
     ],
 )
 def test_what_is_not_known_is_not_shown(progress, values):
