@@ -19,6 +19,7 @@ from functools import partial
 from typing import Any, Final
 
 from estimator_api import Progress
+from estimator_api import constants as c
 from estimator_operator.control.apply import Applier
 from estimator_operator.control.causes import Causes
 from estimator_operator.control.clock import SystemClock
@@ -33,9 +34,12 @@ from estimator_operator.control.work_queue import WorkQueue
 from estimator_operator.errors import LeadershipLostError, OperatorError
 from estimator_operator.kube.api import Api
 from estimator_operator.kube.credentials import Credentials, find_credentials, own_namespace
+from estimator_operator.kube.fence import Fence
 from estimator_operator.kube.lease import Elector, LeaseTiming
 from estimator_operator.kube.lease_thread import LeaseThread
 from estimator_operator.kube.rate_limit import TokenBucket
+from estimator_operator.kube.reflector import Reflector
+from estimator_operator.kube.resources import CLAIMS, PODS, SERVICES
 from estimator_operator.kube.watch import watch
 from estimator_operator.observe.endpoints import Endpoints
 from estimator_operator.observe.job_changes import JobChanges
@@ -143,10 +147,15 @@ class Operator:
         }
         if lease is not None:
             parts["lease"] = lease.hold()
+        fence = Fence(controller, count=self._metrics.skipped)
+        for resource in (PODS, SERVICES, CLAIMS):
+            for namespace in settings.namespaces or (None,):
+                reflector = Reflector(api, resource, namespace, fence, labels=c.LABEL_JOB_NAME)
+                parts[f"watch of {resource.plural} in {namespace or 'all namespaces'}"] = reflector.run()
         # When kopf ends, it ends every task that began after it: it begins last.
         parts["watch"] = watch(
             credentials=credentials,
-            observer=controller,
+            fence=fence,
             namespaces=settings.namespaces,
             on_signals=self._catch_signals,
         )
@@ -173,7 +182,7 @@ class Operator:
         return Controller(
             store=self._store,
             queue=self._queue,
-            survey=Survey(api, self._store, freshness, namespaces=namespaces, count=metrics.surveyed),
+            survey=Survey(api, self._store, namespaces=namespaces, count=metrics.surveyed),
             applier=Applier(api, self._store, self._clock, recorder),
             causes=Causes(api, self._store, self._clock),
             recorder=recorder,

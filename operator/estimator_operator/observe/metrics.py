@@ -102,7 +102,13 @@ class Metrics:
         )
         self._told = counter("watch_events", "Objects that the watch told of.", "resource", "type")
         self._surveys = counter(
-            "surveys", "Lists of everything, by cause (start, relist, interval).", "cause", "result"
+            "surveys", "Complete lists of a resource, by cause (start, relist).", "cause", "result"
+        )
+        self._skipped = counter(
+            "skipped_objects",
+            "Objects that could not be taken in, as often as they were told of: unreadable or failed.",
+            "resource",
+            "reason",
         )
         self._events = counter("events", "Kubernetes events by what became of them.", "result")
         self._polls = counter("progress_polls", "Looks at the progress of pods by result.", "result")
@@ -136,6 +142,10 @@ class Metrics:
     def surveyed(self, cause: str, result: str) -> None:
         """A list of everything ended."""
         self._surveys.labels(cause, result).inc()
+
+    def skipped(self, resource: str, reason: str) -> None:
+        """An object could not be taken in."""
+        self._skipped.labels(resource, reason).inc()
 
     def recorded(self, result: str) -> None:
         """An event was written, or not."""
