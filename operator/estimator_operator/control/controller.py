@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from estimator_api import EstimatorJobStatus, InvalidJobError, Metadata
 from estimator_operator.control.apply import Applier
 from estimator_operator.control.causes import Causes
+from estimator_operator.control.children import Children
 from estimator_operator.control.clock import Clock
 from estimator_operator.control.freshness import Freshness
 from estimator_operator.control.job_record import JobKey, JobRecord
@@ -27,7 +28,7 @@ from estimator_operator.control.store import Store, job_key
 from estimator_operator.control.survey import Survey
 from estimator_operator.control.work_queue import WorkQueue
 from estimator_operator.errors import ApiError, InvalidError
-from estimator_operator.kube.resources import JOBS, PODS
+from estimator_operator.kube.resources import CLAIMS, JOBS, PODS, SERVICES, Resource
 from estimator_operator.log_format import about_job
 from estimator_operator.plan import Plan, Settings, invalid, plan
 
@@ -100,13 +101,14 @@ class Controller:
         self._clock = clock
         self._settings = settings
         self._observer = observer
+        self._children = Children(store)
         self._busy: dict[JobKey, float] = {}
+        self._doubtful: set[JobKey] = set()
         self.ready = False
 
     # Events -------------------------------------------------------------------------------------------------
     def job_event(self, kind: str | None, job: Json) -> None:
         """A job was ADDED, MODIFIED or DELETED, or was listed (None)."""
-        self._freshness.told(job)
         self._observer.told(JOBS.plural, kind)
         key = job_key(job)
         if kind == "DELETED":
@@ -114,12 +116,9 @@ class Controller:
                 self._queue.add(key)
         elif self._store.put_job(job)[1]:
             self._look_at(key)
-        if kind is None:
-            self._survey.want()
 
     def pod_event(self, kind: str | None, pod: Json) -> None:
         """The same for a pod of a job."""
-        self._freshness.told(pod)
         self._observer.told(PODS.plural, kind)
         key = self._store.drop_pod(pod) if kind == "DELETED" else self._store.put_pod(pod)
         if key is not None:
@@ -127,8 +126,45 @@ class Controller:
             if kind == "DELETED" and record is not None and record.creation.leftover:
                 record.creation.try_at_once()
             self._look_at(key)
-        if kind is None:
-            self._survey.want()
+
+    def service_event(self, kind: str | None, service: Json) -> None:
+        """The same for a Service of a job."""
+        self._child_event(SERVICES, kind, service)
+
+    def claim_event(self, kind: str | None, claim: Json) -> None:
+        """The same for a claim of a job."""
+        self._child_event(CLAIMS, kind, claim)
+
+    def _child_event(self, resource: Resource, kind: str | None, child: Json) -> None:
+        self._observer.told(resource.plural, kind)
+        key = (
+            self._children.drop(resource, child) if kind == "DELETED" else self._children.put(resource, child)
+        )
+        if key is not None:
+            self._look_at(key)
+
+    def relisted(self, resource: Resource, namespace: str | None, uids: set[str], version: int) -> None:
+        """A list is complete: what was known up to that version and is not among the uids is gone."""
+        if resource is JOBS:
+            for key in self._store.sweep_jobs(namespace, uids, version):
+                self._queue.add(key)
+        else:
+            swept = (
+                self._store.sweep_pods(namespace, uids, version)
+                if resource is PODS
+                else self._children.sweep(resource, namespace, uids, version)
+            )
+            for key in swept:
+                self._look_at(key)
+        self._survey.listed(resource, namespace)
+
+    def refused(self, resource: Resource, namespace: str | None) -> None:
+        """The list is forbidden for now."""
+        self._survey.refused(resource, namespace)
+
+    def heard(self, resource: Resource, namespace: str | None) -> None:
+        """The watch is alive."""
+        self._freshness.heard(resource.plural, namespace)
 
     def _look_at(self, key: JobKey) -> None:
         record = self._store.job(key)
@@ -139,11 +175,10 @@ class Controller:
     async def run(self, workers: int) -> None:
         """Works until cancelled."""
         await self._survey.complete()
-        self._look_at_all()
+        self.begin()
         self.ready = True
         _log.info("%d jobs are known; working", len(self._store))
         tasks = [asyncio.create_task(self._work(), name=f"worker-{number}") for number in range(workers)]
-        tasks.append(asyncio.create_task(self._survey.repeat(self._look_at_all), name="survey"))
         try:
             await asyncio.gather(*tasks)
         finally:
@@ -154,14 +189,18 @@ class Controller:
     @property
     def ailment(self) -> str | None:
         """Why the process had better be restarted, or None."""
-        if self._freshness.stale:
-            return "the watch is silent"
         now = self._clock.monotonic()
         stuck = next((key for key, since in self._busy.items() if now - since > _STUCK), None)
-        return None if stuck is None else f"the reconcile of {stuck} does not end"
+        if stuck is not None:
+            return f"the reconcile of {stuck} does not end"
+        silent = self._freshness.silent
+        return None if silent is None else f"the watch of {silent} is silent"
 
-    def _look_at_all(self) -> None:
+    def begin(self) -> None:
+        """Everything is listed: looks at every job."""
+        self._children.tell_all()
         for record in self._store:
+            record.fresh = True
             self._look_at(record.key)
 
     async def _work(self) -> None:
@@ -200,6 +239,9 @@ class Controller:
         Raises:
             ApiError: The API server did not do what was asked; to be tried again.
         """
+        if key in self._doubtful:
+            await self._survey.find(key)
+            self._doubtful.discard(key)
         record = self._store.job(key)
         if record is None or not record.managed:
             self._queue.forget(key)
@@ -209,12 +251,12 @@ class Controller:
             self._queue.add_after(key, calm)
             return
         if not record.fresh:
-            await self._survey.look_up(record)
+            await self._look_up(record)
         if record.watched_since is None:
             record.watched_since = self._clock.now()
         before, made = self._plan(record)
         if wants_second_look(before, made):
-            await self._survey.look_up(record)
+            await self._look_up(record)
             before, made = self._plan(record)
         if not made.status_first:
             try:
@@ -241,11 +283,18 @@ class Controller:
             return
         await self._come_back(record, made, wrote=wrote)
 
+    async def _look_up(self, record: JobRecord) -> None:
+        await self._survey.look_up(record)
+        if not record.fresh:
+            for resource in (SERVICES, CLAIMS):
+                self._children.tell(record, resource)
+            record.fresh = True
+
     def _plan_anew(self, record: JobRecord, *, conflict: bool) -> None:
         """Looks at the job again: at once at first, later when it is somebody else's doing that goes on and on."""
         if self._store.job(record.key) is None:
             # Most likely it was deleted. But an API server that starts says 404 until it has read its CRDs.
-            self._survey.want()
+            self._doubtful.add(record.key)
         record.conflicts += conflict
         more = record.conflicts - _CONFLICTS_AT_ONCE
         if more <= 0 or not conflict:

@@ -8,6 +8,7 @@ from fake_api import FakeApi
 from fake_clock import FakeClock
 
 from estimator_api import Progress
+from estimator_api import constants as c
 from estimator_operator.control.apply import Applier
 from estimator_operator.control.causes import Causes
 from estimator_operator.control.controller import Controller
@@ -16,8 +17,12 @@ from estimator_operator.control.job_record import JobKey
 from estimator_operator.control.outage import Outage
 from estimator_operator.control.recorder import Recorder
 from estimator_operator.control.store import Store
-from estimator_operator.control.survey import Survey
+from estimator_operator.control.survey import LISTED, Survey
 from estimator_operator.control.work_queue import WorkQueue
+from estimator_operator.errors import ForbiddenError
+from estimator_operator.kube.fence import Fence
+from estimator_operator.kube.reflector import Reflector
+from estimator_operator.kube.resources import JOBS
 from estimator_operator.observe.job_changes import JobChanges
 from estimator_operator.plan import Settings
 
@@ -51,7 +56,7 @@ class FakeOperator:
         self.outage = Outage(clock.monotonic, on_recovery=self.queue.hurry)
         api.answered.append(self.outage.answered)
         self.freshness = Freshness(clock)
-        self.survey = Survey(api, self.store, self.freshness, namespaces=namespaces, count=self._surveyed)
+        self.survey = Survey(api, self.store, namespaces=namespaces, count=self._surveyed)
         self.results: Counter[str] = Counter()
         self.watch = api.watch()
         recorder = Recorder(api, clock, instance="operator-0", count=self._recorded)
@@ -68,6 +73,13 @@ class FakeOperator:
             settings=Settings(progress_interval=10),
             observer=self,
         )
+        self.skipped: Counter[tuple[str, str]] = Counter()
+        fence = Fence(self.controller, count=self._skipped, monotonic=clock.monotonic)
+        self.reflectors = [
+            Reflector(api, resource, namespace, fence, labels=None if resource is JOBS else c.LABEL_JOB_NAME)
+            for resource in LISTED
+            for namespace in namespaces or (None,)
+        ]
 
     def reconciled(self, result: str, seconds: float) -> None:
         self.results[result] += 1
@@ -88,11 +100,23 @@ class FakeOperator:
     def _surveyed(self, cause: str, result: str) -> None:
         self.surveys[cause, result] += 1
 
+    def _skipped(self, resource: str, why: str) -> None:
+        self.skipped[resource, why] += 1
+
     async def start(self) -> None:
-        """Surveys, as a replica does that begins to lead; everything is looked at once."""
+        """Lists everything, as a replica does that begins to lead; everything is looked at once."""
+        await self.relist()
         await self.survey.complete()
-        self.controller._look_at_all()
+        self.controller.begin()
         await self.settle()
+
+    async def relist(self) -> None:
+        """Every watch lists anew, after a gap."""
+        for one in self.reflectors:
+            try:
+                await one.list()
+            except ForbiddenError:
+                self.controller.refused(one._resource, one._namespace)
 
     async def settle(self) -> None:
         """Tells of all events and works until there is nothing to do at this moment."""
