@@ -19,7 +19,15 @@ class PreflightError(OperatorError):
 
 
 class LeadershipLostError(OperatorError):
-    """The lease could not be renewed in time or is held by another replica."""
+    """The lease could not be renewed in time or is held by another replica.
+
+    Attributes:
+        time_left: Seconds in which the process must have ended: another replica may lead then.
+    """
+
+    def __init__(self, message: str, *, time_left: float = 0.0) -> None:
+        super().__init__(message)
+        self.time_left = time_left
 
 
 class ApiError(OperatorError):

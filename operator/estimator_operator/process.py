@@ -13,12 +13,16 @@ import os
 import secrets
 import signal
 import socket
-from collections.abc import Coroutine
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any, Final
 
 from estimator_api import Progress
+from estimator_api import constants as c
 from estimator_operator.control.apply import Applier
 from estimator_operator.control.causes import Causes
+from estimator_operator.control.children import Children
 from estimator_operator.control.clock import SystemClock
 from estimator_operator.control.controller import Controller
 from estimator_operator.control.freshness import Freshness
@@ -31,11 +35,15 @@ from estimator_operator.control.recorder import Recorder
 from estimator_operator.control.store import Store
 from estimator_operator.control.survey import Survey
 from estimator_operator.control.work_queue import WorkQueue
-from estimator_operator.errors import OperatorError
+from estimator_operator.errors import LeadershipLostError, OperatorError
 from estimator_operator.kube.api import Api
 from estimator_operator.kube.credentials import Credentials, find_credentials, own_namespace
-from estimator_operator.kube.lease import Elector
+from estimator_operator.kube.fence import Fence
+from estimator_operator.kube.lease import Elector, LeaseTiming
+from estimator_operator.kube.lease_thread import LeaseThread
 from estimator_operator.kube.rate_limit import TokenBucket
+from estimator_operator.kube.reflector import Reflector
+from estimator_operator.kube.resources import CLAIMS, PODS, SERVICES
 from estimator_operator.kube.watch import watch
 from estimator_operator.observe.endpoints import Endpoints
 from estimator_operator.observe.job_changes import JobChanges
@@ -49,8 +57,8 @@ from estimator_operator.settings import OperatorSettings
 
 _log = logging.getLogger(__name__)
 
-_LAST_MOMENTS: Final = 4.0
-"""Seconds for everything to end: less than the time between giving up the lead and another replica's taking it."""
+_LAST_MOMENTS: Final = LeaseTiming().last_moments
+"""Seconds for everything to end; fewer when the lead was lost, and another replica may take it sooner."""
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -111,21 +119,34 @@ class Operator:
             if not settings.leader_elect:
                 await self._work(api, credentials, None)
                 return
-            elector = Elector(
+            lease = LeaseThread(partial(self._elector, asyncio.get_running_loop()))
+            self._follows = True
+            try:
+                if await self._unless_stopped(lease.acquire()):
+                    self._follows = False
+                    await self._work(api, credentials, lease)
+            finally:
+                await lease.release()
+
+    @asynccontextmanager
+    async def _elector(self, main: asyncio.AbstractEventLoop) -> AsyncGenerator[Elector]:
+        """The Elector of the lease's thread, which shares nothing with the main loop but the numbers."""
+        settings = self._settings
+
+        def observe(verb: str, resource: str, status: int, seconds: float) -> None:
+            with suppress(RuntimeError):  # the main loop is closed
+                main.call_soon_threadsafe(self._called, verb, resource, status, seconds)
+
+        credentials = await find_credentials(kubeconfig=settings.kubeconfig, context=settings.context)
+        async with Api(credentials, limit=TokenBucket(rate=0, burst=1), observe=observe) as api:
+            yield Elector(
                 api,
                 namespace=settings.lease_namespace or own_namespace(),
                 name=settings.lease_name,
                 identity=self._identity,
             )
-            self._follows = True
-            try:
-                if await self._unless_stopped(elector.acquire()):
-                    self._follows = False
-                    await self._work(api, credentials, elector)
-            finally:
-                await elector.release()
 
-    async def _work(self, api: Api, credentials: Credentials, elector: Elector | None) -> None:
+    async def _work(self, api: Api, credentials: Credentials, lease: LeaseThread | None) -> None:
         controller = self._controller = self._build(api)
         settings = self._settings
         parts: dict[str, Coroutine[Any, Any, None]] = {
@@ -133,12 +154,17 @@ class Operator:
             "standstill watch": self._standstill.run(),
             "progress poller": self._poller.run(),
         }
-        if elector is not None:
-            parts["lease"] = elector.hold()
+        if lease is not None:
+            parts["lease"] = lease.hold()
+        fence = Fence(controller, count=self._metrics.skipped)
+        for resource in (PODS, SERVICES, CLAIMS):
+            for namespace in settings.namespaces or (None,):
+                reflector = Reflector(api, resource, namespace, fence, labels=c.LABEL_JOB_NAME)
+                parts[f"watch of {resource.plural} in {namespace or 'all namespaces'}"] = reflector.run()
         # When kopf ends, it ends every task that began after it: it begins last.
         parts["watch"] = watch(
             credentials=credentials,
-            observer=controller,
+            fence=fence,
             namespaces=settings.namespaces,
             on_signals=self._catch_signals,
         )
@@ -146,13 +172,14 @@ class Operator:
         stop = asyncio.create_task(self._stop.wait(), name="stop")
         self._metrics.leads(True)
         done, _ = await asyncio.wait([stop, *tasks], return_when=asyncio.FIRST_COMPLETED)
-        await _end([stop, *tasks])
+        errors = {task: None if task.cancelled() else task.exception() for task in done}
+        lost = next((one for one in errors.values() if isinstance(one, LeadershipLostError)), None)
+        await _end([stop, *tasks], _LAST_MOMENTS if lost is None else lost.time_left)
         self._metrics.leads(False)
         if stop in done:
             _log.info("stopped")
             return
-        for task in done:
-            error = None if task.cancelled() else task.exception()
+        for task, error in errors.items():
             if isinstance(error, OperatorError):
                 raise error
             raise OperatorError(f"the {task.get_name()} has ended") from error
@@ -161,7 +188,8 @@ class Operator:
         freshness, metrics = Freshness(self._clock), self._metrics
         recorder = Recorder(api, self._clock, instance=self._identity, count=metrics.recorded)
         namespaces = self._settings.namespaces
-        survey = Survey(api, self._store, freshness, namespaces=namespaces, count=metrics.surveyed)
+        survey = Survey(api, self._store, namespaces=namespaces, count=metrics.surveyed)
+        children = Children(self._store)
         causes = Causes(api, self._store, self._clock)
         return Controller(
             store=self._store,
@@ -171,6 +199,7 @@ class Operator:
                 store=self._store,
                 queue=self._queue,
                 survey=survey,
+                children=children,
                 applier=Applier(api, self._store, self._clock, recorder, away=lambda: self._outage.lasts),
                 causes=causes,
                 missing=MissingPods(api, self._store, self._clock),
@@ -181,6 +210,7 @@ class Operator:
                 progress_interval=lambda: self._poller.write_interval,
             ),
             causes=causes,
+            children=children,
             recorder=recorder,
             freshness=freshness,
             outage=self._outage,
@@ -226,11 +256,11 @@ class Operator:
         return through
 
 
-async def _end(tasks: list[asyncio.Task[Any]]) -> None:
+async def _end(tasks: list[asyncio.Task[Any]], seconds: float = _LAST_MOMENTS) -> None:
     """Cancels tasks and waits for their end, but not for ever: another replica may begin to lead."""
     for task in tasks:
         task.cancel()
-    _, pending = await asyncio.wait(tasks, timeout=_LAST_MOMENTS)
+    _, pending = await asyncio.wait(tasks, timeout=seconds)
     if pending:
         _log.critical("%s did not end: leaving at once", ", ".join(task.get_name() for task in pending))
         os._exit(1)

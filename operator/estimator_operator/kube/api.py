@@ -16,18 +16,25 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Self
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.exceptions import ApiException
 
 from estimator_operator.errors import TooManyRequestsError, UnauthorizedError, api_error
-from estimator_operator.kube.credentials import Credentials
+from estimator_operator.kube.credentials import Credentials, environment_proxy
+from estimator_operator.kube.decoding import (
+    UndecodableError,
+    decode_event,
+    decode_list,
+    decode_object,
+    has_name,
+)
+from estimator_operator.kube.page_size import PageSize, PageTooLargeError, read_page
 from estimator_operator.kube.rate_limit import TokenBucket
 from estimator_operator.kube.resources import LEASES, Resource
 from estimator_operator.kube.retry_after import seconds_to_wait
+from estimator_operator.kube.stream_lines import whole_lines
 
 Json = dict[str, Any]
 CallObserver = Callable[[str, str, int, float], None]
@@ -35,7 +42,9 @@ CallObserver = Callable[[str, str, int, float], None]
 
 USER_AGENT: Final = "estimator-operator"
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=30, connect=10)
-_PAGE: Final = 500
+_WATCH_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=90)
+"""Bookmarks come every minute: a watch that is silent for longer has lost its connection."""
+_NO_ANSWER: Final = (TimeoutError, aiohttp.ClientError, OSError, ApiException)
 _BUSY: Final = 1.0
 """How long a server that is busy and does not say until when is left alone."""
 _JSON: Final = "application/json"
@@ -69,6 +78,8 @@ class Api:
         # our token where it finds something. All that is wanted of the environment is the proxy.
         configuration.client_session_kwargs = {"trust_env": False}
         configuration.proxy = configuration.proxy or environment_proxy(configuration.host)
+        # Every watch holds a connection for as long as it lasts, and there may be hundreds of namespaces.
+        configuration.connection_pool_maxsize = 0
         self._client = ApiClient(configuration)
         self._client.user_agent = USER_AGENT
         self._limit = limit
@@ -91,21 +102,33 @@ class Api:
         *,
         labels: str | None = None,
         fields: str | None = None,
-        limit: int = _PAGE,
+        limit: int | None = None,
     ) -> AsyncGenerator[Listing]:
-        """Reads all objects of a namespace (None: of all) that match a label and a field selector, page by page."""
-        query: Json = {"limit": limit}
+        """Reads all objects of a namespace (None: of all) that match a label and a field selector, page by page.
+
+        Pages are measured in bytes: without a `limit`, how many objects one has follows from the size of those before.
+        """
+        query: Json = {}
         if labels is not None:
             query["labelSelector"] = labels
         if fields is not None:
             query["fieldSelector"] = fields
+        size = PageSize(limit)
         while True:
-            page = await self._call("list", "GET", resource, namespace, query=query)
-            metadata = page.get("metadata", {})
-            yield Listing(items=page.get("items", ()), version=int(metadata.get("resourceVersion") or 0))
-            if not metadata.get("continue"):
+            query["limit"] = size.limit
+            try:
+                page = await self._call("list", "GET", resource, namespace, query=query, size=size)
+            except PageTooLargeError:
+                continue
+            metadata = page.get("metadata") or {}
+            version = str(metadata.get("resourceVersion") or "0")
+            items = [one for one in page.get("items") or () if has_name(one)]
+            more = metadata.get("continue")
+            del page
+            yield Listing(items=items, version=int(version) if version.isdecimal() else 0)
+            if not more:
                 return
-            query["continue"] = metadata["continue"]
+            query["continue"] = more
 
     async def list(
         self,
@@ -122,6 +145,50 @@ class Api:
             items.extend(page.items)
             version = page.version
         return Listing(items=items, version=version)
+
+    async def watch(
+        self,
+        resource: Resource,
+        namespace: str | None,
+        *,
+        labels: str | None = None,
+        version: str,
+        seconds: float,
+        heard: Callable[[], None] = lambda: None,
+    ) -> AsyncGenerator[Json]:
+        """Events since a version, bookmarks among them, until the connection ends or falls silent.
+
+        Args:
+            resource: What is watched.
+            namespace: Where; None for all namespaces.
+            labels: Label selector.
+            version: resourceVersion of a list or of the last event.
+            seconds: After how many the server ends it.
+            heard: Called whenever something arrives.
+        """
+        query: Json = {"watch": "true", "allowWatchBookmarks": "true", "resourceVersion": version}
+        query["timeoutSeconds"] = max(1, round(seconds))
+        if labels is not None:
+            query["labelSelector"] = labels
+        call = f"WATCH {resource.path(namespace)}"
+        await self._limit.take()
+        try:
+            response = await self._send("GET", resource.path(namespace), query, None, _JSON, _WATCH_TIMEOUT)
+            if response.status >= 300:
+                text = await response.read()
+                if response.status == 401:
+                    await self._credentials.reload()
+                raise _translate(call, response.status, text, response.headers.get("Retry-After"))
+        except _NO_ANSWER as error:
+            raise api_error(f"{call}: {str(error) or type(error).__name__}", status=0) from error
+        heard()
+        try:
+            async for line in whole_lines(response.response.content.iter_any(), heard):
+                yield await _event(line)
+        except (TimeoutError, aiohttp.ClientError, OSError):
+            return
+        finally:
+            response.response.close()
 
     async def create(
         self, resource: Resource, namespace: str, manifest: Json, *, dry_run: bool = False
@@ -184,6 +251,7 @@ class Api:
         query: Json | None = None,
         body: Json | None = None,
         content_type: str = _JSON,
+        size: PageSize | None = None,
     ) -> Json:
         path = resource.path(namespace, name, subresource)
         label = resource.plural if subresource is None else f"{resource.plural}/{subresource}"
@@ -191,7 +259,7 @@ class Api:
         async def once() -> Json:
             if resource is not LEASES:
                 await self._limit.take()
-            return await self._once(verb, label, method, path, query, body, content_type)
+            return await self._once(verb, label, method, path, query, body, content_type, size)
 
         try:
             return await once()
@@ -212,55 +280,60 @@ class Api:
         query: Json | None,
         body: Json | None,
         content_type: str,
+        size: PageSize | None,
     ) -> Json:
         status, began = 0, time.monotonic()
         try:
-            # Without the body: it is plain JSON, and the library would walk through all of it to make it so.
-            method, url, headers, _, _ = await self._client.param_serialize(
-                method,
-                path,
-                query_params=list(query.items()) if query else None,
-                header_params={"Accept": _JSON, "Content-Type": content_type},
-                auth_settings=["BearerToken"],
-            )
-            response = await self._client.call_api(method, url, headers, body, _request_timeout=_TIMEOUT)
+            response = await self._send(method, path, query, body, content_type, _TIMEOUT)
             status = response.status
-            text = await response.read()
-        except (TimeoutError, aiohttp.ClientError, OSError, ApiException) as error:
+            text = await read_page(response.response, size) if size is not None else await response.read()
+        except _NO_ANSWER as error:
             status = 0
             detail = str(error) or type(error).__name__
             raise api_error(f"{method} {path}: {detail}", status=0) from error
         finally:
             self._observe(verb, label, status, time.monotonic() - began)
         if 200 <= status < 300:
-            return _object(f"{method} {path}", text)
+            try:
+                return await (decode_object(text) if size is None else decode_list(text))
+            except UndecodableError as error:
+                # A proxy on the way may say 200 and mean something else.
+                raise api_error(f"{method} {path}: {error}", status=0) from error
         raise _translate(f"{method} {path}", status, text, response.headers.get("Retry-After"))
 
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        query: Json | None,
+        body: Json | None,
+        content_type: str,
+        limits: aiohttp.ClientTimeout,
+    ) -> Any:
+        # Without the body: it is plain JSON, and the library would walk through all of it to make it so.
+        method, url, headers, _, _ = await self._client.param_serialize(
+            method,
+            path,
+            query_params=list(query.items()) if query else None,
+            header_params={"Accept": _JSON, "Content-Type": content_type},
+            auth_settings=["BearerToken"],
+        )
+        return await self._client.call_api(method, url, headers, body, _request_timeout=limits)
 
-def environment_proxy(url: str) -> str | None:
-    """The proxy that HTTPS_PROXY, HTTP_PROXY and NO_PROXY name for `url`, or None."""
-    parts = urlsplit(url)
-    if parts.hostname is None or proxy_bypass(parts.hostname):
-        return None
-    return getproxies().get(parts.scheme)
 
-
-def _object(call: str, text: bytes) -> Json:
-    """The object in a success; a proxy on the way may say 200 and mean something else."""
+async def _event(line: bytes) -> Json:
     try:
-        answer = json.loads(text)
-    except ValueError as error:
-        raise api_error(f"{call}: the answer is not JSON: {error}", status=0) from error
-    if not isinstance(answer, dict):
-        raise api_error(f"{call}: the answer is not an object", status=0)
-    return answer
+        return await decode_event(line)
+    except UndecodableError as error:
+        # What it was cannot be known: what exists can, from a new list.
+        return {"type": "ERROR", "object": {"code": 410, "message": str(error)}}
 
 
 def _translate(call: str, status: int, text: bytes, retry_after: str | None) -> Exception:
     """The exception for an answer that is not a success; the server's own words are the message."""
     reason, message = "", text[:512].decode(errors="replace").strip()
     details: Any = None
-    with suppress(ValueError, AttributeError, TypeError):
+    with suppress(ValueError, AttributeError, TypeError, RecursionError):
         document = json.loads(text)
         reason = document.get("reason") or ""
         message = document.get("message") or message

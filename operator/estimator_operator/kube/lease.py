@@ -1,21 +1,24 @@
 """Leader election with a Lease: at most one replica works, another takes over within seconds.
 
 Whether somebody else's lease has run out is decided by the local monotonic clock since its record last changed, never
-by comparing clocks of two machines. A leader that cannot renew stops *before* others may take over: renewing is given
-up after `renew_deadline`, which is shorter than `lease_duration`. Election is no fencing: names, uids and
-resourceVersions make a short overlap of two leaders harmless.
+by comparing clocks of two machines. A leader that cannot renew ends *before* others may take over. Its time counts from
+the beginning of the last write that the lease is known to show, never from an answer or a look at the lease: others
+count from when they see that write, which is later. Election is no fencing: names, uids and resourceVersions make a
+short overlap of two leaders harmless.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from estimator_operator.errors import (
     AlreadyExistsError,
@@ -24,8 +27,7 @@ from estimator_operator.errors import (
     LeadershipLostError,
     NotFoundError,
 )
-from estimator_operator.kube.api import Api
-from estimator_operator.kube.resources import LEASES
+from estimator_operator.kube.resources import LEASES, Resource
 
 _log = logging.getLogger(__name__)
 
@@ -36,18 +38,42 @@ _BUSY_MOST: Final = 60.0
 """Longest that a follower leaves a busy server alone; a leader cannot wait, it has a lease to renew."""
 
 
+_WRITES: Final = 16
+"""Own writes that are remembered until the lease shows one of them."""
+
+
+class LeaseApi(Protocol):
+    """The calls of `kube.api.Api` that an election makes."""
+
+    async def get(self, resource: Resource, namespace: str, name: str) -> Json:
+        """Reads one object."""
+        ...
+
+    async def create(self, resource: Resource, namespace: str, manifest: Json) -> Json:
+        """Creates an object."""
+        ...
+
+    async def replace(self, resource: Resource, namespace: str, name: str, manifest: Json) -> Json:
+        """Replaces an object under the precondition of its resourceVersion."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseTiming:
-    """Seconds.
+    """Seconds. `renew_deadline + last_try + last_moments` is less than `lease_duration`.
 
     Attributes:
         lease_duration: How long others wait after the last sign of life.
-        renew_deadline: How long the leader tries to renew before it stops.
+        renew_deadline: How long after its last renewal the leader begins tries to renew.
+        last_try: What the last try has at least: a busy server answers in a second, not in a millisecond.
+        last_moments: What is kept for ending the process when the lead is lost.
         retry_period: Time between two tries, with some jitter.
     """
 
     lease_duration: float = 15.0
-    renew_deadline: float = 10.0
+    renew_deadline: float = 8.0
+    last_try: float = 2.0
+    last_moments: float = 4.0
     retry_period: float = 2.0
 
 
@@ -66,7 +92,7 @@ class Elector:
 
     def __init__(
         self,
-        api: Api,
+        api: LeaseApi,
         *,
         namespace: str,
         name: str,
@@ -85,6 +111,8 @@ class Elector:
         self._seen: Record | None = None
         self._seen_at = 0.0
         self._lease: Json | None = None
+        self._writes: OrderedDict[str, float] = OrderedDict()
+        self._renewed = 0.0
 
     async def acquire(self) -> None:
         """Waits until the Lease is ours."""
@@ -110,24 +138,35 @@ class Elector:
         Raises:
             LeadershipLostError: It could not be renewed in time, or another replica holds it.
         """
-        renewed = self._monotonic()
+        timing = self._timing
         while True:
-            await self._pause()
-            left = renewed + self._timing.renew_deadline - self._monotonic()
+            await self._pause(at_most=self._left())
+            left = self._left()
+            if left < -(timing.lease_duration - timing.renew_deadline - timing.last_try - 1.0):
+                # The whole process stood still: others may lead before a try would have an answer.
+                raise self._lost("there was no time to renew the lease")
             try:
-                began = self._monotonic()
                 # A server that starts takes connections before it answers; another try must have its chance.
-                async with asyncio.timeout(max(min(left, self._timing.renew_deadline / 2), 0.001)):
+                async with asyncio.timeout(max(min(left, timing.renew_deadline / 2), timing.last_try)):
                     ours = await self._try()
-                if not ours:
-                    raise LeadershipLostError("another replica holds the lease")
-                renewed = began
             except (TimeoutError, ApiError) as error:
-                if self._monotonic() - renewed >= self._timing.renew_deadline:
-                    raise LeadershipLostError(
-                        f"the lease could not be renewed for {self._timing.renew_deadline:g} s: {error}"
+                if self._left() <= 0:
+                    raise self._lost(
+                        f"the lease could not be renewed for {timing.renew_deadline:g} s: {error}"
                     ) from error
                 _log.warning("the lease could not be renewed, trying again: %s", error)
+            else:
+                if not ours:
+                    raise LeadershipLostError("another replica holds the lease", time_left=1.0)
+
+    def _left(self) -> float:
+        """Seconds in which another try may begin."""
+        return self._renewed + self._timing.renew_deadline - self._monotonic()
+
+    def _lost(self, message: str) -> LeadershipLostError:
+        timing = self._timing
+        left = self._renewed + timing.lease_duration - self._monotonic()
+        return LeadershipLostError(message, time_left=max(0.0, min(timing.last_moments, left)))
 
     async def release(self) -> None:
         """Gives the Lease up so that another replica takes over at once; call when all work has ended."""
@@ -155,9 +194,11 @@ class Elector:
             return False
         try:
             wanted = self._record(lease, holder=self.identity)
+            began = self._note_write(wanted)
             self._lease = await self._api.replace(LEASES, self._namespace, self._name, wanted)
+            self._renewed = began
         except (ConflictError, NotFoundError):
-            # Somebody was quicker. Do not lead on what may be old; the next try reads it anew.
+            # Somebody was quicker, or an earlier write of our own whose answer was lost. The lease itself says which.
             was_ours = self._is_ours(self._lease)
             self._lease = None
             return await self._is_still_ours() if was_ours else False
@@ -168,16 +209,29 @@ class Elector:
             self._lease = await self._api.get(LEASES, self._namespace, self._name)
         except NotFoundError:
             return await self._create()
-        return self._is_ours(self._lease)
+        if not self._is_ours(self._lease):
+            return False
+        # Others count from the write that the lease shows. One that is none of ours (an edit by hand) renews nothing.
+        self._renewed = max(self._renewed, self._writes.get(_renew_time(self._lease), self._renewed))
+        return True
+
+    def _note_write(self, lease: Json) -> float:
+        """Remembers when a write began, by the time it bears; returns that moment."""
+        began = self._writes[_renew_time(lease)] = self._monotonic()
+        if len(self._writes) > _WRITES:
+            self._writes.popitem(last=False)
+        return began
 
     async def _create(self) -> bool:
         manifest = self._record(
             {"metadata": {"name": self._name, "namespace": self._namespace}, "spec": {}}, self.identity
         )
+        began = self._note_write(manifest)
         try:
             self._lease = await self._api.create(LEASES, self._namespace, manifest)
         except AlreadyExistsError:
             return False
+        self._renewed = began
         return True
 
     def _is_ours(self, lease: Json | None) -> bool:
@@ -196,9 +250,10 @@ class Elector:
     def _record(self, lease: Json, holder: str) -> Json:
         spec = dict(lease.get("spec") or {})
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        if holder != spec.get("holderIdentity"):
+        if holder and holder != spec.get("holderIdentity"):
+            # A transition is a new holder, as client-go counts: neither the first one nor a release is one.
             spec["acquireTime"] = now
-            spec["leaseTransitions"] = int(spec.get("leaseTransitions") or 0) + 1
+            spec["leaseTransitions"] = int(spec.get("leaseTransitions") or 0) + ("holderIdentity" in spec)
         # A released lease is kept for one second only: whoever reads it late must not wait for it.
         spec["leaseDurationSeconds"] = max(1, round(self._timing.lease_duration)) if holder else 1
         spec["holderIdentity"] = holder
@@ -210,6 +265,10 @@ class Elector:
         }
         return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}
 
-    async def _pause(self, at_least: float = 0.0) -> None:
-        seconds = max(self._timing.retry_period, at_least)
-        await self._sleep(seconds * (1 + random.uniform(0, _JITTER)))  # noqa: S311  (spreads replicas)
+    async def _pause(self, at_least: float = 0.0, at_most: float = math.inf) -> None:
+        seconds = max(self._timing.retry_period, at_least) * (1 + random.uniform(0, _JITTER))  # noqa: S311  (spreads)
+        await self._sleep(max(0.0, min(seconds, at_most)))
+
+
+def _renew_time(lease: Json) -> str:
+    return str((lease.get("spec") or {}).get("renewTime"))

@@ -168,7 +168,7 @@ class JobMachine(RuleBasedStateMachine):
         self._count()
         operator = data.draw(st.sampled_from(self.operators))
         operator.watch.events.clear()
-        operator.survey.want()
+        operator.interrupted = True
 
     @rule(data=st.data())
     def a_watch_stutters(self, data: st.DataObject) -> None:

@@ -8,8 +8,8 @@ import pytest
 from fake_api import FakeApi, status_error
 from fake_clock import FakeClock
 
-from estimator_operator.errors import LeadershipLostError
-from estimator_operator.kube.lease import Elector
+from estimator_operator.errors import ApiError, LeadershipLostError
+from estimator_operator.kube.lease import Elector, LeaseTiming
 from estimator_operator.kube.resources import LEASES
 
 AWAY = status_error(503, "ServiceUnavailable", "away")
@@ -52,7 +52,7 @@ async def test_another_waits_until_the_record_has_not_changed_for_its_duration(a
     await second.acquire()
     assert spec(api)["holderIdentity"] == "b"
     assert 15 <= clock.monotonic() <= 15 + 2 * 2.4
-    assert spec(api)["leaseTransitions"] == 2
+    assert spec(api)["leaseTransitions"] == 1
 
 
 async def test_a_leader_that_renews_is_not_replaced(api, clock):
@@ -82,9 +82,10 @@ async def test_a_leader_that_cannot_renew_stops_before_others_may_lead(api, cloc
     await first.acquire()
     api.fail("update", "leases", AWAY, times=10**6)
     began = clock.monotonic()
-    with pytest.raises(LeadershipLostError, match="could not be renewed for 10 s"):
+    with pytest.raises(LeadershipLostError, match="could not be renewed for 8 s") as lost:
         await first.hold()
-    assert clock.monotonic() - began < 15
+    assert lost.value.time_left == LeaseTiming().last_moments
+    assert clock.monotonic() - began + lost.value.time_left < 15
 
 
 async def test_a_short_outage_is_survived(api, clock):
@@ -114,8 +115,89 @@ async def test_a_try_that_hangs_leaves_time_for_another(api, clock, monkeypatch)
     api.fail("update", "leases", AWAY, times=10**6)
     with pytest.raises(LeadershipLostError):
         await first.hold()
-    assert limits[0] == 5
+    assert limits[0] == 4
     assert limits == sorted(limits, reverse=True)
+    assert min(limits) == 2  # the last one too has the time that an answer takes
+
+
+def test_a_last_try_and_the_end_of_the_process_fit_before_others_may_lead():
+    timing = LeaseTiming()
+    needed = timing.renew_deadline + timing.last_try + timing.last_moments
+    assert needed < timing.lease_duration
+
+
+@pytest.mark.parametrize(
+    ("stood_still", "tries", "time_left"), [(9, [2], None), (12, [2], None), (12.5, [], 2.5), (60, [], 0)]
+)
+async def test_a_leader_that_stood_still_tries_while_there_is_time(
+    api, clock, monkeypatch, stood_still, tries, time_left
+):
+    """An answer takes milliseconds, and nobody else may lead yet."""
+    first = elector(api, clock, "a")
+    await first.acquire()
+    limits: list[float] = []
+    timeout = asyncio.timeout
+    monkeypatch.setattr(
+        "estimator_operator.kube.lease.asyncio.timeout", lambda s: limits.append(s) or timeout(None)
+    )
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        if slept:
+            raise asyncio.CancelledError
+        slept.append(seconds)
+        clock.pass_(stood_still)
+
+    first._sleep = sleep
+    if time_left is None:
+        with pytest.raises(asyncio.CancelledError):
+            await first.hold()
+    else:
+        with pytest.raises(LeadershipLostError, match="no time") as lost:
+            await first.hold()
+        assert lost.value.time_left == time_left
+    assert limits == tries
+
+
+async def test_a_lease_counts_from_the_write_that_it_shows(api, clock):
+    """The answer was lost, the next try is a conflict, and the lease is ours: since when the server has it."""
+    first = elector(api, clock, "a")
+    await first.acquire()
+    clock.pass_(2)
+    replace = api.replace
+
+    async def loses_the_answer(*call):
+        await replace(*call)
+        raise AWAY
+
+    api.replace = loses_the_answer
+    with pytest.raises(ApiError):
+        await first._try()
+    api.replace = replace
+    clock.pass_(7)
+    assert await first._try()
+    assert first._renewed == 2
+
+
+async def test_a_lease_edited_by_hand_is_not_renewed_by_that(api, clock):
+    first = elector(api, clock, "a")
+    await first.acquire()
+    clock.pass_(7)
+    api.edit(LEASES, "lease", lambda lease: lease["spec"].update(renewTime="2030-01-01"), namespace="ops")
+    assert await first._try()
+    assert first._renewed == 0
+    assert await first._try()
+    assert first._renewed == 7
+
+
+async def test_transitions_count_new_holders(api, clock):
+    first = elector(api, clock, "a")
+    await first.acquire()
+    assert spec(api)["leaseTransitions"] == 0
+    await first.release()
+    assert spec(api)["leaseTransitions"] == 0
+    await elector(api, clock, "b").acquire()
+    assert spec(api)["leaseTransitions"] == 1
 
 
 async def test_a_lease_that_was_taken_is_lost_at_once(api, clock):

@@ -111,7 +111,7 @@ async def test_progress_and_looks_are_not_logged(world, operator, caplog):
     for step in range(30):
         operator.report("mnist-chief-0", state="Training", global_step=step)
         await operator.pass_(10, step=10)
-    await operator.survey.complete()
+    await operator.relist()
     assert caplog.records == []
 
 
