@@ -108,6 +108,7 @@ class Operator:
             alive=lambda: self._controller.ailment if self._controller is not None else None,
             ready=self._unready,
             numbers=self._metrics.text,
+            schedule=lambda limit: self._controller.schedule(limit) if self._controller is not None else [],
         )
         limit = TokenBucket(rate=settings.qps, burst=settings.burst, on_wait=self._metrics.throttled)
         async with Api(credentials, limit=limit, observe=self._called) as api, endpoints:

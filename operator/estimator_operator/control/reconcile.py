@@ -224,9 +224,10 @@ class Reconciler:
         if record.work.watched_since is None:
             record.work.watched_since = self._clock.now()
         self._later(record.key, await self._missing.refresh(record), INVISIBLE)
-        lost = await self._nodes.lost(one.pod for one in self._store.pod_records(record))
-        if lost:
-            self._later(record.key, KNOWN_FOR, "pods on lost nodes")
+        suspects = self._nodes.suspects(one.pod for one in self._store.pod_records(record))
+        lost = await self._nodes.lost(suspects)
+        if suspects:
+            self._later(record.key, KNOWN_FOR, "pods past their grace")
         before, made = self._plan(record, lost)
         if wants_second_look(before, made):
             await self._look_up(record)
