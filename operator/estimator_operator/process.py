@@ -22,7 +22,7 @@ from estimator_api import Progress
 from estimator_api import constants as c
 from estimator_operator.control.apply import Applier
 from estimator_operator.control.causes import Causes
-from estimator_operator.control.clock import SystemClock
+from estimator_operator.control.clock import ClusterClock
 from estimator_operator.control.controller import Controller
 from estimator_operator.control.freshness import Freshness
 from estimator_operator.control.job_record import JobKey
@@ -65,7 +65,7 @@ class Operator:
 
     def __init__(self, settings: OperatorSettings) -> None:
         self._settings = settings
-        self._clock = SystemClock()
+        self._clock = ClusterClock()
         self._metrics = metrics = Metrics(
             jobs=lambda: self._store,
             queue_depth=lambda: len(self._queue),
@@ -96,7 +96,8 @@ class Operator:
             numbers=self._metrics.text,
         )
         limit = TokenBucket(rate=settings.qps, burst=settings.burst, on_wait=self._metrics.throttled)
-        async with Api(credentials, limit=limit, observe=self._called) as api, endpoints:
+        api = Api(credentials, limit=limit, observe=self._called, on_date=self._clock.heard)
+        async with api, endpoints:
             _log.info(
                 "serving %s at %s", ", ".join(settings.namespaces) or "all namespaces", credentials.host
             )

@@ -4,7 +4,7 @@ The client library's typed models refuse integer quantities and drop fields they
 is used: authentication, TLS, proxies, URL quoting. Every call passes one token bucket and is counted; every failure
 becomes an exception of `estimator_operator.errors`. Nothing is retried here except a call refused for an expired
 token: who calls knows whether a second try makes sense. A server that asks to be left alone (429) is left alone by
-all callers. Leases alone never wait: a leader that is held up by its own work must not lose the lead for it.
+the calls about the same namespace, lists of all namespaces by such lists. Leases alone never wait: a leader that is held up by its own work must not lose the lead for it.
 """
 
 from __future__ import annotations
@@ -63,6 +63,12 @@ class Api:
     """The API server, seen through plain dictionaries.
 
     All methods raise `estimator_operator.errors.ApiError`. Use as an asynchronous context manager.
+
+    Args:
+        credentials: The way to it.
+        limit: How often it may be called.
+        observe: Told of every answer.
+        on_date: Told of the time of day that an answer bears.
     """
 
     def __init__(
@@ -71,6 +77,7 @@ class Api:
         *,
         limit: TokenBucket,
         observe: CallObserver = lambda _verb, _resource, _status, _seconds: None,
+        on_date: Callable[[str], None] = lambda _date: None,
     ) -> None:
         self._credentials = credentials
         configuration = credentials.configuration
@@ -84,6 +91,7 @@ class Api:
         self._client.user_agent = USER_AGENT
         self._limit = limit
         self._observe = observe
+        self._on_date = on_date
 
     async def __aenter__(self) -> Self:
         return self
@@ -171,7 +179,7 @@ class Api:
         if labels is not None:
             query["labelSelector"] = labels
         call = f"WATCH {resource.path(namespace)}"
-        await self._limit.take()
+        await self._limit.take(namespace)
         try:
             response = await self._send("GET", resource.path(namespace), query, None, _JSON, _WATCH_TIMEOUT)
             if response.status >= 300:
@@ -190,9 +198,17 @@ class Api:
         finally:
             response.response.close()
 
-    async def create(self, resource: Resource, namespace: str, manifest: Json) -> Json:
-        """Creates an object; returns it as stored."""
-        return await self._call("create", "POST", resource, namespace, body=manifest)
+    async def create(
+        self, resource: Resource, namespace: str, manifest: Json, *, dry_run: bool = False
+    ) -> Json:
+        """Creates an object, which may have no field that the API server does not know; returns it as stored.
+
+        With `dry_run` it is admitted and validated, and nothing is stored.
+        """
+        query: Json = {"fieldValidation": "Strict"}
+        if dry_run:
+            query["dryRun"] = "All"
+        return await self._call("create", "POST", resource, namespace, query=query, body=manifest)
 
     async def replace(self, resource: Resource, namespace: str, name: str, manifest: Json) -> Json:
         """Replaces an object; its resourceVersion is the precondition. Returns it as stored."""
@@ -252,7 +268,7 @@ class Api:
 
         async def once() -> Json:
             if resource is not LEASES:
-                await self._limit.take()
+                await self._limit.take(namespace)
             return await self._once(verb, label, method, path, query, body, content_type, size)
 
         try:
@@ -262,7 +278,7 @@ class Api:
             await self._credentials.reload()
             return await once()
         except TooManyRequestsError as error:
-            self._limit.pause(error.retry_after or _BUSY)
+            self._limit.pause(error.retry_after or _BUSY, namespace)
             raise
 
     async def _once(
@@ -280,6 +296,7 @@ class Api:
         try:
             response = await self._send(method, path, query, body, content_type, _TIMEOUT)
             status = response.status
+            self._on_date(response.headers.get("Date", ""))
             text = await read_page(response.response, size) if size is not None else await response.read()
         except _NO_ANSWER as error:
             status = 0
