@@ -35,6 +35,7 @@ from estimator_operator.kube.rate_limit import TokenBucket
 from estimator_operator.kube.resources import LEASES, Resource
 from estimator_operator.kube.retry_after import seconds_to_wait
 from estimator_operator.kube.stream_lines import whole_lines
+from estimator_operator.plain_text import one_line
 
 Json = dict[str, Any]
 CallObserver = Callable[[str, str, int, float], None]
@@ -347,7 +348,7 @@ def _translate(call: str, status: int, text: bytes, retry_after: str | None) -> 
     with suppress(ValueError, AttributeError, TypeError, RecursionError):
         document = json.loads(text)
         reason = document.get("reason") or ""
-        message = document.get("message") or message
+        message = str(document.get("message") or message)
         details = (document.get("details") or {}).get("retryAfterSeconds")
     seconds = seconds_to_wait(retry_after, details, datetime.now(UTC))
-    return api_error(message or call, status=status, reason=reason, retry_after=seconds)
+    return api_error(one_line(message) or call, status=status, reason=reason, retry_after=seconds)

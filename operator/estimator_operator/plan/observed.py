@@ -52,6 +52,9 @@ class Pod:
         finished_at: When the main container ended.
         report: Final progress document from the termination message.
         delete_by: When the grace of a deleting pod ends (Kubernetes' deletionTimestamp), if known.
+        version: The pod's resourceVersion, if known; two summaries that differ in it alone are equal.
+        spec_hash: Hash of what of the job's spec it was made from, if it says so.
+        pinned: What the operator's flags gave when the job began (JSON), if it says so.
     """
 
     name: str
@@ -73,6 +76,9 @@ class Pod:
     finished_at: datetime | None = None
     report: Progress | None = None
     delete_by: datetime | None = None
+    version: str | None = field(default=None, compare=False)
+    spec_hash: str | None = None
+    pinned: str | None = None
 
     @property
     def finished(self) -> bool:
