@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final, Protocol
@@ -29,19 +28,6 @@ class Clock(Protocol):
     def monotonic(self) -> float:
         """Seconds since some moment."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class SystemClock:
-    """The clocks of this machine."""
-
-    def now(self) -> datetime:
-        """The time of day, in UTC."""
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        """Seconds since some moment."""
-        return time.monotonic()
 
 
 class ClusterClock:
