@@ -23,7 +23,7 @@ from estimator_api import constants as c
 from estimator_operator.control.apply import Applier
 from estimator_operator.control.causes import Causes
 from estimator_operator.control.children import Children
-from estimator_operator.control.clock import SystemClock
+from estimator_operator.control.clock import ClusterClock
 from estimator_operator.control.controller import Controller
 from estimator_operator.control.freshness import Freshness
 from estimator_operator.control.job_record import JobKey
@@ -71,7 +71,7 @@ class Operator:
 
     def __init__(self, settings: OperatorSettings) -> None:
         self._settings = settings
-        self._clock = SystemClock()
+        self._clock = ClusterClock()
         self._metrics = metrics = Metrics(
             jobs=lambda: self._store,
             queue_depth=lambda: len(self._queue),
@@ -111,7 +111,8 @@ class Operator:
             schedule=lambda limit: self._controller.schedule(limit) if self._controller is not None else [],
         )
         limit = TokenBucket(rate=settings.qps, burst=settings.burst, on_wait=self._metrics.throttled)
-        async with Api(credentials, limit=limit, observe=self._called) as api, endpoints:
+        api = Api(credentials, limit=limit, observe=self._called, on_date=self._clock.heard)
+        async with api, endpoints:
             _log.info(
                 "serving %s at %s", ", ".join(settings.namespaces) or "all namespaces", credentials.host
             )

@@ -64,10 +64,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   verbs: [get, list, watch, create, delete]
 - apiGroups: [""]
   resources: [services]
-  verbs: [get, list, create, delete]
+  verbs: [get, list, watch, create, delete]
 - apiGroups: [""]
   resources: [persistentvolumeclaims]
-  verbs: [get, list, create]
+  verbs: [get, list, watch, create]
 # Why a pod waits (a missing ConfigMap, say) is in its events only.
 - apiGroups: [""]
   resources: [events]

@@ -181,6 +181,9 @@ class Controller:
     # Work ---------------------------------------------------------------------------------------------------
     async def run(self, workers: int) -> None:
         """Works until cancelled."""
+        for resource, namespace in self._survey.awaited:
+            # A watch that never begins is as dead as one that has fallen silent.
+            self._freshness.heard(resource.plural, namespace)
         await self._survey.complete()
         self.begin()
         self.ready = True

@@ -51,6 +51,11 @@ class Survey:
         self._refused: set[tuple[Resource, str | None]] = set()
         self._complete = asyncio.Event()
 
+    @property
+    def awaited(self) -> Sequence[tuple[Resource, str | None]]:
+        """Lists that have neither come nor been refused."""
+        return tuple(self._missing)
+
     def listed(self, resource: Resource, namespace: str | None) -> None:
         """A list is complete."""
         one = (resource, namespace)

@@ -4,7 +4,7 @@ The client library's typed models refuse integer quantities and drop fields they
 is used: authentication, TLS, proxies, URL quoting. Every call passes one token bucket and is counted; every failure
 becomes an exception of `estimator_operator.errors`. Nothing is retried here except a call refused for an expired
 token: who calls knows whether a second try makes sense. A server that asks to be left alone (429) is left alone by
-all callers. Leases alone never wait: a leader that is held up by its own work must not lose the lead for it.
+the calls about the same namespace, lists of all namespaces by such lists. Leases alone never wait: a leader that is held up by its own work must not lose the lead for it.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from estimator_operator.kube.rate_limit import TokenBucket
 from estimator_operator.kube.resources import LEASES, Resource
 from estimator_operator.kube.retry_after import seconds_to_wait
 from estimator_operator.kube.stream_lines import whole_lines
+from estimator_operator.plain_text import one_line
 
 Json = dict[str, Any]
 CallObserver = Callable[[str, str, int, float], None]
@@ -63,6 +64,12 @@ class Api:
     """The API server, seen through plain dictionaries.
 
     All methods raise `estimator_operator.errors.ApiError`. Use as an asynchronous context manager.
+
+    Args:
+        credentials: The way to it.
+        limit: How often it may be called.
+        observe: Told of every answer.
+        on_date: Told of the time of day that an answer bears.
     """
 
     def __init__(
@@ -71,6 +78,7 @@ class Api:
         *,
         limit: TokenBucket,
         observe: CallObserver = lambda _verb, _resource, _status, _seconds: None,
+        on_date: Callable[[str], None] = lambda _date: None,
     ) -> None:
         self._credentials = credentials
         configuration = credentials.configuration
@@ -84,6 +92,7 @@ class Api:
         self._client.user_agent = USER_AGENT
         self._limit = limit
         self._observe = observe
+        self._on_date = on_date
 
     async def __aenter__(self) -> Self:
         return self
@@ -171,7 +180,7 @@ class Api:
         if labels is not None:
             query["labelSelector"] = labels
         call = f"WATCH {resource.path(namespace)}"
-        await self._limit.take()
+        await self._limit.take(namespace)
         try:
             response = await self._send("GET", resource.path(namespace), query, None, _JSON, _WATCH_TIMEOUT)
             if response.status >= 300:
@@ -193,11 +202,13 @@ class Api:
     async def create(
         self, resource: Resource, namespace: str, manifest: Json, *, dry_run: bool = False
     ) -> Json:
-        """Creates an object; returns it as stored. Fields that its schema does not know are refused, not dropped.
+        """Creates an object, which may have no field that the API server does not know; returns it as stored.
 
-        With `dry_run` everything is done but storing it.
+        With `dry_run` it is admitted and validated, and nothing is stored.
         """
-        query = {"fieldValidation": "Strict", **({"dryRun": "All"} if dry_run else {})}
+        query: Json = {"fieldValidation": "Strict"}
+        if dry_run:
+            query["dryRun"] = "All"
         return await self._call("create", "POST", resource, namespace, query=query, body=manifest)
 
     async def replace(self, resource: Resource, namespace: str, name: str, manifest: Json) -> Json:
@@ -258,7 +269,7 @@ class Api:
 
         async def once() -> Json:
             if resource is not LEASES:
-                await self._limit.take()
+                await self._limit.take(namespace)
             return await self._once(verb, label, method, path, query, body, content_type, size)
 
         try:
@@ -268,7 +279,7 @@ class Api:
             await self._credentials.reload()
             return await once()
         except TooManyRequestsError as error:
-            self._limit.pause(error.retry_after or _BUSY)
+            self._limit.pause(error.retry_after or _BUSY, namespace)
             raise
 
     async def _once(
@@ -286,6 +297,7 @@ class Api:
         try:
             response = await self._send(method, path, query, body, content_type, _TIMEOUT)
             status = response.status
+            self._on_date(response.headers.get("Date", ""))
             text = await read_page(response.response, size) if size is not None else await response.read()
         except _NO_ANSWER as error:
             status = 0
@@ -336,7 +348,7 @@ def _translate(call: str, status: int, text: bytes, retry_after: str | None) -> 
     with suppress(ValueError, AttributeError, TypeError, RecursionError):
         document = json.loads(text)
         reason = document.get("reason") or ""
-        message = document.get("message") or message
+        message = str(document.get("message") or message)
         details = (document.get("details") or {}).get("retryAfterSeconds")
     seconds = seconds_to_wait(retry_after, details, datetime.now(UTC))
-    return api_error(message or call, status=status, reason=reason, retry_after=seconds)
+    return api_error(one_line(message) or call, status=status, reason=reason, retry_after=seconds)

@@ -55,6 +55,8 @@ class Pod:
         version: The pod's resourceVersion, if known; two summaries that differ in it alone are equal.
         held: It was deleted without grace, and only finalizers keep the object.
         lost_at: From when it is taken for lost; set by the plan itself (`lost_pods.py`).
+        spec_hash: Hash of what of the job's spec it was made from, if it says so.
+        pinned: What the operator's flags gave when the job began (JSON), if it says so.
     """
 
     name: str
@@ -79,6 +81,8 @@ class Pod:
     version: str | None = field(default=None, compare=False)
     held: bool = False
     lost_at: datetime | None = None
+    spec_hash: str | None = None
+    pinned: str | None = None
 
     @property
     def finished(self) -> bool:

@@ -10,8 +10,8 @@ OPERATOR = {
     ("estimator.dev", "estimatorjobs/status", "patch"),
     ("estimator.dev", "estimatorjobs/finalizers", "update"),
     *{("", "pods", verb) for verb in ("get", "list", "watch", "create", "delete")},
-    *{("", "services", verb) for verb in ("get", "list", "create", "delete")},
-    *{("", "persistentvolumeclaims", verb) for verb in ("get", "list", "create")},
+    *{("", "services", verb) for verb in ("get", "list", "watch", "create", "delete")},
+    *{("", "persistentvolumeclaims", verb) for verb in ("get", "list", "watch", "create")},
     ("", "events", "list"),
     ("events.k8s.io", "events", "create"),
 }
