@@ -94,6 +94,7 @@ def _environment(
     )
     contract = {
         c.ENV_JOB_NAME: job.metadata.name,
+        c.ENV_JOB_UID: job.metadata.uid,
         c.ENV_NAMESPACE: job.metadata.namespace,
         c.ENV_ROLE: replica.role,
         c.ENV_INDEX: str(replica.index),

@@ -20,6 +20,7 @@ from estimator_operator.plan import cleanup, conditions
 from estimator_operator.plan.backoff import not_before
 from estimator_operator.plan.claim import claim_manifest
 from estimator_operator.plan.cluster_spec import CHIEF_REPLICA
+from estimator_operator.plan.completion import completed_names
 from estimator_operator.plan.conditions import Row, settle
 from estimator_operator.plan.creation import to_be_made
 from estimator_operator.plan.deadlines import active_end, grace_end, soonest, ttl_end
@@ -30,7 +31,7 @@ from estimator_operator.plan.pending_deadline import is_required, pending_end
 from estimator_operator.plan.pods import pod_manifest
 from estimator_operator.plan.progress import merge_progress
 from estimator_operator.plan.restarts import Verdict, judge
-from estimator_operator.plan.roster import Member, completed_names, needed_members, roster_of
+from estimator_operator.plan.roster import Member, needed_members, roster_of
 from estimator_operator.plan.scaling import Scaling, rescale, worker_selector
 from estimator_operator.plan.service import service_manifest
 from estimator_operator.plan.stall import next_look, not_heard, stall_end
@@ -78,7 +79,7 @@ def plan(job: EstimatorJob, observed: Observed, now: datetime, settings: Setting
         observed=replicas,
         roster=roster,
         status=status,
-        completed=completed_names(job, roster),
+        completed=completed_names(job, roster, status),
         now=now,
         settings=settings,
     )
@@ -150,6 +151,9 @@ def _suspended(view: View) -> Plan:
     if emptied:
         restarts = view.status.restarts.model_copy(update={"pending": []})
         counted |= {"start_time": None, "chief_completion_time": None, "restarts": restarts}
+        if view.status.progress is not None and view.status.progress.finished:
+            # The spec may change now; what was through may not be through then.
+            counted["progress"] = view.status.progress.model_copy(update={"finished": None})
         counted |= {"worker_replicas": 0, "worker_selector": worker_selector(view.job)}
         row = conditions.suspended("no pod is left; the job goes on when spec.suspend is false")
     else:
