@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
 from typing import Any, Final, Protocol
 
 from pydantic import ValidationError
@@ -29,7 +28,7 @@ from estimator_operator.control.work_queue import WorkQueue
 from estimator_operator.errors import ApiError, InvalidError
 from estimator_operator.kube.resources import JOBS, PODS
 from estimator_operator.log_format import about_job
-from estimator_operator.plan import Plan, Settings, invalid, plan
+from estimator_operator.plan import Plan, Settings, plan, rejected, unreadable
 
 _log = logging.getLogger(__name__)
 
@@ -45,6 +44,11 @@ _CONFLICTS_AT_ONCE: Final = 3
 _CALM_FIRST: Final = 0.2
 _CALM_MOST: Final = 30.0
 """A job that others change all the time is left alone after some conflicts in a row, for longer each time."""
+
+
+def record_metadata(record: JobRecord) -> Metadata:
+    """The metadata of a job whose spec may not be readable."""
+    return Metadata.model_validate(record.manifest["metadata"])
 
 
 class ReconcileObserver(Protocol):
@@ -223,7 +227,7 @@ class Controller:
                     self._plan_anew(record, conflict=record.creation.message == refused)
                     return
             except InvalidError as error:
-                made = self._invalid(record, before, error.message)
+                made = rejected(record_metadata(record), before, error.message, self._clock.now())
             else:
                 if made.create_pods and record.creation.message is None and len(self._queue):
                     # Others wait for their pods: what this job's status says of its own can wait for one round.
@@ -262,15 +266,14 @@ class Controller:
         try:
             job = record.job()
         except InvalidJobError as error:
-            before = EstimatorJobStatus()
-            with suppress(ValidationError):
+            try:
                 before = EstimatorJobStatus.model_validate(record.status)
-            return before, self._invalid(record, before, str(error))
+            except ValidationError:
+                # Written over, it would lose what another version has counted.
+                before = EstimatorJobStatus()
+                return before, Plan(status=before)
+            return before, unreadable(record_metadata(record), before, str(error), self._clock.now())
         return job.status, plan(job, self._store.observe(record), self._clock.now(), self._settings)
-
-    def _invalid(self, record: JobRecord, before: EstimatorJobStatus, message: str) -> Plan:
-        metadata = Metadata.model_validate(record.manifest["metadata"])
-        return invalid(metadata, before, message, self._clock.now())
 
     async def _write(self, record: JobRecord, before: EstimatorJobStatus, made: Plan) -> bool | None:
         """Writes the status if it changed and its time has come, then the events.

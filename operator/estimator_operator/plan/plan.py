@@ -26,7 +26,7 @@ from estimator_operator.plan.creation import to_be_made
 from estimator_operator.plan.deadlines import active_end, grace_end, soonest, ttl_end
 from estimator_operator.plan.endings import ending_of
 from estimator_operator.plan.lost_pods import judged, next_looks
-from estimator_operator.plan.observed import Observed, Plan, Settings
+from estimator_operator.plan.observed import JobEvent, Observed, Plan, Settings
 from estimator_operator.plan.pending_deadline import is_required, pending_end
 from estimator_operator.plan.pods import pod_manifest
 from estimator_operator.plan.progress import merge_progress
@@ -96,27 +96,57 @@ def plan(job: EstimatorJob, observed: Observed, now: datetime, settings: Setting
     return replace(made, progress_only=not made.status_first and may_wait(job.status, made.status))
 
 
-def invalid(metadata: Metadata, old_status: EstimatorJobStatus, message: str, now: datetime) -> Plan:
-    """The plan for a job that cannot be read: it fails, and says why.
+def unreadable(metadata: Metadata, old_status: EstimatorJobStatus, message: str, now: datetime) -> Plan:
+    """The plan for a job that this version of the operator cannot read: it waits for one that can, and says why.
+
+    Another version made the job, or a later one is to run it again: pods and counters are left as they are, and once
+    the job can be read it goes on.
 
     Args:
         metadata: The job's metadata.
-        old_status: Its stored status, as far as it could be read.
+        old_status: Its stored status.
+        message: Which field cannot be read, and why.
+        now: The present (aware).
+    """
+    if _is_final(old_status):
+        return Plan(status=old_status)
+    note = f"{_one_line(message)}; pods are left as they are"
+    made = _told(metadata, old_status, conditions.unreadable(note, old_status), now, {})
+    ready = old_status.condition(c.READY)
+    if made.status == old_status or (ready is not None and ready.reason == c.REASON_INVALID_SPEC):
+        return made
+    event = JobEvent(type="Warning", reason=c.REASON_INVALID_SPEC, action="Read", note=note[:1024])
+    return replace(made, events=(event,))
+
+
+def rejected(metadata: Metadata, old_status: EstimatorJobStatus, message: str, now: datetime) -> Plan:
+    """The plan for a job whose objects the API server refuses for good: it fails, and says why.
+
+    Args:
+        metadata: The job's metadata.
+        old_status: Its stored status.
         message: Which field is wrong, and how.
         now: The present (aware).
     """
     if _is_final(old_status):
         return Plan(status=_of_generation(old_status, metadata.generation))
-    line = "; ".join(part.strip() for part in message.splitlines() if part.strip())
-    row = conditions.failed(c.REASON_INVALID_SPEC, line)
-    status = old_status.model_copy(
-        update={
-            "observed_generation": metadata.generation,
-            "completion_time": to_text(now),
-            "conditions": settle(old_status, row, generation=metadata.generation, now=now),
-        }
-    )
+    row = conditions.failed(c.REASON_INVALID_SPEC, _one_line(message))
+    return _told(metadata, old_status, row, now, {"completion_time": to_text(now)})
+
+
+def _told(
+    metadata: Metadata, old_status: EstimatorJobStatus, row: Row, now: datetime, update: dict[str, Any]
+) -> Plan:
+    settled = settle(old_status, row, generation=metadata.generation, now=now)
+    update = {"observed_generation": metadata.generation, "conditions": settled, **update}
+    status = old_status.model_copy(update=update)
+    if same(old_status, status):
+        return Plan(status=old_status)
     return Plan(status=status, events=events_of(old_status, status))
+
+
+def _one_line(message: str) -> str:
+    return "; ".join(part.strip() for part in message.splitlines() if part.strip())
 
 
 def _is_final(status: EstimatorJobStatus) -> bool:
