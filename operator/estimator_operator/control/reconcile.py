@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import Enum, auto
@@ -35,7 +34,7 @@ from estimator_operator.control.work_queue import WorkQueue
 from estimator_operator.errors import ApiError, InvalidError
 from estimator_operator.kube.resources import CLAIMS, SERVICES
 from estimator_operator.log_format import about_job
-from estimator_operator.plan import Plan, Settings, invalid, plan
+from estimator_operator.plan import Plan, Settings, plan, rejected, unreadable
 
 _log = logging.getLogger(__name__)
 
@@ -195,7 +194,7 @@ class Reconciler:
                 refused = record.creation.message
                 acted = await self._applier.act(record, made)
             except InvalidError as error:
-                made = self._invalid(record, before, error.message)
+                made = rejected(_metadata(record), before, error.message, self._clock.now())
             else:
                 failed = acted.failed
                 if acted.anew and failed is None:
@@ -249,16 +248,15 @@ class Reconciler:
         try:
             job = record.job()
         except InvalidJobError as error:
-            before = EstimatorJobStatus()
-            with suppress(ValidationError):
+            try:
                 before = EstimatorJobStatus.model_validate(record.status)
-            return before, self._invalid(record, before, str(error))
+            except ValidationError:
+                # Written over, it would lose what another version has counted.
+                before = EstimatorJobStatus()
+                return before, Plan(status=before, based_on=record.resource_version)
+            return before, unreadable(_metadata(record), before, str(error), self._clock.now())
         observed = replace(self._store.observe(record), lost_nodes=lost)
         return job.status, plan(job, observed, self._clock.now(), self._settings)
-
-    def _invalid(self, record: JobRecord, before: EstimatorJobStatus, message: str) -> Plan:
-        metadata = Metadata.model_validate(record.manifest["metadata"])
-        return invalid(metadata, before, message, self._clock.now())
 
     async def _write(self, record: JobRecord, before: EstimatorJobStatus, made: Plan) -> bool | None:
         """Writes the status if it changed and its time has come, then the events.
@@ -344,3 +342,8 @@ class Reconciler:
         self._store.rest(record, stub)
         self._later(record.key, self.rest_wait(record), TTL)
         return True
+
+
+def _metadata(record: JobRecord) -> Metadata:
+    """The metadata of a job whose spec may not be readable."""
+    return Metadata.model_validate(record.manifest["metadata"])

@@ -53,6 +53,7 @@ class Pod:
         report: Final progress document from the termination message.
         delete_by: When the grace of a deleting pod ends (Kubernetes' deletionTimestamp), if known.
         version: The pod's resourceVersion, if known; two summaries that differ in it alone are equal.
+        remembered: It succeeded and is gone; this is what is known of it until the status says that it completed.
         held: It was deleted without grace, and only finalizers keep the object.
         lost_at: From when it is taken for lost; set by the plan itself (`lost_pods.py`).
         spec_hash: Hash of what of the job's spec it was made from, if it says so.
@@ -79,6 +80,7 @@ class Pod:
     report: Progress | None = None
     delete_by: datetime | None = None
     version: str | None = field(default=None, compare=False)
+    remembered: bool = False
     held: bool = False
     lost_at: datetime | None = None
     spec_hash: str | None = None
