@@ -142,6 +142,8 @@ class TrainingProgress(ApiModel):
     last_update_time: Time | None = None
     """When the operator saw the global step change, by the operator's clock; with stallTimeoutSeconds also when it saw
     a new pod of the chief run."""
+    finished: bool | None = None
+    """The chief's last report said that it had done all that it had to do."""
     report_time: Time | None = None
     """When the chief made the report of this step, by the chief's clock. Only tells which of its reports is newer."""
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
+from estimator_operator.plain_text import one_line, visible
+
 _TEXT: Final = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 _OWN: Final = "estimator_operator"
 _CHATTY: Final = ("aiohttp.access", "asyncio", "kubernetes")
@@ -66,7 +68,13 @@ class TextFormatter(logging.Formatter):
         job = getattr(record, _ATTRIBUTE, None)
         if isinstance(job, AboutJob):
             record.message = f"{job.namespace}/{job.name}: {record.message}"
+        # Foreign text must not act on the reader's terminal, nor look like another line of the log.
+        record.message = one_line(record.message)
         return super().formatMessage(record)
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802  (logging's name)
+        """The traceback, which has lines of its own."""
+        return visible(super().formatException(ei))
 
 
 class JsonFormatter(logging.Formatter):

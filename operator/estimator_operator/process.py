@@ -19,9 +19,11 @@ from functools import partial
 from typing import Any, Final
 
 from estimator_api import Progress
+from estimator_api import constants as c
 from estimator_operator.control.apply import Applier
 from estimator_operator.control.causes import Causes
-from estimator_operator.control.clock import SystemClock
+from estimator_operator.control.children import Children
+from estimator_operator.control.clock import ClusterClock
 from estimator_operator.control.controller import Controller
 from estimator_operator.control.freshness import Freshness
 from estimator_operator.control.job_record import JobKey
@@ -36,9 +38,12 @@ from estimator_operator.control.work_queue import WorkQueue
 from estimator_operator.errors import LeadershipLostError, OperatorError
 from estimator_operator.kube.api import Api
 from estimator_operator.kube.credentials import Credentials, find_credentials, own_namespace
+from estimator_operator.kube.fence import Fence
 from estimator_operator.kube.lease import Elector, LeaseTiming
 from estimator_operator.kube.lease_thread import LeaseThread
 from estimator_operator.kube.rate_limit import TokenBucket
+from estimator_operator.kube.reflector import Reflector
+from estimator_operator.kube.resources import CLAIMS, PODS, SERVICES
 from estimator_operator.kube.watch import watch
 from estimator_operator.observe.endpoints import Endpoints
 from estimator_operator.observe.job_changes import JobChanges
@@ -66,7 +71,7 @@ class Operator:
 
     def __init__(self, settings: OperatorSettings) -> None:
         self._settings = settings
-        self._clock = SystemClock()
+        self._clock = ClusterClock()
         self._standstill = Standstill()
         self._metrics = metrics = Metrics(
             jobs=lambda: self._store,
@@ -103,9 +108,11 @@ class Operator:
             alive=lambda: self._controller.ailment if self._controller is not None else None,
             ready=self._unready,
             numbers=self._metrics.text,
+            schedule=lambda limit: self._controller.schedule(limit) if self._controller is not None else [],
         )
         limit = TokenBucket(rate=settings.qps, burst=settings.burst, on_wait=self._metrics.throttled)
-        async with Api(credentials, limit=limit, observe=self._called) as api, endpoints:
+        api = Api(credentials, limit=limit, observe=self._called, on_date=self._clock.heard)
+        async with api, endpoints:
             _log.info(
                 "serving %s at %s", ", ".join(settings.namespaces) or "all namespaces", credentials.host
             )
@@ -151,10 +158,15 @@ class Operator:
         }
         if lease is not None:
             parts["lease"] = lease.hold()
+        fence = Fence(controller, count=self._metrics.skipped)
+        for resource in (PODS, SERVICES, CLAIMS):
+            for namespace in settings.namespaces or (None,):
+                reflector = Reflector(api, resource, namespace, fence, labels=c.LABEL_JOB_NAME)
+                parts[f"watch of {resource.plural} in {namespace or 'all namespaces'}"] = reflector.run()
         # When kopf ends, it ends every task that began after it: it begins last.
         parts["watch"] = watch(
             credentials=credentials,
-            observer=controller,
+            fence=fence,
             namespaces=settings.namespaces,
             on_signals=self._catch_signals,
         )
@@ -178,7 +190,8 @@ class Operator:
         freshness, metrics = Freshness(self._clock), self._metrics
         recorder = Recorder(api, self._clock, instance=self._identity, count=metrics.recorded)
         namespaces = self._settings.namespaces
-        survey = Survey(api, self._store, freshness, namespaces=namespaces, count=metrics.surveyed)
+        survey = Survey(api, self._store, namespaces=namespaces, count=metrics.surveyed)
+        children = Children(self._store)
         causes = Causes(api, self._store, self._clock)
         return Controller(
             store=self._store,
@@ -188,6 +201,7 @@ class Operator:
                 store=self._store,
                 queue=self._queue,
                 survey=survey,
+                children=children,
                 applier=Applier(api, self._store, self._clock, recorder, away=lambda: self._outage.lasts),
                 causes=causes,
                 missing=MissingPods(api, self._store, self._clock),
@@ -198,6 +212,7 @@ class Operator:
                 progress_interval=lambda: self._poller.write_interval,
             ),
             causes=causes,
+            children=children,
             recorder=recorder,
             freshness=freshness,
             outage=self._outage,

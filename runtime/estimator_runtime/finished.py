@@ -1,12 +1,15 @@
 """The `finished` marker: how the chief tells everybody that training has ended.
 
 The chief writes `model_dir/finished`, a JSON object {"globalStep", "maxSteps", "reason"}, when its training returned:
-`max_steps` is reached, the input is at its end, or a hook stopped it. Without the marker an evaluator could not tell
+`max_steps` is reached, the input is at its end, or a hook stopped it. As a replica of an EstimatorJob it adds "job", the
+job's uid. Without the marker an evaluator could not tell
 a chief that is done from one that is slow. The file appears by a rename, so a reader sees all of it or nothing.
 
 A model directory outlives a run, so a marker may be left from an earlier one. Who believes it:
 
-* The chief removes the marker before it trains on, that is when its `max_steps` is above the latest checkpoint's step
+* A restarted chief of the same job believes one of the same `max_steps` that it has not written itself: nobody saw that
+  it had ended, and it ends again without training. (A program may train several times in one process.)
+* The chief otherwise removes the marker before it trains on, that is when its `max_steps` is above the latest checkpoint's step
   (or None). It keeps a marker that it would only write again.
 * The evaluator believes a marker whose step has reached its own `max_steps` at once: no further checkpoint can come.
 * A marker below that (early stopping, end of input) it believes when it names the evaluator's `max_steps` and it
@@ -27,6 +30,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from estimator_api.constants import ENV_JOB_UID
 from estimator_runtime import checkpoints, interruption
 
 FILE_NAME = "finished"
@@ -34,6 +38,9 @@ STALE_AFTER_SECS = 60.0
 
 REACHED_MAX_STEPS = "max_steps"
 STOPPED_EARLY = "stopped"
+
+_ended_here: set[str] = set()
+"""Model directories in which this process has ended a training."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +51,28 @@ class Finished:
         global_step: step of the last checkpoint.
         reason: `REACHED_MAX_STEPS`, or `STOPPED_EARLY` when the input ended or a hook requested the stop.
         max_steps: the `max_steps` of the run that ended, None when it had none.
+        job: uid of the EstimatorJob that it was a run of, None outside of one.
     """
 
     global_step: int
     reason: str
     max_steps: int | None
+    job: str | None = None
 
     @classmethod
     def after(cls, *, global_step: int, max_steps: int | None) -> "Finished":
         """Describes a training that ended at `global_step`."""
         reached = max_steps is not None and global_step >= max_steps
-        return cls(global_step, REACHED_MAX_STEPS if reached else STOPPED_EARLY, max_steps)
+        return cls(global_step, REACHED_MAX_STEPS if reached else STOPPED_EARLY, max_steps, job_uid())
 
     def covers(self, max_steps: int | None) -> bool:
         """Tells whether no chief with this `max_steps` could train on from here."""
         return max_steps is not None and self.global_step >= max_steps
+
+
+def job_uid() -> str | None:
+    """Returns the uid of the EstimatorJob that this process is a replica of, or None."""
+    return os.environ.get(ENV_JOB_UID) or None
 
 
 def path(model_dir: str) -> str:
@@ -76,6 +90,7 @@ def read(model_dir: str) -> Finished | None:
             global_step=int(document["globalStep"]),
             reason=str(document.get("reason", "")),
             max_steps=None if max_steps is None else int(max_steps),
+            job=None if document.get("job") is None else str(document["job"]),
         )
     except tf.errors.NotFoundError:
         return None
@@ -87,6 +102,8 @@ def read(model_dir: str) -> Finished | None:
 def write(model_dir: str, marker: Finished) -> None:
     """Puts the marker into the model directory, all at once."""
     document = {"globalStep": marker.global_step, "maxSteps": marker.max_steps, "reason": marker.reason}
+    if marker.job is not None:
+        document["job"] = marker.job
     tf.io.gfile.makedirs(model_dir)
     temporary = f"{path(model_dir)}.{uuid.uuid4().hex}.tmp"
     with tf.io.gfile.GFile(temporary, "w") as file:
@@ -110,23 +127,43 @@ def directory(estimator: Any) -> str | None:
 
 
 @contextlib.contextmanager
-def announcing(estimator: Any, max_steps: int | None) -> Iterator[None]:
+def announcing(estimator: Any, max_steps: int | None) -> Iterator[bool]:
     """Surrounds the chief's training: removes an old marker before it and leaves one when training ended.
 
-    Training that raised or was interrupted has not ended and leaves none.
+    Training that raised or was interrupted has not ended and leaves none. Yields whether there is anything to train:
+    False when this very run had ended before, in an earlier process of the same job.
     """
     model_dir = directory(estimator)
     if model_dir is None:
-        yield
+        yield True
+        return
+    if _had_ended(model_dir, max_steps):
+        yield False
         return
     if max_steps is None or checkpoints.global_step(model_dir) < max_steps:
         remove(model_dir)
-    yield
+    yield True
     if interruption.requested():
         return
     marker = Finished.after(global_step=checkpoints.global_step(model_dir), max_steps=max_steps)
     if read(model_dir) != marker:
         write(model_dir, marker)
+    _ended_here.add(model_dir)
+
+
+def _had_ended(model_dir: str, max_steps: int | None) -> bool:
+    """Tells whether an earlier process of this job ended this run."""
+    job = job_uid()
+    if job is None or model_dir in _ended_here:
+        return False
+    marker = read(model_dir)
+    if marker is None or (marker.job, marker.max_steps) != (job, max_steps):
+        return False
+    tf.compat.v1.logging.info(
+        "Training had ended at step %d in an earlier process of this job: nothing is left to train.",
+        marker.global_step,
+    )
+    return True
 
 
 class Appearance:

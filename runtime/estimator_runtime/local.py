@@ -83,13 +83,14 @@ def run(estimator: Any, train_spec: TrainSpec, eval_spec: EvalSpec) -> tuple[Any
         config.save_checkpoints_secs,
     )
     listener = evaluation_listener(estimator, train_spec, eval_spec)
-    with finished.announcing(estimator, train_spec.max_steps):
-        estimator.train(
-            input_fn=train_spec.input_fn,
-            max_steps=train_spec.max_steps,
-            hooks=list(train_spec.hooks),
-            saving_listeners=(*train_spec.saving_listeners, listener),
-        )
+    with finished.announcing(estimator, train_spec.max_steps) as anything_left:
+        if anything_left:
+            estimator.train(
+                input_fn=train_spec.input_fn,
+                max_steps=train_spec.max_steps,
+                hooks=list(train_spec.hooks),
+                saving_listeners=(*train_spec.saving_listeners, listener),
+            )
         if listener.outcome is None and _ended_unevaluated(estimator):
             listener.evaluate_end()
     if listener.outcome is None:

@@ -21,8 +21,9 @@ def train(estimator: Any, train_spec: TrainSpec) -> None:
     if config.task_type == tf_config.TaskType.PS:
         _serve(estimator, train_spec)
     elif config.is_chief:
-        with finished.announcing(estimator, train_spec.max_steps):
-            _train(estimator, train_spec, train_spec.saving_listeners)
+        with finished.announcing(estimator, train_spec.max_steps) as anything_left:
+            if anything_left:
+                _train(estimator, train_spec, train_spec.saving_listeners)
     else:
         _train(estimator, train_spec, None)
 
@@ -30,8 +31,9 @@ def train(estimator: Any, train_spec: TrainSpec) -> None:
 def run_chief(estimator: Any, train_spec: TrainSpec, eval_spec: EvalSpec) -> None:
     """Trains, writes checkpoints, and leaves the `finished` marker."""
     del eval_spec
-    with finished.announcing(estimator, train_spec.max_steps):
-        _train(estimator, train_spec, train_spec.saving_listeners)
+    with finished.announcing(estimator, train_spec.max_steps) as anything_left:
+        if anything_left:
+            _train(estimator, train_spec, train_spec.saving_listeners)
 
 
 def run_worker(estimator: Any, train_spec: TrainSpec, eval_spec: EvalSpec) -> None:
@@ -43,8 +45,9 @@ def run_worker(estimator: Any, train_spec: TrainSpec, eval_spec: EvalSpec) -> No
 def run_master(estimator: Any, train_spec: TrainSpec, eval_spec: EvalSpec) -> None:
     """A chief that also evaluates, after saving: the form of old clusters, which have no evaluator."""
     listener = local.evaluation_listener(estimator, train_spec, eval_spec)
-    with finished.announcing(estimator, train_spec.max_steps):
-        _train(estimator, train_spec, (*train_spec.saving_listeners, listener))
+    with finished.announcing(estimator, train_spec.max_steps) as anything_left:
+        if anything_left:
+            _train(estimator, train_spec, (*train_spec.saving_listeners, listener))
 
 
 def run_ps(estimator: Any, train_spec: TrainSpec, eval_spec: EvalSpec) -> None:

@@ -4,8 +4,9 @@ import json
 
 import linear_model
 import pytest
+import tensorflow as tf
 
-from estimator_runtime import finished, interruption
+from estimator_runtime import EvalSpec, TrainSpec, finished, interruption, local
 from estimator_runtime.finished import Finished
 
 
@@ -158,3 +159,74 @@ def test_training_that_failed_or_was_interrupted_leaves_no_marker(estimator):
         interruption.request()
     interruption.clear()
     assert marker_of(estimator) is None
+
+
+@pytest.fixture
+def of_job(monkeypatch):
+    """A process of a job."""
+
+    def begin(uid):
+        monkeypatch.setenv("ESTIMATOR_JOB_UID", uid)
+        monkeypatch.setattr(finished, "_ended_here", set())
+
+    return begin
+
+
+def ended(estimator, max_steps):
+    """Whether there was anything to train."""
+    with finished.announcing(estimator, max_steps) as anything_left:
+        return not anything_left
+
+
+@pytest.mark.parametrize(
+    ("uid", "max_steps", "at_once"),
+    [
+        ("one", 5000, True),
+        ("another", 5000, False),
+        ("one", 9000, False),
+        ("one", None, False),
+        ("", 5000, False),
+    ],
+    ids=["restarted", "another job", "more steps", "no steps given", "no job"],
+)
+def test_only_a_chief_of_the_same_run_ends_at_once(of_job, model_dir, uid, max_steps, at_once):
+    """It had stopped early, at step 0 of 5,000, and nobody saw its end."""
+    estimator = linear_model.estimator(model_dir)
+    of_job("one")
+    assert not ended(estimator, 5000)
+    assert finished.read(model_dir).job == "one"
+    of_job(uid)
+    assert ended(estimator, max_steps) == at_once
+    assert finished.read(model_dir).job == (uid or None)
+
+
+def test_a_program_may_train_again_in_the_same_process(of_job, model_dir):
+    estimator = linear_model.estimator(model_dir)
+    of_job("one")
+    assert [ended(estimator, None) for _ in range(3)] == [False, False, False]
+    of_job("one")
+    assert ended(estimator, None)
+
+
+def test_a_chief_that_was_interrupted_trains_on(of_job, model_dir):
+    estimator = linear_model.estimator(model_dir)
+    of_job("one")
+    interruption.request()
+    try:
+        assert not ended(estimator, 5000)
+    finally:
+        interruption.clear()
+    of_job("one")
+    assert not ended(estimator, 5000)
+
+
+def test_a_lone_chief_whose_end_nobody_saw_trains_and_evaluates_nothing(of_job, model_dir):
+    estimator = linear_model.estimator(model_dir)
+    train_spec = TrainSpec(linear_model.train_input, hooks=[tf.compat.v1.train.StopAtStepHook(num_steps=3)])
+    eval_spec = EvalSpec(linear_model.eval_input, steps=1, throttle_secs=0)
+    of_job("one")
+    assert local.run(estimator, train_spec, eval_spec)[0]["global_step"] == 3
+    of_job("one")
+    assert local.run(estimator, train_spec, eval_spec) == (None, None)
+    of_job("another")
+    assert local.run(estimator, train_spec, eval_spec)[0]["global_step"] > 3

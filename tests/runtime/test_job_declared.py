@@ -214,6 +214,17 @@ def test_mode_train_by_steps_goes_on_to_where_the_run_was_to_end(tmp_path):
     assert trained("third") == 9
 
 
+def test_a_run_by_steps_whose_end_nobody_saw_trains_nothing_more(tmp_path, monkeypatch):
+    model_dir = str(tmp_path)
+    monkeypatch.setenv("ESTIMATOR_JOB_UID", "one")
+    assert step_target.declare(model_dir, run="this", steps=2) == 2
+    Estimator(job_model.model_fn, model_dir).train(job_model.train_input, steps=2)
+    assert step_target.declare(model_dir, run="this", steps=2) == 2
+    assert step_target.await_declared(model_dir, run="this", steps=2, sleep=pytest.fail) == 2
+    monkeypatch.setenv("ESTIMATOR_JOB_UID", "another of the same name")
+    assert step_target.declare(model_dir, run="this", steps=2) == 4
+
+
 def test_a_worker_waits_for_its_runs_target(tmp_path):
     model_dir = str(tmp_path)
     sleeps = []

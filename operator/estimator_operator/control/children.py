@@ -1,108 +1,107 @@
-"""Services and claims of jobs, as the watch tells of them: a deleted one is made again at once."""
+"""Services and claims of jobs, as the watch tells of them: whether a job has what it needs beside pods.
+
+They may be told of before their job is. Only what decides about them is kept: whose they are and what they are called.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from estimator_api import constants as c
 from estimator_operator.control.creation import claim_on, model_claim_name, tensorboard_service_name
-from estimator_operator.control.job_object import version_of
 from estimator_operator.control.job_record import JobKey, JobRecord
 from estimator_operator.control.store import Store
+from estimator_operator.kube.pod_summary import controller_of
 from estimator_operator.kube.resources import CLAIMS, SERVICES, Resource
 
 Json = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class _Child:
-    """An object that the watch told of and that is a job's own."""
-
-    resource: Resource
-    namespace: str
-    name: str
-    job: JobKey
-    version: int
+_KEPT: Final = (
+    "namespace", "name", "uid", "resourceVersion", "labels", "ownerReferences", "deletionTimestamp",
+)  # fmt: skip
 
 
 class Children:
-    """Notes Services and claims in the records of their jobs.
+    """The Services and claims that carry a job's label.
 
     Args:
-        store: The records.
-        look_at: Asks for a look at a job that misses something now.
+        store: The jobs; their records are told what exists.
     """
 
-    def __init__(self, store: Store, look_at: Callable[[JobKey], None]) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._look_at = look_at
-        self._known: dict[str, _Child] = {}
+        self._known: dict[JobKey, dict[str, tuple[Resource, Json]]] = {}
 
-    def service_event(self, kind: str | None, service: Json) -> None:
-        """A Service was ADDED, MODIFIED or DELETED, or was listed (None)."""
-        self._event(SERVICES, kind, service)
+    def put(self, resource: Resource, manifest: Json) -> JobKey | None:
+        """Notes an object; returns the key of its job when that lacks something now, or no longer."""
+        metadata = {name: manifest["metadata"][name] for name in _KEPT if name in manifest["metadata"]}
+        key = _key(manifest)
+        if key is None:
+            return None
+        known = self._known.setdefault(key, {})
+        before = known.get(metadata["uid"])
+        if before is not None and _version(before[1]) >= _version({"metadata": metadata}):
+            return None
+        known[metadata["uid"]] = (resource, {"metadata": metadata})
+        return self._told(key, resource)
 
-    def claim_event(self, kind: str | None, claim: Json) -> None:
-        """The same for a claim."""
-        self._event(CLAIMS, kind, claim)
+    def drop(self, resource: Resource, manifest: Json) -> JobKey | None:
+        """Forgets an object that no longer exists; returns the key of its job when that lacks something now."""
+        key = _key(manifest)
+        if key is None or self._known.get(key, {}).pop(manifest["metadata"]["uid"], None) is None:
+            return None
+        if not self._known[key]:
+            del self._known[key]
+        return self._told(key, resource)
 
-    def relisted(self, resource: Resource, namespace: str | None, uids: Container[str], version: int) -> None:
-        """What is known up to that version and is not among the uids of a complete list is gone."""
+    def sweep(
+        self, resource: Resource, namespace: str | None, listed: set[str], version: int
+    ) -> list[JobKey]:
+        """Forgets what a list of that version does not have; returns the keys of the jobs that lack something now."""
         gone = [
-            uid
-            for uid, one in self._known.items()
-            if one.resource == resource
-            and namespace in (None, one.namespace)
-            and uid not in uids
-            and one.version <= version
+            found
+            for key, known in self._known.items()
+            if namespace in (None, key.namespace)
+            for uid, (kind, found) in known.items()
+            if kind is resource and uid not in listed and _version(found) <= version
         ]
-        for uid in gone:
-            self._gone(uid, self._known[uid])
+        return [key for key in (self.drop(resource, found) for found in gone) if key is not None]
 
-    def _event(self, resource: Resource, kind: str | None, manifest: Json) -> None:
-        metadata = manifest["metadata"]
-        uid, name = metadata["uid"], metadata["name"]
-        job = (metadata.get("labels") or {}).get(c.LABEL_JOB_NAME)
-        if job is None:
-            return
-        child = _Child(
-            resource, metadata["namespace"], name, JobKey(metadata["namespace"], job), version_of(manifest)
-        )
-        if kind == "DELETED":
-            self._gone(uid, child)
-            return
-        record = self._store.job(child.job)
-        if record is None or name not in _names(record, resource) or claim_on(record, resource, manifest):
-            return
-        self._known[uid] = child
-        _set(record, child, uid)
+    def tell(self, record: JobRecord, resource: Resource) -> bool:
+        """Tells a record what exists of its Services or its claim; returns whether that is news."""
+        found = [one for kind, one in self._known.get(record.key, {}).values() if kind is resource]
+        before = (record.service_exists, record.tensorboard_service, record.claim_exists)
+        if resource is CLAIMS:
+            name = model_claim_name(record)
+            record.claim_exists = any(
+                one["metadata"]["name"] == name and claim_on(record, CLAIMS, one) is None for one in found
+            )
+        else:
+            own = {
+                one["metadata"]["name"]: one["metadata"]["uid"]
+                for one in found
+                if (controller_of(one) or {}).get("uid") == record.uid
+            }
+            record.service_exists = record.key.name in own
+            record.tensorboard_service = own.get(tensorboard_service_name(record))
+        return before != (record.service_exists, record.tensorboard_service, record.claim_exists)
 
-    def _gone(self, uid: str, child: _Child) -> None:
-        known = self._known.pop(uid, None)
-        record = self._store.job(child.job)
-        if record is None or not record.managed or child.name not in _names(record, child.resource):
-            return
-        if known is None and any(
-            one.name == child.name and one.job == child.job for one in self._known.values()
-        ):
-            # Another has taken its place, and the watch told of that first.
-            return
-        _set(record, child, None)
-        self._look_at(child.job)
+    def tell_all(self) -> None:
+        """Tells every record, once all lists are complete."""
+        for record in self._store:
+            for resource in (SERVICES, CLAIMS):
+                self.tell(record, resource)
+
+    def _told(self, key: JobKey, resource: Resource) -> JobKey | None:
+        record = self._store.job(key)
+        return key if record is not None and self.tell(record, resource) else None
 
 
-def _names(record: JobRecord, resource: Resource) -> tuple[str, ...]:
-    if resource == CLAIMS:
-        return (model_claim_name(record),)
-    return record.key.name, tensorboard_service_name(record)
+def _key(manifest: Json) -> JobKey | None:
+    metadata = manifest["metadata"]
+    name = (metadata.get("labels") or {}).get(c.LABEL_JOB_NAME)
+    return JobKey(metadata["namespace"], name) if name else None
 
 
-def _set(record: JobRecord, child: _Child, uid: str | None) -> None:
-    if child.resource == CLAIMS:
-        record.claim_exists = uid is not None
-    elif child.name == record.key.name:
-        record.service_exists = uid is not None
-    else:
-        record.tensorboard_service = uid
+def _version(manifest: Json) -> int:
+    text = manifest["metadata"].get("resourceVersion") or "0"
+    return int(text) if text.isdecimal() else 0

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Container
 from itertools import islice
 from typing import Any, Final, Protocol
 
@@ -36,7 +35,6 @@ Json = dict[str, Any]
 _STUCK: Final = 600.0
 """No reconcile takes that long: every call in it has a time limit."""
 _SCHEDULE_MOST: Final = 1000
-SURVEYED: Final = "everything is looked at anew"
 
 
 class ReconcileObserver(Protocol):
@@ -48,7 +46,7 @@ class ReconcileObserver(Protocol):
     def told(self, resource: str, kind: str | None) -> None:
         """The watch told of an object of that resource: ADDED, MODIFIED, DELETED, or listed (None)."""
 
-    def object_failed(self, resource: str) -> None:
+    def skipped(self, resource: str, reason: str) -> None:
         """An object of that resource could not be read and was passed over."""
 
 
@@ -61,8 +59,9 @@ class Controller:
         survey: Looks at everything anew.
         reconciler: Looks at one job.
         causes: Looks up why pods wait.
+        children: Services and claims.
         recorder: Forgets jobs that are gone.
-        freshness: Told what the watch tells.
+        freshness: Told that the watches live.
         outage: Whether the API server is away.
         clock: Time.
         observer: Told how reconciles go.
@@ -76,6 +75,7 @@ class Controller:
         survey: Survey,
         reconciler: Reconciler,
         causes: Causes,
+        children: Children,
         recorder: Recorder,
         freshness: Freshness,
         outage: Outage,
@@ -87,13 +87,13 @@ class Controller:
         self._survey = survey
         self._reconciler = reconciler
         self._causes = causes
+        self._children = children
         self._recorder = recorder
         self._freshness = freshness
         self._outage = outage
         self._clock = clock
         self._observer = observer
-        self._fence = ObjectFence(clock, observer.object_failed)
-        self._children = Children(store, self._queue.add)
+        self._fence = ObjectFence(clock, lambda resource: observer.skipped(resource, "unreadable"))
         self._busy: dict[JobKey, float] = {}
         self.ready = False
 
@@ -101,62 +101,62 @@ class Controller:
     def job_event(self, kind: str | None, job: Json) -> None:
         """A job was ADDED, MODIFIED or DELETED, or was listed (None)."""
         self._observer.told(JOBS.plural, kind)
-        with self._fence.around(JOBS.plural, job):
-            self._freshness.told(job)
-            key = job_key(job)
-            if kind == "DELETED":
-                uid = job["metadata"]["uid"]
-                self._recorder.forget(uid)
-                if self._store.drop_job(key, uid, told=True):
-                    self._queue.add(key)
-            elif self._store.put_job(job)[1]:
-                self._look_at(key)
-        if kind is None:
-            self._survey.want()
+        key = job_key(job)
+        if kind == "DELETED":
+            uid = job["metadata"]["uid"]
+            self._recorder.forget(uid)
+            if self._store.drop_job(key, uid, told=True):
+                self._queue.add(key)
+        elif self._store.put_job(job)[1]:
+            self._look_at(key)
 
     def pod_event(self, kind: str | None, pod: Json) -> None:
         """The same for a pod of a job."""
         self._observer.told(PODS.plural, kind)
-        with self._fence.around(PODS.plural, pod):
-            self._freshness.told(pod)
-            key = self._store.drop_pod(pod) if kind == "DELETED" else self._store.put_pod(pod)
-            if key is not None:
-                record = self._store.job(key)
-                if kind == "DELETED" and record is not None and not record.stub and record.creation.leftover:
-                    record.creation.try_at_once()
-                self._look_at(key)
-        if kind is None:
-            self._survey.want()
+        key = self._store.drop_pod(pod) if kind == "DELETED" else self._store.put_pod(pod)
+        if key is not None:
+            record = self._store.job(key)
+            if kind == "DELETED" and record is not None and not record.stub and record.creation.leftover:
+                record.creation.try_at_once()
+            self._look_at(key)
 
     def service_event(self, kind: str | None, service: Json) -> None:
         """The same for a Service of a job."""
-        self._observer.told(SERVICES.plural, kind)
-        with self._fence.around(SERVICES.plural, service):
-            self._children.service_event(kind, service)
+        self._child_event(SERVICES, kind, service)
 
     def claim_event(self, kind: str | None, claim: Json) -> None:
         """The same for a claim of a job."""
-        self._observer.told(CLAIMS.plural, kind)
-        with self._fence.around(CLAIMS.plural, claim):
-            self._children.claim_event(kind, claim)
+        self._child_event(CLAIMS, kind, claim)
 
-    def relisted(self, resource: Resource, namespace: str | None, uids: Container[str], version: int) -> None:
-        """Everything of a resource was listed: what is known up to that version and was not listed is gone.
+    def _child_event(self, resource: Resource, kind: str | None, child: Json) -> None:
+        self._observer.told(resource.plural, kind)
+        drop_or_put = self._children.drop if kind == "DELETED" else self._children.put
+        key = drop_or_put(resource, child)
+        if key is not None:
+            self._look_at(key)
 
-        Args:
-            resource: What was listed.
-            namespace: Where; None for everywhere.
-            uids: Uids of what was listed.
-            version: resourceVersion of the list.
-        """
-        if resource == JOBS:
+    def relisted(self, resource: Resource, namespace: str | None, uids: set[str], version: int) -> None:
+        """A list is complete: what was known up to that version and is not among the uids is gone."""
+        if resource is JOBS:
             for key in self._store.sweep_jobs(namespace, uids, version):
                 self._queue.add(key)
-        elif resource == PODS:
-            for key in dict.fromkeys(self._store.sweep_pods(namespace, uids, version)):
-                self._look_at(key)
         else:
-            self._children.relisted(resource, namespace, uids, version)
+            swept = (
+                self._store.sweep_pods(namespace, uids, version)
+                if resource is PODS
+                else self._children.sweep(resource, namespace, uids, version)
+            )
+            for key in dict.fromkeys(swept):
+                self._look_at(key)
+        self._survey.listed(resource, namespace)
+
+    def refused(self, resource: Resource, namespace: str | None) -> None:
+        """The list is forbidden for now."""
+        self._survey.refused(resource, namespace)
+
+    def heard(self, resource: Resource, namespace: str | None) -> None:
+        """The watch is alive."""
+        self._freshness.heard(resource.plural, namespace)
 
     def object_failed(self, resource: str, manifest: Json, error: Exception) -> None:
         """An object could not be read: it is passed over."""
@@ -181,8 +181,11 @@ class Controller:
     # Work ---------------------------------------------------------------------------------------------------
     async def run(self, workers: int) -> None:
         """Works until cancelled."""
+        for resource, namespace in self._survey.awaited:
+            # A watch that never begins is as dead as one that has fallen silent.
+            self._freshness.heard(resource.plural, namespace)
         await self._survey.complete()
-        self._look_at_all()
+        self.begin()
         self.ready = True
         _log.info("%d jobs are known; working", len(self._store))
         tasks = [asyncio.create_task(self._work(), name=f"worker-{number}") for number in range(workers)]
@@ -190,7 +193,6 @@ class Controller:
             asyncio.create_task(self._causes.work(self._queue.add), name=f"causes-{number}")
             for number in range(LOOKUPS)
         ]
-        tasks.append(asyncio.create_task(self._survey.repeat(self._look_at_all), name="survey"))
         try:
             await asyncio.gather(*tasks)
         finally:
@@ -201,18 +203,19 @@ class Controller:
     @property
     def ailment(self) -> str | None:
         """Why the process had better be restarted, or None."""
-        if self._freshness.stale:
-            return "the watch is silent"
         now = self._clock.monotonic()
         stuck = next((key for key, since in self._busy.items() if now - since > _STUCK), None)
-        return None if stuck is None else f"the reconcile of {stuck} does not end"
+        if stuck is not None:
+            return f"the reconcile of {stuck} does not end"
+        silent = self._freshness.silent
+        return None if silent is None else f"the watch of {silent} is silent"
 
-    def _look_at_all(self) -> None:
-        """Looks at every job that is not at rest; those that are, are looked at in their time."""
+    def begin(self) -> None:
+        """Everything is listed: looks at every job that is not at rest, and at those in their time."""
+        self._children.tell_all()
         for record in self._store:
-            wait = self._reconciler.rest_wait(record) if record.managed else None
-            if wait is not None:
-                self._queue.add_after(record.key, wait, SURVEYED if wait == 0 else TTL)
+            record.fresh = True
+            self._look_at(record.key)
 
     async def _work(self) -> None:
         while True:

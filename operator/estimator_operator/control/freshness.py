@@ -1,61 +1,37 @@
-"""Whether the watch still tells of changes.
+"""Whether the watches still live.
 
-A watch can fall silent without an error: connections die unnoticed, libraries lose tasks. So every survey notes the
-objects of which it found news before the watch told of them. When a later survey finds such an object again, and the
-watch has not told of it for a minute either, then the watch is dead, and only a restart of the process helps.
+A watch can fall silent without an error: connections die unnoticed, libraries lose tasks. A living one is heard of
+every few minutes, whatever becomes of it: bookmarks come each minute, its connection is made anew every five, and
+an API server that is away or refuses is asked again and again. One that is not heard of for longer is dead, and only a
+restart of the process helps.
 """
 
 from __future__ import annotations
 
-import logging
-from typing import Any, Final
+from typing import Final
 
 from estimator_operator.control.clock import Clock
 
-_log = logging.getLogger(__name__)
-
-Json = dict[str, Any]
-
-_PATIENCE: Final = 60.0
-_EXPECTED_MOST: Final = 1000
+_PATIENCE: Final = 600.0
 
 
 class Freshness:
-    """Compares what surveys find with what the watch tells.
+    """When each watch was last heard of.
 
     Args:
-        clock: To measure the watch's delay.
-
-    Attributes:
-        stale: The watch is dead.
+        clock: To measure the silence.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._before: dict[str, float] = {}
-        self._expected: dict[str, float] = {}
-        self.stale = False
+        self._heard: dict[tuple[str, str | None], float] = {}
 
-    def begin(self) -> None:
-        """A survey begins: what it does not find again need not be told of."""
-        self._before, self._expected = self._expected, {}
+    def heard(self, resource: str, namespace: str | None) -> None:
+        """A watch got an answer, or tries to get one."""
+        self._heard[resource, namespace] = self._clock.monotonic()
 
-    def found(self, manifest: Json, *, news: bool) -> None:
-        """The survey found an object; `news` when the watch had not told of it in this version."""
-        uid, now = manifest["metadata"]["uid"], self._clock.monotonic()
-        due = self._before.get(uid)
-        if due is not None and due < now and not self.stale:
-            self.stale = True
-            _log.error(
-                "the watch does not tell of changes any more, e.g. of %s", manifest["metadata"]["name"]
-            )
-        elif due is not None:
-            self._expected[uid] = due
-        elif news and len(self._expected) < _EXPECTED_MOST:
-            self._expected[uid] = now + _PATIENCE
-
-    def told(self, manifest: Json) -> None:
-        """The watch told of an object."""
-        uid = manifest["metadata"]["uid"]
-        self._before.pop(uid, None)
-        self._expected.pop(uid, None)
+    @property
+    def silent(self) -> str | None:
+        """The resource whose watch is dead, or None."""
+        now = self._clock.monotonic()
+        return next((what for (what, _), at in self._heard.items() if now - at > _PATIENCE), None)

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from estimator_api import EstimatorJob, InvalidJobError, parse_job
 from estimator_api import constants as c
+from estimator_operator.kube.decoding import UNREADABLE
 
 Json = dict[str, Any]
 
@@ -91,6 +92,8 @@ class JobObject:
         Raises:
             InvalidJobError: It cannot be read.
         """
+        if self._parsed is None and UNREADABLE in self.manifest:
+            self._parsed = InvalidJobError(f"the job cannot be read: {self.manifest[UNREADABLE]}")
         if self._parsed is None:
             try:
                 self._parsed = parse_job(self.manifest)

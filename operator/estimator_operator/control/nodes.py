@@ -43,13 +43,17 @@ class Nodes:
         self._answers: dict[str, tuple[float, bool]] = {}
         self._forbidden_until = 0.0
 
-    async def lost(self, pods: Iterable[Pod]) -> frozenset[str]:
-        """The nodes of pods past their grace that are known to be gone."""
-        names = {
+    def suspects(self, pods: Iterable[Pod]) -> set[str]:
+        """The nodes of pods past their grace."""
+        now = self._clock.now()
+        return {
             pod.node
             for pod in pods
-            if pod.node and pod.deleting and pod.delete_by is not None and pod.delete_by <= self._clock.now()
+            if pod.node and pod.deleting and pod.delete_by is not None and pod.delete_by <= now
         }
+
+    async def lost(self, names: set[str]) -> frozenset[str]:
+        """Those of some nodes that are known to be gone."""
         now = self._clock.monotonic()
         if not names:
             return frozenset()

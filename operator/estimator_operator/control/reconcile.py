@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import Enum, auto
@@ -20,6 +19,7 @@ from estimator_api import EstimatorJobStatus, InvalidJobError, Metadata
 from estimator_api import constants as c
 from estimator_operator.control.apply import Applier
 from estimator_operator.control.causes import Causes
+from estimator_operator.control.children import Children
 from estimator_operator.control.clock import Clock
 from estimator_operator.control.job_object import JobObject
 from estimator_operator.control.job_record import JobKey, JobRecord
@@ -32,8 +32,9 @@ from estimator_operator.control.store import Store
 from estimator_operator.control.survey import Survey
 from estimator_operator.control.work_queue import WorkQueue
 from estimator_operator.errors import ApiError, InvalidError
+from estimator_operator.kube.resources import CLAIMS, SERVICES
 from estimator_operator.log_format import about_job
-from estimator_operator.plan import Plan, Settings, invalid, plan
+from estimator_operator.plan import Plan, Settings, plan, rejected, unreadable
 
 _log = logging.getLogger(__name__)
 
@@ -96,7 +97,8 @@ class Reconciler:
     Args:
         store: What is known.
         queue: When jobs are looked at.
-        survey: Lists one job's objects anew.
+        survey: Lists one job's pods anew.
+        children: Services and claims.
         applier: Acts on plans.
         causes: Looks up why pods wait.
         missing: Asks for pods by name.
@@ -114,6 +116,7 @@ class Reconciler:
         store: Store,
         queue: WorkQueue[JobKey],
         survey: Survey,
+        children: Children,
         applier: Applier,
         causes: Causes,
         missing: MissingPods,
@@ -126,6 +129,8 @@ class Reconciler:
         self._store = store
         self._queue = queue
         self._survey = survey
+        self._children = children
+        self._doubtful: set[JobKey] = set()
         self._applier = applier
         self._causes = causes
         self._missing = missing
@@ -165,6 +170,9 @@ class Reconciler:
         return None if stub.due is None else (stub.due - now) / timedelta(seconds=1)
 
     async def _look(self, key: JobKey) -> Look:
+        if key in self._doubtful:
+            await self._survey.find(key)
+            self._doubtful.discard(key)
         record = self._store.job(key)
         if record is None or not record.managed:
             return Look(Outcome.GONE)
@@ -186,7 +194,7 @@ class Reconciler:
                 refused = record.creation.message
                 acted = await self._applier.act(record, made)
             except InvalidError as error:
-                made = self._invalid(record, before, error.message)
+                made = rejected(_metadata(record), before, error.message, self._clock.now())
             else:
                 failed = acted.failed
                 if acted.anew and failed is None:
@@ -211,37 +219,44 @@ class Reconciler:
     async def _plan_on_evidence(self, record: JobRecord) -> tuple[EstimatorJobStatus, Plan]:
         """The stored status and a plan; what the plan takes for granted and nobody told is looked at first."""
         if not record.fresh:
-            await self._survey.look_up(record)
+            await self._look_up(record)
         if record.work.watched_since is None:
             record.work.watched_since = self._clock.now()
         self._later(record.key, await self._missing.refresh(record), INVISIBLE)
-        lost = await self._nodes.lost(one.pod for one in self._store.pod_records(record))
-        if lost:
-            self._later(record.key, KNOWN_FOR, "pods on lost nodes")
+        suspects = self._nodes.suspects(one.pod for one in self._store.pod_records(record))
+        lost = await self._nodes.lost(suspects)
+        if suspects:
+            self._later(record.key, KNOWN_FOR, "pods past their grace")
         before, made = self._plan(record, lost)
         if wants_second_look(before, made):
-            await self._survey.look_up(record)
+            await self._look_up(record)
             before, made = self._plan(record, lost)
             if await self._missing.find(record, before, made):
                 self._later(record.key, ASKED_EVERY, INVISIBLE)
                 before, made = self._plan(record, lost)
         return before, made
 
+    async def _look_up(self, record: JobRecord) -> None:
+        await self._survey.look_up(record)
+        if not record.fresh:
+            for resource in (SERVICES, CLAIMS):
+                self._children.tell(record, resource)
+            record.fresh = True
+
     def _plan(self, record: JobRecord, lost: frozenset[str]) -> tuple[EstimatorJobStatus, Plan]:
         """The stored status and the plan that follows from it."""
         try:
             job = record.job()
         except InvalidJobError as error:
-            before = EstimatorJobStatus()
-            with suppress(ValidationError):
+            try:
                 before = EstimatorJobStatus.model_validate(record.status)
-            return before, self._invalid(record, before, str(error))
+            except ValidationError:
+                # Written over, it would lose what another version has counted.
+                before = EstimatorJobStatus()
+                return before, Plan(status=before, based_on=record.resource_version)
+            return before, unreadable(_metadata(record), before, str(error), self._clock.now())
         observed = replace(self._store.observe(record), lost_nodes=lost)
         return job.status, plan(job, observed, self._clock.now(), self._settings)
-
-    def _invalid(self, record: JobRecord, before: EstimatorJobStatus, message: str) -> Plan:
-        metadata = Metadata.model_validate(record.manifest["metadata"])
-        return invalid(metadata, before, message, self._clock.now())
 
     async def _write(self, record: JobRecord, before: EstimatorJobStatus, made: Plan) -> bool | None:
         """Writes the status if it changed and its time has come, then the events.
@@ -272,8 +287,8 @@ class Reconciler:
         record = self._store.job(key)
         if record is None:
             # Most likely it was deleted. But an API server that starts says 404 until it has read its CRDs.
-            self._survey.want()
-            self._queue.add(key)
+            self._doubtful.add(key)
+            self._queue.add(key, "it seems to be gone")
             return
         work = record.work
         work.conflicts += conflict
@@ -327,3 +342,8 @@ class Reconciler:
         self._store.rest(record, stub)
         self._later(record.key, self.rest_wait(record), TTL)
         return True
+
+
+def _metadata(record: JobRecord) -> Metadata:
+    """The metadata of a job whose spec may not be readable."""
+    return Metadata.model_validate(record.manifest["metadata"])

@@ -251,7 +251,7 @@ class Store:
         pods.drop(name)
         is_replica = known.pod.replica.role != c.TENSORBOARD
         if known.pod.phase == "Succeeded" and key in self._jobs and is_replica:
-            pods.departed[name] = replace(known, pod=replace(known.pod, deleting=True))
+            pods.departed[name] = replace(known, pod=replace(known.pod, deleting=True, remembered=True))
         job = self._jobs.get(key)
         if is_replica and job is not None and job.uid == known.owner_uid:
             pods.gone[known.pod.replica] = max(known.pod.attempt, pods.gone.get(known.pod.replica, 0))
@@ -341,10 +341,14 @@ class Store:
 
     def observe(self, record: JobRecord) -> Observed:
         """Everything known of a job's objects."""
-        pods, known = self.pods(record), self._pods.get(record.key, KnownPods())
+        known = self._pods.get(record.key, KnownPods())
         if record.state in (c.REASON_SUSPENDING, c.REASON_SUSPENDED):
             # A resumed job makes pods of the same names again.
             known.gone.clear()
+        if record.state == c.REASON_SUSPENDED:
+            # What had completed is in the status; what was cut short is run again.
+            known.departed.clear()
+        pods = self.pods(record)
         by_attempt = sorted(pods, key=lambda pod: pod.attempt)
         progress = {pod.replica: known.progress[pod.uid] for pod in by_attempt if pod.uid in known.progress}
         present = {pod.replica: pod.uid for pod in by_attempt}

@@ -4,7 +4,7 @@ The client library's typed models refuse integer quantities and drop fields they
 is used: authentication, TLS, proxies, URL quoting. Every call passes one token bucket and is counted; every failure
 becomes an exception of `estimator_operator.errors`. Nothing is retried here except a call refused for an expired
 token: who calls knows whether a second try makes sense. A server that asks to be left alone (429) is left alone by
-all callers. Leases alone never wait: a leader that is held up by its own work must not lose the lead for it.
+the calls about the same namespace, lists of all namespaces by such lists. Leases alone never wait: a leader that is held up by its own work must not lose the lead for it.
 """
 
 from __future__ import annotations
@@ -16,20 +16,26 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Self
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.exceptions import ApiException
 
 from estimator_operator.errors import TooManyRequestsError, UnauthorizedError, api_error
-from estimator_operator.kube.credentials import Credentials
-from estimator_operator.kube.decoding import UndecodableError, decode_list, decode_object
+from estimator_operator.kube.credentials import Credentials, environment_proxy
+from estimator_operator.kube.decoding import (
+    UndecodableError,
+    decode_event,
+    decode_list,
+    decode_object,
+    has_name,
+)
 from estimator_operator.kube.page_size import PageSize, PageTooLargeError, read_page
 from estimator_operator.kube.rate_limit import TokenBucket
 from estimator_operator.kube.resources import LEASES, Resource
 from estimator_operator.kube.retry_after import seconds_to_wait
+from estimator_operator.kube.stream_lines import whole_lines
+from estimator_operator.plain_text import one_line
 
 Json = dict[str, Any]
 CallObserver = Callable[[str, str, int, float], None]
@@ -37,6 +43,9 @@ CallObserver = Callable[[str, str, int, float], None]
 
 USER_AGENT: Final = "estimator-operator"
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=30, connect=10)
+_WATCH_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=90)
+"""Bookmarks come every minute: a watch that is silent for longer has lost its connection."""
+_NO_ANSWER: Final = (TimeoutError, aiohttp.ClientError, OSError, ApiException)
 _BUSY: Final = 1.0
 """How long a server that is busy and does not say until when is left alone."""
 _JSON: Final = "application/json"
@@ -55,6 +64,12 @@ class Api:
     """The API server, seen through plain dictionaries.
 
     All methods raise `estimator_operator.errors.ApiError`. Use as an asynchronous context manager.
+
+    Args:
+        credentials: The way to it.
+        limit: How often it may be called.
+        observe: Told of every answer.
+        on_date: Told of the time of day that an answer bears.
     """
 
     def __init__(
@@ -63,6 +78,7 @@ class Api:
         *,
         limit: TokenBucket,
         observe: CallObserver = lambda _verb, _resource, _status, _seconds: None,
+        on_date: Callable[[str], None] = lambda _date: None,
     ) -> None:
         self._credentials = credentials
         configuration = credentials.configuration
@@ -70,10 +86,13 @@ class Api:
         # our token where it finds something. All that is wanted of the environment is the proxy.
         configuration.client_session_kwargs = {"trust_env": False}
         configuration.proxy = configuration.proxy or environment_proxy(configuration.host)
+        # Every watch holds a connection for as long as it lasts, and there may be hundreds of namespaces.
+        configuration.connection_pool_maxsize = 0
         self._client = ApiClient(configuration)
         self._client.user_agent = USER_AGENT
         self._limit = limit
         self._observe = observe
+        self._on_date = on_date
 
     async def __aenter__(self) -> Self:
         return self
@@ -112,7 +131,7 @@ class Api:
                 continue
             metadata = page.get("metadata") or {}
             version = str(metadata.get("resourceVersion") or "0")
-            items = [one for one in page.get("items") or () if _has_name(one)]
+            items = [one for one in page.get("items") or () if has_name(one)]
             more = metadata.get("continue")
             del page
             yield Listing(items=items, version=int(version) if version.isdecimal() else 0)
@@ -136,14 +155,60 @@ class Api:
             version = page.version
         return Listing(items=items, version=version)
 
+    async def watch(
+        self,
+        resource: Resource,
+        namespace: str | None,
+        *,
+        labels: str | None = None,
+        version: str,
+        seconds: float,
+        heard: Callable[[], None] = lambda: None,
+    ) -> AsyncGenerator[Json]:
+        """Events since a version, bookmarks among them, until the connection ends or falls silent.
+
+        Args:
+            resource: What is watched.
+            namespace: Where; None for all namespaces.
+            labels: Label selector.
+            version: resourceVersion of a list or of the last event.
+            seconds: After how many the server ends it.
+            heard: Called whenever something arrives.
+        """
+        query: Json = {"watch": "true", "allowWatchBookmarks": "true", "resourceVersion": version}
+        query["timeoutSeconds"] = max(1, round(seconds))
+        if labels is not None:
+            query["labelSelector"] = labels
+        call = f"WATCH {resource.path(namespace)}"
+        await self._limit.take(namespace)
+        try:
+            response = await self._send("GET", resource.path(namespace), query, None, _JSON, _WATCH_TIMEOUT)
+            if response.status >= 300:
+                text = await response.read()
+                if response.status == 401:
+                    await self._credentials.reload()
+                raise _translate(call, response.status, text, response.headers.get("Retry-After"))
+        except _NO_ANSWER as error:
+            raise api_error(f"{call}: {str(error) or type(error).__name__}", status=0) from error
+        heard()
+        try:
+            async for line in whole_lines(response.response.content.iter_any(), heard):
+                yield await _event(line)
+        except (TimeoutError, aiohttp.ClientError, OSError):
+            return
+        finally:
+            response.response.close()
+
     async def create(
         self, resource: Resource, namespace: str, manifest: Json, *, dry_run: bool = False
     ) -> Json:
-        """Creates an object; returns it as stored. Fields that its schema does not know are refused, not dropped.
+        """Creates an object, which may have no field that the API server does not know; returns it as stored.
 
-        With `dry_run` everything is done but storing it.
+        With `dry_run` it is admitted and validated, and nothing is stored.
         """
-        query = {"fieldValidation": "Strict", **({"dryRun": "All"} if dry_run else {})}
+        query: Json = {"fieldValidation": "Strict"}
+        if dry_run:
+            query["dryRun"] = "All"
         return await self._call("create", "POST", resource, namespace, query=query, body=manifest)
 
     async def replace(self, resource: Resource, namespace: str, name: str, manifest: Json) -> Json:
@@ -204,7 +269,7 @@ class Api:
 
         async def once() -> Json:
             if resource is not LEASES:
-                await self._limit.take()
+                await self._limit.take(namespace)
             return await self._once(verb, label, method, path, query, body, content_type, size)
 
         try:
@@ -214,7 +279,7 @@ class Api:
             await self._credentials.reload()
             return await once()
         except TooManyRequestsError as error:
-            self._limit.pause(error.retry_after or _BUSY)
+            self._limit.pause(error.retry_after or _BUSY, namespace)
             raise
 
     async def _once(
@@ -230,18 +295,11 @@ class Api:
     ) -> Json:
         status, began = 0, time.monotonic()
         try:
-            # Without the body: it is plain JSON, and the library would walk through all of it to make it so.
-            method, url, headers, _, _ = await self._client.param_serialize(
-                method,
-                path,
-                query_params=list(query.items()) if query else None,
-                header_params={"Accept": _JSON, "Content-Type": content_type},
-                auth_settings=["BearerToken"],
-            )
-            response = await self._client.call_api(method, url, headers, body, _request_timeout=_TIMEOUT)
+            response = await self._send(method, path, query, body, content_type, _TIMEOUT)
             status = response.status
+            self._on_date(response.headers.get("Date", ""))
             text = await read_page(response.response, size) if size is not None else await response.read()
-        except (TimeoutError, aiohttp.ClientError, OSError, ApiException) as error:
+        except _NO_ANSWER as error:
             status = 0
             detail = str(error) or type(error).__name__
             raise api_error(f"{method} {path}: {detail}", status=0) from error
@@ -255,18 +313,32 @@ class Api:
                 raise api_error(f"{method} {path}: {error}", status=0) from error
         raise _translate(f"{method} {path}", status, text, response.headers.get("Retry-After"))
 
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        query: Json | None,
+        body: Json | None,
+        content_type: str,
+        limits: aiohttp.ClientTimeout,
+    ) -> Any:
+        # Without the body: it is plain JSON, and the library would walk through all of it to make it so.
+        method, url, headers, _, _ = await self._client.param_serialize(
+            method,
+            path,
+            query_params=list(query.items()) if query else None,
+            header_params={"Accept": _JSON, "Content-Type": content_type},
+            auth_settings=["BearerToken"],
+        )
+        return await self._client.call_api(method, url, headers, body, _request_timeout=limits)
 
-def environment_proxy(url: str) -> str | None:
-    """The proxy that HTTPS_PROXY, HTTP_PROXY and NO_PROXY name for `url`, or None."""
-    parts = urlsplit(url)
-    if parts.hostname is None or proxy_bypass(parts.hostname):
-        return None
-    return getproxies().get(parts.scheme)
 
-
-def _has_name(item: Any) -> bool:
-    metadata = item.get("metadata") if isinstance(item, dict) else None
-    return isinstance(metadata, dict) and bool(metadata.get("name")) and bool(metadata.get("uid"))
+async def _event(line: bytes) -> Json:
+    try:
+        return await decode_event(line)
+    except UndecodableError as error:
+        # What it was cannot be known: what exists can, from a new list.
+        return {"type": "ERROR", "object": {"code": 410, "message": str(error)}}
 
 
 def _translate(call: str, status: int, text: bytes, retry_after: str | None) -> Exception:
@@ -276,7 +348,7 @@ def _translate(call: str, status: int, text: bytes, retry_after: str | None) -> 
     with suppress(ValueError, AttributeError, TypeError, RecursionError):
         document = json.loads(text)
         reason = document.get("reason") or ""
-        message = document.get("message") or message
+        message = str(document.get("message") or message)
         details = (document.get("details") or {}).get("retryAfterSeconds")
     seconds = seconds_to_wait(retry_after, details, datetime.now(UTC))
-    return api_error(message or call, status=status, reason=reason, retry_after=seconds)
+    return api_error(one_line(message) or call, status=status, reason=reason, retry_after=seconds)

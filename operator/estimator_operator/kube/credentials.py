@@ -8,10 +8,14 @@ clusters.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
+import aiohttp
 import kopf
 from kubernetes.aio.client.configuration import Configuration
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
@@ -48,12 +52,12 @@ class Credentials:
         """
         await _load(self.kubeconfig, self.context, self.configuration)
 
-    async def connection(self) -> kopf.ConnectionInfo:
-        """The same for kopf."""
+    async def kopf_session(self, wrapped: Callable[[aiohttp.ClientSession], Any]) -> kopf.AiohttpSession:
+        """A session for kopf with what is valid now, as `wrapped` has it."""
         conf = self.configuration
         await self.reload()
         scheme, _, token = (await conf.get_api_key_with_prefix("BearerToken") or "").partition(" ")
-        return kopf.ConnectionInfo(
+        info = kopf.ConnectionInfo(
             server=conf.host,
             ca_path=conf.ssl_ca_cert,
             ca_data=None if conf.ssl_ca_cert else conf.ca_cert_data,
@@ -64,9 +68,21 @@ class Credentials:
             token=token.strip() or None,
             certificate_path=conf.cert_file,
             private_key_path=conf.key_file,
-            proxy_url=conf.proxy,
-            trust_env=True,
         )
+        session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ssl=info.as_ssl_context()),
+            headers=info.as_http_headers(),
+            proxy=conf.proxy or environment_proxy(conf.host),
+        )
+        return kopf.AiohttpSession(server=info.server, aiohttp_session=wrapped(session))
+
+
+def environment_proxy(url: str) -> str | None:
+    """The proxy that HTTPS_PROXY, HTTP_PROXY and NO_PROXY name for `url`, or None."""
+    parts = urlsplit(url)
+    if parts.hostname is None or proxy_bypass(parts.hostname):
+        return None
+    return getproxies().get(parts.scheme)
 
 
 async def find_credentials(*, kubeconfig: str | None, context: str | None) -> Credentials:

@@ -56,7 +56,10 @@ async def decode_list(text: bytes) -> Json:
     """
     found = _fast(text)
     if found is None or _too_deep(text, found):
-        return await asyncio.to_thread(_slow_list, text)
+        found = await asyncio.to_thread(_slow_list, text)
+    # Taken for an empty list, anything else would say that nothing exists any more.
+    if not isinstance(found.get("items", 0), list | None):
+        raise UndecodableError("the answer is no list")
     return found
 
 
@@ -72,6 +75,12 @@ async def decode_event(line: bytes) -> Json:
     if not isinstance(found.get("type"), str) or not isinstance(found.get("object"), dict):
         raise UndecodableError("this is no event of a watch")
     return found
+
+
+def has_name(found: Any) -> bool:
+    """It is an object of which at least name and uid can be told; no other is worth a look."""
+    metadata = found.get("metadata") if isinstance(found, dict) else None
+    return isinstance(metadata, dict) and bool(metadata.get("name")) and bool(metadata.get("uid"))
 
 
 def _fast(text: bytes) -> Json | None:
@@ -120,8 +129,11 @@ def _slow_object(text: bytes) -> Json:
 
 def _slow_list(text: bytes) -> Json:
     members = _members(text)
+    array = members.pop("items", b"").strip()
+    if array[:1] != b"[":
+        raise UndecodableError("the answer is no list")
     items = []
-    for part in _parts(members.pop("items", b"")):
+    for part in _parts(array):
         with suppress(UndecodableError):
             items.append(_slow_object(part))
     return {key: _value(part) for key, part in members.items()} | {"items": items}
@@ -173,7 +185,11 @@ def _members(text: bytes) -> dict[str, bytes]:
 
 
 def _parts(text: bytes) -> Iterator[bytes]:
-    """What stands between the commas of an object or array."""
+    """What stands between the commas of an object or array.
+
+    Raises:
+        UndecodableError: It does not end where it should.
+    """
     depth, start = 0, 0
     for token in _TOKEN.finditer(text):
         first = token[0][:1]
@@ -185,9 +201,12 @@ def _parts(text: bytes) -> Iterator[bytes]:
             depth -= len(token[0])
             if depth <= 0:
                 last = text[start : token.end() - 1]
+                if depth < 0 or text[token.end() :].strip():
+                    break
                 if last.strip():
                     yield last
                 return
         elif first == b"," and depth == 1:
             yield text[start : token.start()]
             start = token.end()
+    raise UndecodableError("it was cut off, or is no JSON")

@@ -11,8 +11,8 @@ from typing import Any, Final
 _FIRST: Final = 50
 _MOST: Final = 500
 _GROWTH: Final = 4
-PAGE_BYTES: Final = 4 * 2**20
-"""What a page is meant to have: decoding it takes some 50 ms, in which the event loop stands still."""
+PAGE_BYTES: Final = 2 * 2**20
+"""What a page is meant to have: decoding it takes some 30 ms, in which the event loop stands still."""
 PAGE_BYTES_MOST: Final = 4 * PAGE_BYTES
 
 

@@ -6,6 +6,7 @@ counts as the reason of an end, and in which order they are asked, are here and 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +14,7 @@ from typing import Any, Final, cast
 
 from estimator_api import MalformedProgressError, Progress, parse_progress
 from estimator_api import constants as c
+from estimator_operator.plain_text import one_line, visible
 from estimator_operator.plan.observed import NODE_NOT_READY, SCHEDULING_GATED, Phase, Pod, Replica
 
 Json = Mapping[str, Any]
@@ -24,6 +26,10 @@ _DISRUPTION_REASONS: Final = frozenset(
 """`status.reason` of a pod that its node or the scheduler ended; Terminated is a graceful node shutdown's."""
 _ROLES: Final = frozenset({*c.ROLES, c.TENSORBOARD})
 _PHASES: Final = frozenset({"Pending", "Running", "Succeeded", "Failed", "Unknown"})
+_NAME: Final = re.compile(rf"(?P<role>{'|'.join(c.ROLES)})-(?P<index>[0-9]+)(?:-r(?P<attempt>[0-9]+))?")
+_INDEX_MOST: Final = 1000
+_ATTEMPT_MOST: Final = 100_000
+_DIGITS_MOST: Final = 9
 _UNREMARKABLE_WAITING: Final = frozenset({"ContainerCreating", "PodInitializing"})
 
 
@@ -49,12 +55,11 @@ def summarize(pod: Json) -> PodRecord | None:
     metadata = pod["metadata"]
     labels = metadata.get("labels") or {}
     owner = controller_of(pod)
-    role, index, attempt = (labels.get(key) for key in (c.LABEL_ROLE, c.LABEL_INDEX, c.LABEL_ATTEMPT))
-    if role == c.TENSORBOARD:
-        # It is no replica: there is one, and it need not be numbered.
-        index, attempt = index or "0", attempt or "0"
-    if owner is None or role not in _ROLES or not _is_number(index) or not _is_number(attempt):
+    identity = None if owner is None else _identity(metadata["name"], owner.get("name"), labels)
+    if owner is None or identity is None:
         return None
+    role, index, attempt = identity
+    annotations = metadata.get("annotations") or {}
     spec, status = pod.get("spec") or {}, pod.get("status") or {}
     statuses = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
     names = (c.CONTAINER, c.TENSORBOARD) if role == c.TENSORBOARD else (c.CONTAINER,)
@@ -85,8 +90,8 @@ def summarize(pod: Json) -> PodRecord | None:
         pod=Pod(
             name=metadata["name"],
             uid=metadata["uid"],
-            replica=Replica(str(role), int(str(index))),
-            attempt=int(str(attempt)),
+            replica=Replica(role, index),
+            attempt=attempt,
             phase=cast("Phase", phase if phase in _PHASES else "Unknown"),
             ready=ready,
             deleting=bool(metadata.get("deletionTimestamp")),
@@ -102,10 +107,12 @@ def summarize(pod: Json) -> PodRecord | None:
             finished_at=_time((ended or {}).get("finishedAt")),
             report=report,
             delete_by=_time(metadata.get("deletionTimestamp")),
-            version=metadata.get("resourceVersion"),
             unready=unready,
             unready_since=None if ready else _time(readiness.get("lastTransitionTime")),
             held=metadata.get("deletionGracePeriodSeconds") == 0,
+            version=metadata.get("resourceVersion") or None,
+            spec_hash=annotations.get(c.ANNOTATION_SPEC_HASH) or None,
+            pinned=annotations.get(c.ANNOTATION_PINNED) or None,
         ),
     )
 
@@ -182,16 +189,37 @@ def _report(ended: Json | None) -> Progress | None:
 
 def _last_line(text: str | None) -> str | None:
     """The last line that is not blank: of a traceback it is the one that says why."""
-    lines = [line.strip() for line in (text or "").splitlines() if line.strip()]
+    lines = [line for line in map(one_line, visible(text or "").splitlines()) if line]
     return lines[-1][:_MESSAGE_LENGTH] if lines else None
 
 
 def _one_line(text: str | None) -> str | None:
-    return " ".join((text or "").split())[:_MESSAGE_LENGTH] or None
+    return one_line(text or "")[:_MESSAGE_LENGTH] or None
+
+
+def _identity(name: str, job: Any, labels: Json) -> tuple[str, int, int] | None:
+    """Role, index and attempt: of the name, which nobody can change, else of the labels, which anybody can."""
+    if isinstance(job, str) and name.startswith(f"{job}-"):
+        found = _NAME.fullmatch(name, len(job) + 1)
+        if found is not None:
+            return _within(found["role"], found["index"], found["attempt"] or "0")
+    role, index, attempt = (labels.get(key) for key in (c.LABEL_ROLE, c.LABEL_INDEX, c.LABEL_ATTEMPT))
+    if role == c.TENSORBOARD:
+        # It is no replica: there is one, and it need not be numbered.
+        index, attempt = index or "0", attempt or "0"
+    return _within(role, index, attempt)
+
+
+def _within(role: Any, index: Any, attempt: Any) -> tuple[str, int, int] | None:
+    """The identity, unless it is none that the operator gives: counters of the status are 32 bits wide."""
+    if role not in _ROLES or not _is_number(index) or not _is_number(attempt):
+        return None
+    found = int(index), int(attempt)
+    return (str(role), *found) if found[0] <= _INDEX_MOST and found[1] <= _ATTEMPT_MOST else None
 
 
 def _is_number(text: Any) -> bool:
-    return isinstance(text, str) and text.isdecimal()
+    return isinstance(text, str) and text.isascii() and text.isdecimal() and len(text) <= _DIGITS_MOST
 
 
 def _time(text: str | None) -> datetime | None:

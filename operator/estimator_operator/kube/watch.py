@@ -1,4 +1,4 @@
-"""kopf as the watcher: lists, watches, reconnects, re-lists; and writes nothing.
+"""kopf as the watcher of jobs: lists, watches, reconnects, re-lists; and writes nothing.
 
 Only `on.event` is used. kopf's handlers with state would annotate the users' objects, add finalizers and patch
 pods; its peering, event posting and cluster scanning are off for the same reason. What arrives is handed over
@@ -11,18 +11,28 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import kopf
 
 from estimator_api import constants as c
 from estimator_operator.kube.credentials import Credentials
+from estimator_operator.kube.fence import Fence
+from estimator_operator.kube.kopf_session import KopfSession
+from estimator_operator.kube.resources import JOBS
 
 Json = dict[str, Any]
 
 _CONNECT_TIMEOUT: Final = 10.0
 _REQUEST_TIMEOUT: Final = 30.0
 _IDLE_TIMEOUT: Final = 1.0
+_SERVER_TIMEOUT: Final = 300
+_INACTIVITY_TIMEOUT: Final = 90.0
+"""Bookmarks come every minute: a watch that is silent for longer has lost its connection."""
+_RECONNECT_BACKOFF: Final = 1.0
+_CHUNK: Final = 50
+"""That lists are read in pages; how large they are is the session's affair."""
+_LOGIN_PAUSE: Final = 3.0
 _BACKOFFS: Final = (1.0, 1.0, 2.0, 3.0)
 _BACKOFF_MOST: Final = 5.0
 
@@ -39,16 +49,6 @@ class _Patience:
         yield from _BACKOFFS
         while True:
             yield _BACKOFF_MOST
-
-
-class WatchObserver(Protocol):
-    """Who is told of events. Calls come from the event loop and must not block."""
-
-    def job_event(self, kind: str | None, job: Json) -> None:
-        """A job was ADDED, MODIFIED or DELETED, or was listed (None)."""
-
-    def pod_event(self, kind: str | None, pod: Json) -> None:
-        """The same for a pod that carries the job-name label."""
 
 
 # Signatures are kopf's.
@@ -94,8 +94,11 @@ def _settings() -> kopf.OperatorSettings:
     settings.posting.enabled = False
     settings.scanning.disabled = True
     settings.peering.standalone = True
-    settings.watching.label_selectors["v1", "pods"] = c.LABEL_JOB_NAME
     settings.watching.connect_timeout = _CONNECT_TIMEOUT
+    settings.watching.server_timeout = _SERVER_TIMEOUT
+    settings.watching.inactivity_timeout = _INACTIVITY_TIMEOUT
+    settings.watching.reconnect_backoff = _RECONNECT_BACKOFF
+    settings.watching.chunk_size = _CHUNK
     settings.networking.request_timeout = _REQUEST_TIMEOUT
     settings.networking.error_backoffs = _Patience()
     settings.queueing.idle_timeout = _IDLE_TIMEOUT
@@ -104,20 +107,22 @@ def _settings() -> kopf.OperatorSettings:
     return settings
 
 
-def _registry(credentials: Credentials, observer: WatchObserver) -> kopf.OperatorRegistry:
+def _registry(credentials: Credentials, fence: Fence) -> kopf.OperatorRegistry:
     registry = kopf.OperatorRegistry()
+    logins = 0
 
     @kopf.on.login(registry=registry)
-    async def login(**_: Any) -> kopf.ConnectionInfo:
-        return await credentials.connection()
+    async def login(**_: Any) -> kopf.AiohttpSession:
+        nonlocal logins
+        logins += 1
+        if logins > 1:
+            # It asks again at once when the API server does not take the token.
+            await asyncio.sleep(_LOGIN_PAUSE)
+        return await credentials.kopf_session(lambda session: KopfSession(session, fence))
 
-    @kopf.on.event(c.GROUP, c.VERSION, c.PLURAL, registry=registry)
+    @kopf.on.event(JOBS.group, JOBS.version, JOBS.plural, registry=registry)
     async def job(event: Json, **_: Any) -> None:
-        observer.job_event(event["type"], event["object"])
-
-    @kopf.on.event("", "v1", "pods", registry=registry)
-    async def pod(event: Json, **_: Any) -> None:
-        observer.pod_event(event["type"], event["object"])
+        fence.event(JOBS, event["type"], event["object"])
 
     return registry
 
@@ -125,25 +130,25 @@ def _registry(credentials: Credentials, observer: WatchObserver) -> kopf.Operato
 async def watch(
     *,
     credentials: Credentials,
-    observer: WatchObserver,
+    fence: Fence,
     namespaces: Sequence[str] = (),
     on_signals: Callable[[], None] = lambda: None,
 ) -> None:
-    """Watches jobs and pods until cancelled; ends with an exception when kopf cannot go on.
+    """Watches jobs until cancelled; ends with an exception when kopf cannot go on.
 
     kopf cancels every task that was created after this call when it ends: create others before.
 
     Args:
         credentials: The API server.
-        observer: Who is told.
+        fence: Who is told.
         namespaces: Namespaces to watch; empty for all.
         on_signals: Called once kopf has installed its signal handlers, to put one's own in their place.
     """
-    # One INFO line for every event of every pod says nothing that our own log does not.
+    # One INFO line for every event of every job says nothing that our own log does not.
     logging.getLogger("kopf.objects").setLevel(logging.WARNING)
     others = asyncio.all_tasks()
     tasks = await kopf.spawn_tasks(
-        registry=_registry(credentials, observer),
+        registry=_registry(credentials, fence),
         settings=_settings(),
         clusterwide=not namespaces,
         namespaces=list(namespaces),

@@ -1,11 +1,11 @@
-"""`/livez`, `/readyz` and `/metrics` over HTTP."""
+"""`/livez`, `/readyz`, `/debug/schedule` and `/metrics` over HTTP."""
 
 from __future__ import annotations
 
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from typing import Self
+from typing import Any, Final, Self
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -13,6 +13,11 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from estimator_operator.errors import PreflightError
 from estimator_operator.settings import Address
 
+Json = dict[str, Any]
+Schedule = Callable[[int], list[Json]]
+"""So many of the jobs that are looked at next: job, seconds until then, and the reason."""
+_SCHEDULE: Final = 100
+_SCHEDULE_MOST: Final = 1000
 Check = Callable[[], str | None]
 """Why a question is answered with no, or None."""
 
@@ -28,6 +33,7 @@ class Endpoints:
         alive: Why the process had better be restarted.
         ready: Why it does not do its part yet.
         numbers: The metrics.
+        schedule: Which jobs are looked at next, shown at /debug/schedule beside the health.
     """
 
     def __init__(
@@ -38,11 +44,13 @@ class Endpoints:
         alive: Check,
         ready: Check,
         numbers: Callable[[], Awaitable[bytes]],
+        schedule: Schedule = lambda _: [],
     ) -> None:
         self._routes: dict[Address, list[web.RouteDef]] = {}
         if health is not None:
             self._route(health, "/livez", _answer(alive))
             self._route(health, "/readyz", _answer(ready))
+            self._route(health, "/debug/schedule", _schedule(schedule))
         if metrics is not None:
             self._route(metrics, "/metrics", _metrics(numbers))
         self._stack = AsyncExitStack()
@@ -87,6 +95,15 @@ def _answer(check: Check) -> Callable[[web.Request], object]:
     async def handle(_: web.Request) -> web.Response:
         fault = check()
         return web.Response(text=fault or "ok", status=200 if fault is None else 503)
+
+    return handle
+
+
+def _schedule(schedule: Schedule) -> Callable[[web.Request], object]:
+    async def handle(request: web.Request) -> web.Response:
+        asked = request.query.get("limit", "")
+        limit = min(int(asked), _SCHEDULE_MOST) if asked.isascii() and asked.isdecimal() else _SCHEDULE
+        return web.json_response(schedule(limit))
 
     return handle
 

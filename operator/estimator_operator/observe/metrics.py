@@ -117,11 +117,14 @@ class Metrics:
             "rate_limit_wait_seconds", "How long calls waited for the rate limit, those that had to."
         )
         self._told = counter("watch_events", "Objects that the watch told of.", "resource", "type")
-        self._object_errors = counter(
-            "object_errors", "Objects that could not be read and were passed over.", "resource"
-        )
         self._surveys = counter(
-            "surveys", "Lists of everything, by cause (start, relist, interval).", "cause", "result"
+            "surveys", "Complete lists of a resource, by cause (start, relist).", "cause", "result"
+        )
+        self._skipped = counter(
+            "skipped_objects",
+            "Objects that could not be taken in, as often as they were told of: unreadable or failed.",
+            "resource",
+            "reason",
         )
         self._events = counter("events", "Kubernetes events by what became of them.", "result")
         self._polls = counter("progress_polls", "Looks at the progress of pods by result.", "result")
@@ -152,13 +155,13 @@ class Metrics:
         """The watch told of an object; None: it listed it."""
         self._told.labels(resource, kind or "LISTED").inc()
 
-    def object_failed(self, resource: str) -> None:
-        """An object could not be read and was passed over."""
-        self._object_errors.labels(resource).inc()
-
     def surveyed(self, cause: str, result: str) -> None:
         """A list of everything ended."""
         self._surveys.labels(cause, result).inc()
+
+    def skipped(self, resource: str, reason: str) -> None:
+        """An object could not be taken in."""
+        self._skipped.labels(resource, reason).inc()
 
     def recorded(self, result: str) -> None:
         """An event was written, or not."""

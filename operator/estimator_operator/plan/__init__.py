@@ -13,7 +13,7 @@ from estimator_operator.plan.observed import (
     Replica,
     Settings,
 )
-from estimator_operator.plan.plan import invalid, plan
+from estimator_operator.plan.plan import plan, rejected, unreadable
 from estimator_operator.plan.pods import pod_name
 
 __all__ = [
@@ -26,8 +26,9 @@ __all__ = [
     "Replica",
     "Settings",
     "address_in_cluster",
-    "invalid",
     "plan",
     "pod_name",
+    "rejected",
     "replicas_of",
+    "unreadable",
 ]

@@ -81,6 +81,14 @@ def failed(reason: str, message: str) -> Row:
     )
 
 
+def unreadable(message: str, old: EstimatorJobStatus) -> Row:
+    """The spec cannot be read: nothing is done, and nothing has ended."""
+    entry = Entry("True", c.REASON_INVALID_SPEC, message)
+    before = old.condition(c.SUSPENDED)
+    kept = _NOT if before is None or before.status != "True" else Entry("True", before.reason, before.message)
+    return _row(Entry("False", c.REASON_INVALID_SPEC, message), stalled=entry, suspended=kept)
+
+
 def progress_unknown(row: Row, message: str | None) -> Row:
     """`row`, and that nobody knows how far training is, when there is a message about it."""
     if message is None:

@@ -48,6 +48,7 @@ class JobEnvironment:
         """The variables that docs/pod-contract.md promises."""
         variables = {
             c.ENV_JOB_NAME: self._job.metadata.name,
+            c.ENV_JOB_UID: self._job.metadata.uid,
             c.ENV_NAMESPACE: self._job.metadata.namespace,
             c.ENV_ROLE: replica.role,
             c.ENV_INDEX: str(replica.index),

@@ -9,7 +9,7 @@ from typing import Final
 from estimator_api.status import Failure
 from estimator_operator.plan.lost_pods import lost
 from estimator_operator.plan.observed import Pod
-from estimator_operator.plan.roster import Member, ended, succeeded
+from estimator_operator.plan.roster import Member, ended
 from estimator_operator.plan.timestamps import to_text
 
 REASON_DELETED: Final = "DeletedPod"
@@ -47,7 +47,8 @@ def failure_of(
             message="its pod was deleted",
             time=to_text(now),
         )
-    if succeeded(pod) or not (ended(pod) or lost(pod, now)):
+    # One that ended with 0 and yet is needed was told to end before it was through (`completion.py`).
+    if not (ended(pod) or lost(pod, now)):
         return None
     return Failure(
         replica=name,
@@ -76,6 +77,8 @@ def describe(failure: Failure) -> str:
     """One sentence: which replica, exit code, reason, why."""
     if failure.reason == REASON_DELETED:
         return f"{failure.replica}: its pod was deleted"
+    if failure.exit_code == 0:
+        return f"{failure.replica} was told to end before it had finished ({failure.reason})"
     code = "" if failure.exit_code is None else f" with exit code {failure.exit_code}"
     reason = "" if failure.reason == REASON_ERROR else f" ({failure.reason})"
     said = f": {failure.message}" if failure.message else ""

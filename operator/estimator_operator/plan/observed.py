@@ -61,8 +61,11 @@ class Pod:
         unready: Reason why the Ready condition is False, e.g. ContainersNotReady or NodeNotReady; None when the pod
             is ready or the reason is not known.
         unready_since: When it became False, by the clock of the node or of the node lifecycle controller.
+        remembered: It succeeded and is gone; this is what is known of it until the status says that it completed.
         held: It was deleted without grace, and only finalizers keep the object.
         lost_at: From when it is taken for lost; set by the plan itself (`lost_pods.py`).
+        spec_hash: Hash of what of the job's spec it was made from, if it says so.
+        pinned: What the operator's flags gave when the job began (JSON), if it says so.
     """
 
     name: str
@@ -87,8 +90,11 @@ class Pod:
     version: str | None = field(default=None, compare=False)
     unready: str | None = None
     unready_since: datetime | None = None
+    remembered: bool = False
     held: bool = False
     lost_at: datetime | None = None
+    spec_hash: str | None = None
+    pinned: str | None = None
 
     @property
     def finished(self) -> bool:

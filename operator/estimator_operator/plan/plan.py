@@ -20,17 +20,18 @@ from estimator_operator.plan import cleanup, conditions, messages
 from estimator_operator.plan.backoff import not_before
 from estimator_operator.plan.claim import claim_manifest
 from estimator_operator.plan.cluster_spec import CHIEF_REPLICA
+from estimator_operator.plan.completion import completed_names
 from estimator_operator.plan.conditions import Row, settle
 from estimator_operator.plan.creation import to_be_made
 from estimator_operator.plan.deadlines import active_end, grace_end, soonest, ttl_end
 from estimator_operator.plan.endings import ending_of
 from estimator_operator.plan.lost_pods import judged, next_looks
-from estimator_operator.plan.observed import Observed, Plan, Settings
+from estimator_operator.plan.observed import JobEvent, Observed, Plan, Settings
 from estimator_operator.plan.pending_deadline import is_required, pending_end
 from estimator_operator.plan.pods import PodFactory, PodManifests
 from estimator_operator.plan.progress import merge_progress
 from estimator_operator.plan.restarts import Verdict, judge
-from estimator_operator.plan.roster import Member, completed_names, needed_members, roster_of
+from estimator_operator.plan.roster import Member, needed_members, roster_of
 from estimator_operator.plan.scaling import Scaling, rescale, worker_selector
 from estimator_operator.plan.service import service_manifest
 from estimator_operator.plan.stall import next_look, not_heard, stall_end
@@ -82,7 +83,7 @@ def _plan(job: EstimatorJob, observed: Observed, now: datetime, settings: Settin
         observed=replicas,
         roster=roster,
         status=status,
-        completed=completed_names(job, roster),
+        completed=completed_names(job, roster, status),
         now=now,
         settings=settings,
     )
@@ -99,29 +100,58 @@ def _plan(job: EstimatorJob, observed: Observed, now: datetime, settings: Settin
     return replace(made, progress_only=not made.status_first and may_wait(job.status, made.status))
 
 
-def invalid(metadata: Metadata, old_status: EstimatorJobStatus, message: str, now: datetime) -> Plan:
-    """The plan for a job that cannot be read: it fails, and says why.
+def unreadable(metadata: Metadata, old_status: EstimatorJobStatus, message: str, now: datetime) -> Plan:
+    """The plan for a job that this version of the operator cannot read: it waits for one that can, and says why.
+
+    Another version made the job, or a later one is to run it again: pods and counters are left as they are, and once
+    the job can be read it goes on.
 
     Args:
         metadata: The job's metadata.
-        old_status: Its stored status, as far as it could be read.
+        old_status: Its stored status.
+        message: Which field cannot be read, and why.
+        now: The present (aware).
+    """
+    if _is_final(old_status):
+        return Plan(status=old_status, based_on=metadata.resource_version)
+    note = f"{_one_line(message)}; pods are left as they are"
+    made = _told(metadata, old_status, conditions.unreadable(note, old_status), now, {})
+    ready = old_status.condition(c.READY)
+    if made.status == old_status or (ready is not None and ready.reason == c.REASON_INVALID_SPEC):
+        return made
+    event = JobEvent(type="Warning", reason=c.REASON_INVALID_SPEC, action="Read", note=note[:1024])
+    return replace(made, events=(event,))
+
+
+def rejected(metadata: Metadata, old_status: EstimatorJobStatus, message: str, now: datetime) -> Plan:
+    """The plan for a job whose objects the API server refuses for good: it fails, and says why.
+
+    Args:
+        metadata: The job's metadata.
+        old_status: Its stored status.
         message: Which field is wrong, and how.
         now: The present (aware).
     """
     if _is_final(old_status):
-        return Plan(
-            status=_of_generation(old_status, metadata.generation), based_on=metadata.resource_version
-        )
-    line = "; ".join(part.strip() for part in message.splitlines() if part.strip())
-    row = conditions.failed(c.REASON_INVALID_SPEC, line)
-    status = old_status.model_copy(
-        update={
-            "observed_generation": metadata.generation,
-            "completion_time": to_text(now),
-            "conditions": settle(old_status, row, generation=metadata.generation, now=now),
-        }
-    )
+        status = _of_generation(old_status, metadata.generation)
+        return Plan(status=status, based_on=metadata.resource_version)
+    row = conditions.failed(c.REASON_INVALID_SPEC, _one_line(message))
+    return _told(metadata, old_status, row, now, {"completion_time": to_text(now)})
+
+
+def _told(
+    metadata: Metadata, old_status: EstimatorJobStatus, row: Row, now: datetime, update: dict[str, Any]
+) -> Plan:
+    settled = settle(old_status, row, generation=metadata.generation, now=now)
+    update = {"observed_generation": metadata.generation, "conditions": settled, **update}
+    status = old_status.model_copy(update=update)
+    if same(old_status, status):
+        return Plan(status=old_status, based_on=metadata.resource_version)
     return Plan(status=status, events=events_of(old_status, status), based_on=metadata.resource_version)
+
+
+def _one_line(message: str) -> str:
+    return "; ".join(part.strip() for part in message.splitlines() if part.strip())
 
 
 def _is_final(status: EstimatorJobStatus) -> bool:
@@ -156,6 +186,9 @@ def _suspended(view: View) -> Plan:
     if emptied:
         restarts = view.status.restarts.model_copy(update={"pending": []})
         counted |= {"start_time": None, "chief_completion_time": None, "restarts": restarts}
+        if view.status.progress is not None and view.status.progress.finished:
+            # The spec may change now; what was through may not be through then.
+            counted["progress"] = view.status.progress.model_copy(update={"finished": None})
         counted |= {"worker_replicas": 0, "worker_selector": worker_selector(view.job)}
         row = conditions.suspended(messages.SUSPENDED)
     else:

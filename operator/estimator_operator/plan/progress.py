@@ -192,6 +192,7 @@ def _training(
         remaining_seconds=_remaining(step, most, rate),
         loss=loss,
         last_update_time=to_text(now) if changed else before.last_update_time,
+        finished=new.state == "Finished" or None,
         report_time=_known(new.time) if changed else before.report_time,
     )
 

@@ -88,17 +88,6 @@ def _member(replica: Replica, count: int, pods: Iterable[Pod]) -> Member:
     )
 
 
-def completed_names(job: EstimatorJob, roster: Roster) -> tuple[str, ...]:
-    """Names of replicas that ended with success: those the status knows and those seen now."""
-    known = list(job.status.completed_replicas)
-    known += [
-        str(one.replica)
-        for one in roster.members
-        if one.pod is not None and succeeded(one.pod) and str(one.replica) not in known
-    ]
-    return tuple(known)
-
-
 def needed_members(
     roster: Roster, completed: Iterable[str], *, evaluator_degraded: bool
 ) -> tuple[Member, ...]:

@@ -33,9 +33,9 @@ def to_be_suspended(job: EstimatorJob, roster: Roster) -> bool:
 def is_emptied(roster: Roster) -> bool:
     """No pod is left whose name, volumes or processes could be in the way of a resume.
 
-    What is only remembered of a pod that succeeded shows as a finished pod that is being deleted; of an earlier
-    attempt, or of a replica that is no longer wanted, it is in nobody's way.
+    What is only remembered of a pod that succeeded is in nobody's way, nor is a finished pod that is being deleted if it
+    is of an earlier attempt or of a replica that is no longer wanted.
     """
-    left = [one.pod for one in roster.members if one.pod is not None]
+    left = [one.pod for one in roster.members if one.pod is not None and not one.pod.remembered]
     others = [*roster.surplus, *(pod for one in roster.members for pod in one.previous)]
     return not left and all(one.finished and one.deleting for one in others)

@@ -5,7 +5,8 @@ middle would begin to count again, and a worker that joins later counts from whe
 once at which global step the run ends (`model_dir/step_target`), and everybody trains up to that.
 
 A target belongs to a run (a name that its restarts share) and is spent once a checkpoint has reached it: then the next
-chief of that name begins a new run. A worker may find a spent target that its chief has not renewed yet; it leaves the
+chief of that name begins a new run, unless it is known to be of the same job: a chief whose end nobody saw is started
+again, and has nothing left to train. A worker may find a spent target that its chief has not renewed yet; it leaves the
 chief `finished.STALE_AFTER_SECS` before it takes it for the end of its own run.
 """
 
@@ -19,7 +20,7 @@ from dataclasses import asdict, dataclass
 import tensorflow as tf
 
 from estimator_runtime import checkpoints
-from estimator_runtime.finished import STALE_AFTER_SECS
+from estimator_runtime.finished import STALE_AFTER_SECS, job_uid
 
 FILE_NAME = "step_target"
 _LOOK_EVERY_SECS = 0.5
@@ -33,20 +34,23 @@ class StepTarget:
         run: name of the run.
         steps: how many steps it was asked for.
         max_steps: the global step at which it ends.
+        job: uid of the EstimatorJob, None outside of one.
     """
 
     run: str
     steps: int
     max_steps: int
+    job: str | None = None
 
 
 def declare(model_dir: str, *, run: str, steps: int) -> int:
     """Settles where the run ends, for a chief: where its earlier attempt said, or `steps` from here."""
     now = checkpoints.global_step(model_dir)
     target = _read(model_dir)
-    if target is not None and (target.run, target.steps) == (run, steps) and now < target.max_steps:
+    known = target is not None and (target.run, target.steps) == (run, steps)
+    if target is not None and known and (now < target.max_steps or _is_of_this_job(target)):
         return target.max_steps
-    target = StepTarget(run, steps, now + steps)
+    target = StepTarget(run, steps, now + steps, job_uid())
     tf.io.gfile.makedirs(model_dir)
     temporary = f"{_path(model_dir)}.{uuid.uuid4().hex}.tmp"
     with tf.io.gfile.GFile(temporary, "w") as file:
@@ -69,9 +73,13 @@ def await_declared(
         target = _read(model_dir)
         if target is not None and (target.run, target.steps) == (run, steps):
             spent = checkpoints.global_step(model_dir) >= target.max_steps
-            if not spent or clock() - start >= STALE_AFTER_SECS:
+            if not spent or _is_of_this_job(target) or clock() - start >= STALE_AFTER_SECS:
                 return target.max_steps
         sleep(_LOOK_EVERY_SECS)
+
+
+def _is_of_this_job(target: StepTarget) -> bool:
+    return target.job is not None and target.job == job_uid()
 
 
 def _path(model_dir: str) -> str:

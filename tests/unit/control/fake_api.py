@@ -18,11 +18,17 @@ from fake_clock import FakeClock
 
 from estimator_operator.errors import ApiError, api_error
 from estimator_operator.kube.api import Listing
-from estimator_operator.kube.resources import JOBS, PODS, Resource
+from estimator_operator.kube.resources import CLAIMS, JOBS, PODS, SERVICES, Resource
 
 Json = dict[str, Any]
 Key = tuple[str, str, str]
 GRACE_SECONDS = 60
+TELLERS = {
+    JOBS.plural: "job_event",
+    PODS.plural: "pod_event",
+    SERVICES.plural: "service_event",
+    CLAIMS.plural: "claim_event",
+}
 
 
 @dataclass(slots=True)
@@ -216,7 +222,7 @@ class FakeApi:
         self._faults.clear()
 
     def watch(self) -> Watch:
-        """A watch of jobs and pods from now on."""
+        """A watch of jobs, pods, Services and claims from now on."""
         self._watches.append(Watch())
         return self._watches[-1]
 
@@ -265,7 +271,7 @@ class FakeApi:
     def _changed(self, resource: Resource, kind: str, stored: Json) -> None:
         self._version += 1
         stored["metadata"]["resourceVersion"] = str(self._version)
-        if resource.plural in (JOBS.plural, PODS.plural):
+        if resource.plural in TELLERS:
             for watch in self._watches:
                 watch.events.append((resource.plural, kind, copy.deepcopy(stored)))
 
@@ -284,10 +290,7 @@ class Watch:
         """Hands all events over."""
         events, self.events = self.events, []
         for plural, kind, manifest in events:
-            if plural == JOBS.plural:
-                observer.job_event(kind, manifest)
-            else:
-                observer.pod_event(kind, manifest)
+            getattr(observer, TELLERS[plural])(kind, manifest)
 
 
 def _check(stored: Json, expected: Json) -> None:

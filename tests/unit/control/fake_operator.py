@@ -9,8 +9,10 @@ from fake_api import FakeApi
 from fake_clock import FakeClock
 
 from estimator_api import Progress
+from estimator_api import constants as c
 from estimator_operator.control.apply import Applier
 from estimator_operator.control.causes import Causes
+from estimator_operator.control.children import Children
 from estimator_operator.control.controller import Controller
 from estimator_operator.control.freshness import Freshness
 from estimator_operator.control.job_record import JobKey
@@ -20,8 +22,12 @@ from estimator_operator.control.outage import Outage
 from estimator_operator.control.reconcile import Reconciler
 from estimator_operator.control.recorder import Recorder
 from estimator_operator.control.store import Store
-from estimator_operator.control.survey import Survey
+from estimator_operator.control.survey import LISTED, Survey
 from estimator_operator.control.work_queue import WorkQueue
+from estimator_operator.errors import ForbiddenError
+from estimator_operator.kube.fence import Fence
+from estimator_operator.kube.reflector import Reflector
+from estimator_operator.kube.resources import JOBS
 from estimator_operator.observe.job_changes import JobChanges
 from estimator_operator.plan import Settings
 
@@ -50,13 +56,14 @@ class FakeOperator:
         self.told_of: Counter[tuple[str, str | None]] = Counter()
         self.event_results: Counter[str] = Counter()
         self.surveys: Counter[tuple[str, str]] = Counter()
-        self.object_errors: Counter[str] = Counter()
+        self.object_errors: Counter[tuple[str, str]] = Counter()
         self.store = Store(on_status=JobChanges(self), on_error=self._object_failed)
         self.queue: WorkQueue[JobKey] = WorkQueue(monotonic=clock.monotonic)
         self.outage = Outage(clock.monotonic, on_recovery=self.queue.hurry)
         api.answered.append(self.outage.answered)
         self.freshness = Freshness(clock)
-        self.survey = Survey(api, self.store, self.freshness, namespaces=namespaces, count=self._surveyed)
+        self.survey = Survey(api, self.store, namespaces=namespaces, count=self._surveyed)
+        self.children = Children(self.store)
         self.causes = Causes(api, self.store, clock)
         self.results: Counter[str] = Counter()
         self.watch = api.watch()
@@ -66,6 +73,7 @@ class FakeOperator:
             store=self.store,
             queue=self.queue,
             survey=self.survey,
+            children=self.children,
             applier=self.applier,
             causes=self.causes,
             missing=MissingPods(api, self.store, clock),
@@ -80,12 +88,19 @@ class FakeOperator:
             survey=self.survey,
             reconciler=self.reconciler,
             causes=self.causes,
+            children=self.children,
             recorder=recorder,
             freshness=self.freshness,
             outage=self.outage,
             clock=clock,
             observer=self,
         )
+        self.fence = fence = Fence(self.controller, count=self.skipped, monotonic=clock.monotonic)
+        self.reflectors = [
+            Reflector(api, resource, namespace, fence, labels=None if resource is JOBS else c.LABEL_JOB_NAME)
+            for resource in LISTED
+            for namespace in namespaces or (None,)
+        ]
 
     def reconciled(self, result: str, seconds: float) -> None:
         self.results[result] += 1
@@ -96,8 +111,8 @@ class FakeOperator:
     def _object_failed(self, resource: str, manifest: dict[str, Any], error: Exception) -> None:
         self.controller.object_failed(resource, manifest, error)
 
-    def object_failed(self, resource: str) -> None:
-        self.object_errors[resource] += 1
+    def skipped(self, resource: str, reason: str) -> None:
+        self.object_errors[resource, reason] += 1
 
     def restarted(self, role: str, reason: str) -> None:
         self.restarts[role, reason] += 1
@@ -113,10 +128,19 @@ class FakeOperator:
         self.surveys[cause, result] += 1
 
     async def start(self) -> None:
-        """Surveys, as a replica does that begins to lead; everything is looked at once."""
+        """Lists everything, as a replica does that begins to lead; everything is looked at once."""
+        await self.relist()
         await self.survey.complete()
-        self.controller._look_at_all()
+        self.controller.begin()
         await self.settle()
+
+    async def relist(self) -> None:
+        """Every watch lists anew, after a gap."""
+        for one in self.reflectors:
+            try:
+                await one.list()
+            except ForbiddenError:
+                self.controller.refused(one._resource, one._namespace)
 
     async def settle(self) -> None:
         """Tells of all events and works until there is nothing to do at this moment."""

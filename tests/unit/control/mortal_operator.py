@@ -35,21 +35,24 @@ class CrashError(BaseException):
 
 
 class MortalOperator(FakeOperator):
-    """An operator that surveys when it begins and when its watch was interrupted, as the whole process does."""
+    """An operator that lists when it begins and when its watch was interrupted, as the whole process does."""
 
     def __init__(self, world: World) -> None:
         super().__init__(world.api, world.clock)
         self.frozen = False
-        self.survey.want()
+        self.began = False
+        self.interrupted = True
 
     async def work(self) -> None:
         """Does what can be done now."""
-        while self.survey._wanted.is_set():
-            self.survey._wanted.clear()
+        while self.interrupted:
+            self.interrupted = False
             try:
-                await self.survey._survey_all()
+                await self.relist()
             except ApiError:
-                self.survey.want()
+                self.interrupted = True
                 return
-            self.controller._look_at_all()
+        if not self.began:
+            self.began = True
+            self.controller.begin()
         await self.settle()

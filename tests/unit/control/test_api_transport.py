@@ -117,16 +117,81 @@ def test_how_long_a_server_asks_to_be_left_alone(header, details, seconds):
     assert seconds_to_wait(header, details, NOW) == seconds
 
 
-async def test_a_busy_server_is_left_alone_by_all_callers_but_the_lease(api, server):
+async def test_a_busy_server_is_left_alone_by_that_namespace_but_the_lease(api, server):
     server.status, server.headers = 429, {"Retry-After": "7"}
     with pytest.raises(TooManyRequestsError) as caught:
         await api.get(PODS, "default", "p")
     assert caught.value.retry_after == 7
     server.status, server.headers = 200, {}
-    await api.get(LEASES, "ops", "lease")
+    await api.get(LEASES, "default", "lease")
     assert api.waits.waited == []
     await api.get(PODS, "default", "p")
     assert api.waits.waited == [7]
+
+
+async def test_a_429_in_one_namespace_slows_nobody_else(api, server):
+    """It is a quota or a webhook of that namespace."""
+    server.status, server.headers = 429, {"Retry-After": "60"}
+    for _ in range(3):
+        with pytest.raises(TooManyRequestsError):
+            await api.create(PODS, "team-a", {})
+    api.waits.waited.clear()
+    server.status, server.headers, server.text = 200, {}, '{"items": []}'
+    await api.create(PODS, "team-b", {})
+    await api.list(PODS, "team-b")
+    await api.list(PODS, None)
+    assert api.waits.waited == []
+
+
+async def test_a_429_of_a_list_of_everything_pauses_such_lists(api, server):
+    server.status, server.headers = 429, {"Retry-After": "9"}
+    with pytest.raises(TooManyRequestsError):
+        await api.list(PODS, None)
+    server.status, server.headers, server.text = 200, {}, '{"items": []}'
+    await api.list(PODS, "team-a")
+    assert api.waits.waited == []
+    await api.list(PODS, None)
+    assert api.waits.waited == [9]
+
+
+async def test_who_waits_for_a_pause_takes_no_token_from_others():
+    waits = Waits(rate=1)
+    waits.bucket.pause(30, "team-a")
+    held = asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        await held.wait()
+
+    waits.bucket._sleep = sleep
+    waiting = [asyncio.ensure_future(waits.bucket.take("team-a")) for _ in range(5)]
+    await asyncio.sleep(0)
+    waits.waited.clear()
+    await waits.bucket.take("team-b")
+    assert waits.waited == []
+    for one in waiting:
+        one.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+async def test_what_is_created_may_have_no_unknown_field(api, server, dry_run):
+    """A field that the server does not know is a typo: it must not be dropped without a word."""
+    await api.create(PODS, "default", {"kind": "Pod"}, dry_run=dry_run)
+    ((method, path, body),) = server.requests
+    assert (method, body) == ("POST", {"kind": "Pod"})
+    query = "fieldValidation=Strict&dryRun=All" if dry_run else "fieldValidation=Strict"
+    assert path == f"/api/v1/namespaces/default/pods?{query}"
+
+
+async def test_the_time_of_day_of_answers_is_told(api, server):
+    dates = []
+    api._on_date = dates.append
+    server.headers = {"Date": "Thu, 01 Jan 2026 12:00:30 GMT"}
+    await api.get(PODS, "default", "p")
+    server.status = 500
+    with pytest.raises(ApiError):
+        await api.get(PODS, "default", "p")
+    assert dates == ["Thu, 01 Jan 2026 12:00:30 GMT"] * 2
 
 
 async def test_a_server_that_is_busy_without_an_end_gets_a_second(api, server):

@@ -17,4 +17,9 @@ async def test_pods_come_before_statuses_when_jobs_wait(world, operator):
 
     await operator.settle()
     assert world.state == "PodsPending"
-    assert world.api.calls == {"create services": 3, "create pods": 3, "patch estimatorjobs/status": 3}
+    assert world.api.calls == {
+        "dry-run pods": 3,
+        "create services": 3,
+        "create pods": 3,
+        "patch estimatorjobs/status": 3,
+    }

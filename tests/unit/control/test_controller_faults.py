@@ -194,18 +194,44 @@ async def test_a_changed_spec_is_tried_at_once(world, operator):
     assert world.pods == ["mnist-chief-0"]
 
 
-async def test_a_job_that_cannot_be_read_fails_and_harms_no_other(world, operator):
+async def test_a_job_that_cannot_be_read_waits_and_harms_no_other(world, operator):
     world.submit(modelDir={})
     other = {"metadata": {"name": "other"}, "spec": {"image": "trainer", "modelDir": {"uri": "gs://x/y"}}}
     world.submit(other)
     await operator.settle()
     assert world.state == "InvalidSpec"
-    assert "modelDir" in world.condition("Failed")["message"]
+    assert "modelDir" in world.condition("Stalled")["message"]
+    assert world.condition("Failed")["status"] == "False"
     assert world.pods == ["other-chief-0"]
     await operator.pass_(100)  # the other job waits with its cause in the status
     writes = world.api.writes()
     await operator.pass_(100)
     assert world.api.writes() == writes
+
+
+async def test_a_running_job_that_this_version_cannot_read_trains_on(world, operator):
+    """A stricter model after an upgrade; the rollback finds the job as it was."""
+    world.submit()
+    await operator.settle()
+    world.run()
+    await operator.settle()
+    model_dir = world.job["spec"]["modelDir"]
+    world.set_spec(modelDir={})
+    await operator.settle()
+    assert world.state == "InvalidSpec"
+    assert world.pods == ["mnist-chief-0"]
+    world.set_spec(modelDir=model_dir)
+    await operator.settle()
+    assert world.state == "Training"
+    assert world.api.calls["create pods"] == 1
+
+
+async def test_a_status_that_cannot_be_read_is_not_written_over(world, operator):
+    world.submit()
+    await operator.settle()
+    world.api.edit(JOBS, "mnist", lambda job: job["status"]["restarts"].update(total="seven"))
+    await operator.settle()
+    assert world.status["restarts"]["total"] == "seven"
 
 
 async def test_a_reconcile_that_crashes_is_logged_and_tried_again(world, operator, caplog):

@@ -7,12 +7,12 @@ import copy
 import random
 
 import pytest
-from fake_api import status_error
 from fake_operator import KEY, FakeOperator
 from job_world import FIVE_PODS, World
 
 from estimator_operator.control.freshness import _PATIENCE
-from estimator_operator.kube.resources import JOBS, PODS
+from estimator_operator.control.survey import LISTED
+from estimator_operator.kube.resources import CLAIMS, JOBS, PODS, SERVICES
 
 
 class CrashError(BaseException):
@@ -179,11 +179,10 @@ async def test_events_may_come_twice_and_in_any_order(world, operator, seed):
     assert_lived(world)
 
 
-async def test_what_happens_in_a_gap_of_the_watch_is_found_by_a_survey(world, operator):
+async def test_what_happens_in_a_gap_of_the_watch_is_found_by_the_next_list(world, operator):
     async def settle() -> None:
         operator.watch.events.clear()
-        await operator.survey.complete()
-        operator.controller._look_at_all()
+        await operator.relist()
         await operator.settle()
 
     await live(world, settle)
@@ -220,70 +219,51 @@ async def test_a_pod_is_restarted_as_missing_only_after_a_look(world, operator):
     assert counts == [("chief-0", 1)]
 
 
-async def test_the_service_comes_back_with_the_next_survey(world, operator):
-    from estimator_operator.kube.resources import SERVICES
-
+async def test_the_service_comes_back_when_its_watch_lists_anew(world, operator):
     world.submit()
     await operator.settle()
     world.api.remove(SERVICES, "default", "mnist")
-    await operator.survey.complete()
-    operator.controller._look_at_all()
+    operator.watch.events.clear()
+    await operator.relist()
     await operator.settle()
     assert world.api.names(SERVICES) == ["mnist"]
 
 
-async def test_a_survey_tries_until_it_succeeds(world, operator, monkeypatch):
-    pauses = []
-
-    async def sleep(seconds: float) -> None:
-        pauses.append(seconds)
-
-    monkeypatch.setattr("estimator_operator.control.survey.asyncio.sleep", sleep)
-    world.api.fail("list", "pods", status_error(410, "Expired", "too old"))
-    world.api.fail("list", "services", status_error(503))
-    world.submit()
-    await operator.survey.complete()
-    assert [one for one in pauses if one] == [5.0, 5.0]
-    assert operator.store.job(KEY) is not None
+@pytest.mark.parametrize("resource", [SERVICES, CLAIMS])
+async def test_a_deleted_service_or_claim_is_made_again_at_once(world, operator, resource):
+    """Without its headless Service a replica that restarts finds no other by name."""
+    world.submit(modelDir={"volumeClaimTemplate": {"resources": {"requests": {"storage": "1Gi"}}}})
+    await operator.settle()
+    (name,) = world.api.names(resource)
+    world.api.calls.clear()
+    world.api.remove(resource, "default", name)
+    await operator.settle()
+    assert world.api.names(resource) == [name]
+    assert world.api.calls.total() == 1
 
 
-async def test_a_watch_that_lists_anew_asks_for_a_survey(world, operator):
+async def test_a_job_that_comes_back_knows_its_services(world, operator):
+    """They were told of before it."""
     world.submit()
     await operator.settle()
-    assert not operator.survey._wanted.is_set()
-    operator.controller.job_event(None, world.job)
-    assert operator.survey._wanted.is_set()
+    operator.store.drop_job(KEY, world.job["metadata"]["uid"])
+    world.api.calls.clear()
+    operator.controller.job_event("MODIFIED", world.job)
+    await operator.settle()
+    assert operator.store.job(KEY).service_exists
+    assert world.api.calls["list pods"] == 1
+    assert not {"list services", "create services"} & world.api.calls.keys()
 
 
 async def test_a_silent_watch_is_found(world, operator):
-    world.submit()
-    await operator.settle()
-    operator.watch.events.clear()
-    world.run()
-    operator.watch.events.clear()
-    await operator.survey.complete()
-    await operator.survey.complete()
-    assert operator.controller.ailment is None
+    """One that lives is heard of every few minutes, whatever becomes of it."""
+    for resource in LISTED:
+        operator.controller.heard(resource, None)
     world.clock.pass_(_PATIENCE + 1)
-    await operator.survey.complete()
-    assert operator.controller.ailment == "the watch is silent"
-
-
-@pytest.mark.parametrize("heal", ["told", "gone"])
-async def test_a_watch_that_is_only_late_is_not_silent(world, operator, heal):
-    world.submit()
-    await operator.settle()
-    world.run()
-    late, operator.watch.events = operator.watch.events, []
-    await operator.survey.complete()
-    if heal == "told":
-        operator.watch.events = late
-        operator.watch.tell(operator.controller)
-    else:
-        world.api.remove(PODS, "default", "mnist-chief-0", now=True)
-        operator.watch.events.clear()
-    world.clock.pass_(_PATIENCE + 1)
-    await operator.survey.complete()
+    for resource in (JOBS, PODS, SERVICES):
+        operator.controller.heard(resource, None)
+    assert operator.controller.ailment == "the watch of persistentvolumeclaims is silent"
+    operator.controller.heard(CLAIMS, None)
     assert operator.controller.ailment is None
 
 
@@ -295,4 +275,6 @@ async def test_a_reconcile_that_does_not_end_is_an_ailment(world, operator):
     world.clock.pass_(601)
     assert operator.controller.ailment == "the reconcile of default/mnist does not end"
     await step
+    for resource in LISTED:
+        operator.controller.heard(resource, None)
     assert operator.controller.ailment is None

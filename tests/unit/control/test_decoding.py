@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from estimator_operator.kube.decoding import (
@@ -93,6 +93,21 @@ async def test_an_object_without_a_name_is_left_out_of_a_list():
     assert [one["metadata"]["name"] for one in found["items"]] == ["b"]
 
 
+@pytest.mark.parametrize("end", [b"", b"}", b"]", b"]]}", b"]}x", b"]}{}"])
+async def test_a_list_that_was_cut_off_is_no_list(end):
+    """Taken for a shorter one it would say that the rest is gone."""
+    with pytest.raises(UndecodableError):
+        await decode_list(b'{"metadata":{},"items":[' + job("a", 3000) + end)
+
+
+@pytest.mark.parametrize(
+    "text", [b"{}", b'{"kind":"Status"}', b'{"items":3}', b'{"items":{}}', b"<html>", b""]
+)
+async def test_what_has_no_items_is_no_list(text):
+    with pytest.raises(UndecodableError):
+        await decode_list(text)
+
+
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text() | st.sampled_from(['"', "\\", "{,[", "}]"]),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
@@ -100,12 +115,14 @@ VALUES = st.recursive(
 )
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.dictionaries(st.text(), VALUES), st.sampled_from([None, 1]), st.booleans())
 def test_members_are_what_the_decoder_finds(value, indent, ascii_only):
     text = json.dumps(value, indent=indent, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
     assert {key: json.loads(part) for key, part in _members(text).items()} == value
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(VALUES))
 def test_parts_are_what_the_decoder_finds(value):
     assert [json.loads(part) for part in _parts(json.dumps(value).encode())] == value

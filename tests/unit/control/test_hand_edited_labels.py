@@ -75,7 +75,7 @@ async def test_it_is_asked_for_every_half_minute_and_no_more(world, operator):
     before = world.api.calls["get pods"]
     await operator.pass_(300)
     assert world.api.calls["get pods"] - before == 10
-    await operator.survey.complete("interval")
+    await operator.relist()
     assert [name for name, _ in operator.store.strays(KEY)] == [CHIEF], "no list by label takes it away"
 
 

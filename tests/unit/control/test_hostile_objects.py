@@ -11,7 +11,6 @@ from job_world import World, job_manifest
 
 from estimator_operator.control.object_fence import LOGGED_EVERY, ObjectFence
 from estimator_operator.kube.resources import CLAIMS, JOBS, PODS, SERVICES
-from estimator_operator.observe.metrics import Metrics
 
 HOSTILE: dict[str, Any] = {
     "no metadata": {},
@@ -24,22 +23,22 @@ HOSTILE: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("manifest", HOSTILE.values(), ids=HOSTILE)
-@pytest.mark.parametrize("event", ["job_event", "pod_event", "service_event", "claim_event"])
+@pytest.mark.parametrize("resource", [JOBS, PODS, SERVICES, CLAIMS], ids=lambda one: one.plural)
 @pytest.mark.parametrize("kind", [None, "ADDED", "MODIFIED", "DELETED"])
-def test_no_event_ends_the_watch(operator: FakeOperator, manifest, event, kind):
-    getattr(operator.controller, event)(kind, manifest)
+def test_no_event_ends_the_watch(operator: FakeOperator, manifest, resource, kind):
+    operator.fence.event(resource, kind, manifest)
 
 
 async def test_the_others_go_on(world: World, operator: FakeOperator):
     broken = job_manifest("broken")
     broken["metadata"] |= {"namespace": "default", "uid": "b", "resourceVersion": "1", "generation": 1}
     broken["status"] = {"conditions": "all is well"}
-    operator.controller.job_event("ADDED", broken)
-    operator.controller.job_event("ADDED", {"metadata": None})
+    operator.fence.event(JOBS, "ADDED", broken)
+    operator.fence.event(JOBS, "ADDED", {"metadata": None})
     world.submit()
     await operator.settle()
     assert world.pods == ["mnist-chief-0"]
-    assert operator.object_errors["estimatorjobs"] >= 1
+    assert operator.object_errors["estimatorjobs", "failed"] >= 1
 
 
 async def test_a_pod_that_cannot_be_summarised_keeps_what_was_known_of_it(world, operator):
@@ -53,9 +52,9 @@ async def test_a_pod_that_cannot_be_summarised_keeps_what_was_known_of_it(world,
 
     world.api.edit(PODS, "mnist-chief-0", spoil)
     await operator.pass_(10)
-    assert operator.object_errors == {"pods": 1}
+    assert operator.object_errors["pods", "unreadable"] >= 1
     assert world.pods == ["mnist-chief-0"]
-    await operator.survey.complete("interval")
+    await operator.relist()
     assert world.status["restarts"]["total"] == 0
 
 
@@ -72,12 +71,6 @@ def test_one_object_does_not_fill_the_log(caplog):
     clock.pass_(LOGGED_EVERY)
     fence.note("pods", {"metadata": {"namespace": "a", "name": "b"}}, ValueError())
     assert len(caplog.records) == 2
-
-
-def test_they_are_counted_by_resource():
-    metrics = Metrics(jobs=list, queue_depth=lambda: 0)
-    metrics.object_failed("pods")
-    assert b'estimator_operator_object_errors_total{resource="pods"} 1.0' in metrics.text()
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,7 @@ async def test_events_told_again_count_nothing(world, operator):
     await live(world, operator)
     counted = operator.restarts.copy(), operator.ends.copy()
     operator.controller.job_event("MODIFIED", world.job)
-    await operator.survey.complete()
+    await operator.relist()
     await operator.settle()
     assert (operator.restarts, operator.ends) == counted
 

@@ -77,7 +77,7 @@ async def test_ten_thousand_finished_jobs_are_small_and_nobody_reads_them(world,
     tracemalloc.stop()
     assert (after - before) / count < 2000
     calls = world.api.calls.total()
-    operator.controller._look_at_all()
+    operator.controller.begin()
     await operator.settle()
     assert operator.results.total() == 0
     assert world.api.calls.total() == calls
@@ -193,8 +193,8 @@ async def test_tensorboard_of_a_finished_job_is_still_looked_after(world, operat
 async def test_a_survey_reads_no_job_at_rest_again(world, operator):
     await complete(world, operator)
     results = operator.results.total()
-    await operator.survey.complete("interval")
-    operator.controller._look_at_all()
+    await operator.relist()
+    operator.controller.begin()
     await operator.settle()
     assert operator.results.total() == results
     assert not whole(operator)

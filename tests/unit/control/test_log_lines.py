@@ -112,7 +112,7 @@ async def test_progress_and_looks_are_not_logged(world, operator, caplog):
     for step in range(30):
         operator.report("mnist-chief-0", state="Training", global_step=step)
         await operator.pass_(10, step=10)
-    await operator.survey.complete()
+    await operator.relist()
     assert caplog.records == []
 
 
@@ -137,7 +137,7 @@ def test_a_json_log_has_one_object_a_line():
 
 def test_a_line_about_no_job_names_none():
     assert "namespace" not in json.loads(JsonFormatter().format(record()))
-    assert TextFormatter().format(record()).endswith("own: job a\nb")
+    assert TextFormatter().format(record()).endswith("own: job a b")
 
 
 def test_a_uid_that_is_not_known_is_left_out():
@@ -149,3 +149,22 @@ def test_a_uid_that_is_not_known_is_left_out():
 def test_a_field_cannot_hide_one_that_every_line_has():
     with pytest.raises(ValueError, match="level, message"):
         about_job(("a", "b"), level="x", message="y")
+
+
+def test_foreign_text_is_one_line_that_does_nothing_to_a_terminal():
+    """A termination message or a webhook's refusal must not look like another line of the log."""
+    made = logging.LogRecord(
+        "own", logging.ERROR, "f.py", 1, "said %s", ("\x1b[2Ja\n2026-01-01 FATAL b",), None
+    )
+    line = TextFormatter().format(made)
+    assert line.endswith("said a 2026-01-01 FATAL b")
+    assert "\x1b" not in line
+
+
+def test_an_exception_s_text_does_nothing_to_a_terminal_either():
+    try:
+        raise ValueError("\x1b[31mred")
+    except ValueError:
+        made = logging.LogRecord("own", logging.ERROR, "f.py", 1, "no", (), sys.exc_info())
+    text = TextFormatter().format(made)
+    assert text.endswith("ValueError: red")

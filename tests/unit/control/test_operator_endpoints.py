@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import aiohttp
 import pytest
 
@@ -31,6 +33,7 @@ def endpoints(
         alive=lambda: faults.get("alive"),
         ready=lambda: faults.get("ready"),
         numbers=numbers,
+        schedule=lambda limit: [{"job": "default/mnist", "seconds": 1.5, "reason": "news"}] * min(limit, 3),
     )
 
 
@@ -63,3 +66,16 @@ async def test_a_port_in_use_is_told_by_its_name():
         with pytest.raises(PreflightError, match=rf"cannot listen on 127.0.0.1:{served.ports[0]}"):
             async with endpoints(health=Address("127.0.0.1", served.ports[0])):
                 pass
+
+
+@pytest.mark.parametrize(("query", "count"), [("", 3), ("?limit=2", 2), ("?limit=0", 0), ("?limit=-1", 3)])
+async def test_the_schedule_is_shown_beside_the_health(query, count):
+    async with endpoints(metrics=None) as served:
+        status, text = await get(served.ports[0], f"/debug/schedule{query}")
+        assert status == 200
+        assert json.loads(text) == [{"job": "default/mnist", "seconds": 1.5, "reason": "news"}] * count
+
+
+async def test_it_is_not_shown_where_the_metrics_are():
+    async with endpoints(health=None) as served:
+        assert (await get(served.ports[0], "/debug/schedule"))[0] == 404

@@ -64,7 +64,6 @@ async def test_its_pods_are_not_polled_and_surveys_list_nothing_for_it(world: Wo
     operator.store.job(KEY).manifest["spec"]["managedBy"] = OTHER
     assert await targets_of(operator.store) == []
     world.api.calls.clear()
-    operator.controller._look_at_all()
     await operator.settle()
     assert world.api.calls == {}
 

@@ -213,11 +213,11 @@ async def test_a_call_that_hangs_holds_up_its_own_job_only(world, operator):
     hangs = asyncio.Event()
     create = world.api.create
 
-    async def slow(resource, namespace, manifest):
+    async def slow(resource, namespace, manifest, **more):
         if manifest["metadata"]["name"] == "mnist":
             await hangs.wait()
             raise status_error(0, message="timeout")
-        return await create(resource, namespace, manifest)
+        return await create(resource, namespace, manifest, **more)
 
     world.api.create = slow
     world.submit()
@@ -234,15 +234,6 @@ async def test_a_call_that_hangs_holds_up_its_own_job_only(world, operator):
     world.api.create = create
     await operator.pass_(2)
     assert world.pods == ["mnist-chief-0", "other-chief-0"]
-
-
-async def survey_if_wanted(operator) -> None:
-    """What runs beside the workers in a whole operator."""
-    while operator.survey._wanted.is_set():
-        operator.survey._wanted.clear()
-        await operator.survey.complete("relist")
-        operator.controller._look_at_all()
-        await operator.settle()
 
 
 ERRORS = {
@@ -267,7 +258,6 @@ async def test_no_fault_is_final(world: World, operator, call, error):
     world.submit(**FIVE_PODS)
     await operator.pass_(120, step=4)
     world.run()
-    await survey_if_wanted(operator)
     await operator.pass_(60, step=4)
     world.finish("mnist-worker-0", 1, "boom")
     world.api.remove(PODS, "default", "mnist-ps-0", now=True)
@@ -290,8 +280,7 @@ async def test_a_job_that_seems_to_be_gone_is_looked_for(world, operator):
     world.run()
     world.api.fail("patch", "estimatorjobs/status", status_error(404, "NotFound", "page not found"))
     await operator.settle()
-    assert operator.store.job(KEY) is None
-    await survey_if_wanted(operator)
+    assert world.api.calls["get estimatorjobs"] == 1
     assert world.state == "Training"
     assert world.pods == ["mnist-chief-0"]
 
@@ -311,10 +300,11 @@ async def test_a_namespace_that_is_forbidden_does_not_take_the_others_along(worl
     world.api.pages = refused
     world.api.put(JOBS, "team-a", job_manifest())
     for _ in range(3):
-        await operator.survey.complete("interval")
-    operator.controller._look_at_all()
+        await operator.relist()
     await operator.settle()
     assert world.pods == ["mnist-chief-0"]
     assert denied["estimatorjobs"] == 3
     assert caplog.text.count("namespace team-b is not served for now") == 1
-    assert operator.surveys == {("interval", "success"): 3}
+    assert operator.surveys["start", "success"] == 4
+    assert operator.surveys["start", "error"] == 12
+    await operator.survey.complete()

@@ -105,9 +105,9 @@ async def test_objects_are_made_in_the_job_s_namespace_only(world, operator):
     seen = []
     create = world.api.create
 
-    async def watched(resource, namespace, manifest):
+    async def watched(resource, namespace, manifest, **more):
         seen.append((namespace, manifest["metadata"].get("namespace", namespace)))
-        return await create(resource, namespace, manifest)
+        return await create(resource, namespace, manifest, **more)
 
     world.api.create = watched
     template = {"metadata": {"namespace": "kube-system", "name": "theirs"}, "spec": {"containers": []}}

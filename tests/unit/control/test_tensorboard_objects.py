@@ -53,6 +53,7 @@ async def test_replicas_come_first(world_with_job, operator):
     )
     await act(operator, record(operator), plan)
     assert order == [
+        ("dry-run", "pods", "mnist-chief-0"),
         ("create", "services", "mnist"),
         ("create", "pods", "mnist-chief-0"),
         ("create", "services", BOARD),
@@ -158,23 +159,18 @@ async def test_a_namesake_of_the_service_is_not_deleted(world_with_job, operator
     assert services(world) == [BOARD]
 
 
-@pytest.mark.parametrize("how", ["survey", "look_up"])
-async def test_a_new_operator_finds_it(world_with_job, operator, how):
+async def test_a_new_operator_finds_it(world_with_job, operator):
     world = world_with_job
     await operator.settle()
     await act(operator, record(operator), board_plan(world))
     again = world.operator()
     again.watch.events.append(("estimatorjobs", "MODIFIED", world.job))
-    if how == "survey":
-        await again.survey.complete()
+    await again.relist()
     job = record(again)
-    if how == "look_up":
-        assert not job.fresh
-        await again.survey.look_up(job)
     assert job.service_exists
     assert again.store.observe(job).tensorboard_service_exists
     world.api.remove(SERVICES, "default", BOARD)
-    await again.survey.complete()
+    await again.relist()
     assert not again.store.observe(job).tensorboard_service_exists
 
 

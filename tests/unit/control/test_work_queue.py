@@ -136,3 +136,33 @@ async def test_the_time_in_the_queue_is_told(clock):
     clock.pass_(3)
     await take(queue)
     assert waits == [3]
+
+
+async def test_every_wait_is_shown_with_its_reason_the_next_first(queue, clock):
+    queue.add_after("b", 30.0, "creation is refused")
+    queue.add_after("c", 5.0, "time to live")
+    queue.add("a")
+    assert list(queue.schedule()) == [
+        ("a", 0.0, "news"),
+        ("c", 5.0, "time to live"),
+        ("b", 30.0, "creation is refused"),
+    ]
+    assert await queue.get() == "a"
+    assert next(queue.schedule()) == ("a", 0.0, "being looked at")
+    queue.fail("a")
+    queue.done("a")
+    queue.add_after("b", 10.0, "why pods wait")
+    clock.pass_(1)
+    assert [(key, reason) for key, _, reason in queue.schedule()] == [
+        ("a", "the last look failed"),
+        ("c", "time to live"),
+        ("b", "why pods wait"),
+    ]
+    queue.forget("b")
+    assert "b" not in {key for key, _, _ in queue.schedule()}
+
+
+async def test_the_reason_of_an_earlier_moment_counts(queue):
+    queue.add_after("a", 5.0, "time to live")
+    queue.add_after("a", 50.0, "creation is refused")
+    assert [reason for _, _, reason in queue.schedule()] == ["time to live"]

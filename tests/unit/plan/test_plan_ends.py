@@ -24,7 +24,7 @@ from job_builder import (
 )
 
 from estimator_api import EstimatorJobStatus
-from estimator_operator.plan import Observed, invalid, plan
+from estimator_operator.plan import Observed, plan, rejected, unreadable
 
 
 def ended(policy=None, *changed):
@@ -170,16 +170,49 @@ def test_transition_times_move_only_with_the_status():
     assert job.status.condition("Ready").last_transition_time == text(NOW)
 
 
-def test_job_that_cannot_be_read_fails():
+def test_job_whose_pods_are_refused_for_good_fails():
     job = make_job()
-    made = invalid(job.metadata, EstimatorJobStatus(), "spec.train: no\nspec.image: empty\n", NOW)
+    made = rejected(job.metadata, EstimatorJobStatus(), "spec.train: no\nspec.image: empty\n", NOW)
     assert state(made) == ("False", "InvalidSpec")
     assert truths(made)["Failed"] == "True"
     assert message(made) == "spec.train: no; spec.image: empty"
     assert made.status.completion_time == text(NOW)
     assert made.status.observed_generation == 1
     assert [one.reason for one in made.events] == ["InvalidSpec"]
-    again = invalid(job.metadata, made.status, "another message", after(5))
+    again = rejected(job.metadata, made.status, "another message", after(5))
     assert again.status == made.status
     assert not again.events
     assert plan(with_status(job, made.status), Observed(), NOW, SETTINGS).create_pods == ()
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_job_that_cannot_be_read_is_left_running_and_goes_on(begun):
+    job = training(make_job()) if begun else make_job()
+    made = unreadable(job.metadata, job.status, "spec.new: unknown", NOW)
+    assert state(made) == ("False", "InvalidSpec")
+    assert truths(made) == {
+        "Ready": "False",
+        "Stalled": "True",
+        "Complete": "False",
+        "Failed": "False",
+        "Suspended": "False",
+    }
+    assert message(made) == "spec.new: unknown; pods are left as they are"
+    assert made.status.restarts == job.status.restarts
+    assert made.status.completion_time is None
+    assert (made.create_pods, made.delete_pods, made.delete_job) == ((), (), False)
+    assert [(one.type, one.reason) for one in made.events] == [("Warning", "InvalidSpec")]
+    job = with_status(job, made.status)
+    again = unreadable(job.metadata, job.status, "spec.new: unknown", after(5))
+    assert again.status is job.status
+    assert not again.events
+    if begun:
+        assert state(plan_of(job, seen(*pods_of(job)), after(10))) == ("True", "Training")
+    else:
+        assert len(plan_of(job, seen(), after(10)).create_pods) == 5
+
+
+def test_suspended_job_that_cannot_be_read_stays_suspended():
+    job = stored(make_job(suspend=True), Observed())
+    made = unreadable(job.metadata, job.status, "spec.new: unknown", NOW)
+    assert truths(made)["Suspended"] == "True"

@@ -26,6 +26,8 @@ from job_builder import (
     with_status,
 )
 
+from estimator_api import Progress
+
 
 def lost(name, attempt=0, **fields):
     """A pod whose grace ended at NOW, on a node that does not answer."""
@@ -138,7 +140,8 @@ def test_surplus_pods_are_let_go():
 
 def test_chief_that_ended_with_success_on_a_lost_node_has_completed():
     job = training(make_job(workers=0, ps=0, evaluator=0))
-    made = plan_of(job, seen(lost("chief-0", exit_code=0)), after(30))
+    report = Progress(role="chief", state="Finished")
+    made = plan_of(job, seen(lost("chief-0", exit_code=0, report=report)), after(30))
     assert state(made) == ("True", "Completed")
 
 

@@ -126,6 +126,7 @@ def test_environment():
     assert config["cluster"]["ps"] == ["digits-ps-0.digits.team.svc:2222"]
     assert found == {
         "ESTIMATOR_JOB_NAME": "digits",
+        "ESTIMATOR_JOB_UID": "job-uid",
         "ESTIMATOR_NAMESPACE": "team",
         "ESTIMATOR_ROLE": "worker",
         "ESTIMATOR_INDEX": "1",

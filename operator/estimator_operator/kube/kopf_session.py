@@ -1,0 +1,231 @@
+"""The HTTP session that kopf lists and watches through: what would end kopf's watch ends one page or one event.
+
+kopf takes any answer that it does not expect for the end of the operator: an object that cannot be decoded, an ERROR
+event that is not a 410, a continue token that has expired, a line that was cut off. Here every such answer becomes
+one that it has a way to go on from: a new list. Lists are read in pages bounded in bytes, and their objects handed to
+the observer while they are decoded, with word of a complete list at its end; kopf, which would only queue them, gets
+the page without them. Errors that pass (401, 403, 429, 5xx) reach kopf as they are: it logs in again, or retries.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final, Self
+
+import aiohttp
+from yarl import URL
+
+from estimator_operator.kube.decoding import UNREADABLE, UndecodableError, decode_event, decode_list, has_name
+from estimator_operator.kube.fence import Fence
+from estimator_operator.kube.page_size import PageSize, PageTooLargeError, read_page
+from estimator_operator.kube.resources import JOBS
+from estimator_operator.kube.stream_lines import whole_lines
+
+_log = logging.getLogger(__name__)
+
+Json = dict[str, Any]
+
+_JOBS_PATH: Final = re.compile(rf"/apis/{re.escape(JOBS.group)}/[^/]+/(?:namespaces/([^/]+)/)?{JOBS.plural}$")
+_RETRY: Final = 3.0
+"""Seconds until a list is begun anew after an answer that will be the same at once."""
+_GONE: Final = b'{"type":"ERROR","object":{"kind":"Status","code":410}}\n'
+"""What makes kopf list anew."""
+_TURN: Final = 20
+"""Objects that are handed over before others have their turn in the event loop."""
+
+
+class KopfSession:
+    """What kopf uses of an `aiohttp.ClientSession`.
+
+    Args:
+        session: The real one; closed with this.
+        fence: Who is told.
+        sleep: Waits so many seconds.
+    """
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        fence: Fence,
+        sleep: Callable[[float], Any] = asyncio.sleep,
+    ) -> None:
+        self._session = session
+        self._fence = fence
+        self._sleep = sleep
+        self._lists: dict[str | None, _List] = {}
+
+    @property
+    def closed(self) -> bool:
+        """No call can be made any more."""
+        return self._session.closed
+
+    @property
+    def headers(self) -> Any:
+        """Headers of every request."""
+        return self._session.headers
+
+    async def close(self) -> None:
+        """Ends all connections."""
+        await self._session.close()
+
+    async def request(self, *, method: str, url: str, **options: Any) -> Any:
+        """One request of kopf's.
+
+        Raises:
+            aiohttp.ClientPayloadError: A list cannot be gone on with: kopf begins it anew.
+        """
+        address = URL(url)
+        path = _JOBS_PATH.search(address.path)
+        if path is None or method.lower() != "get":
+            return await self._session.request(method, address, **options)
+        namespace = path[1]
+        self._fence.heard(JOBS, namespace)
+        if "watch" in address.query:
+            return await self._watch(namespace, address, options)
+        return await self._list(namespace, address, options)
+
+    async def _watch(self, namespace: str | None, address: URL, options: Json) -> Any:
+        response: Any = await self._session.request("get", address, **options)
+        if _is_kopfs(response.status):
+            return response
+        if response.status >= 400:
+            _log.info("the watch of jobs begins anew: HTTP status %d", response.status)
+            response.release()
+            await self._sleep(_RETRY)
+            return _Expired()
+        response.content = _Events(response.content, namespace, self._fence)
+        return response
+
+    async def _list(self, namespace: str | None, address: URL, options: Json) -> Any:
+        progress = self._lists.get(namespace)
+        if progress is None or "continue" not in address.query:
+            progress = self._lists[namespace] = _List()
+        while True:
+            url = address.update_query(limit=str(progress.size.limit))
+            response = await self._session.request("get", url, **options)
+            if response.status == 403:
+                self._fence.refused(JOBS, namespace)
+            if _is_kopfs(response.status):
+                return response
+            async with response:
+                if response.status >= 400:
+                    await self._fail(f"HTTP status {response.status}")
+                try:
+                    page = await decode_list(await read_page(response, progress.size))
+                except PageTooLargeError:
+                    continue
+                except UndecodableError as error:
+                    await self._fail(str(error))
+            break
+        for number, item in enumerate(page.pop("items", None) or ()):
+            if not has_name(item):
+                continue
+            progress.uids.add(item["metadata"]["uid"])
+            self._fence.event(JOBS, None, item)
+            if number % _TURN == _TURN - 1:
+                await asyncio.sleep(0)
+        metadata = page.setdefault("metadata", {})
+        if not metadata.get("continue"):
+            version = str(metadata.get("resourceVersion") or "0")
+            self._fence.relisted(JOBS, namespace, progress.uids, int(version) if version.isdecimal() else 0)
+            del self._lists[namespace]
+        return _Page(page | {"items": []})
+
+    async def _fail(self, reason: str) -> None:
+        _log.info("the list of jobs begins anew: %s", reason)
+        await self._sleep(_RETRY)
+        raise aiohttp.ClientPayloadError(reason)
+
+
+class _List:
+    """A list that is being read."""
+
+    def __init__(self) -> None:
+        self.size = PageSize()
+        self.uids: set[str] = set()
+
+
+class _Answer:
+    """A response that is complete."""
+
+    status: Final = 200
+    closed: Final = True
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+class _Page(_Answer):
+    def __init__(self, page: Json) -> None:
+        self._page = page
+
+    async def json(self) -> Json:
+        """The decoded page."""
+        return self._page
+
+
+class _Expired(_Answer):
+    """A watch whose only event says that it has expired."""
+
+    @property
+    def content(self) -> Self:
+        """Itself."""
+        return self
+
+    async def iter_chunked(self, _: int) -> AsyncIterator[bytes]:
+        """The event."""
+        yield _GONE
+
+
+class _Events:
+    """A watch's stream, of which kopf reads whole lines that it can decode and nothing else."""
+
+    def __init__(self, content: Any, namespace: str | None, fence: Fence) -> None:
+        self._content = content
+        self._namespace = namespace
+        self._fence = fence
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._content, name)
+
+    async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
+        """Lines that kopf can decode, one at a time."""
+        async for line in whole_lines(self._content.iter_chunked(size), self._heard):
+            safe = await _safe(line)
+            if safe is not None:
+                yield safe
+
+    def _heard(self) -> None:
+        self._fence.heard(JOBS, self._namespace)
+
+
+async def _safe(line: bytes) -> bytes | None:
+    """The line as kopf can read it, or None when there is nothing in it for anybody."""
+    try:
+        event = await decode_event(line)
+    except UndecodableError as error:
+        _log.warning("the watch of jobs begins anew: %s", error)
+        return _GONE
+    found = event["object"]
+    if event["type"] == "ERROR":
+        if found.get("code") != 410:
+            _log.warning("the watch of jobs begins anew: %s", found.get("message") or found)
+        return _GONE
+    if event["type"] != "BOOKMARK" and not has_name(found):
+        return None
+    return json.dumps(event).encode() + b"\n" if UNREADABLE in found else line + b"\n"
+
+
+def _is_kopfs(status: int) -> bool:
+    """Whether kopf knows what to do: log in again, wait as it is told, retry."""
+    return status in (401, 403, 429) or status >= 500

@@ -1,0 +1,26 @@
+"""Foreign text on one line and without control characters, for the log, conditions and events.
+
+A termination message or a webhook's refusal is written by others, and ends on somebody's terminal: escape sequences
+recolour it, move its cursor and hide what stands before them, newlines forge lines of the log.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_ESCAPES: Final = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])?|\x9b[0-?]*[ -/]*[@-~]"
+)
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]+")
+"""Control characters but tab and newline; with them what separates lines or turns the direction of text."""
+
+
+def visible(text: str) -> str:
+    """The text without what a terminal would act on; tabs and newlines stay."""
+    return _CONTROLS.sub(" ", _ESCAPES.sub("", text.replace("\r\n", "\n")))
+
+
+def one_line(text: str) -> str:
+    """The same on one line, with single blanks."""
+    return " ".join(visible(text).split())

@@ -1,0 +1,192 @@
+"""The watches: kopf's of jobs and the reflectors' of the rest. Nothing that one answer or one object says ends them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+import pytest_asyncio
+from watch_server import FixedCredentials, Told, WatchServer, event, thing
+
+from estimator_operator.kube import kopf_session
+from estimator_operator.kube.api import Api
+from estimator_operator.kube.rate_limit import TokenBucket
+from estimator_operator.kube.reflector import Reflector
+from estimator_operator.kube.resources import PODS
+from estimator_operator.kube.watch import watch
+
+DEEP = b'{"a":' * 3000 + b"1" + b"}" * 3000
+DEEP_EVENT = event("MODIFIED", thing("deep", 201))[:-3] + b',"spec":{"params":' + DEEP + b"}}}\n"
+GONE = {"kind": "Status", "code": 410, "message": "too old resource version"}
+BROKEN = {"kind": "Status", "code": 500, "message": "unable to decode an event"}
+
+
+@pytest_asyncio.fixture
+async def server():
+    server = WatchServer()
+    async with server.serving():
+        yield server
+
+
+@pytest.fixture
+def told():
+    return Told()
+
+
+@pytest_asyncio.fixture(params=["kopf", "reflector"])
+async def watching(request, server, told, monkeypatch):
+    """Both kinds of watch, told the same and expected to do the same."""
+
+    async def at_once(seconds: float) -> None:
+        await asyncio.sleep(0)
+
+    credentials = FixedCredentials(server.url)
+    if request.param == "kopf":
+        monkeypatch.setattr(kopf_session, "_RETRY", 0)
+        monkeypatch.setattr("estimator_operator.kube.watch._LOGIN_PAUSE", 0)
+        monkeypatch.setattr("estimator_operator.kube.watch._RECONNECT_BACKOFF", 0)
+        monkeypatch.setattr("estimator_operator.kube.watch._BACKOFFS", (0, 0, 0))
+        monkeypatch.setattr("estimator_operator.kube.watch._BACKOFF_MOST", 0)
+        monkeypatch.setattr("kopf.run_tasks", _run_tasks)
+        task = asyncio.ensure_future(watch(credentials=credentials, fence=told.fence, on_signals=_no_signals))
+        yield task
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    else:
+        async with Api(credentials, limit=TokenBucket(rate=0, burst=1)) as api:
+            task = asyncio.ensure_future(Reflector(api, PODS, None, told.fence, sleep=at_once).run())
+            yield task
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+async def _run_tasks(tasks, ignored):
+    """As kopf's own, which at its end cancels the test as well."""
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for one in tasks:
+            one.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _no_signals() -> None:
+    for number in (2, 15):
+        asyncio.get_running_loop().remove_signal_handler(number)
+
+
+async def until(watching, told, *one):
+    """Waits until that has been told; the watch must not end before."""
+    waiting = asyncio.ensure_future(told.until(*one))
+    await asyncio.wait([waiting, watching], return_when=asyncio.FIRST_COMPLETED)
+    assert not watching.done(), f"the watch has ended: {told.log}"
+
+
+async def test_what_exists_is_told_page_by_page_and_then_that_nothing_else_does(server, told, watching):
+    server.page = 2
+    server.lists = [[thing(name) for name in "abcde"]]
+    await until(watching, told, "relisted", None, tuple(f"uid-{name}" for name in "abcde"), 200)
+    assert told.log[:5] == [(None, name) for name in "abcde"]
+    assert server.kinds[:3] == ["list"] * 3
+
+
+async def test_changes_are_told(server, told, watching):
+    server.lists = [[thing("a")]]
+    server.watches = [event("ADDED", thing("b", 201)) + event("DELETED", thing("a", 202))]
+    await until(watching, told, "DELETED", "a")
+    assert ("ADDED", "b") in told.log
+    assert server.kinds[:2] == ["list", "watch"]
+
+
+async def test_a_watch_that_ended_goes_on_where_it_was(server, told, watching):
+    bookmark = {"kind": "X", "metadata": {"resourceVersion": "250"}}
+    server.watches = [
+        event("ADDED", thing("a", 201)) + event("BOOKMARK", bookmark),
+        event("ADDED", thing("b", 260)),
+    ]
+    await until(watching, told, "ADDED", "b")
+    versions = [query["resourceVersion"] for kind, query in server.asked if kind == "watch"]
+    assert versions[:2] == ["200", "250"]
+    assert server.kinds.count("list") == 1
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        event("ERROR", GONE),
+        event("ERROR", BROKEN),
+        event("ERROR", {"kind": "Status"}),
+        410,
+        400,
+        404,
+        b"<html>proxy</html>\n",
+        b'{"type":"ADDED"}\n',
+    ],
+    ids=["410", "500", "no code", "status 410", "status 400", "status 404", "no JSON", "no object"],
+)
+async def test_a_watch_that_cannot_go_on_lists_anew(server, told, watching, trouble):
+    server.lists = [[thing("a"), thing("b")], [thing("b")]]
+    server.watches = [trouble]
+    await until(watching, told, "relisted", None, ("uid-b",), 300)
+    assert server.kinds[:3] == ["list", "watch", "list"]
+
+
+@pytest.mark.parametrize(
+    "trouble", [500, 503, 429, 403, 410, 404, 400, b"<html>", b"[]", b'{"items":[', b'{"items":3']
+)
+async def test_a_list_that_fails_is_tried_again(server, told, watching, trouble):
+    server.lists = [trouble, trouble, [thing("a")]]
+    await until(watching, told, None, "a")
+
+
+async def test_a_continue_token_that_has_expired_begins_the_list_anew(server, told, watching):
+    server.page = 1
+    server.lists = [[thing("a"), thing("b")], 410, [thing("c")]]
+    await until(watching, told, "relisted", None, ("uid-c",), 300)
+
+
+async def test_a_line_that_was_cut_off_is_none(server, told, watching):
+    server.watches = [event("ADDED", thing("a", 201)) + b'{"type":"ADD', event("ADDED", thing("b", 202))]
+    await until(watching, told, "ADDED", "b")
+    assert server.kinds.count("list") == 1
+
+
+async def test_one_object_that_cannot_be_decoded_ends_nothing(server, told, watching):
+    server.watches = [DEEP_EVENT + event("ADDED", thing("b", 202))]
+    await until(watching, told, "ADDED", "b")
+    assert ("MODIFIED", "deep") in told.log
+    assert [why for _, why in told.skipped] == ["unreadable"]
+
+
+async def test_one_listed_object_that_cannot_be_decoded_ends_nothing(server, told, watching):
+    deep = json.dumps(thing("deep")).encode()[:-1] + b',"spec":' + DEEP + b"}"
+    server.lists = [
+        b'{"metadata":{"resourceVersion":"7"},"items":['
+        + deep
+        + b","
+        + json.dumps(thing("b")).encode()
+        + b"]}"
+    ]
+    await until(watching, told, "relisted", None, ("uid-b", "uid-deep"), 7)
+    assert told.log[:2] == [(None, "deep"), (None, "b")]
+
+
+async def test_one_object_that_cannot_be_taken_in_ends_nothing(server, told, watching, caplog):
+    told.broken.add("bad")
+    server.lists = [[thing("bad"), thing("good")]]
+    server.watches = [
+        event("MODIFIED", thing("bad", 201))
+        + event("ADDED", {"metadata": {}})
+        + event("ADDED", {"metadata": None})
+        + event("ADDED", thing("b", 202))
+    ]
+    await until(watching, told, "ADDED", "b")
+    assert [why for _, why in told.skipped] == ["failed", "failed"]
+    assert caplog.text.count("default/bad cannot be taken in") == 1
+
+
+async def test_a_token_that_is_not_taken_is_read_again(server, told, watching):
+    server.lists = [401, [thing("a")]]
+    server.watches = [401, event("ADDED", thing("b", 201))]
+    await until(watching, told, "ADDED", "b")
