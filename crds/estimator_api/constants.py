@@ -20,7 +20,7 @@ CATEGORY: Final = "estimator"
 MAX_NAME_LENGTH: Final = 40
 """Longest job name: `<job>-evaluator-0-r<n>` and the DNS label limit of 63 decide it."""
 
-# Labels -----------------------------------------------------------------------------------------------------
+# Labels and annotations -------------------------------------------------------------------------------------
 LABEL_JOB_NAME: Final = f"{GROUP}/job-name"
 """On every object that belongs to a job; the operator's pod watch selects on it."""
 LABEL_ROLE: Final = f"{GROUP}/role"
@@ -29,6 +29,10 @@ LABEL_INDEX: Final = f"{GROUP}/index"
 """Index of the replica within its role."""
 LABEL_ATTEMPT: Final = f"{GROUP}/attempt"
 """How many times the replica had been restarted when this pod was made; 0 for the first."""
+ANNOTATION_SPEC_HASH: Final = f"{GROUP}/spec-hash"
+"""On every pod: hash of what of the spec it was made from."""
+ANNOTATION_PINNED: Final = f"{GROUP}/pinned"
+"""On every pod: what the operator's flags gave when the job began (JSON): runtimeImage, runtimeImageGpu, clusterDomain."""
 LABEL_APP_NAME: Final = "app.kubernetes.io/name"
 LABEL_APP_INSTANCE: Final = "app.kubernetes.io/instance"
 LABEL_APP_COMPONENT: Final = "app.kubernetes.io/component"

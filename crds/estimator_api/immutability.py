@@ -11,6 +11,8 @@ in an elastic job, the number of workers.
 
 from __future__ import annotations
 
+from typing import Final
+
 from pydantic.alias_generators import to_camel
 
 from estimator_api.base import Rule
@@ -18,6 +20,27 @@ from estimator_api.roles import WorkerRole
 
 IMMUTABLE = "cannot change while the job runs: suspend the job first (spec.suspend: true), or delete it and create it anew"
 """What the user reads; the API server puts the field before it."""
+
+IMMUTABLE_FIELDS: Final = (
+    "estimator",
+    "program",
+    "code",
+    "image",
+    "imagePullPolicy",
+    "imagePullSecrets",
+    "modelDir",
+    "chief",
+    "elastic",
+    "ps",
+    "evaluator",
+    "template",
+    "progressPort",
+    "tensorBoard",
+    "runPolicy.backoffLimit",
+    "runPolicy.cleanPodPolicy",
+    "runPolicy.failurePolicy",
+)
+"""Paths below spec, beside the section `worker`, which has rules of its own."""
 
 
 def immutable(*fields: str) -> tuple[Rule, ...]:

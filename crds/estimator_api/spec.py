@@ -10,7 +10,7 @@ from estimator_api import constants as c
 from estimator_api.base import ApiModel, Rule
 from estimator_api.estimator import EstimatorSection, Seconds
 from estimator_api.failure_policy import FailurePolicy
-from estimator_api.immutability import immutable, immutable_worker
+from estimator_api.immutability import IMMUTABLE_FIELDS, immutable, immutable_worker
 from estimator_api.model_dir import ModelDir
 from estimator_api.pod_fields import pod_field
 from estimator_api.roles import ChiefRole, EvaluatorRole, PsRole, WorkerRole
@@ -228,25 +228,7 @@ class EstimatorJobSpec(ApiModel):
             reason="FieldValueForbidden",
         ),
         *immutable_worker(),
-        *immutable(
-            "estimator",
-            "program",
-            "code",
-            "image",
-            "imagePullPolicy",
-            "imagePullSecrets",
-            "modelDir",
-            "chief",
-            "elastic",
-            "ps",
-            "evaluator",
-            "template",
-            "progressPort",
-            "tensorBoard",
-            "runPolicy.backoffLimit",
-            "runPolicy.cleanPodPolicy",
-            "runPolicy.failurePolicy",
-        ),
+        *immutable(*IMMUTABLE_FIELDS),
     )
 
     estimator: EstimatorSection | None = None

@@ -68,17 +68,16 @@ class Applier:
             InvalidError: The API server will never accept a pod or claim made from this spec.
             ApiError: Something went wrong that may go right later.
         """
-        boards = [one for one in made.create_pods if is_tensorboard(one)]
-        replicas = [one for one in made.create_pods if not is_tensorboard(one)]
+        boards = [] if made.create_tensorboard_pod is None else [made.create_tensorboard_pod]
         before = record.creation.message
-        wanted = bool(made.create_claim or made.create_service or replicas)
+        wanted = bool(made.create_claim or made.create_service or made.create_pods)
         creating = wanted and record.creation.allows(self._clock.monotonic())
         refusal: ApiError | None = None
         if creating:
             refusal = await refusal_of(self._creator.surroundings(record, made))
         current = await self._delete_pods(record, made.delete_pods)
         if creating and refusal is None:
-            refusal = await self._create_pods(record, replicas)
+            refusal = await self._create_pods(record, made.create_pods)
         if refusal is not None:
             delay = record.creation.note(refusal, self._clock.monotonic())
             _log.warning("refused, next try in %.0f s: %s", delay, refusal.message, extra=_about(record))
@@ -234,11 +233,6 @@ class Applier:
         if found["metadata"]["uid"] != deletion.uid:
             self._store.forget_pod(record.key, deletion.name, deletion.uid)
         self._store.put_pod(found)
-
-
-def is_tensorboard(manifest: Json) -> bool:
-    """The manifest is of TensorBoard's pod."""
-    return (manifest["metadata"].get("labels") or {}).get(c.LABEL_ROLE) == c.TENSORBOARD
 
 
 def _about(record: JobRecord, **fields: Any) -> Json:

@@ -229,7 +229,8 @@ class Controller:
             except InvalidError as error:
                 made = rejected(record_metadata(record), before, error.message, self._clock.now())
             else:
-                if made.create_pods and record.creation.message is None and len(self._queue):
+                creates = made.create_pods or made.create_tensorboard_pod
+                if creates and record.creation.message is None and len(self._queue):
                     # Others wait for their pods: what this job's status says of its own can wait for one round.
                     self._queue.add(key)
                     return
@@ -300,7 +301,7 @@ class Controller:
         if made.requeue_after is not None:
             at_once = made.requeue_after <= 0
             self._queue.add_after(key, _IDLE_SPIN if at_once and not wrote else made.requeue_after)
-        if made.create_pods or made.delete_pods:
+        if made.create_pods or made.create_tensorboard_pod or made.delete_pods:
             # What the watch tells of our own doing may be known from the API server's answer, and no news then.
             self._queue.add_after(key, _AFTER_ACTING)
         wait = self._applier.creation_wait(record)

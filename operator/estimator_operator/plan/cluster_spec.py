@@ -41,27 +41,6 @@ def cluster_of(spec: EstimatorJobSpec, address: Callable[[Replica], str]) -> dic
     }
 
 
-def tf_config(
-    spec: EstimatorJobSpec, replica: Replica, *, address: Callable[[Replica], str], model_dir: str
-) -> dict[str, Any]:
-    """The TF_CONFIG of `replica`, ready to be written as JSON.
-
-    Args:
-        spec: The job's spec.
-        replica: Whose TF_CONFIG.
-        address: `host:port` of a replica's TensorFlow server.
-        model_dir: The model directory as the replica sees it.
-    """
-    cluster = cluster_of(spec, address)
-    if not cluster:
-        return {"model_dir": model_dir}
-    return {
-        "cluster": cluster,
-        "task": {"type": replica.role, "index": replica.index},
-        "model_dir": model_dir,
-    }
-
-
 def address_in_cluster(job: EstimatorJob, replica: Replica, settings: Settings) -> str:
     """`host:port` of the replica's TensorFlow server by its name in the job's headless Service."""
     name, namespace = job.metadata.name, job.metadata.namespace

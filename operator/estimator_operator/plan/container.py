@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from estimator_api import EstimatorJob
 from estimator_api import constants as c
-from estimator_operator.plan.cluster_spec import address_in_cluster, compact_json, tf_config
 from estimator_operator.plan.gpu import asks_for_gpu
 from estimator_operator.plan.observed import Replica, Settings
 from estimator_operator.plan.pod_security import restrict_container
@@ -16,9 +15,22 @@ _RUNNER = ["python", "-m", "estimator_runtime.job"]
 
 
 def main_container(
-    pod_spec: Mapping[str, Any], job: EstimatorJob, replica: Replica, attempt: int, settings: Settings
+    pod_spec: Mapping[str, Any],
+    job: EstimatorJob,
+    replica: Replica,
+    settings: Settings,
+    *,
+    environment: Callable[[Sequence[dict[str, Any]]], list[dict[str, Any]]],
 ) -> dict[str, Any]:
-    """The container `estimator`: made, or laid over the one of that name in `pod_spec`."""
+    """The container `estimator`: made, or laid over the one of that name in `pod_spec`.
+
+    Args:
+        pod_spec: The pod as the template has it.
+        job: The job.
+        replica: Whose container.
+        settings: What the operator's flags decide.
+        environment: From the variables of the template's container to all of them.
+    """
     templates = (one for one in pod_spec.get("containers") or [] if one.get("name") == c.CONTAINER)
     main: dict[str, Any] = {"name": c.CONTAINER, **next(templates, {})}
     _set_resources(main, job, replica)
@@ -26,7 +38,7 @@ def main_container(
     if job.spec.image_pull_policy is not None:
         main["imagePullPolicy"] = job.spec.image_pull_policy
     runs_runner = _set_command(main, job)
-    main["env"] = _environment(main, job, replica, attempt, settings)
+    main["env"] = environment(main.get("env") or ())
     _set_mounts(main, job)
     _set_ports(main, job)
     if runs_runner:
@@ -45,11 +57,6 @@ def main_container(
     main.setdefault("terminationMessagePolicy", "FallbackToLogsOnError")
     restrict_container(main, pod_spec)
     return main
-
-
-def model_dir_in_pod(job: EstimatorJob) -> str:
-    """The model directory as the pods see it: the mount of the claim, or the uri itself."""
-    return job.spec.model_dir.uri or c.MODEL_MOUNT_PATH
 
 
 def _default_image(main: Mapping[str, Any], settings: Settings) -> str:
@@ -76,52 +83,6 @@ def _set_command(main: dict[str, Any], job: EstimatorJob) -> bool:
         what = ["--module", program.module] if program.module is not None else ["--script", program.script]
         main["args"] = [*what, "--", *(program.args or [])]
     return True
-
-
-def _environment(
-    main: Mapping[str, Any], job: EstimatorJob, replica: Replica, attempt: int, settings: Settings
-) -> list[dict[str, Any]]:
-    """The contract's variables, then the template's with the role's laid over them by name.
-
-    The contract's come first, because Kubernetes expands `$(NAME)` only from variables listed before.
-    """
-    model_dir = model_dir_in_pod(job)
-    config = tf_config(
-        job.spec,
-        replica,
-        address=lambda one: address_in_cluster(job, one, settings),
-        model_dir=model_dir,
-    )
-    contract = {
-        c.ENV_JOB_NAME: job.metadata.name,
-        c.ENV_JOB_UID: job.metadata.uid,
-        c.ENV_NAMESPACE: job.metadata.namespace,
-        c.ENV_ROLE: replica.role,
-        c.ENV_INDEX: str(replica.index),
-        c.ENV_ATTEMPT: str(attempt),
-        c.ENV_MODEL_DIR: model_dir,
-        c.ENV_PROGRESS_PORT: str(job.spec.progress_port),
-        c.ENV_TF_CONFIG: _literal(compact_json(config)),
-    }
-    if job.spec.estimator is not None:
-        contract[c.ENV_SPEC] = _literal(compact_json(job.spec.estimator.to_json()))
-    users = {one["name"]: dict(one) for one in main.get("env") or []}
-    role = job.spec.role(replica.role)
-    users.update({one["name"]: dict(one) for one in (role.env if role is not None else None) or []})
-    if job.spec.code is not None:
-        # A value from a reference (valueFrom) cannot be prefixed; it stays as the user wrote it.
-        path = users.pop("PYTHONPATH", {"name": "PYTHONPATH"})
-        if "valueFrom" not in path:
-            rest = path.get("value")
-            path["value"] = f"{c.CODE_MOUNT_PATH}:{rest}" if rest else c.CODE_MOUNT_PATH
-        users = {"PYTHONPATH": path, **users}
-    own = [{"name": name, "value": value} for name, value in contract.items()]
-    return [*own, *(value for name, value in users.items() if name not in contract)]
-
-
-def _literal(text: str) -> str:
-    """`text` so that Kubernetes' `$(NAME)` expansion gives it back unchanged ($$ stands for $)."""
-    return text.replace("$", "$$")
 
 
 def _set_mounts(main: dict[str, Any], job: EstimatorJob) -> None:

@@ -6,7 +6,7 @@ and acts through the API server; local runs fill them from processes and act thr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -182,7 +182,9 @@ class Plan:
     Attributes:
         create_claim: Manifest of the claim to create, or None.
         create_service: Manifest of the headless Service, or None.
-        create_pods: Manifests of pods to create; names are deterministic, "already exists" with our owner is success.
+        create_pods: Manifests of pods to create, each made when it is asked for (`PodManifests`); names are
+            deterministic, "already exists" with our owner is success.
+        create_tensorboard_pod: Manifest of TensorBoard's pod to create, or None.
         create_tensorboard_service: Manifest of the Service of TensorBoard, or None.
         delete_tensorboard_service: TensorBoard is over, and so is its Service.
         delete_pods: Pods to delete, gracefully unless they say otherwise.
@@ -199,7 +201,8 @@ class Plan:
     status: EstimatorJobStatus
     create_claim: dict[str, Any] | None = None
     create_service: dict[str, Any] | None = None
-    create_pods: tuple[dict[str, Any], ...] = ()
+    create_pods: Sequence[dict[str, Any]] = ()
+    create_tensorboard_pod: dict[str, Any] | None = None
     create_tensorboard_service: dict[str, Any] | None = None
     delete_tensorboard_service: bool = False
     delete_pods: tuple[PodDeletion, ...] = ()

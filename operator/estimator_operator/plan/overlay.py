@@ -4,6 +4,9 @@ Lists that Kubernetes keeps by a key (containers and volumes by name, mounts by 
 item: an item with the same key is laid over the one below, others are appended. Objects are merged field by field,
 null removes a field, and everything else (commands, tolerations, terms of an affinity) is replaced as a whole.
 
+The variables of an environment refer to those before them (`$(NAME)`), so a new one goes before the next one of the
+role's that has a place already; others go to the end.
+
 Of objects that may say only one of several things, what is laid over decides which: a volume or a variable that names
 another source loses the one below, and so does a probe with another kind of check. Merged, the API server would refuse
 them.
@@ -11,7 +14,7 @@ them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 Json = dict[str, Any]
@@ -60,7 +63,14 @@ def _field(name: str, lower: Any, upper: Any) -> Any:
         upper,
         lambda one, other: key in one and one[key] == other.get(key),
         _renamed if name in _ONE_SOURCE else lay_over,
+        ordered=name == "env",
     )
+
+
+def merged_by_name(lower: Iterable[Mapping[str, Any]], upper: Iterable[Mapping[str, Any]]) -> list[Json]:
+    """Variables of `upper` in the place of those of `lower` with their name; new ones as an overlay puts them."""
+    copies = [dict(one) for one in lower]
+    return _merged(copies, [dict(one) for one in upper], _same_name, lambda _, one: one, ordered=True)
 
 
 def _merged(
@@ -68,15 +78,24 @@ def _merged(
     upper: Sequence[Json],
     same: Callable[[Json, Json], bool],
     merge: Callable[[Json, Json], Json],
+    *,
+    ordered: bool = False,
 ) -> list[Json]:
-    items = list(lower)
+    items, new = list(lower), list[Json]()
     for one in upper:
         place = next((number for number, below in enumerate(items) if same(below, one)), None)
         if place is None:
-            items.append(one)
-        else:
-            items[place] = merge(items[place], one)
-    return items
+            new.append(one)
+            continue
+        items[place] = merge(items[place], one)
+        if ordered:
+            items[place:place] = new
+            new = []
+    return [*items, *new]
+
+
+def _same_name(one: Json, other: Json) -> bool:
+    return "name" in one and one["name"] == other.get("name")
 
 
 def _renamed(lower: Json, upper: Json) -> Json:

@@ -28,7 +28,7 @@ from estimator_operator.plan.endings import ending_of
 from estimator_operator.plan.lost_pods import judged, next_looks
 from estimator_operator.plan.observed import JobEvent, Observed, Plan, Settings
 from estimator_operator.plan.pending_deadline import is_required, pending_end
-from estimator_operator.plan.pods import pod_manifest
+from estimator_operator.plan.pods import PodFactory, PodManifests
 from estimator_operator.plan.progress import merge_progress
 from estimator_operator.plan.restarts import Verdict, judge
 from estimator_operator.plan.roster import Member, needed_members, roster_of
@@ -254,7 +254,9 @@ def _active(view: View) -> Plan:
         status=status,
         create_claim=None if view.observed.claim_exists else claim_manifest(job),
         create_service=None if view.observed.service_exists else service_manifest(job),
-        create_pods=tuple(pod_manifest(job, one.replica, one.attempt, view.settings) for one in missing),
+        create_pods=PodManifests(
+            PodFactory(job, view.settings), ((one.replica, one.attempt) for one in missing)
+        ),
         delete_pods=cleanup.while_running(view.roster, now),
         events=events_of(stored, status),
         requeue_after=view.requeue(

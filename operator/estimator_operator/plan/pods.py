@@ -9,17 +9,20 @@ is a new pod with a new attempt number), host name and subdomain (they are the r
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Any, overload
 
 from estimator_api import EstimatorJob
 from estimator_api import constants as c
 from estimator_operator.plan.container import main_container
+from estimator_operator.plan.environment import JobEnvironment
 from estimator_operator.plan.gpu import tolerate_gpu_nodes
 from estimator_operator.plan.observed import Replica, Settings
 from estimator_operator.plan.overlay import lay_over
 from estimator_operator.plan.ownership import job_labels, owner_reference
 from estimator_operator.plan.pod_security import restrict_pod
+from estimator_operator.plan.spec_hash import provenance
 
 TERMINATION_GRACE_SECONDS = 60
 """Time to save a checkpoint after SIGTERM."""
@@ -33,43 +36,116 @@ def pod_name(job_name: str, replica: Replica, attempt: int) -> str:
     return base if attempt == 0 else f"{base}-r{attempt}"
 
 
-def pod_manifest(job: EstimatorJob, replica: Replica, attempt: int, settings: Settings) -> dict[str, Any]:
-    """The pod of one attempt of `replica`.
+class PodFactory:
+    """Makes the pods of one job; what they have in common is made once.
 
-    The result is a function of its arguments alone, so that creating it twice is creating it once.
+    Args:
+        job: The job.
+        settings: What the operator's flags decide.
     """
-    template = _template(job, replica)
-    metadata: Mapping[str, Any] = template.get("metadata") or {}
-    spec: dict[str, Any] = template.get("spec") or {}
-    _lay_role_over(spec, job, replica)
-    _lay_volumes_over(spec, job)
-    main = main_container(spec, job, replica, attempt, settings)
-    others = [one for one in spec.get("containers") or [] if one.get("name") != c.CONTAINER]
-    spec["containers"] = [main, *others]
-    tolerate_gpu_nodes(spec)
-    restrict_pod(spec)
-    spec["restartPolicy"] = "Never"
-    spec["hostname"] = f"{job.metadata.name}-{replica}"
-    spec["subdomain"] = job.metadata.name
-    spec.setdefault("automountServiceAccountToken", False)
-    spec.setdefault("enableServiceLinks", False)
-    spec.setdefault("terminationGracePeriodSeconds", TERMINATION_GRACE_SECONDS)
-    pod_metadata: dict[str, Any] = {
-        "name": pod_name(job.metadata.name, replica, attempt),
-        "namespace": job.metadata.namespace,
-        "labels": {
-            **(metadata.get("labels") or {}),
-            **job_labels(job),
-            c.LABEL_APP_COMPONENT: replica.role,
-            c.LABEL_ROLE: replica.role,
-            c.LABEL_INDEX: str(replica.index),
-            c.LABEL_ATTEMPT: str(attempt),
-        },
-        "ownerReferences": [owner_reference(job)],
-    }
-    if metadata.get("annotations"):
-        pod_metadata["annotations"] = dict(metadata["annotations"])
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": pod_metadata, "spec": spec}
+
+    def __init__(self, job: EstimatorJob, settings: Settings) -> None:
+        self._job = job
+        self._settings = settings
+        self._environment = JobEnvironment(job, settings)
+
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        """What the pods are a function of."""
+        return self._job.metadata.uid, self._job.spec, self._settings
+
+    def manifest(self, replica: Replica, attempt: int) -> dict[str, Any]:
+        """The pod of one attempt of `replica`.
+
+        The result is a function of job, settings and arguments alone, so that creating it twice is creating it once.
+        """
+        job = self._job
+        template = _template(job, replica)
+        spec: dict[str, Any] = template.get("spec") or {}
+        _lay_role_over(spec, job, replica)
+        _lay_volumes_over(spec, job)
+        main = main_container(
+            spec,
+            job,
+            replica,
+            self._settings,
+            environment=lambda env: self._environment.of(replica, attempt, env),
+        )
+        others = [one for one in spec.get("containers") or [] if one.get("name") != c.CONTAINER]
+        spec["containers"] = [main, *others]
+        tolerate_gpu_nodes(spec)
+        restrict_pod(spec)
+        spec["restartPolicy"] = "Never"
+        spec["hostname"] = f"{job.metadata.name}-{replica}"
+        spec["subdomain"] = job.metadata.name
+        spec.setdefault("automountServiceAccountToken", False)
+        spec.setdefault("enableServiceLinks", False)
+        spec.setdefault("terminationGracePeriodSeconds", TERMINATION_GRACE_SECONDS)
+        metadata = self._metadata(template.get("metadata") or {}, replica, attempt)
+        return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
+
+    def _metadata(self, template: Mapping[str, Any], replica: Replica, attempt: int) -> dict[str, Any]:
+        job = self._job
+        metadata: dict[str, Any] = {
+            "name": pod_name(job.metadata.name, replica, attempt),
+            "namespace": job.metadata.namespace,
+            "labels": {
+                **(template.get("labels") or {}),
+                **job_labels(job),
+                c.LABEL_APP_COMPONENT: replica.role,
+                c.LABEL_ROLE: replica.role,
+                c.LABEL_INDEX: str(replica.index),
+                c.LABEL_ATTEMPT: str(attempt),
+            },
+            "ownerReferences": [owner_reference(job)],
+        }
+        metadata["annotations"] = {**(template.get("annotations") or {}), **self._provenance}
+        return metadata
+
+    @cached_property
+    def _provenance(self) -> dict[str, str]:
+        return provenance(self._job, self._settings)
+
+
+class PodManifests(Sequence[dict[str, Any]]):
+    """Manifests of pods to be created, in order; each is made when it is asked for, and nobody keeps it.
+
+    A plan of 2,000 pods costs nothing until they are created, and creating them needs room for one batch.
+
+    Args:
+        factory: Makes them.
+        wanted: Replicas and attempts.
+    """
+
+    def __init__(self, factory: PodFactory, wanted: Iterable[tuple[Replica, int]]) -> None:
+        self._factory = factory
+        self._wanted = tuple(wanted)
+
+    def __len__(self) -> int:
+        return len(self._wanted)
+
+    @overload
+    def __getitem__(self, place: int) -> dict[str, Any]: ...
+    @overload
+    def __getitem__(self, place: slice) -> PodManifests: ...
+    def __getitem__(self, place: int | slice) -> dict[str, Any] | PodManifests:
+        """One manifest; of a slice, manifests that are made as late as these."""
+        if isinstance(place, int):
+            return self._factory.manifest(*self._wanted[place])
+        return PodManifests(self._factory, self._wanted[place])
+
+    def __eq__(self, other: object) -> bool:
+        """They would make the same pods."""
+        if not isinstance(other, PodManifests):
+            return NotImplemented
+        return self._factory.identity == other._factory.identity and self._wanted == other._wanted
+
+    __hash__ = None  # type: ignore[assignment]  # a spec has no hash
+
+
+def pod_manifest(job: EstimatorJob, replica: Replica, attempt: int, settings: Settings) -> dict[str, Any]:
+    """The pod of one attempt of `replica`, by itself."""
+    return PodFactory(job, settings).manifest(replica, attempt)
 
 
 def _template(job: EstimatorJob, replica: Replica) -> dict[str, Any]:

@@ -23,13 +23,14 @@ from estimator_api import constants as c
 from estimator_api.status import TensorBoardStatus
 from estimator_operator.plan.cleanup import deletions, forced
 from estimator_operator.plan.cluster_spec import CHIEF_REPLICA
-from estimator_operator.plan.container import model_dir_in_pod
 from estimator_operator.plan.deadlines import soonest
+from estimator_operator.plan.environment import model_dir_in_pod
 from estimator_operator.plan.lost_pods import next_looks
 from estimator_operator.plan.observed import Observed, Plan, Pod, Replica, Settings
 from estimator_operator.plan.ownership import job_labels, owner_reference
 from estimator_operator.plan.pods import pod_manifest
 from estimator_operator.plan.roster import runs
+from estimator_operator.plan.spec_hash import provenance
 from estimator_operator.plan.timestamps import from_text
 
 TENSORBOARD: Final = Replica(c.TENSORBOARD, 0)
@@ -117,7 +118,7 @@ def with_board(
     later = soonest((board.end, *next_looks(board.pods, now)), now)
     return replace(
         made,
-        create_pods=(*made.create_pods, _pod_manifest(job, settings)) if creates else made.create_pods,
+        create_tensorboard_pod=_pod_manifest(job, settings) if creates else None,
         delete_pods=(
             *made.delete_pods,
             *deletions(unwanted, "TensorBoard is made anew" if board.wanted else "TensorBoard is not wanted"),
@@ -198,6 +199,7 @@ def _pod_manifest(job: EstimatorJob, settings: Settings) -> dict[str, Any]:
             "name": board_name(job),
             "namespace": job.metadata.namespace,
             "labels": {**_labels(job), c.LABEL_INDEX: "0", c.LABEL_ATTEMPT: "0"},
+            "annotations": provenance(job, settings),
             "ownerReferences": [owner_reference(job)],
         },
         "spec": spec,

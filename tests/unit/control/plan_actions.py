@@ -53,5 +53,5 @@ def plan_with(**fields: Any) -> Plan:
 
 def board_plan(world: World, **fields: Any) -> Plan:
     """A plan that makes TensorBoard, and whatever else is said."""
-    pods = (*fields.pop("create_pods", ()), manifest(world, BOARD, "tensorboard"))
-    return plan_with(create_tensorboard_service=manifest(world, BOARD), create_pods=pods, **fields)
+    pod = manifest(world, BOARD, "tensorboard")
+    return plan_with(create_tensorboard_service=manifest(world, BOARD), create_tensorboard_pod=pod, **fields)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -117,7 +118,7 @@ def training(job: EstimatorJob) -> EstimatorJob:
     return stored(stored(job, Observed()), seen(*pods_of(job)))
 
 
-def names(manifests: tuple[dict[str, Any], ...]) -> list[str]:
+def names(manifests: Iterable[dict[str, Any]]) -> list[str]:
     """Names of manifests."""
     return [one["metadata"]["name"] for one in manifests]
 

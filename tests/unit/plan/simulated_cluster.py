@@ -121,7 +121,8 @@ class SimulatedCluster:
         for one in made.delete_pods:
             self._call()
             self.delete(one.name, uid=one.uid, force=one.force)
-        for manifest in made.create_pods:
+        board = made.create_tensorboard_pod
+        for manifest in (*made.create_pods, *([board] if board is not None else [])):
             self._call()
             self._create(manifest)
         if not defers:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from job_builder import SETTINGS, make_job, replica
 
 from estimator_operator.plan import Settings, address_in_cluster, replicas_of
-from estimator_operator.plan.cluster_spec import cluster_of, compact_json, tf_config
+from estimator_operator.plan.cluster_spec import cluster_of, compact_json
+from estimator_operator.plan.environment import JobEnvironment
 
 
 def config(job, name):
-    """TF_CONFIG of a replica, with its name as its address."""
-    return tf_config(job.spec, replica(name), address=str, model_dir="/model")
+    """TF_CONFIG of a replica, with names of replicas as their addresses."""
+    text = JobEnvironment(job, SETTINGS).contract(replica(name), 0)["TF_CONFIG"]
+    return json.loads(re.sub(r'"digits-([a-z]+-[0-9]+)\.digits\.team\.svc:2222"', r'"\1"', text))
 
 
 def test_replicas_in_order():
@@ -27,13 +30,13 @@ def test_everyone_knows_the_cluster_and_nobody_the_evaluator(name):
     assert found == {
         "cluster": {"chief": ["chief-0"], "worker": ["worker-0", "worker-1"], "ps": ["ps-0"]},
         "task": {"type": name.rsplit("-", 1)[0], "index": int(name[-1])},
-        "model_dir": "/model",
+        "model_dir": "/models/digits",
     }
 
 
 def test_chief_alone_has_no_cluster():
     job = make_job(workers=0, ps=0, evaluator=0)
-    assert config(job, "chief-0") == {"model_dir": "/model"}
+    assert config(job, "chief-0") == {"model_dir": "/models/digits"}
     assert cluster_of(job.spec, str) == {}
 
 

@@ -167,7 +167,7 @@ def test_shared_template_then_the_roles_then_its_own_fields():
 def test_metadata_is_merged_but_for_our_labels():
     job = make_job(template=SHARED, worker={"replicas": 2, "template": OVERLAY})
     metadata = pod_manifest(job, replica("worker-0"), 0, SETTINGS)["metadata"]
-    assert metadata["annotations"] == {"note": "worker"}
+    assert metadata["annotations"]["note"] == "worker"
     labels = metadata["labels"]
     assert (labels["team"], labels["tier"]) == ("a", "y")
     assert (labels["estimator.dev/role"], labels["app.kubernetes.io/name"]) == ("worker", "estimator-job")

@@ -13,7 +13,6 @@ from job_builder import (
     failed_pod,
     make_job,
     make_pod,
-    names,
     plan_of,
     pods_of,
     seen,
@@ -48,18 +47,20 @@ def board_pod(**fields):
 def pod_of(job):
     """The manifest of its pod."""
     made = plan_of(job, seen(*pods_of(job)))
-    return next(one for one in made.create_pods if one["metadata"]["name"] == "digits-tensorboard")
+    assert made.create_tensorboard_pod["metadata"]["name"] == "digits-tensorboard"
+    return made.create_tensorboard_pod
 
 
 def test_made_once_all_replicas_were_seen():
     job = make_job(tensorBoard={})
     made = plan_of(job, Observed())
-    assert "digits-tensorboard" not in names(made.create_pods)
+    assert made.create_tensorboard_pod is None
     assert made.create_tensorboard_service is None
     assert made.status.tensor_board is None
     job = training(job)
     made = plan_of(job, seen(*pods_of(job)))
-    assert names(made.create_pods) == ["digits-tensorboard"]
+    assert pod_of(job)
+    assert not made.create_pods, "it is no replica"
     assert made.create_tensorboard_service["metadata"]["name"] == "digits-tensorboard"
 
 
@@ -67,8 +68,12 @@ def test_made_once_all_replicas_were_seen():
 def test_not_asked_for(board):
     job = training(make_job(tensorBoard=board))
     made = plan_of(job, seen(*pods_of(job)))
-    assert (made.create_pods, made.create_tensorboard_service, made.delete_tensorboard_service) == (
-        (),
+    assert (
+        made.create_tensorboard_pod,
+        made.create_tensorboard_service,
+        made.delete_tensorboard_service,
+    ) == (
+        None,
         None,
         False,
     )
@@ -224,7 +229,7 @@ def test_goes_anywhere_when_the_chief_has_ended():
     job = stored(job, seen(*pods))
     made = plan_of(job, seen(*pods))
     assert state(made) == ("True", "Completed")
-    assert "affinity" not in made.create_pods[0]["spec"]
+    assert "affinity" not in made.create_tensorboard_pod["spec"]
 
 
 @pytest.mark.parametrize(
@@ -269,7 +274,7 @@ def test_made_again(boards, created, deleted, ended):
         pods = ()
         job = stored(job, seen(*pods_of(job, done_pod("chief-0"), done_pod("evaluator-0"))))
     made = plan_of(job, seen(*pods, *boards))
-    assert names(made.create_pods) == (["digits-tensorboard"] if created else [])
+    assert (made.create_tensorboard_pod is not None) == created
     assert [one.name for one in made.delete_pods] == (["digits-tensorboard"] if deleted else [])
 
 
@@ -311,7 +316,7 @@ def test_suspended():
     made = plan_of(job, seen(board_pod(deleting=True), tensorboard_service_exists=True))
     assert state(made) == ("True", "Suspended"), "nothing waits for it"
     made = plan_of(with_status(job, made.status), seen(tensorboard_service_exists=True))
-    assert not made.create_pods
+    assert made.create_tensorboard_pod is None
     assert not made.status.tensor_board.ready
 
 
@@ -333,7 +338,7 @@ def test_ttl(seconds, over):
     if over:
         job = with_status(job, made.status)
         again = plan_of(job, seen(), after(seconds))
-        assert (again.create_pods, again.delete_tensorboard_service) == ((), False)
+        assert (again.create_tensorboard_pod, again.delete_tensorboard_service) == (None, False)
         assert again.status is job.status
 
 
@@ -350,11 +355,11 @@ def test_a_job_that_failed_before_it_began_has_nothing_to_show():
     waiting = seen(make_pod("chief-0", phase="Pending", ready=False, unschedulable=True))
     job = stored(job, waiting, after(5))
     assert job.status.is_true("Failed")
-    assert not plan_of(job, seen(), after(6)).create_pods
+    assert plan_of(job, seen(), after(6)).create_tensorboard_pod is None
 
 
 def test_nothing_is_done_about_it_in_a_pass_that_only_writes():
     job = boarded()
     made = plan_of(job, seen(*pods_of(job, failed_pod("worker-0"))))
     assert made.status_first
-    assert (made.create_pods, made.create_tensorboard_service) == ((), None)
+    assert (made.create_tensorboard_pod, made.create_tensorboard_service) == (None, None)

@@ -1,0 +1,55 @@
+"""A hash of what a job's pods are made from, carried by every pod.
+
+Everything that cannot change while the job runs is in it. A pod with another hash was made from an earlier spec: the
+job was suspended, changed and resumed while nobody looked. Defaults are left out, so that a version of the operator
+that knows more fields finds the same hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, Final
+
+from estimator_api import EstimatorJob, EstimatorJobSpec
+from estimator_api import constants as c
+from estimator_api.immutability import IMMUTABLE_FIELDS
+from estimator_operator.plan.cluster_spec import compact_json
+from estimator_operator.plan.observed import Settings
+
+_DIGITS: Final = 16
+
+
+def spec_hash(job: EstimatorJob) -> str:
+    """The hash of the present spec."""
+    text = json.dumps(_immutable(job.spec), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
+
+
+def provenance(job: EstimatorJob, settings: Settings) -> dict[str, str]:
+    """Annotations that say what a pod was made from: the hash of the spec, and what the operator's flags gave."""
+    pinned = {
+        "runtimeImage": settings.runtime_image,
+        "runtimeImageGpu": settings.runtime_image_gpu,
+        "clusterDomain": settings.cluster_domain,
+    }
+    return {c.ANNOTATION_SPEC_HASH: spec_hash(job), c.ANNOTATION_PINNED: compact_json(pinned)}
+
+
+def _immutable(spec: EstimatorJobSpec) -> dict[str, Any]:
+    document: dict[str, Any] = spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    if spec.elastic is not None:
+        document.get("worker", {}).pop("replicas", None)
+    kept: dict[str, Any] = {}
+    for field in (*IMMUTABLE_FIELDS, c.WORKER):
+        found = _at(document, field)
+        if found not in (None, {}):
+            kept[field] = found
+    return kept
+
+
+def _at(document: dict[str, Any], path: str) -> Any:
+    found: Any = document
+    for part in path.split("."):
+        found = found.get(part) if isinstance(found, dict) else None
+    return found
