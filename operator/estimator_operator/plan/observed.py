@@ -52,6 +52,7 @@ class Pod:
         finished_at: When the main container ended.
         report: Final progress document from the termination message.
         delete_by: When the grace of a deleting pod ends (Kubernetes' deletionTimestamp), if known.
+        spec_hash: Hash of the spec it was made from (annotation), if it has one.
         remembered: It succeeded and is gone; this is what is known of it until the status says that it completed.
         held: It was deleted without grace, and only finalizers keep the object.
         lost_at: From when it is taken for lost; set by the plan itself (`lost_pods.py`).
@@ -76,6 +77,7 @@ class Pod:
     finished_at: datetime | None = None
     report: Progress | None = None
     delete_by: datetime | None = None
+    spec_hash: str | None = None
     remembered: bool = False
     held: bool = False
     lost_at: datetime | None = None
