@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container
 from datetime import datetime
 from typing import Final
@@ -20,6 +21,22 @@ REASON_OOM: Final = "OOMKilled"
 _DISRUPTIONS: Final = frozenset(
     {REASON_DELETED, REASON_DISRUPTED, REASON_NODE_LOST, "Evicted", "Preempting", "Shutdown"}
 )
+REASON_LIMIT_EXCEEDED: Final = "LimitExceeded"
+_REFUSALS: Final = frozenset(
+    {
+        "NodeAffinity",
+        "NodePorts",
+        "NodeShutdown",
+        "Terminated",
+        "TopologyAffinityError",
+        "UnexpectedAdmissionError",
+    }
+)
+"""Why a kubelet does not admit a pod that the scheduler gave it; also `OutOf<resource>`."""
+_OWN_LIMITS: Final = re.compile(
+    r"exceeds the (total )?limit|exceeded its local ephemeral storage limit", re.IGNORECASE
+)
+"""How a kubelet says that it evicts a pod for limits of its own, not for the node's need."""
 _MESSAGE_MOST: Final = 1024
 
 
@@ -62,8 +79,9 @@ def failure_of(
 
 
 def is_disruption(failure: Failure) -> bool:
-    """Disruptions and deletions are nobody's fault and never count."""
-    return failure.reason in _DISRUPTIONS
+    """Disruptions, deletions and refusals of a kubelet are nobody's fault and never count."""
+    refused = failure.reason in _REFUSALS or failure.reason.startswith("OutOf")
+    return failure.reason in _DISRUPTIONS or (refused and failure.exit_code is None)
 
 
 def was_killed(failure: Failure) -> bool:
@@ -93,9 +111,11 @@ def why(pod: Pod) -> str:
 
 
 def _reason(pod: Pod) -> str:
+    if pod.reason == "Evicted" and _OWN_LIMITS.search(pod.message or ""):
+        return REASON_LIMIT_EXCEEDED
     if pod.reason in _DISRUPTIONS:
         return pod.reason
-    if pod.disrupted:
+    if pod.disrupted and pod.reason not in _REFUSALS:
         return REASON_DISRUPTED
     if not ended(pod):
         return REASON_NODE_LOST

@@ -37,7 +37,13 @@ from estimator_operator.plan.service import service_manifest
 from estimator_operator.plan.stall import next_look, not_heard, stall_end
 from estimator_operator.plan.state import failure_told_until, row_of
 from estimator_operator.plan.success import outcome
-from estimator_operator.plan.suspension import is_emptied, is_suspending, to_be_suspended, was_suspended
+from estimator_operator.plan.suspension import (
+    is_emptied,
+    is_outdated,
+    is_suspending,
+    to_be_suspended,
+    was_suspended,
+)
 from estimator_operator.plan.tensorboard import board_of, parted, with_board
 from estimator_operator.plan.timestamps import from_text, to_text
 from estimator_operator.plan.transitions import events_of, may_wait, same
@@ -192,7 +198,11 @@ def _suspended(view: View) -> Plan:
         counted |= {"worker_replicas": 0, "worker_selector": worker_selector(view.job)}
         row = conditions.suspended(messages.SUSPENDED)
     else:
-        row = conditions.suspending(messages.SUSPENDING)
+        row = conditions.suspending(
+            messages.SUSPENDING
+            if view.job.spec.suspend or not is_outdated(view.job, view.roster)
+            else messages.REPLACING
+        )
     status = view.settled(view.status.model_copy(update=counted), row)
     events = events_of(view.job.status, status)
     if not emptied and not is_suspending(view.job):

@@ -5,13 +5,18 @@ carried through to the last pod even when the job is resumed meanwhile. Hence at
 free, and the attempt numbers stay as they are: a suspension is not a restart. All pods go, the finished ones too;
 replicas that completed are recorded before and not run again. `startTime` and the evaluator's grace begin anew at
 the resume.
+
+The spec may change while the job is suspended, and an operator that was away sees suspension, change and resume only as
+a whole: pods that carry the hash of another spec. These are of two clusters that must not meet, so the job is taken
+through Suspending until no pod is left, and begins with the new spec, as it would have had the operator looked.
 """
 
 from __future__ import annotations
 
 from estimator_api import EstimatorJob
 from estimator_api import constants as c
-from estimator_operator.plan.roster import Roster
+from estimator_operator.plan.roster import Roster, live
+from estimator_operator.plan.spec_hash import spec_hash
 
 
 def is_suspending(job: EstimatorJob) -> bool:
@@ -27,7 +32,16 @@ def was_suspended(job: EstimatorJob) -> bool:
 
 def to_be_suspended(job: EstimatorJob, roster: Roster) -> bool:
     """Whether this pass is about suspending: the spec asks for it, or an earlier suspension is not through."""
-    return job.spec.suspend or (is_suspending(job) and not is_emptied(roster))
+    if job.spec.suspend or (is_suspending(job) and not is_emptied(roster)):
+        return True
+    return is_outdated(job, roster)
+
+
+def is_outdated(job: EstimatorJob, roster: Roster) -> bool:
+    """A pod was made from another spec than the present one."""
+    members = (pod for one in roster.members for pod in (one.pod, *one.previous) if pod is not None)
+    known = {pod.spec_hash for pod in (*members, *roster.surplus) if live(pod) and pod.spec_hash is not None}
+    return bool(known) and known != {spec_hash(job)}
 
 
 def is_emptied(roster: Roster) -> bool:

@@ -46,6 +46,42 @@ def failing(exit_code=1, *, role="worker-0", policy=None, **fields):
         ({"exit_code": 143, "reason": "PreemptionByScheduler", "disrupted": True}, 0, "Disrupted"),
         ({"exit_code": None, "reason": None, "disrupted": True}, 0, "Disrupted"),
         ({"exit_code": None, "reason": "NodeLost"}, 0, "NodeLost"),
+        ({"exit_code": None, "reason": "NodeAffinity"}, 0, "NodeAffinity"),
+        ({"exit_code": None, "reason": "OutOfcpu"}, 0, "OutOfcpu"),
+        ({"exit_code": None, "reason": "OutOfnvidia.com/gpu"}, 0, "OutOfnvidia.com/gpu"),
+        ({"exit_code": None, "reason": "UnexpectedAdmissionError"}, 0, "UnexpectedAdmissionError"),
+        ({"exit_code": None, "reason": "NodeShutdown", "disrupted": True}, 0, "NodeShutdown"),
+        ({"exit_code": 1, "reason": "OutOfcpu"}, 1, "OutOfcpu"),
+        (
+            {
+                "exit_code": None,
+                "reason": "Evicted",
+                "disrupted": True,
+                "message": "Pod ephemeral local storage usage exceeds the total limit of containers 1Gi. ",
+            },
+            1,
+            "LimitExceeded",
+        ),
+        (
+            {
+                "exit_code": 137,
+                "reason": "Evicted",
+                "disrupted": True,
+                "message": 'Usage of EmptyDir volume "scratch" exceeds the limit "1Gi". ',
+            },
+            1,
+            "LimitExceeded",
+        ),
+        (
+            {
+                "exit_code": None,
+                "reason": "Evicted",
+                "disrupted": True,
+                "message": "The node was low on resource: ephemeral-storage.",
+            },
+            0,
+            "Evicted",
+        ),
     ],
 )
 def test_what_counts(fields, counted, reason):
