@@ -54,6 +54,10 @@ class PodFactory:
         """What the pods are a function of."""
         return self._job.metadata.uid, self._job.spec, self._settings
 
+    def fault(self) -> str | None:
+        """Why none of them could ever start, or None."""
+        return self._environment.fault()
+
     def manifest(self, replica: Replica, attempt: int) -> dict[str, Any]:
         """The pod of one attempt of `replica`.
 
