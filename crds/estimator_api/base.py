@@ -8,13 +8,16 @@ changed without the other in view; a test feeds the same manifests to both.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_core import core_schema
+
+BEGUN: Final = "begun"
+"""In the context of validation: the job has begun, so what is asked at admission is asked no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +27,11 @@ class Rule:
     Attributes:
         cel: The CEL expression over `self` (and `oldSelf` for a transition rule).
         message: What the user reads when the rule is broken: which field, what to do.
-        holds: The same rule on the parsed model; None for transition rules, which need the old object.
+        holds: The same rule on the parsed model; None for transition rules, which need the old object, and for what
+            only a cluster asks: a local run has no mounts.
         field_path: The JSON path below this model that the API server names in its error, e.g. `.maxSteps`.
         reason: What kind of error the API server calls it.
+        admission: Only asked of jobs that have not begun. What an earlier version took and runs must stay readable.
     """
 
     cel: str
@@ -34,6 +39,7 @@ class Rule:
     holds: Callable[[Any], bool] | None = None
     field_path: str | None = None
     reason: Literal["FieldValueInvalid", "FieldValueForbidden", "FieldValueRequired"] = "FieldValueInvalid"
+    admission: bool = False
 
     def schema(self) -> dict[str, str]:
         """The rule as an item of `x-kubernetes-validations`."""
@@ -163,11 +169,19 @@ class ApiModel(BaseModel):
         return schema
 
     @model_validator(mode="after")
-    def _check_rules(self) -> Self:
-        broken = tuple(rule for rule in self.rules if rule.holds is not None and not rule.holds(self))
+    def _check_rules(self, info: ValidationInfo) -> Self:
+        begun = bool((info.context or {}).get(BEGUN))
+        asked = (rule for rule in self.rules if not (begun and rule.admission))
+        broken = [rule for rule in asked if rule.holds is not None and not rule.holds(self)]
+        if not begun:
+            broken.extend(self.faults())
         if broken:
             raise BrokenRulesError(broken)
         return self
+
+    def faults(self) -> Iterable[Rule]:
+        """Further rules that are broken, which the API server cannot ask; only of jobs that have not begun."""
+        return ()
 
     def to_json(self) -> dict[str, Any]:
         """The model as a JSON object with camelCase keys; absent (None) fields are left out."""

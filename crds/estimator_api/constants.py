@@ -65,6 +65,8 @@ PROGRESS_PORT: Final = 8787
 PROGRESS_PORT_NAME: Final = "progress"
 MODEL_MOUNT_PATH: Final = "/model"
 CODE_MOUNT_PATH: Final = "/code"
+MODEL_VOLUME: Final = "estimator-model"
+CODE_VOLUME: Final = "estimator-code"
 
 ENV_TF_CONFIG: Final = "TF_CONFIG"
 """TensorFlow's own description of cluster, task and model_dir (JSON)."""

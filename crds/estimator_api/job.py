@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from estimator_api import constants as c
-from estimator_api.base import ApiModel, BrokenRulesError, Rule
+from estimator_api.base import BEGUN, ApiModel, BrokenRulesError, Rule
 from estimator_api.spec import EstimatorJobSpec
 from estimator_api.status import EstimatorJobStatus
 
@@ -77,6 +77,8 @@ class EstimatorJob(ApiModel):
 def parse_job(document: Mapping[str, Any]) -> EstimatorJob:
     """Reads an EstimatorJob from its JSON form, with the API server's strictness about types.
 
+    A job that has begun was taken by this or an earlier version, and is read though a newer rule would refuse it.
+
     Raises:
         InvalidJobError: With one line per fault, each naming its field.
     """
@@ -92,10 +94,15 @@ def parse_job(document: Mapping[str, Any]) -> EstimatorJob:
         ) from error
     try:
         # Strict validation knows from JSON, not from a dict, that an object is how a model is written.
-        return EstimatorJob.model_validate_json(text, strict=True)
+        return EstimatorJob.model_validate_json(text, strict=True, context={BEGUN: _has_begun(document)})
     except ValidationError as error:
         lines = (line for fault in error.errors(include_url=False) for line in _lines(fault))
         raise InvalidJobError("\n".join(lines)) from error
+
+
+def _has_begun(document: Mapping[str, Any]) -> bool:
+    status = document.get("status")
+    return isinstance(status, Mapping) and bool(status.get("startTime") or status.get("completionTime"))
 
 
 _MESSAGES: Final = {

@@ -7,7 +7,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from estimator_api import constants as c
 from estimator_api.base import ApiModel, Rule
+from estimator_api.pod_fields import NullTimestamp, pod_field
 from estimator_api.strings import ModelUri, ObjectName, RelativePath
 
 
@@ -53,14 +55,48 @@ class ClaimResources(ApiModel):
     """The request; only `storage` is used."""
 
 
+class ClaimMetadata(ApiModel):
+    """Labels and annotations of the claim."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel=f"!has(self.labels) || !('{c.LABEL_JOB_NAME}' in self.labels)",
+            message=f"{c.LABEL_JOB_NAME} says which job may use the claim, and is the operator's: remove it",
+            holds=lambda m: c.LABEL_JOB_NAME not in (m.labels or {}),
+            field_path=".labels",
+        ),
+    )
+
+    labels: dict[str, str] | None = pod_field("labels")
+    """Labels."""
+    annotations: dict[str, str] | None = pod_field("annotations")
+    """Annotations, for example of a backup or of a GitOps tool."""
+    creation_timestamp: NullTimestamp = None
+    """Means nothing; programs that write templates write null here."""
+
+
 class ClaimTemplate(ApiModel):
-    """A PersistentVolumeClaim made for the job, named `<job>-model`."""
+    """A PersistentVolumeClaim made for the job, named `<job>-model`. It is made once: what it says cannot change."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="self.accessModes.exists(m, m != 'ReadOnlyMany')",
+            message="a model directory is written to: use ReadWriteMany or ReadWriteOnce",
+            holds=lambda t: any(mode != "ReadOnlyMany" for mode in t.access_modes),
+            field_path=".accessModes",
+            admission=True,
+        ),
+    )
+
+    metadata: ClaimMetadata | None = None
+    """Labels and annotations of the claim."""
 
     access_modes: Annotated[
         list[Literal["ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod"]],
         Field(max_length=4, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
     ] = Field(default=["ReadWriteOnce"])
-    """Access modes of the claim. Pods on several nodes need ReadWriteMany."""
+    """Access modes of the claim. Pods on several nodes need ReadWriteMany; without it the job's pods are kept on one
+    node, for a ReadWriteOnce volume is at one node at a time."""
     storage_class_name: ObjectName | None = None
     """Storage class; default the cluster's."""
     resources: ClaimResources
@@ -88,6 +124,12 @@ class ModelDir(ApiModel):
     """An existing claim, mounted at /model."""
     volume_claim_template: ClaimTemplate | None = None
     """A claim made for this job, mounted at /model."""
+
+    @property
+    def is_for_one_node(self) -> bool:
+        """The claim made for the job can be used on one node at a time; nothing is known of other claims."""
+        template = self.volume_claim_template
+        return template is not None and "ReadWriteMany" not in template.access_modes
 
     def claim_name(self, job_name: str) -> str | None:
         """Name of the claim that holds the model, or None for a uri."""

@@ -7,12 +7,15 @@ projection puts the schema in place of the marker.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from pydantic import Field
 
 POD_SCHEMA_KEY: Final = "x-estimator-pod-schema"
 """Marker in the JSON schema of a field: the path of its schema below PodTemplateSpec's."""
+
+NullTimestamp = Annotated[str | None, Field(json_schema_extra={"format": "date-time", "nullable": True})]
+"""`metadata.creationTimestamp` of a template: programs write null there, and every API server takes it."""
 
 _CONTAINER: Final = "spec.containers[]"
 _PATHS: Final = {

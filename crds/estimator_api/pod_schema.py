@@ -68,11 +68,20 @@ def _named(name: str, schemas: Mapping[str, Any], above: tuple[str, ...]) -> dic
     if name in above:
         raise OpenApiError(f"{name} contains itself: {' -> '.join(above)}")
     if name == _QUANTITY:
-        return {**_EITHER, "pattern": _QUANTITY_PATTERN}
+        # A number may be a fraction in a pod, which no integer or string is: no type says both.
+        return {"x-kubernetes-preserve-unknown-fields": True, "pattern": _QUANTITY_PATTERN}
     if name == _INT_OR_STRING:
         return dict(_EITHER)
     if name == _METADATA:
-        return {"type": "object", "properties": {"annotations": dict(_TEXT_MAP), "labels": dict(_TEXT_MAP)}}
+        return {
+            "type": "object",
+            "properties": {
+                "annotations": dict(_TEXT_MAP),
+                # Programs that write templates write null here, and every API server takes it.
+                "creationTimestamp": {"type": "string", "format": "date-time", "nullable": True},
+                "labels": dict(_TEXT_MAP),
+            },
+        }
     return _node(schemas[name], schemas, (*above, name))
 
 
@@ -106,10 +115,27 @@ def _give_keys_defaults(array: dict[str, Any]) -> None:
             array["items"]["properties"][key]["default"] = _KEY_DEFAULTS.get(key, "")
 
 
+_BOUNDS: Final = {
+    "spec.containers": {"maxItems": 64},
+    "spec.containers[].name": {"maxLength": 63},
+    "spec.containers[].env": {"maxItems": 1024},
+    "spec.containers[].env[].name": {"maxLength": 1024},
+    "spec.containers[].ports": {"maxItems": 256},
+    "spec.containers[].ports[].name": {"maxLength": 63},
+    "spec.containers[].volumeMounts": {"maxItems": 256},
+    "spec.containers[].volumeMounts[].mountPath": {"maxLength": 1024},
+    "spec.volumes": {"maxItems": 512},
+    "spec.volumes[].name": {"maxLength": 63},
+}
+"""How much of a pod the rules may have to read: the API server takes no rule whose cost it cannot bound."""
+
+
 def load() -> dict[str, Any]:
-    """The committed schema."""
+    """The committed schema, bounded."""
     text = resources.files("estimator_api").joinpath("pod_template.json").read_text(encoding="utf-8")
     schema: dict[str, Any] = json.loads(text)
+    for path, bounds in _BOUNDS.items():
+        below(schema, path).update(bounds)
     return schema
 
 

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from estimator_api.base import ApiModel
-from estimator_api.pod_fields import pod_field
+from estimator_api.base import ApiModel, Rule
+from estimator_api.pod_fields import NullTimestamp, pod_field
 from estimator_api.strings import ObjectName
+from estimator_api.template_rules import variables_rule
 
 
 class OverlayMetadata(ApiModel):
-    """Labels and annotations of the role's pods."""
+    """Labels and annotations."""
 
     labels: dict[str, str] | None = pod_field("labels")
     """Labels, laid over the shared template's by key."""
     annotations: dict[str, str] | None = pod_field("annotations")
     """Annotations, laid over the shared template's by key."""
+    creation_timestamp: NullTimestamp = None
+    """Means nothing; programs that write templates write null here."""
 
 
 class PodOverlay(ApiModel):
@@ -34,6 +37,8 @@ class PodOverlay(ApiModel):
 class Role(ApiModel):
     """What the replicas of one role ask for beyond the shared template."""
 
+    rules: ClassVar[tuple[Rule, ...]] = (variables_rule(),)
+
     resources: dict[str, Any] | None = pod_field("resources")
     """Compute resources of the main container, as in a pod: requests and limits."""
     env: list[dict[str, Any]] | None = pod_field("env", max_length=512)
@@ -48,7 +53,9 @@ class Role(ApiModel):
     """Priority class of the pods; replaces the template's."""
     template: PodOverlay | None = None
     """Part of a pod template, laid over the shared one: containers, init containers, volumes and environment
-    variables by name, other objects by field, other lists as a whole. The fields beside it are laid over both."""
+    variables by name, other objects by field, other lists as a whole. What says more of a replica wins: the role's
+    fields beside this one, then this template, then fields of spec such as image, then the shared template, then the
+    operator's defaults. A command of its own runs in place of `estimator` and `program`."""
 
 
 class ChiefRole(Role):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -23,6 +24,7 @@ from estimator_api.strings import (
     ObjectName,
     RelativePath,
 )
+from estimator_api.template_rules import containers, faults_of_roles, main_containers, template_rules
 
 _ATOMIC = {"x-kubernetes-list-type": "atomic"}
 
@@ -155,6 +157,18 @@ def _trains_with(role: str) -> Rule:
     )
 
 
+_SEVERAL = (
+    "self.worker.replicas > 0 || has(self.elastic) || (has(self.ps) && self.ps.replicas > 0)"
+    " || (has(self.evaluator) && self.evaluator.replicas > 0)"
+)
+"""The job has more pods than the chief's."""
+_ROLE_TEMPLATES = (
+    "has(self.chief.template) || has(self.worker.template) || (has(self.ps) && has(self.ps.template))"
+    " || (has(self.evaluator) && has(self.evaluator.template))"
+)
+_CONTAINERS = "has(self.template) && has(self.template.spec) && has(self.template.spec.containers)"
+
+
 class EstimatorJobSpec(ApiModel):
     """What to train, with what, and where the model goes."""
 
@@ -204,20 +218,12 @@ class EstimatorJobSpec(ApiModel):
             reason="FieldValueForbidden",
         ),
         Rule(
-            cel="!has(self.elastic) || has(self.worker)",
-            message="elastic is about workers: add `worker: {replicas: ...}` or remove `elastic`",
-            field_path=".elastic",
-            holds=lambda s: s.elastic is None or s.worker is not None,
-        ),
-        Rule(
-            cel="!has(self.elastic) || !has(self.worker) || (self.worker.replicas >= self.elastic.minReplicas"
+            cel="!has(self.elastic) || (self.worker.replicas >= self.elastic.minReplicas"
             " && self.worker.replicas <= self.elastic.maxReplicas)",
             message="must be between elastic.minReplicas and elastic.maxReplicas",
             field_path=".worker.replicas",
             holds=lambda s: (
-                s.elastic is None
-                or s.worker is None
-                or s.elastic.min_replicas <= s.worker.replicas <= s.elastic.max_replicas
+                s.elastic is None or s.elastic.min_replicas <= s.worker.replicas <= s.elastic.max_replicas
             ),
         ),
         Rule(
@@ -225,6 +231,63 @@ class EstimatorJobSpec(ApiModel):
             " && (!has(self.managedBy) || self.managedBy == oldSelf.managedBy)",
             message="cannot change: delete the job and create it anew",
             field_path=".managedBy",
+            reason="FieldValueForbidden",
+        ),
+        Rule(
+            cel=f"has(self.estimator) || has(self.program) || has(self.image) || !has(self.template)"
+            f" || {_ROLE_TEMPLATES} || ({_CONTAINERS} && self.template.spec.containers.exists(c,"
+            " c.name == 'estimator' && (has(c.image) || has(c.command))))",
+            message="nothing says what the replicas run: the container that trains is called `estimator` and needs an"
+            " image or a command",
+            field_path=".template.spec.containers",
+            holds=lambda s: s.says_what_runs,
+            admission=True,
+        ),
+        Rule(
+            cel=f"!({_CONTAINERS}) || {_ROLE_TEMPLATES}"
+            " || self.template.spec.containers.all(c, c.name == 'estimator' || has(c.image))",
+            message="a container without an image is no sidecar: the container that trains is called `estimator`",
+            field_path=".template.spec.containers",
+            holds=lambda s: s.sidecars_have_images,
+            admission=True,
+        ),
+        *template_rules(),
+        Rule(
+            cel=f"self.progressPort != {c.GRPC_PORT}",
+            message=f"{c.GRPC_PORT} is the port of TensorFlow's servers: choose another",
+            field_path=".progressPort",
+            holds=lambda s: s.progress_port != c.GRPC_PORT,
+            admission=True,
+        ),
+        Rule(
+            cel=f"!has(self.modelDir.uri) || !self.modelDir.uri.startsWith('/') || !({_SEVERAL}) || {_ROLE_TEMPLATES}"
+            f" || ({_CONTAINERS} && self.template.spec.containers.exists(c, c.name == 'estimator'"
+            " && has(c.volumeMounts) && c.volumeMounts.exists(m, self.modelDir.uri.startsWith(m.mountPath))))",
+            message="no volume is mounted there, so every replica would have a model directory of its own: mount one in"
+            " container `estimator` of the template, or name a claim",
+            field_path=".modelDir.uri",
+            admission=True,
+        ),
+        Rule(
+            cel="!has(self.modelDir.volumeClaimTemplate)"
+            " || !('ReadWriteOncePod' in self.modelDir.volumeClaimTemplate.accessModes)"
+            f" || !({_SEVERAL} || (has(self.tensorBoard) && self.tensorBoard.enabled))",
+            message="only one pod may use a ReadWriteOncePod claim, and this job has several: use ReadWriteMany, or"
+            " ReadWriteOnce to keep them on one node",
+            field_path=".modelDir.volumeClaimTemplate.accessModes",
+            holds=lambda s: (
+                s.model_dir.volume_claim_template is None
+                or "ReadWriteOncePod" not in s.model_dir.volume_claim_template.access_modes
+                or not (s.has_several_pods or (s.tensor_board is not None and s.tensor_board.enabled))
+            ),
+            admission=True,
+        ),
+        Rule(
+            cel="!has(self.modelDir.volumeClaimTemplate) || !has(oldSelf.modelDir.volumeClaimTemplate)"
+            " || self.modelDir.volumeClaimTemplate == oldSelf.modelDir.volumeClaimTemplate",
+            message="the claim is made once and keeps what it was made with: change the PersistentVolumeClaim"
+            " <job>-model itself (its size can grow), or create the job anew",
+            field_path=".modelDir.volumeClaimTemplate",
             reason="FieldValueForbidden",
         ),
         *immutable_worker(),
@@ -241,10 +304,10 @@ class EstimatorJobSpec(ApiModel):
     code: Code | None = None
     """Where the code comes from; absent when the image holds it."""
     image: Image | None = None
-    """Image of the main container. Default: the template's, else the operator's runtime image (its GPU variant for
-    roles that ask for nvidia.com/gpu)."""
+    """Image of the main container; a role's template may name another. Default: the template's, else the operator's
+    runtime image (its GPU variant for roles that ask for nvidia.com/gpu)."""
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
-    """Pull policy of the main container."""
+    """Pull policy of the main container; a role's template may name another."""
     image_pull_secrets: list[dict[str, Any]] | None = pod_field("imagePullSecrets", max_length=32)
     """Secrets to pull images with, as in a pod; added to the template's."""
     model_dir: ModelDir
@@ -253,7 +316,7 @@ class EstimatorJobSpec(ApiModel):
     chief: ChiefRole = Field(default=ChiefRole())
     """The chief, which saves checkpoints and summaries and decides when training ends. There is always exactly
     one; this section says what it asks for beyond the template."""
-    worker: WorkerRole | None = None
+    worker: WorkerRole = Field(default=WorkerRole(replicas=0))
     """Workers: replicas that compute training steps beside the chief. Absent: none; `worker: {}` is one."""
     ps: PsRole | None = None
     """Parameter servers: replicas that hold the variables. Absent: none; `ps: {}` is one."""
@@ -262,7 +325,10 @@ class EstimatorJobSpec(ApiModel):
     `evaluator: {}` is one. Mode TrainAndEvaluate needs it beside workers or parameter servers."""
     template: dict[str, Any] | None = pod_field("template")
     """Pod template shared by all roles. Its main container is called `estimator` and need not be there; other
-    containers, volumes and everything else are kept as they are."""
+    containers, volumes and everything else are kept as they are. What says more of a replica wins: fields of a role,
+    the role's template, fields of spec such as image, this template, the operator's defaults. What the operator
+    alone decides is refused: restartPolicy, hostname, subdomain, the pod contract's variables, labels, ports and
+    mounts, and a command beside `estimator` or `program`."""
     pod_security: Literal["Restricted", "Platform"] | None = None
     """Restricted: the main container runs as user 1000 and volumes get group 1000, unless the template says otherwise.
     Platform: user and group are left to the platform, as OpenShift wants it, and to the image. Default: what the
@@ -303,3 +369,33 @@ class EstimatorJobSpec(ApiModel):
         if role is None:
             return 0
         return 1 if isinstance(role, ChiefRole) else role.replicas
+
+    @property
+    def has_several_pods(self) -> bool:
+        """The job has, or may get, more replicas than the chief."""
+        return self.elastic is not None or any(self.replicas(name) for name in (c.WORKER, c.PS, c.EVALUATOR))
+
+    @property
+    def says_what_runs(self) -> bool:
+        """Something names a program, an image or a command; what the roles' templates say is not looked into."""
+        if any(one is not None for one in (self.estimator, self.program, self.image)) or not self.template:
+            return True
+        return self._has_role_templates or any(
+            one.get("image") or one.get("command") for one in main_containers(self.template)
+        )
+
+    @property
+    def sidecars_have_images(self) -> bool:
+        """Every container of the template but the main one has an image."""
+        return self._has_role_templates or all(
+            one.get("image") or one.get("name") == c.CONTAINER for one in containers(self.template or {})
+        )
+
+    @property
+    def _has_role_templates(self) -> bool:
+        roles = (self.role(name) for name in c.ROLES)
+        return any(role is not None and role.template is not None for role in roles)
+
+    def faults(self) -> Iterable[Rule]:
+        """What is wrong with the roles' templates."""
+        return faults_of_roles(self)

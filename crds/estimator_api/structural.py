@@ -24,7 +24,7 @@ _COPIED: Final = frozenset(
     {
         "type", "format", "enum", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "maxProperties",
         "pattern", "required", "x-kubernetes-validations", "x-kubernetes-list-type", "x-kubernetes-list-map-keys",
-        "x-kubernetes-map-type", PRESERVE, INT_OR_STRING,
+        "x-kubernetes-map-type", "nullable", PRESERVE, INT_OR_STRING,
     }
 )  # fmt: skip
 _TYPES: Final = frozenset({"object", "array", "string", "integer", "number", "boolean"})

@@ -84,6 +84,17 @@ def test_what_the_user_wrote_survives(api_server: ApiServer, namespace: str) -> 
     assert params == declarative["estimator"]["params"]
 
 
+def test_fractions_and_nulls_of_programs_are_taken(api_server: ApiServer, namespace: str) -> None:
+    written = NEAR_MISSES["written-by-a-program"]["spec"]
+    stored = create(api_server, namespace, "written", written)["spec"]
+    resources = stored["template"]["spec"]["containers"][0]["resources"]
+    assert resources == {"requests": {"cpu": 1.5, "memory": "1Gi"}, "limits": {"cpu": 2}}
+    assert stored["chief"]["resources"] == {"requests": {"cpu": 0.5}}
+    change = {"spec": {"chief": {"resources": {"requests": {"cpu": 0.75}}}}}
+    with pytest.raises(CallError, match=r"spec\.chief: Forbidden"):
+        patch(api_server, namespace, "written", change)
+
+
 def test_running_job_takes_deadlines_labels_and_suspension(api_server: ApiServer, namespace: str) -> None:
     create(api_server, namespace, "running", CHANGES["before"])
     for field, value in CHANGES["accepted"].items():
@@ -134,7 +145,9 @@ def test_scale(api_server: ApiServer, namespace: str) -> None:
     assert "must be between elastic.minReplicas" in scale(api_server, namespace, "elastic", 0)
     assert "must be between elastic.minReplicas" in scale(api_server, namespace, "elastic", 5)
     assert "cannot change while the job runs unless it is elastic" in scale(api_server, namespace, "fixed", 3)
-    assert "worker" in scale(api_server, namespace, "alone", 1)
+    assert "cannot change while the job runs unless it is elastic" in scale(api_server, namespace, "alone", 1)
+    alone = api_server.call("GET", f"{PATH.format(namespace)}/alone/scale")
+    assert alone["spec"].get("replicas", 0) == 0, "disruption budgets and autoscalers ask every job"
     selector = "estimator.dev/job-name=elastic,estimator.dev/role=worker"
     seen = {"workerReplicas": 2, "workerSelector": selector}
     patch(api_server, namespace, "elastic", {"status": seen}, "/status")

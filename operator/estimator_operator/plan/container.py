@@ -7,6 +7,7 @@ from typing import Any
 
 from estimator_api import EstimatorJob
 from estimator_api import constants as c
+from estimator_api.template_rules import main_containers
 from estimator_operator.plan.gpu import asks_for_gpu
 from estimator_operator.plan.observed import Replica, Settings
 from estimator_operator.plan.pod_security import assigns_user, restrict_container
@@ -34,8 +35,12 @@ def main_container(
     templates = (one for one in pod_spec.get("containers") or [] if one.get("name") == c.CONTAINER)
     main: dict[str, Any] = {"name": c.CONTAINER, **next(templates, {})}
     _set_resources(main, job, replica)
-    main["image"] = job.spec.image or main.get("image") or _default_image(main, settings)
-    if job.spec.image_pull_policy is not None:
+    # The role's template says more of this replica than the spec does, and the spec more than the shared template.
+    of_role = _container_of_role(job, replica)
+    main["image"] = (
+        of_role.get("image") or job.spec.image or main.get("image") or _default_image(main, settings)
+    )
+    if job.spec.image_pull_policy is not None and not of_role.get("imagePullPolicy"):
         main["imagePullPolicy"] = job.spec.image_pull_policy
     runs_runner = _set_command(main, job)
     main["env"] = environment(main.get("env") or ())
@@ -57,6 +62,14 @@ def main_container(
     main.setdefault("terminationMessagePolicy", "FallbackToLogsOnError")
     restrict_container(main, pod_spec, assign_user=assigns_user(job, settings))
     return main
+
+
+def _container_of_role(job: EstimatorJob, replica: Replica) -> Mapping[str, Any]:
+    """The main container as the role's own template has it."""
+    role = job.spec.role(replica.role)
+    if role is None or role.template is None:
+        return {}
+    return next(main_containers({"spec": role.template.spec}), {})
 
 
 def _default_image(main: Mapping[str, Any], settings: Settings) -> str:
@@ -88,13 +101,13 @@ def _set_command(main: dict[str, Any], job: EstimatorJob) -> bool:
 def _set_mounts(main: dict[str, Any], job: EstimatorJob) -> None:
     mounts: list[dict[str, Any]] = []
     if job.spec.model_dir.uri is None:
-        mount: dict[str, Any] = {"name": "estimator-model", "mountPath": c.MODEL_MOUNT_PATH}
+        mount: dict[str, Any] = {"name": c.MODEL_VOLUME, "mountPath": c.MODEL_MOUNT_PATH}
         claim = job.spec.model_dir.persistent_volume_claim
         if claim is not None and claim.sub_path:
             mount["subPath"] = claim.sub_path
         mounts.append(mount)
     if job.spec.code is not None:
-        mounts.append({"name": "estimator-code", "mountPath": c.CODE_MOUNT_PATH, "readOnly": True})
+        mounts.append({"name": c.CODE_VOLUME, "mountPath": c.CODE_MOUNT_PATH, "readOnly": True})
     if mounts:
         own = {one["mountPath"] for one in mounts}
         kept = [one for one in main.get("volumeMounts") or [] if one.get("mountPath") not in own]
@@ -102,15 +115,18 @@ def _set_mounts(main: dict[str, Any], job: EstimatorJob) -> None:
 
 
 def _set_ports(main: dict[str, Any], job: EstimatorJob) -> None:
+    names = {c.GRPC_PORT: c.GRPC_PORT_NAME, job.spec.progress_port: c.PROGRESS_PORT_NAME}
+    users = main.get("ports") or []
+    kept = [one for one in users if _tcp(one) not in names and one.get("name") not in names.values()]
     own = [
-        {"name": c.GRPC_PORT_NAME, "containerPort": c.GRPC_PORT, "protocol": "TCP"},
-        {"name": c.PROGRESS_PORT_NAME, "containerPort": job.spec.progress_port, "protocol": "TCP"},
-    ]
-    numbers = {one["containerPort"] for one in own}
-    names = {one["name"] for one in own}
-    kept = [
-        one
-        for one in main.get("ports") or []
-        if one.get("containerPort") not in numbers and one.get("name") not in names
+        # What else the template says of the port, a host port for example, is kept.
+        {**next((one for one in users if _tcp(one) == number), {}), "name": name, "containerPort": number}
+        | {"protocol": "TCP"}
+        for number, name in names.items()
     ]
     main["ports"] = [*kept, *own]
+
+
+def _tcp(port: Mapping[str, Any]) -> Any:
+    """Number of a TCP port."""
+    return port.get("containerPort") if port.get("protocol", "TCP") == "TCP" else None

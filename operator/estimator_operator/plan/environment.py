@@ -13,11 +13,17 @@ from typing import Any, Final
 
 from estimator_api import EstimatorJob
 from estimator_api import constants as c
-from estimator_operator.plan.cluster_spec import address_in_cluster, cluster_of, compact_json
+from estimator_operator.plan.cluster_spec import address_in_cluster, cluster_of, compact_json, replicas_of
 from estimator_operator.plan.observed import Replica, Settings
 from estimator_operator.plan.overlay import merged_by_name
 
 _PYTHONPATH: Final = "PYTHONPATH"
+_LARGEST: Final = 131_072
+"""Bytes of the longest string that Linux takes in an environment, with name, `=` and the zero at its end."""
+_REMEDIES: Final = {
+    c.ENV_TF_CONFIG: "ask for fewer replicas, or give job and namespace shorter names",
+    c.ENV_SPEC: "keep large hyperparameters in a file of the code, and its path in params",
+}
 
 
 class JobEnvironment:
@@ -60,6 +66,18 @@ class JobEnvironment:
         if self._spec is not None:
             variables[c.ENV_SPEC] = self._spec
         return variables
+
+    def fault(self) -> str | None:
+        """Which variable of the contract no process could be started with, or None: they grow with the job."""
+        last = max(replicas_of(self._job.spec), key=lambda one: len(str(one)))
+        for name, value in self.contract(last, 0).items():
+            size = len(f"{name}={value.replace('$$', '$')}".encode()) + 1
+            if size > _LARGEST:
+                return (
+                    f"spec: the variable {name} of {last} would have {size} bytes, and Linux takes at most {_LARGEST}:"
+                    f" {_REMEDIES.get(name, 'make it shorter')}"
+                )
+        return None
 
     def _tf_config(self, replica: Replica) -> str:
         if self._cluster is None:

@@ -227,6 +227,10 @@ def _active(view: View) -> Plan:
     started = not resumed and stored.start_time is not None
     everyone = _everyone(view, needed, given_up=given_up)
     verdict = judge(job, needed, everyone, started=started, gone=view.observed.gone, now=now)
+    factory = PodFactory(job, view.settings)
+    fault = None if started else factory.fault()
+    if fault is not None:
+        return _end(view, view.status, conditions.failed(c.REASON_INVALID_SPEC, fault), verdict)
     if verdict.degraded is not None:
         given_up = True
         needed = needed_members(view.roster, view.completed, evaluator_degraded=True)
@@ -269,9 +273,7 @@ def _active(view: View) -> Plan:
         status=status,
         create_claim=None if view.observed.claim_exists else claim_manifest(job),
         create_service=None if view.observed.service_exists else service_manifest(job),
-        create_pods=PodManifests(
-            PodFactory(job, view.settings), ((one.replica, one.attempt) for one in missing)
-        ),
+        create_pods=PodManifests(factory, ((one.replica, one.attempt) for one in missing)),
         delete_pods=cleanup.while_running(view.roster, now),
         events=events_of(stored, status),
         requeue_after=view.requeue(

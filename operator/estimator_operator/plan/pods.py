@@ -1,9 +1,10 @@
 """The pods of a job: names, labels, and the user's template completed to what the pod contract promises.
 
-The shared template comes first, the role's partial one is laid over it (`overlay.py`), and the role's own fields over
-both. The result is kept as it is wherever it says something; what it leaves open gets this project's defaults (see
-`pod_security.py` for the security ones). Three things are never the template's: the restart policy (a restart
-is a new pod with a new attempt number), host name and subdomain (they are the replica's address).
+What says more of a replica wins: the role's own fields, the role's partial template (laid over the shared one, see
+`overlay.py`), fields of spec such as image, the shared template, the operator's defaults (see `pod_security.py` for the
+security ones). Some things are never the template's, and a template that says them is refused: the restart policy (a
+restart is a new pod with a new attempt number), host name and subdomain (they are the replica's address), and what
+`template_rules.py` lists beside these.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, overload
 
 from estimator_api import EstimatorJob
 from estimator_api import constants as c
+from estimator_operator.plan.colocation import keep_together
 from estimator_operator.plan.container import main_container
 from estimator_operator.plan.environment import JobEnvironment
 from estimator_operator.plan.gpu import tolerate_gpu_nodes
@@ -26,8 +28,6 @@ from estimator_operator.plan.spec_hash import provenance
 
 TERMINATION_GRACE_SECONDS = 60
 """Time to save a checkpoint after SIGTERM."""
-MODEL_VOLUME = "estimator-model"
-CODE_VOLUME = "estimator-code"
 
 
 def pod_name(job_name: str, replica: Replica, attempt: int) -> str:
@@ -54,6 +54,10 @@ class PodFactory:
         """What the pods are a function of."""
         return self._job.metadata.uid, self._job.spec, self._settings
 
+    def fault(self) -> str | None:
+        """Why none of them could ever start, or None."""
+        return self._environment.fault()
+
     def manifest(self, replica: Replica, attempt: int) -> dict[str, Any]:
         """The pod of one attempt of `replica`.
 
@@ -64,6 +68,8 @@ class PodFactory:
         spec: dict[str, Any] = template.get("spec") or {}
         _lay_role_over(spec, job, replica)
         _lay_volumes_over(spec, job)
+        if job.spec.model_dir.is_for_one_node and job.spec.has_several_pods:
+            keep_together(spec, job)
         main = main_container(
             spec,
             job,
@@ -185,12 +191,12 @@ def _lay_volumes_over(spec: dict[str, Any], job: EstimatorJob) -> None:
     volumes: list[dict[str, Any]] = []
     claim = job.spec.model_dir.claim_name(job.metadata.name)
     if claim is not None:
-        volumes.append({"name": MODEL_VOLUME, "persistentVolumeClaim": {"claimName": claim}})
+        volumes.append({"name": c.MODEL_VOLUME, "persistentVolumeClaim": {"claimName": claim}})
     if job.spec.code is not None:
         config_map: dict[str, Any] = {"name": job.spec.code.config_map.name}
         if job.spec.code.config_map.items:
             config_map["items"] = [item.to_json() for item in job.spec.code.config_map.items]
-        volumes.append({"name": CODE_VOLUME, "configMap": config_map})
+        volumes.append({"name": c.CODE_VOLUME, "configMap": config_map})
     if volumes:
         spec["volumes"] = named_union(spec.get("volumes"), volumes)
 

@@ -74,13 +74,14 @@ def test_what_is_kept_and_what_is_left_out() -> None:
     template = extract(document(spec, Container=container))
     assert list(template) == ["type", "properties"]
     metadata = template["properties"]["metadata"]
-    assert list(metadata["properties"]) == ["annotations", "labels"]
+    assert list(metadata["properties"]) == ["annotations", "creationTimestamp", "labels"]
     pod = template["properties"]["spec"]
     assert pod["x-kubernetes-preserve-unknown-fields"] is True
     assert "required" not in pod, "a job need not have a container of its own"
     assert pod["properties"]["restartPolicy"] == {"type": "string"}
     quantity = pod["properties"]["overhead"]["additionalProperties"]
-    assert quantity["x-kubernetes-int-or-string"] is True
+    assert quantity["x-kubernetes-preserve-unknown-fields"] is True, "a number may be a fraction"
+    assert "type" not in quantity
     assert "pattern" in quantity
     containers = pod["properties"]["containers"]
     assert containers["x-kubernetes-list-map-keys"] == ["name"]

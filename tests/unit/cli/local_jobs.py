@@ -26,13 +26,17 @@ def local_job(*, policy=None, env=(), command=None, template=None, **spec):
         "readinessProbe": {"httpGet": {"path": "/progress", "port": 8787}},
         "env": [{"name": name, "value": value} for name, value in env],
     }
+    # Beside `estimator` the shared template may have no command: there each role brings its own.
+    shared = {"name": "estimator"} if "estimator" in spec else main
+    role = {"template": {"spec": {"containers": [main]}}} if "estimator" in spec else {}
     body = {
         "modelDir": {"uri": "/models/moths"},
-        "worker": {},
-        "ps": {},
-        "evaluator": {},
+        "chief": role,
+        "worker": role,
+        "ps": role,
+        "evaluator": role,
         "runPolicy": policy or {},
-        "template": {"spec": {"containers": [main], **(template or {})}},
+        "template": {"spec": {"containers": [shared], **(template or {})}},
     }
     return {
         "apiVersion": "estimator.dev/v1alpha1",

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import pytest
-from job_builder import make_job, plan_of
+from job_builder import SETTINGS, make_job, plan_of, replica
 
 from estimator_operator.plan import Observed
 from estimator_operator.plan.claim import claim_manifest
+from estimator_operator.plan.pods import pod_manifest
 from estimator_operator.plan.service import service_manifest
+
+
+def template_of(**fields):
+    """A model directory made from a claim template."""
+    return {"volumeClaimTemplate": {"resources": {"requests": {"storage": "1Gi"}}} | fields}
 
 
 def claimed(**template):
     """A job with a claim template."""
-    body = {"resources": {"requests": {"storage": "1Gi"}}} | template
-    return make_job(modelDir={"volumeClaimTemplate": body})
+    return make_job(modelDir=template_of(**template))
 
 
 @pytest.mark.parametrize("model_dir", [{"uri": "gs://m"}, {"persistentVolumeClaim": {"claimName": "m"}}])
@@ -39,6 +44,72 @@ def test_deleted_claim_is_the_jobs():
     assert [one["uid"] for one in manifest["metadata"]["ownerReferences"]] == ["job-uid"]
     assert manifest["spec"]["storageClassName"] == "fast"
     assert manifest["spec"]["accessModes"] == ["ReadWriteMany"]
+
+
+@pytest.mark.parametrize("retention", ["Retain", "Delete"])
+def test_no_gitops_tool_takes_the_claim_for_its_own(retention):
+    """Argo CD tracks by the label of the instance, and prunes what is not in the repository."""
+    labels = claim_manifest(claimed(retention=retention))["metadata"]["labels"]
+    assert labels == {
+        "app.kubernetes.io/name": "estimator-job",
+        "app.kubernetes.io/managed-by": "estimator-operator",
+        "estimator.dev/job-name": "digits",
+    }
+
+
+def test_claim_carries_the_labels_and_annotations_asked_for():
+    metadata = {"labels": {"team": "vision"}, "annotations": {"backup": "daily"}, "creationTimestamp": None}
+    found = claim_manifest(claimed(metadata=metadata))["metadata"]
+    assert found["labels"]["team"] == "vision"
+    assert found["labels"]["estimator.dev/job-name"] == "digits"
+    assert found["annotations"] == {"backup": "daily"}
+
+
+def wishes(job, name):
+    """The required pod affinity of a replica's pod."""
+    affinity = pod_manifest(job, replica(name), 0, SETTINGS)["spec"].get("affinity") or {}
+    return (affinity.get("podAffinity") or {}).get("requiredDuringSchedulingIgnoredDuringExecution") or []
+
+
+@pytest.mark.parametrize("name", ["chief-0", "worker-1", "ps-0", "evaluator-0"])
+def test_pods_of_a_volume_for_one_node_are_kept_together(name):
+    """The first of them finds nobody and is placed all the same, because it matches its own term."""
+    job = claimed()
+    (term,) = wishes(job, name)
+    labels = pod_manifest(job, replica(name), 0, SETTINGS)["metadata"]["labels"]
+    assert term["topologyKey"] == "kubernetes.io/hostname"
+    assert term["labelSelector"]["matchLabels"].items() <= labels.items()
+    (roles,) = term["labelSelector"]["matchExpressions"]
+    assert labels[roles["key"]] in roles["values"]
+    assert "tensorboard" not in roles["values"], "a TensorBoard that was left behind draws nobody"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"modelDir": {"uri": "gs://m"}},
+        {"modelDir": {"persistentVolumeClaim": {"claimName": "m"}}},
+        {"modelDir": template_of(accessModes=["ReadWriteMany"])},
+        {"modelDir": template_of(accessModes=["ReadWriteOnce", "ReadWriteMany"])},
+        {"modelDir": template_of(), "workers": 0, "ps": 0, "evaluator": 0},
+    ],
+    ids=["uri", "a claim nothing is known of", "many nodes", "many nodes too", "the chief alone"],
+)
+def test_other_pods_go_where_they_like(fields):
+    assert wishes(make_job(**fields), "chief-0") == []
+
+
+def test_the_wish_stands_beside_the_affinity_of_the_template():
+    own = {"topologyKey": "zone", "labelSelector": {"matchLabels": {"app": "cache"}}}
+    affinity = {
+        "nodeAffinity": {"preferred": []},
+        "podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [own]},
+    }
+    job = make_job(modelDir=template_of(), worker={"replicas": 2, "affinity": affinity})
+    assert [one["topologyKey"] for one in wishes(job, "worker-0")] == ["zone", "kubernetes.io/hostname"]
+    spec = pod_manifest(job, replica("worker-0"), 0, SETTINGS)["spec"]
+    assert spec["affinity"]["nodeAffinity"] == {"preferred": []}
+    assert job.spec.worker.affinity == affinity, "the job stays as it is"
 
 
 def test_claim_is_created_once():

@@ -40,7 +40,7 @@ def container(name="estimator", **fields):
             "cpu",
             False,
         ),
-        ({"template": container("decoder", resources=GPU)}, "cpu", True),
+        ({"template": container("decoder", image="decoder:1", resources=GPU)}, "cpu", True),
         ({"template": {"spec": {"initContainers": [{"name": "a", "resources": GPU}]}}}, "cpu", True),
         ({"worker": {"resources": GPU}, "image": "mine:1"}, "mine:1", True),
     ],

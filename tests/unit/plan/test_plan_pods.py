@@ -7,9 +7,15 @@ import json
 import pytest
 from job_builder import ESTIMATOR, SETTINGS, make_job, replica
 
+from estimator_api import InvalidJobError
 from estimator_operator.plan import pod_name
 from estimator_operator.plan.pods import named_union, pod_manifest
 
+OF_ROLE = {
+    "template": {
+        "spec": {"containers": [{"name": "estimator", "image": "chief:1", "imagePullPolicy": "Never"}]}
+    }
+}
 CLAIM = {"persistentVolumeClaim": {"claimName": "models", "subPath": "digits"}}
 
 
@@ -68,10 +74,8 @@ def test_metadata():
     }
 
 
-def test_metadata_of_the_template_is_kept_but_for_our_labels():
-    template = {
-        "metadata": {"labels": {"team": "a", "estimator.dev/role": "x"}, "annotations": {"note": "b"}}
-    }
+def test_metadata_of_the_template_is_kept():
+    template = {"metadata": {"labels": {"team": "a"}, "annotations": {"note": "b"}}}
     metadata = pod(template=template)["metadata"]
     assert metadata["labels"]["team"] == "a"
     assert metadata["labels"]["estimator.dev/role"] == "chief"
@@ -165,7 +169,7 @@ def test_image_with_a_command_of_its_own():
 
 
 def test_command_of_the_template_is_kept():
-    container = main(pod(**templated({"command": ["./train"], "args": ["-v"]})))
+    container = main(pod(estimator=None, **templated({"command": ["./train"], "args": ["-v"]})))
     assert (container["command"], container["args"]) == (["./train"], ["-v"])
     assert "readinessProbe" not in container
 
@@ -178,10 +182,69 @@ def test_command_of_the_template_is_kept():
         ({"worker": {"resources": {"limits": {"nvidia.com/gpu": 1}}}}, SETTINGS.runtime_image),
         (templated({"image": "mine:1"}), "mine:1"),
         (templated({"image": "mine:1"}) | {"image": "mine:2"}, "mine:2"),
+        ({"image": "mine:2", "chief": OF_ROLE}, "chief:1"),
+        (templated({"image": "mine:1"}) | {"image": "mine:2", "chief": OF_ROLE}, "chief:1"),
+        ({"image": "mine:2", "worker": OF_ROLE}, "mine:2"),
     ],
 )
-def test_images(spec, image):
+def test_the_image_that_says_most_of_the_replica_wins(spec, image):
     assert main(pod(**spec))["image"] == image
+
+
+def test_pull_policy_of_the_role_wins():
+    found = pod(image="mine:2", imagePullPolicy="Always", chief=OF_ROLE)
+    assert main(found)["imagePullPolicy"] == "Never"
+
+
+def test_command_of_the_role_runs_in_place_of_the_runner():
+    role = {
+        "template": {"spec": {"containers": [{"name": "estimator", "command": ["./serve"], "args": ["x"]}]}}
+    }
+    container = main(pod("worker-0", worker=role))
+    assert (container["command"], container["args"]) == (["./serve"], ["x"])
+    assert main(pod("chief-0", worker=role))["command"] == ["python", "-m", "estimator_runtime.job"]
+
+
+@pytest.mark.parametrize(
+    ("metadata", "spec", "path"),
+    [
+        ({}, {"restartPolicy": "OnFailure"}, ".spec.restartPolicy"),
+        ({}, {"hostname": "mine"}, ".spec.hostname"),
+        ({}, {"subdomain": "mine"}, ".spec.subdomain"),
+        ({"labels": {"estimator.dev/attempt": "7"}}, {}, ".metadata.labels"),
+        ({}, {"volumes": [{"name": "estimator-code", "emptyDir": {}}]}, ".spec.volumes"),
+        ({}, {"containers": [{"name": "estimator", "args": ["--fast"]}]}, ".spec.containers"),
+        ({}, {"containers": [{"name": "estimator", "env": [{"name": "TF_CONFIG"}]}]}, ".spec.containers"),
+        ({}, {"containers": [{"name": "proxy", "ports": [{"containerPort": 8787}]}]}, ".spec.containers"),
+        (
+            {},
+            {"containers": [{"name": "estimator", "volumeMounts": [{"mountPath": "/model"}]}]},
+            ".spec.containers",
+        ),
+        (
+            {},
+            {"containers": [{"name": "estimator", "volumeMounts": [{"mountPath": "/code"}]}]},
+            ".spec.containers",
+        ),
+    ],
+)
+def test_what_a_role_s_template_may_not_say_is_told_with_its_path(metadata, spec, path):
+    overlay = {"template": {"metadata": metadata, "spec": spec}}
+    fields = {"worker": overlay, "modelDir": CLAIM, "code": {"configMap": {"name": "c"}}}
+    with pytest.raises(InvalidJobError) as caught:
+        make_job(**fields)
+    assert str(caught.value).startswith(f"spec.worker.template{path}: ")
+    begun = make_job(**fields, status={"startTime": "2026-01-31T12:00:00Z"})
+    assert pod_manifest(begun, replica("worker-0"), 0, SETTINGS), (
+        "what an earlier version runs stays readable"
+    )
+
+
+@pytest.mark.parametrize(
+    "spec", [None, {}, {"containers": "x", "volumes": 7}, {"containers": [1, None, {"env": {}}]}]
+)
+def test_a_role_s_template_of_another_shape_is_left_to_the_api_server(spec):
+    make_job(worker={"template": {"spec": spec}})
 
 
 def test_pull_policy_and_secrets():
@@ -197,12 +260,11 @@ def test_pull_policy_and_secrets():
 def test_environment_of_template_and_role():
     found = pod(
         "worker-0",
-        worker={"env": [{"name": "B", "value": "role"}, {"name": "TF_CONFIG", "value": "mine"}]},
+        worker={"env": [{"name": "B", "value": "role"}]},
         **templated({"env": [{"name": "A", "value": "1"}, {"name": "B", "value": "template"}]}),
     )
     assert env(found)["A"] == "1"
     assert env(found)["B"] == "role"
-    assert env(found)["TF_CONFIG"].startswith("{"), "the contract's variables are not the user's"
     order = list(env(found))
     assert order.index("ESTIMATOR_MODEL_DIR") < order.index("A"), "so that A may use $(ESTIMATOR_MODEL_DIR)"
 
@@ -282,19 +344,15 @@ def test_template_is_kept_where_it_says_something():
         modelDir=CLAIM,
         **templated(
             {
-                "volumeMounts": [
-                    {"name": "mine", "mountPath": "/model"},
-                    {"name": "mine", "mountPath": "/data"},
-                ],
-                "ports": [{"name": "progress", "containerPort": 1}, {"containerPort": 9, "name": "own"}],
+                "volumeMounts": [{"name": "mine", "mountPath": "/data"}],
+                "ports": [{"containerPort": 8787, "hostPort": 80}, {"containerPort": 9, "name": "own"}],
                 "readinessProbe": {"exec": {}},
                 "resources": {"requests": {"cpu": "1"}},
                 "terminationMessagePolicy": "File",
             },
             volumes=[{"name": "mine", "emptyDir": {}}],
             initContainers=[{"name": "fetch", "image": "fetch:1"}],
-            restartPolicy="Always",
-            hostname="mine",
+            restartPolicy="Never",
             automountServiceAccountToken=True,
             terminationGracePeriodSeconds=5,
         ),
@@ -303,6 +361,7 @@ def test_template_is_kept_where_it_says_something():
     spec, container = found["spec"], main(found)
     assert [one["mountPath"] for one in container["volumeMounts"]] == ["/data", "/model"]
     assert [one["name"] for one in container["ports"]] == ["own", "tf-grpc", "progress"]
+    assert container["ports"][2]["hostPort"] == 80
     assert container["readinessProbe"] == {"exec": {}}
     assert container["resources"] == {"requests": {"cpu": "1", "memory": "1Gi"}, "claims": []}
     assert container["terminationMessagePolicy"] == "File"

@@ -1,0 +1,250 @@
+"""What a pod template may not say, because the operator says it: refused, where it would be dropped in silence.
+
+Each check is written for its two readers, as every rule is (see `base.py`): in CEL over the shared template, and in
+Python, which asks it of the roles' partial templates too. Those have no schema in the resource, so the API server
+cannot ask; a job with such a fault is told InvalidSpec with the path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from estimator_api import constants as c
+from estimator_api.base import Rule
+
+Json = Mapping[str, Any]
+
+_ENV: Final = (
+    c.ENV_JOB_NAME,
+    c.ENV_NAMESPACE,
+    c.ENV_ROLE,
+    c.ENV_INDEX,
+    c.ENV_ATTEMPT,
+    c.ENV_MODEL_DIR,
+    c.ENV_PROGRESS_PORT,
+    c.ENV_TF_CONFIG,
+    c.ENV_SPEC,
+)
+_LABELS: Final = (
+    c.LABEL_JOB_NAME,
+    c.LABEL_ROLE,
+    c.LABEL_INDEX,
+    c.LABEL_ATTEMPT,
+    c.LABEL_APP_NAME,
+    c.LABEL_APP_INSTANCE,
+    c.LABEL_APP_COMPONENT,
+    c.LABEL_APP_MANAGED_BY,
+)
+_VOLUMES: Final = (c.MODEL_VOLUME, c.CODE_VOLUME)
+_PORT_NAMES: Final = (c.GRPC_PORT_NAME, c.PROGRESS_PORT_NAME)
+
+
+def _cel(names: Iterable[str]) -> str:
+    return f"[{', '.join(repr(one) for one in names)}]"
+
+
+_SPEC: Final = "!has(self.template) || !has(self.template.spec)"
+_CONTAINERS: Final = f"{_SPEC} || !has(self.template.spec.containers) || self.template.spec.containers"
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    """One thing that no template may say.
+
+    Attributes:
+        path: Where, below the template.
+        message: What the user reads.
+        cel: The check of the shared template, over the spec.
+        holds: The same in Python, of a template, the spec, and whether the template is the shared one.
+    """
+
+    path: str
+    message: str
+    cel: str
+    holds: Callable[[Json, Any, bool], bool]
+
+    def of_shared(self, spec: Any) -> bool:
+        """The check of the shared template in Python."""
+        return spec.template is None or self.holds(spec.template, spec, True)
+
+
+def variables_rule() -> Rule:
+    """The rule of the variables of a role."""
+    return Rule(
+        cel=f"!has(self.env) || !self.env.exists(e, e.name in {_cel(_ENV)})",
+        message=_VARIABLES,
+        holds=lambda role: not any(one.get("name") in _ENV for one in _items(role.env)),
+        field_path=".env",
+        admission=True,
+    )
+
+
+def template_rules() -> tuple[Rule, ...]:
+    """The rules of the shared template, over the spec."""
+    return tuple(
+        Rule(
+            cel=check.cel,
+            message=check.message,
+            holds=check.of_shared,
+            field_path=f".template{check.path}",
+            admission=True,
+        )
+        for check in _CHECKS
+    )
+
+
+def faults_of_roles(spec: Any) -> Iterator[Rule]:
+    """What is wrong with the roles' partial templates, as rules that are broken."""
+    for name in c.ROLES:
+        role = spec.role(name)
+        if role is None or role.template is None:
+            continue
+        metadata = role.template.metadata
+        template = {
+            "metadata": {"labels": metadata.labels if metadata is not None else None},
+            "spec": role.template.spec,
+        }
+        for check in _CHECKS:
+            if not check.holds(template, spec, False):
+                yield Rule(cel="", message=check.message, field_path=f".{name}.template{check.path}")
+
+
+def main_containers(template: Json) -> Iterator[Json]:
+    """The main container of a template, if it is there."""
+    return (one for one in containers(template) if one.get("name") == c.CONTAINER)
+
+
+def _spec(template: Json) -> Json:
+    spec = template.get("spec")
+    return spec if isinstance(spec, Mapping) else {}
+
+
+def containers(template: Json) -> Iterator[Json]:
+    """The containers of a template."""
+    return _items(_spec(template).get("containers"))
+
+
+def _items(value: Any) -> Iterator[Json]:
+    """The objects of a list; whatever else stands there is the API server's to refuse."""
+    return (one for one in (value if isinstance(value, list) else ()) if isinstance(one, Mapping))
+
+
+def _has_no_command(template: Json, spec: Any, shared: bool) -> bool:
+    """A role may run something else in place of the job runner; arguments alone would be dropped."""
+    if spec.estimator is None and spec.program is None:
+        return True
+    return not any(
+        (one.get("command") and shared) or (one.get("args") and not (one.get("command") and not shared))
+        for one in main_containers(template)
+    )
+
+
+def _has_free_mounts(template: Json, path: str) -> bool:
+    mounts = (mount for one in main_containers(template) for mount in _items(one.get("volumeMounts")))
+    return all(one.get("mountPath") != path for one in mounts)
+
+
+def _has_free_ports(template: Json, spec: Any) -> bool:
+    own = {c.GRPC_PORT: c.GRPC_PORT_NAME, spec.progress_port: c.PROGRESS_PORT_NAME}
+    for container in containers(template):
+        main = container.get("name") == c.CONTAINER
+        for port in _items(container.get("ports")):
+            number, name = port.get("containerPort"), port.get("name")
+            if port.get("protocol", "TCP") != "TCP":
+                continue
+            if number in own and not (main and name in (None, own[number])):
+                return False
+            if number not in own and main and name in _PORT_NAMES:
+                return False
+    return True
+
+
+_VARIABLES: Final = (
+    "TF_CONFIG and the ESTIMATOR_ variables of the pod contract are the operator's: remove them"
+)
+
+_CHECKS: Final = (
+    _Check(
+        ".spec.restartPolicy",
+        "restarts are the job's (see runPolicy.backoffLimit): remove restartPolicy",
+        f"{_SPEC} || !has(self.template.spec.restartPolicy) || self.template.spec.restartPolicy == 'Never'",
+        lambda template, *_: _spec(template).get("restartPolicy") in (None, "Never"),
+    ),
+    *(
+        _Check(
+            f".spec.{field}",
+            f"is the replica's address, by which the others find it: remove {field}",
+            f"{_SPEC} || !has(self.template.spec.{field})",
+            lambda template, *_, field=field: _spec(template).get(field) is None,
+        )
+        for field in ("hostname", "subdomain")
+    ),
+    _Check(
+        ".metadata.labels",
+        "estimator.dev/job-name, role, index and attempt, and app.kubernetes.io/name, instance, component and"
+        " managed-by are the operator's: remove them",
+        "!has(self.template) || !has(self.template.metadata) || !has(self.template.metadata.labels)"
+        f" || !{_cel(_LABELS)}.exists(l, l in self.template.metadata.labels)",
+        lambda template, *_: not set(_LABELS) & set((template.get("metadata") or {}).get("labels") or {}),
+    ),
+    _Check(
+        ".spec.volumes",
+        "volumes called estimator-model and estimator-code are the operator's: choose other names",
+        f"{_SPEC} || !has(self.template.spec.volumes)"
+        f" || !self.template.spec.volumes.exists(v, v.name in {_cel(_VOLUMES)})",
+        lambda template, *_: all(
+            one.get("name") not in _VOLUMES for one in _items(_spec(template).get("volumes"))
+        ),
+    ),
+    _Check(
+        ".spec.containers",
+        "with estimator or program, container `estimator` runs the job runner: remove its command and args, or"
+        " remove that section to run a command of your own",
+        f"!(has(self.estimator) || has(self.program)) || {_CONTAINERS}.all(c, c.name != 'estimator'"
+        " || !(has(c.command) || has(c.args)))",
+        _has_no_command,
+    ),
+    _Check(
+        ".spec.containers",
+        _VARIABLES,
+        f"{_CONTAINERS}.all(c, c.name != 'estimator' || !has(c.env)"
+        f" || !c.env.exists(e, e.name in {_cel(_ENV)}))",
+        lambda template, *_: (
+            not any(
+                one.get("name") in _ENV
+                for main in main_containers(template)
+                for one in _items(main.get("env"))
+            )
+        ),
+    ),
+    _Check(
+        ".spec.containers",
+        "/model is where the claim of the model directory is mounted: mount it elsewhere, or name the path in"
+        " modelDir.uri",
+        f"has(self.modelDir.uri) || {_CONTAINERS}.all(c, c.name != 'estimator' || !has(c.volumeMounts)"
+        f" || !c.volumeMounts.exists(m, m.mountPath == '{c.MODEL_MOUNT_PATH}'))",
+        lambda template, spec, _: (
+            spec.model_dir.uri is not None or _has_free_mounts(template, c.MODEL_MOUNT_PATH)
+        ),
+    ),
+    _Check(
+        ".spec.containers",
+        "/code is where code from a ConfigMap is mounted: mount it elsewhere, or remove `code`",
+        f"!has(self.code) || {_CONTAINERS}.all(c, c.name != 'estimator' || !has(c.volumeMounts)"
+        f" || !c.volumeMounts.exists(m, m.mountPath == '{c.CODE_MOUNT_PATH}'))",
+        lambda template, spec, _: spec.code is None or _has_free_mounts(template, c.CODE_MOUNT_PATH),
+    ),
+    _Check(
+        ".spec.containers",
+        "ports 2222 (tf-grpc) and progressPort (progress) are the main container's: choose another port, and other"
+        " names for other ports",
+        f"{_CONTAINERS}.all(c, !has(c.ports) || c.ports.all(p, p.protocol != 'TCP'"
+        f" || (p.containerPort in [{c.GRPC_PORT}, self.progressPort]"
+        " ? c.name == 'estimator' && (!has(p.name)"
+        f" || p.name == (p.containerPort == {c.GRPC_PORT} ? '{c.GRPC_PORT_NAME}' : '{c.PROGRESS_PORT_NAME}'))"
+        f" : c.name != 'estimator' || !has(p.name) || !(p.name in {_cel(_PORT_NAMES)}))))",
+        lambda template, spec, _: _has_free_ports(template, spec),
+    ),
+)
