@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from fake_operator import KEY
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from job_invariants import JobInvariants, is_lost
+from job_invariants import JobInvariants, is_lost, replica_of
 from job_world import FIVE_PODS, World
 from mortal_operator import CALLS, FAULTS, CrashError, MortalOperator
 
@@ -360,7 +360,7 @@ class JobMachine(RuleBasedStateMachine):
         }
         now = self.world.clock.now()
         for pod in self.laws.live_pods():
-            role = pod["metadata"]["labels"]["estimator.dev/role"]
+            role, _ = replica_of(pod)
             if not is_deleting(pod) and not is_lost(pod, now):
                 wanted[role] -= 1
         assert min(wanted.values()) >= 0, f"more pods than wanted: {wanted}"
