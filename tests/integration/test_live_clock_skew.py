@@ -29,6 +29,7 @@ from operator_process import OperatorProcess, service_account_token, write_kubec
 from skewed_server import SkewedServer
 
 AHEAD, BEHIND = 90.0, -90.0
+GRACE = {"spec": {"terminationGracePeriodSeconds": 30}}
 SOON, LATE = 2, 60
 """Seconds: over soon after they began, and before the skew is."""
 
@@ -63,7 +64,7 @@ async def test_suspension_gives_pods_their_grace(
     live: LiveNamespace, kubelet: FakeKubelet, skewed: Skewed
 ) -> None:
     """A chief that saves its checkpoint has the time that it was given: nobody ends it by force."""
-    await train(live, five_pod_job("digits"))
+    await train(live, five_pod_job("digits", template=GRACE))
     kubelet.stubborn.update(five_pods("digits"))
     await live.patch("estimatorjobs", "digits", {"spec": {"suspend": True}})
     saving = {"digits-chief-0", "digits-worker-0", "digits-worker-1", "digits-evaluator-0"}
@@ -89,7 +90,7 @@ async def test_pod_that_ends_slowly_is_not_replaced(
     live: LiveNamespace, kubelet: FakeKubelet, skewed: Skewed
 ) -> None:
     """A chief that somebody deleted and that still saves is waited for."""
-    await train(live, job("digits"))
+    await train(live, job("digits", template=GRACE))
     kubelet.stubborn.add("digits-chief-0")
     await live.delete("pods", "digits-chief-0")
     for number in range(2):

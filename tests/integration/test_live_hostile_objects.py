@@ -13,7 +13,7 @@ from live_jobs import complete, condition, five_pod_job, five_pods, job, restart
 from live_namespace import LiveNamespace
 from operator_process import OperatorProcess
 
-SKIPPED = "estimator_operator_objects_skipped_total"
+SKIPPED = "estimator_operator_skipped_objects_total"
 """Counts the objects that the operator cannot make sense of."""
 ENVIRONMENT_MOST = 131_072
 """Bytes of one environment variable that Linux hands to a program."""
@@ -60,6 +60,7 @@ async def test_deep_jobs_that_are_there_at_the_start(
     assert operator.running, operator.text()
     assert pods_of(api_server, hostile) == []
     assert await skipped(operator) >= 2, "jobs of 3,000 and 9,000 levels"
+    await told(api_server, hostile, "early")
 
 
 async def test_deep_jobs_that_come_while_it_runs(
@@ -81,6 +82,7 @@ async def test_deep_jobs_that_come_while_it_runs(
     assert operator.running, operator.text()
     assert pods_of(api_server, hostile) == ["neighbour-chief-0"]
     assert await skipped(operator) >= 2, "jobs of 3,000 and 9,000 levels"
+    await told(api_server, hostile, "late")
 
 
 async def test_large_job(
@@ -104,6 +106,13 @@ async def test_large_job(
                     f"{one['name']} cannot be passed"
                 )
     assert restart_sums(state) == (0, 0)
+
+
+async def told(server: ApiServer, namespace: str, prefix: str) -> None:
+    """Waits until each of the deep jobs says that it cannot be read: their status is no deeper than others'."""
+    names = [f"estimatorjob/{prefix}-{levels}" for levels in DEEP]
+    flags = ("--for=condition=Stalled", "--timeout=30s", "--namespace", namespace)
+    await asyncio.to_thread(server.kubectl, "wait", *flags, *names)
 
 
 def pods_of(server: ApiServer, namespace: str) -> list[str]:

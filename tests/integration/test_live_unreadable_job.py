@@ -23,10 +23,10 @@ from live_jobs import (
 )
 from live_namespace import LiveNamespace, RefusedError
 
-POLICY = "Sometimes"
-"""A cleanPodPolicy that a later version of the operator may know."""
-UNREADABLE = {"spec": {"runPolicy": {"cleanPodPolicy": POLICY}}}
-READABLE = {"spec": {"runPolicy": {"cleanPodPolicy": "Running"}}}
+FIELD = "activeDeadlineSeconds"
+UNREADABLE = {"spec": {"runPolicy": {FIELD: 0}}}
+"""A value to which a later version of the operator may have given a meaning."""
+READABLE = {"spec": {"runPolicy": {FIELD: None}}}
 
 pytestmark = pytest.mark.timeout(150)
 
@@ -38,7 +38,7 @@ def later_crd(api_server: ApiServer) -> Iterator[None]:
     later = copy.deepcopy(present)
     for version in later["spec"]["versions"]:
         spec = version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
-        spec["runPolicy"]["properties"]["cleanPodPolicy"]["enum"].append(POLICY)
+        spec["runPolicy"]["properties"][FIELD]["minimum"] = 0
     api_server.apply(later)
     yield
     api_server.apply(present)
@@ -51,7 +51,7 @@ async def edit(live: LiveNamespace, patch: dict) -> None:
         try:
             await live.patch("estimatorjobs", "digits", patch)
         except RefusedError as error:
-            if POLICY in str(error):
+            if FIELD in str(error):
                 return False
             raise
         return True
@@ -60,7 +60,7 @@ async def edit(live: LiveNamespace, patch: dict) -> None:
     for _ in range(200):
         if await accepted():
             return
-    raise AssertionError("the API server does not take the later policy")
+    raise AssertionError("the API server does not take the later value")
 
 
 def is_stalled(state: dict) -> bool:
@@ -79,7 +79,7 @@ async def test_running_job_that_becomes_unreadable(
     state = await live.until("estimatorjobs", "digits", is_stalled, "Stalled")
     ready = condition(state, "Ready")
     assert (ready["status"], ready["reason"]) == ("False", "InvalidSpec")
-    assert "cleanPodPolicy" in ready["message"]
+    assert FIELD in ready["message"]
     # An operator that starts now, as after an upgrade, takes it no worse.
     await operator.stop()
     second = await start_operator()
