@@ -233,3 +233,42 @@ async def foreign_finalizer_on_a_job_causes_no_hammering(world: World) -> None:
     assert sum(one.verb == "delete" for one in calls) == 1
     await world.live.patch("estimatorjobs", world.name, {"metadata": {"finalizers": None}})
     await world.live.until_gone("estimatorjobs", world.name)
+
+
+async def silent_node_is_no_lost_node(world: World) -> None:
+    """A chief whose node exists and says nothing may still write: it is replaced once the node is unreachable."""
+    node = f"node-{world.live.name}"
+
+    async def on_node(kubelet: FakeKubelet, pod: Json) -> None:
+        name = pod["metadata"]["name"]
+        binding = {"metadata": {"name": name}, "target": {"kind": "Node", "name": node}}
+        await kubelet.namespace.create("pods", binding, of=name, subresource="binding")
+        await kubelet.report_running(pod)
+
+    nodes = f"/api/v1/nodes/{node}"
+    await world.live.call("POST", "/api/v1/nodes", {"metadata": {"name": node}})
+    try:
+        world.plays("digits-chief-0", on_node)
+        await world.train(world.manifest(template={"spec": {"terminationGracePeriodSeconds": 1}}))
+        uid = (await world.runs("chief-0"))["metadata"]["uid"]
+        world.kubelet.stubborn.add("digits-chief-0")
+        await world.delete_pod("chief-0")
+        await asyncio.sleep(
+            36
+        )  # what is tested is the passing of time: grace, and what was once taken for a loss
+        await world.live.patch("estimatorjobs", world.name, {"metadata": {"labels": {"touched": "1"}}})
+        await world.reason("Restarting", "chief-0")
+        pods = await world.pods()
+        assert {name: one["metadata"]["uid"] for name, one in pods.items()} == {"digits-chief-0": uid}
+        taint = {"key": "node.kubernetes.io/unreachable", "effect": "NoExecute"}
+        await world.live.call(
+            "PATCH",
+            nodes,
+            {"spec": {"taints": [taint]}},
+            headers={"Content-Type": "application/merge-patch+json"},
+        )
+        await world.live.patch("estimatorjobs", world.name, {"metadata": {"labels": {"touched": "2"}}})
+        await world.runs("chief-0", 1)
+        await world.gone("chief-0")
+    finally:
+        await world.live.call("DELETE", nodes)
