@@ -35,7 +35,25 @@ async def make_large_job(
     """Creates the job and waits for all its pods, while another job comes, trains and is restarted.
 
     Returns how often the operator made each call about the large job.
+
+    Raises:
+        AssertionError: Something does not hold; with the operator's log when the operator has ended.
     """
+    making = asyncio.create_task(_make(live, kubelet, audit, replicas, timeout))
+    ending = asyncio.create_task(operator.wait())
+    try:
+        await asyncio.wait({making, ending}, return_when=asyncio.FIRST_COMPLETED)
+        assert operator.running, operator.text()
+        return await making
+    finally:
+        for task in (making, ending):
+            task.cancel()
+        await asyncio.gather(making, ending, return_exceptions=True)
+
+
+async def _make(
+    live: LiveNamespace, kubelet: FakeKubelet, audit: AuditLog, replicas: int, timeout: float
+) -> Counter[str]:
     kubelet.scripts |= {f"large-{role}-0": hold for role in ("chief", "evaluator")}
     kubelet.scripts |= {role: hold for role in ("worker", "ps")}
     wanted = pods_of(replicas)
@@ -62,7 +80,6 @@ async def make_large_job(
             "their number",
             timeout=timeout,
         )
-        assert operator.running, operator.text()
     holders = {
         (one["spec"]["holderIdentity"], one["spec"].get("leaseTransitions", 0)) for one in leases.of(LEASE)
     }

@@ -42,7 +42,7 @@ class JobInvariants:
 
     def _forget(self, uid: str | None) -> None:
         self._uid = uid
-        self._total = self._counted = 0
+        self._total = self._counted = self._evaluator = 0
         self._attempts: Counter[str] = Counter()
         self._final: str | None = None
 
@@ -51,7 +51,10 @@ class JobInvariants:
         total, counted = restarts.get("total", 0), restarts.get("counted", 0)
         assert total >= self._total, "restarts were forgotten"
         assert counted >= self._counted, "counted restarts were forgotten"
-        assert counted <= job["spec"].get("runPolicy", {}).get("backoffLimit", 6), "budget overrun"
+        limit, own = job["spec"].get("runPolicy", {}).get("backoffLimit", 6), restarts.get("evaluator") or 0
+        assert counted <= limit, "budget overrun"
+        assert self._evaluator <= own <= limit, "the evaluator's own budget went back, or was overrun"
+        self._evaluator = own
         assert counted <= total
         self._total, self._counted = total, counted
         for one in restarts.get("byReplica", ()):
