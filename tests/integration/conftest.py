@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from live_fixtures import (
+    StartOperator,
     api_server,
     audit,
     bare_api_server,
@@ -15,6 +16,7 @@ from live_fixtures import (
 )
 
 __all__ = [
+    "StartOperator",
     "api_server",
     "audit",
     "bare_api_server",
