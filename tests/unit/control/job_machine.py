@@ -50,9 +50,13 @@ class JobMachine(RuleBasedStateMachine):
         self.calls_left: int | None = None
         self.laws = JobInvariants(self.world, self.most)
         self.world.api.before = self._before
-        self.operators = [MortalOperator(self.world)]
+        self.operators = [self._operator()]
         self.spec: Json = {}
         self.own_steps = 0
+
+    def _operator(self) -> MortalOperator:
+        """One more operator."""
+        return MortalOperator(self.world)
 
     # The cluster --------------------------------------------------------------------------------------------
     @initialize(
@@ -62,7 +66,7 @@ class JobMachine(RuleBasedStateMachine):
         self.spec = {**SHAPES[shape], **self.extra, "runPolicy": POLICIES[policy]}
         self.world.submit(**self.spec)
         if two:
-            self.operators.append(MortalOperator(self.world))
+            self.operators.append(self._operator())
         self._work_all()
 
     def pods(self, *phases: str) -> list[str]:
@@ -243,7 +247,7 @@ class JobMachine(RuleBasedStateMachine):
         """Two that both believe to lead."""
         self._count()
         if len(self.operators) == 1:
-            self.operators.append(MortalOperator(self.world))
+            self.operators.append(self._operator())
         else:
             self._end(self.operators[0])
 
@@ -259,7 +263,7 @@ class JobMachine(RuleBasedStateMachine):
         for operator, result in zip(working, self.loop.run_until_complete(work()), strict=True):
             if isinstance(result, CrashError):
                 self._end(operator)
-                self.operators.append(MortalOperator(self.world))
+                self.operators.append(self._operator())
             elif isinstance(result, BaseException):
                 raise result
             assert operator.results["crash"] == 0
