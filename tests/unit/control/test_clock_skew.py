@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 from datetime import timedelta
 from email.utils import format_datetime
+from types import SimpleNamespace
 
 import pytest
-from fake_operator import FakeOperator
 from job_machine import JobMachine
 from job_world import World
 from mortal_operator import MortalOperator
@@ -26,9 +26,7 @@ class SkewedOperator(MortalOperator):
         self.cluster_clock = ClusterClock(
             wall=lambda: world.clock.now() + timedelta(seconds=ahead), monotonic=world.clock.monotonic
         )
-        FakeOperator.__init__(self, world.api, self.cluster_clock)
-        self.frozen = False
-        self.survey.want()
+        super().__init__(SimpleNamespace(api=world.api, clock=self.cluster_clock))
 
 
 class SkewedJobMachine(JobMachine):
