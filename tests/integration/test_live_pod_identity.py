@@ -98,7 +98,7 @@ async def test_a_stranger_that_claims_the_job_cannot_stop_its_status(
     live: LiveNamespace, kubelet: FakeKubelet, operator: OperatorProcess
 ) -> None:
     """A pod with the job's uid as its owner and an attempt that no counter holds is none of the job's."""
-    kubelet.scripts["chief"] = hold
+    kubelet.scripts["digits-chief-0"] = hold
     created = await live.create("estimatorjobs", job("digits", worker={"replicas": 1}))
     await live.until("pods", "digits-chief-0", lambda _: True, "the chief's pod")
     attempts = ("999999999999", "9" * 30, "2147483648", "100001")
