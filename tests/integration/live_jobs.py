@@ -54,6 +54,12 @@ def is_true(kind: str):
     return lambda state: condition(state, kind).get("status") == "True"
 
 
+def not_failed(state: Json) -> Json:
+    """The job itself; AssertionError with the reason when it has failed: waiting longer would tell nothing else."""
+    assert not is_true("Failed")(state), condition(state, "Failed")
+    return state
+
+
 def has_reason(reason: str):
     """Whether the Ready condition of a job has a reason."""
     return lambda state: condition(state, "Ready").get("reason") == reason

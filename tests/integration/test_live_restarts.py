@@ -42,14 +42,15 @@ async def test_every_pod_deleted_in_turn(
     assert len(kubelet.born) == kubelet.born.total() == 9, "each pod was created once"
 
 
-async def test_failed_evaluator_restarts_and_counts(
+async def test_failed_evaluator_restarts_and_counts_against_its_own_budget(
     live: LiveNamespace, kubelet: FakeKubelet, operator: OperatorProcess
 ) -> None:
     await train(live, five_pod_job("digits"))
     await kubelet.finish("digits-evaluator-0", 1, "Traceback\n  File x\nValueError: no such metric")
     await live.until("pods", "digits-evaluator-0-r1", is_running, "second attempt")
     state = await live.until("estimatorjobs", "digits", has_reason("Training"), "training")
-    assert restart_sums(state) == (1, 1)
+    assert restart_sums(state) == (1, 0)
+    assert state["status"]["restarts"]["evaluator"] == 1
     failure = state["status"]["lastFailure"]
     assert (failure["replica"], failure["exitCode"], failure["attempt"]) == ("evaluator-0", 1, 0)
     assert failure["message"] == "ValueError: no such metric"

@@ -14,7 +14,9 @@ from api_server import ApiServer
 from operator_process import OperatorProcess
 from scenarios import (
     boards,
+    budgets,
     deadlines,
+    evidence,
     failures,
     lifecycle,
     modes,
@@ -30,7 +32,8 @@ from scenarios.world import World
 Scenario = Callable[[World], Awaitable[None]]
 
 MODULES: Final = (
-    boards, deadlines, failures, lifecycle, modes, progress, rules, scaling, success, tenancy, wiring,
+    boards, budgets, deadlines, evidence, failures, lifecycle, modes, progress, rules, scaling, success, tenancy,
+    wiring,
 )  # fmt: skip
 AT_ONCE: Final = 10
 """More would wait for the two cores that the API server, etcd, the operator and the kubelets share."""

@@ -80,8 +80,9 @@ async def stalled_training(world: World) -> None:
     await world.fails("TrainingStalled", "120", "stallTimeoutSeconds")
 
 
-async def chief_that_never_says_anything(world: World) -> None:
-    """A chief that hangs before its first step is stalled, too."""
+async def chief_that_never_makes_a_step(world: World) -> None:
+    """A chief that answers and hangs before its first step is stalled, too."""
+    world.reports("chief-0", state="Starting")
     await world.train(world.manifest(run_policy={"stallTimeoutSeconds": 3}))
     await world.fails("TrainingStalled")
 

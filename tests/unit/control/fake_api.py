@@ -16,6 +16,7 @@ from typing import Any
 
 from fake_clock import FakeClock
 
+from estimator_api import constants as c
 from estimator_operator.errors import ApiError, api_error
 from estimator_operator.kube.api import Listing
 from estimator_operator.kube.resources import CLAIMS, JOBS, PODS, SERVICES, Resource
@@ -185,6 +186,10 @@ class FakeApi:
             stored["metadata"].setdefault("deletionTimestamp", end.strftime("%Y-%m-%dT%H:%M:%SZ"))
             self._changed(resource, "MODIFIED", stored)
             return copy.deepcopy(stored)
+        if stored["metadata"].get("finalizers"):
+            stored["metadata"]["deletionTimestamp"] = self.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+            self._changed(resource, "MODIFIED", stored)
+            return copy.deepcopy(stored)
         del self.objects[resource.plural, namespace, name]
         self._changed(resource, "DELETED", stored)
         uid = stored["metadata"]["uid"]
@@ -273,7 +278,7 @@ class FakeApi:
         stored["metadata"]["resourceVersion"] = str(self._version)
         if resource.plural in TELLERS:
             for watch in self._watches:
-                watch.events.append((resource.plural, kind, copy.deepcopy(stored)))
+                watch.put(resource.plural, kind, copy.deepcopy(stored))
 
 
 class Watch:
@@ -285,6 +290,21 @@ class Watch:
 
     def __init__(self) -> None:
         self.events: list[tuple[str, str | None, Json]] = []
+        self._unselected: set[str] = set()
+
+    def put(self, plural: str, kind: str, manifest: Json) -> None:
+        """Adds an event; pods are selected by a label, and one that loses it is told of as deleted."""
+        uid, labels = manifest["metadata"]["uid"], manifest["metadata"].get("labels") or {}
+        hidden = uid in self._unselected
+        if plural == PODS.plural and c.LABEL_JOB_NAME not in labels:
+            if hidden:
+                return
+            self._unselected.add(uid)
+            kind = "DELETED"
+        elif hidden:
+            self._unselected.remove(uid)
+            kind = "ADDED" if kind != "DELETED" else kind
+        self.events.append((plural, kind, manifest))
 
     def tell(self, observer: Any) -> None:
         """Hands all events over."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from job_world import World
 
 Json = dict[str, Any]
+_NAME = re.compile(r"mnist-(?P<role>chief|worker|ps|evaluator)-(?P<index>\d+)(-r(?P<attempt>\d+))?")
 LOST_AFTER = timedelta(seconds=30)
 """A pod that is to be gone for so long is on a node that does not answer: it counts as gone."""
 
@@ -42,7 +44,7 @@ class JobInvariants:
 
     def _forget(self, uid: str | None) -> None:
         self._uid = uid
-        self._total = self._counted = 0
+        self._total = self._counted = self._evaluator = 0
         self._attempts: Counter[str] = Counter()
         self._final: str | None = None
 
@@ -51,7 +53,10 @@ class JobInvariants:
         total, counted = restarts.get("total", 0), restarts.get("counted", 0)
         assert total >= self._total, "restarts were forgotten"
         assert counted >= self._counted, "counted restarts were forgotten"
-        assert counted <= job["spec"].get("runPolicy", {}).get("backoffLimit", 6), "budget overrun"
+        limit, own = job["spec"].get("runPolicy", {}).get("backoffLimit", 6), restarts.get("evaluator") or 0
+        assert counted <= limit, "budget overrun"
+        assert self._evaluator <= own <= limit, "the evaluator's own budget went back, or was overrun"
+        self._evaluator = own
         assert counted <= total
         self._total, self._counted = total, counted
         for one in restarts.get("byReplica", ()):
@@ -76,11 +81,14 @@ class JobInvariants:
             assert count <= self._most[role], f"{count} pods of role {role}"
 
         for pod in self.live_pods():
-            replica, attempt = (
-                "-".join(replica_of(pod)),
-                int(pod["metadata"]["labels"]["estimator.dev/attempt"]),
-            )
+            role, index, attempt = _identity(pod)
+            replica = f"{role}-{index}"
             assert attempt <= self._attempts[replica], f"{replica} was made anew before that was stored"
+
+    def check_generations(self) -> None:
+        """Raises AssertionError when pods made from two specs may run at the same time."""
+        images = {pod["spec"]["containers"][0]["image"] for pod in self.live_pods()}
+        assert len(images) <= 1, f"pods of {sorted(images)} at once"
 
     def live_pods(self) -> list[Json]:
         """Pods of this job that may run something."""
@@ -102,6 +110,11 @@ def is_lost(pod: Json, now: datetime) -> bool:
 
 
 def replica_of(pod: Json) -> tuple[str, str]:
-    """Role and index."""
-    labels = pod["metadata"]["labels"]
-    return labels["estimator.dev/role"], labels["estimator.dev/index"]
+    """Role and index: by the name, which nobody can edit."""
+    return _identity(pod)[:2]
+
+
+def _identity(pod: Json) -> tuple[str, str, int]:
+    found = _NAME.fullmatch(pod["metadata"]["name"])
+    assert found is not None, pod["metadata"]["name"]
+    return found["role"], found["index"], int(found["attempt"] or 0)

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from fake_operator import KEY
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from job_invariants import JobInvariants, is_lost
+from job_invariants import JobInvariants, is_lost, replica_of
 from job_world import FIVE_PODS, World
 from mortal_operator import CALLS, FAULTS, CrashError, MortalOperator
 
@@ -50,9 +50,13 @@ class JobMachine(RuleBasedStateMachine):
         self.calls_left: int | None = None
         self.laws = JobInvariants(self.world, self.most)
         self.world.api.before = self._before
-        self.operators = [MortalOperator(self.world)]
+        self.operators = [self._operator()]
         self.spec: Json = {}
         self.own_steps = 0
+
+    def _operator(self) -> MortalOperator:
+        """One more operator."""
+        return MortalOperator(self.world)
 
     # The cluster --------------------------------------------------------------------------------------------
     @initialize(
@@ -62,7 +66,7 @@ class JobMachine(RuleBasedStateMachine):
         self.spec = {**SHAPES[shape], **self.extra, "runPolicy": POLICIES[policy]}
         self.world.submit(**self.spec)
         if two:
-            self.operators.append(MortalOperator(self.world))
+            self.operators.append(self._operator())
         self._work_all()
 
     def pods(self, *phases: str) -> list[str]:
@@ -246,7 +250,7 @@ class JobMachine(RuleBasedStateMachine):
         """Two that both believe to lead."""
         self._count()
         if len(self.operators) == 1:
-            self.operators.append(MortalOperator(self.world))
+            self.operators.append(self._operator())
         else:
             self._end(self.operators[0])
 
@@ -262,7 +266,7 @@ class JobMachine(RuleBasedStateMachine):
         for operator, result in zip(working, self.loop.run_until_complete(work()), strict=True):
             if isinstance(result, CrashError):
                 self._end(operator)
-                self.operators.append(MortalOperator(self.world))
+                self.operators.append(self._operator())
             elif isinstance(result, BaseException):
                 raise result
             assert operator.results["crash"] == 0
@@ -363,7 +367,7 @@ class JobMachine(RuleBasedStateMachine):
         }
         now = self.world.clock.now()
         for pod in self.laws.live_pods():
-            role = pod["metadata"]["labels"]["estimator.dev/role"]
+            role, _ = replica_of(pod)
             if not is_deleting(pod) and not is_lost(pod, now):
                 wanted[role] -= 1
         assert min(wanted.values()) >= 0, f"more pods than wanted: {wanted}"

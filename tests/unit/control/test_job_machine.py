@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from hostile_machine import HostileJobMachine
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import rule, run_state_machine_as_test
@@ -33,6 +34,11 @@ def play(machine: type[JobMachine], *, plays: int, steps: int) -> int:
 @pytest.mark.timeout(300)
 def test_a_job_in_a_cluster_that_misbehaves():
     assert play(JobMachine, plays=310, steps=50) >= 10_000
+
+
+@pytest.mark.timeout(300)
+def test_a_job_whose_labels_finalizers_and_spec_are_edited_by_others():
+    assert play(HostileJobMachine, plays=100, steps=50) >= 3_500
 
 
 class ElasticJobMachine(JobMachine):
