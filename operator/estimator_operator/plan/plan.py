@@ -267,13 +267,14 @@ def _active(view: View) -> Plan:
         create_pods=PodManifests(
             PodFactory(job, view.settings), ((one.replica, one.attempt) for one in missing)
         ),
-        delete_pods=cleanup.while_running(view.roster, now),
+        delete_pods=cleanup.while_running(job, view.roster, now),
         events=events_of(stored, status),
         requeue_after=view.requeue(
             [
                 deadline,
                 grace_end(job, chief_at) if success.chief_done else None,
                 next_look(stall_end(updated, view.roster, view.observed), now),
+                *(cleanup.settled_at(pod) for one in view.roster.members if (pod := one.pod) is not None),
                 *(slow_at(one) for one in needed),
                 *(pending_end(updated, one, view.observed, now) for one in needed),
                 *(not_before(updated, one) for one in needed if one.pod is None),
