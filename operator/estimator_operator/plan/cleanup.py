@@ -1,6 +1,7 @@
 """Which pods go.
 
-While the job runs: pods of earlier attempts and pods of replicas it does not want. When it is suspended: every pod.
+While the job runs: pods of earlier attempts, pods of replicas it does not want, and pods of replicas that have completed
+but whose sidecars go on: they would keep their GPU until the job ends. When it is suspended: every pod.
 When it has ended: what `cleanPodPolicy` says. Running deletes what may still run (ps, which never end by themselves,
 and stragglers, and pods that only their sidecars keep up) and leaves finished pods for their logs; All deletes every pod; None deletes none.
 
@@ -21,7 +22,7 @@ from estimator_api import EstimatorJob
 from estimator_api import constants as c
 from estimator_operator.plan.lost_pods import lost
 from estimator_operator.plan.observed import Observed, Pod, PodDeletion
-from estimator_operator.plan.roster import Roster, ended, live
+from estimator_operator.plan.roster import Roster, ended, live, succeeded
 
 SETTLES_WITHIN: Final = timedelta(seconds=30)
 """A kubelet reports the end of the containers some moments before the end of the pod. Longer than that, other
@@ -52,13 +53,14 @@ def forced(pods: Iterable[Pod], now: datetime) -> tuple[PodDeletion, ...]:
     )
 
 
-def while_running(roster: Roster, now: datetime) -> tuple[PodDeletion, ...]:
-    """Deletes pods that the running job no longer wants."""
+def while_running(job: EstimatorJob, roster: Roster, now: datetime) -> tuple[PodDeletion, ...]:
+    """Deletes pods that the running job no longer wants; that a replica completed is stored before."""
     previous = [pod for member in roster.members for pod in member.previous]
     present = [pod for member in roster.members if (pod := member.pod) is not None]
     return (
         deletions(_ps_last(previous, now), "replaced by a later attempt")
         + deletions(roster.surplus, "no such replica in the spec")
+        + deletions(_outlived(job, roster, now), "its replica has completed, and only its sidecars run")
         + forced((*previous, *present, *roster.surplus), now)
     )
 
@@ -79,6 +81,17 @@ def when_ended(job: EstimatorJob, observed: Observed, now: datetime) -> tuple[Po
 def settled_at(pod: Pod) -> datetime | None:
     """When a pod whose main container has ended is seen to be kept up by others; None when that does not matter."""
     return pod.finished_at + SETTLES_WITHIN if live(pod) and ended(pod) and pod.finished_at else None
+
+
+def _outlived(job: EstimatorJob, roster: Roster, now: datetime) -> tuple[Pod, ...]:
+    """Pods of replicas that have completed, which others of their containers keep up."""
+    completed = set(job.status.completed_replicas)
+    present = (one.pod for one in roster.members if one.pod is not None and str(one.replica) in completed)
+    return tuple(
+        one
+        for one in present
+        if live(one) and succeeded(one) and settled_at(one) is not None and not _is_ending(one, now)
+    )
 
 
 def _is_ending(pod: Pod, now: datetime) -> bool:

@@ -274,13 +274,14 @@ def _active(view: View) -> Plan:
         create_claim=None if view.observed.claim_exists else claim_manifest(job),
         create_service=None if view.observed.service_exists else service_manifest(job),
         create_pods=PodManifests(factory, ((one.replica, one.attempt) for one in missing)),
-        delete_pods=cleanup.while_running(view.roster, now),
+        delete_pods=cleanup.while_running(job, view.roster, now),
         events=events_of(stored, status),
         requeue_after=view.requeue(
             [
                 deadline,
                 grace_end(job, chief_at) if success.chief_done else None,
                 next_look(stall_end(updated, view.roster, view.observed), now),
+                *(cleanup.settled_at(pod) for one in view.roster.members if (pod := one.pod) is not None),
                 *(slow_at(one) for one in needed),
                 *(hold_end(job, one, now) for one in needed),
                 failure_told_until(updated, row),

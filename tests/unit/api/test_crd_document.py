@@ -97,6 +97,7 @@ def test_booleans_are_few_and_known() -> None:
         ".spec.estimator.exports[].asText",
         ".spec.tensorBoard.enabled",
         ".spec.suspend",
+        ".status.progress.finished",
         ".status.tensorBoard.ready",
     ]
 

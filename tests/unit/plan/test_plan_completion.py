@@ -144,3 +144,19 @@ def test_what_had_finished_before_a_suspension_is_asked_again_after_it():
     job = stored(with_status(job, made.status), seen(make_pod("chief-0")))
     made = plan_of(job, seen(), after(5))
     assert made.status.completed_replicas == []
+
+
+def test_a_completed_worker_that_only_its_sidecar_keeps_up_gives_its_gpu_back():
+    job = training(make_job())
+    kept_up = make_pod("worker-0", ready=False, exit_code=0, finished_at=NOW)
+    pods = pods_of(job, kept_up)
+    made = plan_of(job, seen(*pods), after(60))
+    assert made.delete_pods == (), "that it completed is stored first"
+    job = with_status(job, made.status)
+    made = plan_of(job, seen(*pods), after(10))
+    assert (made.delete_pods, made.requeue_after) == ((), 20)
+    made = plan_of(job, seen(*pods), after(30))
+    assert [one.name for one in made.delete_pods] == ["digits-worker-0"]
+    made = plan_of(job, seen(*pods_of(job, without=("worker-0",))), after(40))
+    assert not made.create_pods
+    assert made.status.restarts.total == 0
