@@ -111,7 +111,7 @@ def test_each_of_many_replicas_that_are_deleted_again_waits():
         job = stored(job, seen(*(make_pod(one.replica, one.count) for one in job.status.restarts.by_replica)))
     job = stored(job, seen())
     assert [one.quick for one in job.status.restarts.by_replica] == [2] * 15
-    assert plan_of(job, seen(), after(19)).create_pods == ()
+    assert not plan_of(job, seen(), after(19)).create_pods
     assert len(plan_of(job, seen(), after(20)).create_pods) == 15
 
 

@@ -164,7 +164,7 @@ def test_a_node_that_only_does_not_answer_may_still_run_its_pod(seconds):
     observed = seen(*pods_of(job, lost("chief-0")), lost_nodes=frozenset())
     made = plan_of(job, observed, after(seconds))
     assert made.status.restarts.total == 0
-    assert (made.create_pods, made.delete_pods) == ((), ())
+    assert (tuple(made.create_pods), made.delete_pods) == ((), ())
     assert 0 < made.requeue_after <= 60, "its node is asked about again"
 
 
@@ -198,4 +198,4 @@ def test_a_finalizer_of_somebody_else_is_not_hammered():
     assert names(made.create_pods) == ["digits-worker-0-r1"]
     job = with_status(job, made.status)
     made = plan_of(job, seen(*held, make_pod("worker-0", 1)), after(40))
-    assert (made.create_pods, made.delete_pods, made.requeue_after) == ((), (), None)
+    assert (tuple(made.create_pods), made.delete_pods, made.requeue_after) == ((), (), None)
