@@ -53,6 +53,7 @@ class Pod:
         report: Final progress document from the termination message.
         delete_by: When the grace of a deleting pod ends (Kubernetes' deletionTimestamp), if known.
         spec_hash: Hash of the spec it was made from (annotation), if it has one.
+        pinned: Defaults of the operator that it was made with (annotation, JSON), if it says so.
         remembered: It succeeded and is gone; this is what is known of it until the status says that it completed.
         held: It was deleted without grace, and only finalizers keep the object.
         lost_at: From when it is taken for lost; set by the plan itself (`lost_pods.py`).
@@ -78,6 +79,7 @@ class Pod:
     report: Progress | None = None
     delete_by: datetime | None = None
     spec_hash: str | None = None
+    pinned: str | None = None
     remembered: bool = False
     held: bool = False
     lost_at: datetime | None = None

@@ -26,6 +26,7 @@ _PATIENT = frozenset(
         "replicas",
         "roles",
         "startTime",
+        "pinned",
         "chiefCompletionTime",
         "completedReplicas",
     }
