@@ -257,6 +257,17 @@ class Failure(ApiModel):
     """When it was seen."""
 
 
+class Pinned(ApiModel):
+    """What the operator's flags gave when the job began."""
+
+    runtime_image: Path
+    """Default image of the main container."""
+    runtime_image_gpu: Path
+    """The same for roles that ask for nvidia.com/gpu."""
+    cluster_domain: Name = ""
+    """DNS domain of the cluster; empty for none."""
+
+
 class EstimatorJobStatus(ApiModel):
     """What the operator has seen and done."""
 
@@ -269,6 +280,8 @@ class EstimatorJobStatus(ApiModel):
     Ready is the state in one word; Complete and Failed are final."""
     start_time: Time | None = None
     """When the pods were first created (again after a resume)."""
+    pinned: Pinned | None = None
+    """Defaults that all pods of the job are made with, until it is suspended: an upgrade of the operator changes none."""
     completion_time: Time | None = None
     """When the job completed or failed."""
     chief_completion_time: Time | None = None

@@ -28,6 +28,7 @@ from estimator_operator.plan.endings import ending_of
 from estimator_operator.plan.lost_pods import judged, next_looks
 from estimator_operator.plan.observed import JobEvent, Observed, Plan, Settings
 from estimator_operator.plan.pending_deadline import is_required, pending_end
+from estimator_operator.plan.pinned import effective, pinned_of
 from estimator_operator.plan.pods import PodFactory, PodManifests
 from estimator_operator.plan.progress import merge_progress
 from estimator_operator.plan.restarts import Verdict, judge
@@ -79,6 +80,7 @@ def _plan(job: EstimatorJob, observed: Observed, now: datetime, settings: Settin
             requeue_after=soonest(next_looks(observed.pods, now), now),
         )
     replicas, boards = parted(observed)
+    settings = effective(job.status, observed.pods, settings)
     roster = roster_of(job, replicas)
     suspends = not _is_final(job.status) and to_be_suspended(job, roster)
     status = merge_progress(job, replicas, roster, now).model_copy(
@@ -191,7 +193,7 @@ def _suspended(view: View) -> Plan:
     emptied = is_emptied(view.roster)
     if emptied:
         restarts = view.status.restarts.model_copy(update={"pending": []})
-        counted |= {"start_time": None, "chief_completion_time": None, "restarts": restarts}
+        counted |= {"pinned": None, "start_time": None, "chief_completion_time": None, "restarts": restarts}
         if view.status.progress is not None and view.status.progress.finished:
             # The spec may change now; what was through may not be through then.
             counted["progress"] = view.status.progress.model_copy(update={"finished": None})
@@ -245,6 +247,7 @@ def _active(view: View) -> Plan:
         update={
             "start_time": start,
             "chief_completion_time": None if chief_at is None else to_text(chief_at),
+            "pinned": pinned_of(view.settings),
             "restarts": verdict.restarts,
             "failures": list(verdict.failures),
             "last_failure": verdict.failures[-1] if verdict.failures else None,

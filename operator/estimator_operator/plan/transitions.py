@@ -41,6 +41,7 @@ _PATIENT = frozenset(
         "replicas",
         "roles",
         "startTime",
+        "pinned",
         "chiefCompletionTime",
         "completedReplicas",
     }

@@ -295,6 +295,7 @@ def test_on_a_lost_node():
 )
 def test_status(domain, url):
     job = boarded()
+    job = job.model_copy(update={"status": job.status.model_copy(update={"pinned": None})})
     settings = Settings(cluster_domain=domain)
     observed = seen(*pods_of(job), board_pod(ready=False), tensorboard_service_exists=True)
     made = plan(job, observed, NOW, settings)
