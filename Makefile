@@ -8,7 +8,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 # Tests wait for processes half of their time, so there is one more at a time than there are cores.
 JOBS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores < 8 ? cores + 1 : 8)))
 
-.PHONY: help venv demo local test unit runtime integration conformance e2e bench lint format generate constraints images \
+.PHONY: help venv demo local test unit runtime integration conformance e2e bench scale lint format generate constraints images \
         apiserver-up apiserver-down kind-up kind-down clean
 
 help: ## list the targets
@@ -46,6 +46,10 @@ e2e: venv ## real pods on a kind cluster (Docker, node image and images built on
 bench: venv ## side by side with peers; prints ratios
 	@hack/cluster apiserver tools
 	@failed=; for bench in tests/bench/bench_*.py; do echo "== $$bench"; python "$$bench" || failed=1; done; [[ -z $$failed ]]
+
+scale: venv ## 2,000 jobs with 10,000 pods: memory, CPU, standstill, start-up, calls (SCALE_JOBS=200 for a tenth)
+	@hack/cluster apiserver tools
+	@python tests/scale/measure_fleet.py
 
 lint: venv ## ruff, mypy, import contract, generated files
 	@ruff check .

@@ -72,11 +72,12 @@ class Operator:
     def __init__(self, settings: OperatorSettings) -> None:
         self._settings = settings
         self._clock = ClusterClock()
+        self._standstill = Standstill()
         self._metrics = metrics = Metrics(
             jobs=lambda: self._store,
             queue_depth=lambda: len(self._queue),
             progress_limit=settings.progress_metrics_limit,
-            standstill=lambda: self._standstill.longest,
+            standstill=self._standstill,
         )
         self._store = Store(on_status=JobChanges(metrics), on_error=self._object_failed)
         self._queue: WorkQueue[JobKey] = WorkQueue(on_wait=metrics.waited, on_retry=metrics.retried)
@@ -85,7 +86,6 @@ class Operator:
         self._controller: Controller | None = None
         self._follows = False
         self._stop = asyncio.Event()
-        self._standstill = Standstill()
         self._poller = ProgressPoller(
             targets=lambda: targets_of(self._store, settings.progress_networks),
             deliver=self._deliver,

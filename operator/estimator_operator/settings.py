@@ -173,7 +173,7 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         "progress-interval",
         _at_least(float, 0.05),
         _PLAN.progress_interval,
-        "seconds between two looks at a job's progress, and between two status writes that carry nothing else",
+        "least seconds between two polls of a pod, and between two status writes that carry nothing but progress",
     )
     flag(
         "progress-networks",

@@ -160,10 +160,13 @@ class Fleet:
         assert self.operator is not None
         return Usage.of(self.operator.pid)
 
-    async def standstill(self) -> float:
-        """Seconds of the longest standstill of the operator's event loop in the last minute."""
+    async def standstill(self) -> tuple[float, float]:
+        """Seconds that the operator's event loop stood still at most in the last minute, and was busy itself."""
         assert self.operator is not None
-        return (await self.operator.samples())["estimator_operator_loop_standstill_seconds"]
+        samples = await self.operator.samples()
+        return samples["estimator_operator_loop_standstill_seconds"], samples[
+            "estimator_operator_loop_busy_seconds"
+        ]
 
     async def polls(self) -> float:
         """How often the operator has asked pods for their progress."""

@@ -67,6 +67,11 @@ class Table:
         self.rows.append(row)
         print(row, flush=True)
 
+    def add_standstill(self, longest: tuple[float, float], most: float | None = None) -> None:
+        """Adds how long the event loop stood still, and how long of that for its own work: that alone is held."""
+        self.add("  standstill of the event loop, busy machine included", longest[0], unit="s")
+        self.add("  standstill of the event loop, CPU it used itself", longest[1], most, "s")
+
     def add_calls(self, when: str, fleet: Fleet) -> None:
         """Adds the operator's calls, by verb and resource."""
         for name, count in sorted(counted(fleet.calls()).items()):
@@ -95,7 +100,7 @@ async def _from_nothing(fleet: Fleet, table: Table) -> None:
     table.add("  CPU", fleet.usage().cpu - before.cpu, unit="s")
     table.add("  memory", fleet.usage().resident, unit="MiB")
     table.add("  memory, peak", fleet.usage().peak, 512, "MiB")
-    table.add("  standstill of the event loop, longest", await fleet.standstill(), unit="s")
+    table.add_standstill(await fleet.standstill())
     calls = counted(fleet.calls())
     table.add("  calls a job, events apart", (calls.total() - calls["create events"]) / JOBS, 12)
     table.add_calls("until all train", fleet)
@@ -105,15 +110,16 @@ async def _at_rest(fleet: Fleet, table: Table, when: str) -> None:
     await asyncio.sleep(SETTLE)
     fleet.mark()
     before, polls, begun = fleet.usage(), await fleet.polls(), time.monotonic()
-    longest = 0.0
+    longest = (0.0, 0.0)
     while (left := begun + REST - time.monotonic()) > 0:
         await asyncio.sleep(min(left, SAMPLE))
-        longest = max(longest, await fleet.standstill())
+        late, busy = await fleet.standstill()
+        longest = (max(longest[0], late), max(longest[1], busy))
     seconds, after = time.monotonic() - begun, fleet.usage()
     table.add(f"CPU {when}, of a core", (after.cpu - before.cpu) / seconds, 0.1)
     table.add(f"memory {when}", after.resident, 512, "MiB")
     table.add("  peak", after.peak, 512, "MiB")
-    table.add("  standstill of the event loop, longest", longest, 0.2, "s")
+    table.add_standstill(longest, most=0.2)
     table.add("  polls", (await fleet.polls() - polls) / seconds, unit="/s")
     calls = counted(fleet.calls())
     table.add("  status writes", calls["patch estimatorjobs/status"] / seconds, unit="/s")
@@ -129,7 +135,7 @@ async def _again(fleet: Fleet, table: Table) -> None:
     )
     table.add("  CPU", fleet.usage().cpu, unit="s")
     table.add("  memory, peak", fleet.usage().peak, 512, "MiB")
-    table.add("  standstill of the event loop, longest", await fleet.standstill(), unit="s")
+    table.add_standstill(await fleet.standstill())
     table.add_calls("at start-up", fleet)
 
 

@@ -351,7 +351,8 @@ class Store:
         pods = self.pods(record)
         by_attempt = sorted(pods, key=lambda pod: pod.attempt)
         progress = {pod.replica: known.progress[pod.uid] for pod in by_attempt if pod.uid in known.progress}
-        heard = {pod.replica: known.heard[pod.uid] for pod in by_attempt if pod.uid in known.heard}
+        present = {pod.replica: pod.uid for pod in by_attempt}
+        heard = {replica: known.heard[uid] for replica, uid in present.items() if uid in known.heard}
         causes = {
             pod.replica: known.causes[pod.uid]
             for pod in pods

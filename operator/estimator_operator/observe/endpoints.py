@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any, Final, Self
 
@@ -43,7 +43,7 @@ class Endpoints:
         metrics: Address | None,
         alive: Check,
         ready: Check,
-        numbers: Callable[[], bytes],
+        numbers: Callable[[], Awaitable[bytes]],
         schedule: Schedule = lambda _: [],
     ) -> None:
         self._routes: dict[Address, list[web.RouteDef]] = {}
@@ -108,8 +108,8 @@ def _schedule(schedule: Schedule) -> Callable[[web.Request], object]:
     return handle
 
 
-def _metrics(numbers: Callable[[], bytes]) -> Callable[[web.Request], object]:
+def _metrics(numbers: Callable[[], Awaitable[bytes]]) -> Callable[[web.Request], object]:
     async def handle(_: web.Request) -> web.Response:
-        return web.Response(body=numbers(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        return web.Response(body=await numbers(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     return handle

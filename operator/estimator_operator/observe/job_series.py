@@ -7,6 +7,8 @@ the oldest jobs are shown, whose series then never give way to others before the
 
 from __future__ import annotations
 
+import asyncio
+import heapq
 import math
 from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,65 +19,76 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from estimator_api import constants as c
-from estimator_operator.control.job_record import JobRecord
+from estimator_operator.control.job_record import JobKey, JobRecord
 
 PREFIX: Final = "estimator_operator"
 Jobs = Callable[[], Iterable[JobRecord]]
+UNREADABLE: Final = "Unreadable"
+"""State of a job whose status cannot be read; no condition ever has this reason."""
+SLICE: Final = 100
+"""Jobs looked at before others have the event loop for a moment."""
 _AT_REST: Final = frozenset({c.REASON_SUSPENDED, c.REASON_SUSPENDING})
 
 
-class JobStates(Collector):
-    """Counts jobs by namespace and state.
+class JobSeries(Collector):
+    """Counts jobs by namespace and state, and shows how far they are.
 
     Args:
         jobs: All jobs that are known.
-    """
-
-    def __init__(self, jobs: Jobs) -> None:
-        self._jobs = jobs
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """The counts."""
-        family = GaugeMetricFamily(
-            f"{PREFIX}_jobs",
-            "Jobs by namespace and state: the reason of their Ready condition.",
-            labels=["namespace", "state"],
-        )
-        tally = Tally((one.key.namespace, one.state) for one in self._jobs())
-        for labels, count in sorted(tally.items()):
-            family.add_metric(labels, count)
-        yield family
-
-
-class JobProgress(Collector):
-    """Shows how far jobs are.
-
-    Args:
-        jobs: All jobs that are known.
-        limit: Most jobs that are shown; 0 for none.
+        limit: Most jobs whose progress is shown; 0 for none.
     """
 
     def __init__(self, jobs: Jobs, *, limit: int) -> None:
         self._jobs = jobs
         self._limit = limit
+        self._states: Tally[tuple[str, str]] = Tally()
+        self._shown: list[tuple[JobKey, dict[str, float]]] = []
+        self._omitted = 0
+
+    async def look(self) -> None:
+        """Looks at all jobs, a few at a time: the event loop stands still for none of them."""
+        states: Tally[tuple[str, str]] = Tally()
+        running: list[tuple[str, str, JobRecord]] = []
+        for number, record in enumerate(self._jobs(), start=1):
+            if number % SLICE == 0:
+                await asyncio.sleep(0)
+            try:
+                state, shows = record.state, _shows(record)
+            except Exception:  # noqa: BLE001  (one object that cannot be read must not end the scrape)
+                state, shows = UNREADABLE, False
+            states[record.key.namespace, state] += 1
+            if shows:
+                running.append((record.created_at, record.uid, record))
+        oldest = heapq.nsmallest(self._limit, running, key=lambda one: one[:2])
+        self._states = states
+        self._shown = [
+            (record.key, progress_values(record.status.get("progress") or {})) for _, _, record in oldest
+        ]
+        self._omitted = len(running) - len(oldest)
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """One series for each job shown and each thing known of it."""
+        """What the last look has seen: one series for each namespace and state, each job shown and each value."""
+        states = GaugeMetricFamily(
+            f"{PREFIX}_jobs",
+            "Jobs by namespace and state: the reason of their Ready condition.",
+            labels=["namespace", "state"],
+        )
+        for labels, count in sorted(self._states.items()):
+            states.add_metric(labels, count)
+        yield states
         families = {
             name: GaugeMetricFamily(f"{PREFIX}_{name}", text, labels=["namespace", "job"])
             for name, text in _FAMILIES.items()
         }
-        found = [one for one in self._jobs() if _shows(one)]
-        found.sort(key=lambda one: (one.created_at, one.uid))
-        for record in found[: self._limit]:
-            for name, value in progress_values(record.status["progress"]).items():
-                families[name].add_metric(record.key, value)
+        for key, values in self._shown:
+            for name, value in values.items():
+                families[name].add_metric(key, value)
         yield from families.values()
         omitted = GaugeMetricFamily(
             f"{PREFIX}_job_series_omitted",
             "Jobs whose progress is not shown for the limit of the series.",
         )
-        omitted.add_metric((), max(0, len(found) - self._limit))
+        omitted.add_metric((), self._omitted)
         yield omitted
 
 
@@ -113,7 +126,7 @@ def _number(value: Any) -> float | None:
         return None
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return number if not math.isinf(number) else None
 
@@ -121,5 +134,5 @@ def _number(value: Any) -> float | None:
 def _moment(text: Any) -> float | None:
     try:
         return datetime.fromisoformat(text).timestamp()
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None

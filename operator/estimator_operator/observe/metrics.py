@@ -25,7 +25,8 @@ from prometheus_client import (
 
 from estimator_operator import __version__
 from estimator_operator.control.job_record import JobRecord
-from estimator_operator.observe.job_series import PREFIX, JobProgress, JobStates
+from estimator_operator.observe.job_series import PREFIX, JobSeries
+from estimator_operator.observe.standstill import Standstill
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _RUNTIMES: Final = (60, 300, 900, 1800, 3600, 7200, 14400, 28800, 86400, 259200, 604800)
@@ -42,7 +43,7 @@ class Metrics:
         jobs: All jobs that are known.
         queue_depth: How many jobs wait for a worker.
         progress_limit: Jobs whose progress is shown; 0 for none.
-        standstill: Seconds for which the event loop stood still lately.
+        standstill: How long the event loop stood still lately.
     """
 
     def __init__(
@@ -51,15 +52,15 @@ class Metrics:
         jobs: Callable[[], Iterable[JobRecord]],
         queue_depth: Callable[[], int],
         progress_limit: int = 0,
-        standstill: Callable[[], float] = lambda: 0.0,
+        standstill: Standstill | None = None,
     ) -> None:
         # A start time for every series doubles their number and tells nobody anything.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = registry = CollectorRegistry()
         for standard in (ProcessCollector, PlatformCollector, GCCollector):
             standard(registry=registry)
-        registry.register(JobStates(jobs))
-        registry.register(JobProgress(jobs, limit=progress_limit))
+        self._series = JobSeries(jobs, limit=progress_limit)
+        registry.register(self._series)
         self._reasons: set[str] = set()
 
         def counter(name: str, text: str, *labels: str) -> Counter:
@@ -92,7 +93,14 @@ class Metrics:
             "Longest time in the last minute that the event loop, which also renews the lease, did nothing else.",
             registry=registry,
         )
-        still.set_function(standstill)
+        busy = Gauge(
+            f"{PREFIX}_loop_busy_seconds",
+            "The same, of CPU that the loop itself used without a pause: a busy machine apart.",
+            registry=registry,
+        )
+        if standstill is not None:
+            still.set_function(lambda: standstill.longest)
+            busy.set_function(lambda: standstill.busiest)
         self._latency = seconds("queue_latency_seconds", "How long jobs waited for a worker.")
         self._retries = counter("queue_retries", "Reconciles that failed and are tried again.")
         self._calls = counter(
@@ -177,8 +185,9 @@ class Metrics:
         """This replica began or ceased to work."""
         self._leader.set(1 if leading else 0)
 
-    def text(self) -> bytes:
+    async def text(self) -> bytes:
         """All numbers in Prometheus' text format."""
+        await self._series.look()
         return generate_latest(self._registry)
 
     def _bounded(self, reason: str) -> str:

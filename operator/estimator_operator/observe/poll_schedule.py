@@ -314,4 +314,8 @@ def _end(progress: Progress, now: float) -> float | None:
     step, most, pace = progress.global_step, progress.max_steps, progress.steps_per_second
     if step is None or most is None or pace is None or not pace > 0:
         return None
-    return now + max(0.0, (most - step) / pace)
+    try:
+        return now + max(0.0, (most - step) / pace)
+    except OverflowError:
+        # Numbers of pods have any size.
+        return None

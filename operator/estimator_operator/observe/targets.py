@@ -8,7 +8,8 @@ one, the younger has it, and the older is not asked, lest one job's progress be 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from estimator_api import constants as c
@@ -17,6 +18,8 @@ from estimator_operator.control.store import Store
 from estimator_operator.kube.pod_address import Network, may_ask
 from estimator_operator.kube.pod_summary import PodRecord
 from estimator_operator.observe.poll_schedule import Target
+
+_log = logging.getLogger(__name__)
 
 _PORT_MOST: Final = 65535
 _SLICE: Final = 100
@@ -35,20 +38,34 @@ async def targets_of(store: Store, networks: Sequence[Network] = ()) -> list[Tar
     for number, record in enumerate(store, start=1):
         if number % _SLICE == 0:
             await asyncio.sleep(0)
-        if record.finished or record.deleting or not record.managed:
-            continue
-        for one in store.pod_records(record):
-            ip = one.pod.ip
-            if not ip:
-                continue
-            age = _age(one)
-            if not one.host_network:
-                newest[ip] = max(newest.get(ip, ""), age)
-            if _reports(one) and may_ask(ip, host_network=one.host_network, networks=networks):
-                target = _target(record, one, ip)
-                if target is not None:
-                    found.append((target, age))
+        try:
+            _look_at(record, store.pod_records(record), networks, newest, found)
+        except Exception:  # noqa: BLE001  (one object that cannot be read must not end the polls of all others)
+            _log.debug("%s: whom to ask cannot be told", record.key, exc_info=True)
     return [target for target, age in found if newest.get(target.host, age) == age]
+
+
+def _look_at(
+    record: JobRecord,
+    pods: Iterable[PodRecord],
+    networks: Sequence[Network],
+    newest: dict[str, str],
+    found: list[tuple[Target, str]],
+) -> None:
+    """Adds the addresses of a job's pods with their age, and the pods to ask."""
+    if record.finished or record.deleting or not record.managed:
+        return
+    for one in pods:
+        ip = one.pod.ip
+        if not ip:
+            continue
+        age = _age(one)
+        if not one.host_network:
+            newest[ip] = max(newest.get(ip, ""), age)
+        if _reports(one) and may_ask(ip, host_network=one.host_network, networks=networks):
+            target = _target(record, one, ip)
+            if target is not None:
+                found.append((target, age))
 
 
 def _target(record: JobRecord, one: PodRecord, ip: str) -> Target | None:

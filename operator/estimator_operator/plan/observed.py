@@ -134,7 +134,7 @@ class Settings:
         runtime_image: Default image of the main container.
         runtime_image_gpu: The same when the role asks for nvidia.com/gpu.
         cluster_domain: DNS domain appended to service names, or "" to leave names at `.svc`.
-        progress_interval: Seconds between two status writes that only carry progress.
+        progress_interval: Least seconds between two status writes that only carry progress.
     """
 
     runtime_image: str = "estimator-operator/runtime:latest"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from functools import cache
@@ -70,7 +71,7 @@ def exposition() -> dict[str, frozenset[str]]:
     metrics.ended("Failed", "InvalidSpec", 1.0)
     return {
         sample.name: frozenset(sample.labels)
-        for family in text_string_to_metric_families(metrics.text().decode())
+        for family in text_string_to_metric_families(asyncio.run(metrics.text()).decode())
         for sample in family.samples
     }
 

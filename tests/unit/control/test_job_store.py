@@ -190,9 +190,12 @@ def test_it_is_known_when_a_replica_s_present_pod_was_last_heard(store):
     assert store.put_progress(KEY, "uid-mnist-chief-0", Progress(role="chief", global_step=5), at=NOW)
     assert not store.put_progress(KEY, "uid-mnist-chief-0", Progress(role="chief", global_step=5), at=later)
     assert store.observe(record(store)).heard_at == {chief: later}, "an answer without news is an answer"
-    store.drop_pod(pod("mnist-chief-0", 22))
     store.put_pod(pod("mnist-chief-0-r1", 23))
-    assert store.observe(record(store)).heard_at == {}
+    assert store.observe(record(store)).heard_at == {}, "the one before it was heard, it was not"
+    assert store.put_progress(KEY, "uid-mnist-chief-0-r1", Progress(role="chief", global_step=5), at=later)
+    assert store.observe(record(store)).heard_at == {chief: later}
+    store.drop_pod(pod("mnist-chief-0-r1", 24))
+    assert store.observe(record(store)).heard_at == {chief: later}
 
 
 def test_what_was_learnt_of_a_pod_goes_with_it(store):

@@ -19,6 +19,10 @@ async def get(port: int, path: str) -> tuple[int, str]:
         return answer.status, await answer.text()
 
 
+async def numbers() -> bytes:
+    return b"numbers 1\n"
+
+
 def endpoints(
     health: Address | None = ANY, metrics: Address | None = ANY, faults: dict | None = None
 ) -> Endpoints:
@@ -28,8 +32,8 @@ def endpoints(
         metrics=metrics,
         alive=lambda: faults.get("alive"),
         ready=lambda: faults.get("ready"),
-        numbers=lambda: b"numbers 1\n",
         schedule=lambda limit: [{"job": "default/mnist", "seconds": 1.5, "reason": "news"}] * min(limit, 3),
+        numbers=numbers,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import shutil
 import subprocess
@@ -14,7 +15,7 @@ import pytest
 
 import estimator_operator
 from estimator_operator.control.job_record import JobKey, JobRecord
-from estimator_operator.observe.job_series import progress_values
+from estimator_operator.observe.job_series import SLICE, progress_values
 from estimator_operator.observe.metrics import _REASONS_MOST, Metrics
 
 ACTIVE = ("Training", "True")
@@ -38,7 +39,7 @@ def record(
 
 
 def lines(metrics: Metrics) -> set[str]:
-    return set(metrics.text().decode().splitlines())
+    return set(asyncio.run(metrics.text()).decode().splitlines())
 
 
 def named(metrics: Metrics, name: str) -> set[str]:
@@ -150,6 +151,45 @@ def test_the_oldest_jobs_are_shown_and_the_rest_is_counted():
     assert named(metrics, "job_series_omitted") == {"job_series_omitted 2.0"}
 
 
+def test_a_scrape_looks_at_each_job_once_and_lets_others_have_the_loop():
+    looked = 0
+
+    def jobs():
+        nonlocal looked
+        for number in range(12_000):
+            looked += 1
+            yield record(number % 60, "Completed" if number >= 2_000 else "Training", progress=PROGRESS)
+
+    async def scrape() -> list[int]:
+        between: list[int] = []
+
+        async def other() -> None:
+            while True:
+                between.append(looked)
+                await asyncio.sleep(0)
+
+        task = asyncio.create_task(other())
+        text = await Metrics(jobs=jobs, queue_depth=lambda: 0, progress_limit=200).text()
+        task.cancel()
+        shown = [one for one in text.splitlines() if one.startswith(b"estimator_operator_job_global_step{")]
+        assert len(shown) == 200
+        return between
+
+    between = asyncio.run(scrape())
+    assert looked == 12_000
+    assert max(later - earlier for earlier, later in zip(between, between[1:], strict=False)) <= SLICE
+
+
+def test_a_job_that_cannot_be_read_does_not_end_the_scrape():
+    broken = record(1)
+    broken.manifest["status"]["conditions"] = [{"status": "True"}]
+    metrics = Metrics(jobs=lambda: [record(0), broken], queue_depth=lambda: 0)
+    assert named(metrics, "jobs{") == {
+        'jobs{namespace="team-a",state="Training"} 1.0',
+        'jobs{namespace="team-a",state="Unreadable"} 1.0',
+    }
+
+
 def test_a_limit_of_zero_turns_progress_off():
     metrics = Metrics(jobs=lambda: [record(progress=PROGRESS)], queue_depth=lambda: 0)
     assert named(metrics, "job_global_step") == set()
@@ -179,6 +219,7 @@ def test_jobs_without_a_series(job):
         ({"globalStep": 0}, {"job_global_step": 0.0}),
         ({"loss": "inf", "stepsPerSecond": "fast"}, {}),
         ({"lastUpdateTime": "yesterday"}, {}),
+        ({"globalStep": 10**400, "percent": 10**400}, {}),
     ],
 )
 def test_what_is_not_known_is_not_shown(progress, values):

@@ -184,6 +184,24 @@ def test_a_pod_is_asked_every_interval_when_there_is_budget_whatever_it_says():
     assert {len(times) for times in pods.asked.values()} <= {58, 59, 60}
 
 
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        {"global_step": 10**400, "max_steps": 1, "steps_per_second": 1.5},
+        {"global_step": 1, "max_steps": 10**400, "steps_per_second": 1e-300},
+        {"global_step": 1, "max_steps": 2, "steps_per_second": 5e-324},
+        {"global_step": 1, "max_steps": 2, "steps_per_second": float("nan")},
+        {"global_step": -(10**400), "max_steps": 2, "steps_per_second": float("inf")},
+    ],
+    ids=["step", "max steps", "slow", "no number", "fast"],
+)
+def test_numbers_that_no_program_has_do_no_harm(numbers):
+    pods = Pods(target(0))
+    pods.says = lambda _: (Progress(role="chief", **numbers), True)
+    pods.pass_(100)
+    assert pods.polls(target(0)) >= 9
+
+
 def test_pods_that_are_gone_are_forgotten_even_in_flight():
     pods = Pods(*targets(30))
     pods.silent = lambda _: True

@@ -12,9 +12,10 @@ import aiohttp
 import pytest
 import pytest_asyncio
 from aiohttp import web
-from job_world import FIVE_PODS
+from job_world import FIVE_PODS, job_manifest
 
 from estimator_api import Progress
+from estimator_operator.control.job_record import JobKey
 from estimator_operator.observe.poll_schedule import Target
 from estimator_operator.observe.poller import ProgressPoller, fetch
 from estimator_operator.observe.targets import targets_of
@@ -157,6 +158,29 @@ async def test_it_asks_again_every_interval(pod):
 def test_an_ipv6_address_is_put_in_brackets():
     target = Target(job=("a", "b"), uid="u", replica=Replica("chief", 0), host="fd00::1", port=8787)
     assert target.url == "http://[fd00::1]:8787/progress"
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"status": {"conditions": [{"status": "True"}]}},
+        {"spec": None},
+        {"spec": {"progressPort": "many"}},
+        {"spec": {"progressPort": 10**30}},
+        {"spec": {"runPolicy": {"stallTimeoutSeconds": "soon"}}},
+        {"spec": {"runPolicy": 7}},
+    ],
+    ids=repr,
+)
+async def test_a_job_that_cannot_be_read_does_not_end_the_polls_of_others(world, operator, broken):
+    world.submit()
+    world.submit(job_manifest("other"))
+    await operator.settle()
+    world.run()
+    await operator.settle()
+    operator.store.job(JobKey("default", "mnist")).manifest.update(broken)
+    asked = [one.job.name for one in await targets_of(operator.store)]
+    assert "other" in asked
 
 
 async def test_chief_and_evaluator_of_running_jobs_are_asked(world, operator):
