@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 from fake_operator import KEY, FakeOperator
 from job_world import World
 
 from estimator_operator.control.job_record import JobRecord
 from estimator_operator.control.recorder import BURST, JOBS_MOST, NOTES_MOST, WINDOW, Recorder
+from estimator_operator.kube.resources import JOBS
 from estimator_operator.plan.observed import JobEvent
 
 
@@ -96,3 +99,25 @@ async def test_a_flapping_pod_costs_few_events(world, operator):
     assert world.status["restarts"]["total"] == 100
     assert world.api.calls["create events"] < 60
     assert operator.restarts == {("worker", "Error"): 100}
+
+
+async def test_memory_is_bounded_in_bytes_and_forgotten_with_the_job(world, operator):
+    """Notes of a kilobyte are not kept: of each event only that it was written, and when."""
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    for number in range(100):
+        for kind in range(NOTES_MOST):
+            note = f"{number}-{kind} " + "x" * 1000
+            recorder(operator)._note_for(job(f"u-{number}"), event(note, reason=f"R{kind}"))
+    after, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (after - before) / 100 < 16_000
+    world.submit()
+    await operator.settle()
+    world.run()
+    await operator.settle()
+    uid = world.job["metadata"]["uid"]
+    assert uid in recorder(operator)._memories
+    world.api.remove(JOBS, "default", "mnist")
+    await operator.settle()
+    assert uid not in recorder(operator)._memories

@@ -32,8 +32,8 @@ def endpoints(
         metrics=metrics,
         alive=lambda: faults.get("alive"),
         ready=lambda: faults.get("ready"),
-        numbers=numbers,
         schedule=lambda limit: [{"job": "default/mnist", "seconds": 1.5, "reason": "news"}] * min(limit, 3),
+        numbers=numbers,
     )
 
 

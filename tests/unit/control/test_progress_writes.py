@@ -19,7 +19,7 @@ def step(world) -> int | None:
 
 
 async def test_progress_is_written_at_the_interval_that_the_number_of_jobs_allows(world, operator):
-    operator.controller._reconciler._progress_interval = lambda: 200.0
+    operator.reconciler._progress_interval = lambda: 200.0
     world.submit()
     await operator.settle()
     world.run()
