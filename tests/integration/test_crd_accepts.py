@@ -43,7 +43,9 @@ def test_examples(api_server: ApiServer, namespace: str, example: Path) -> None:
 
 
 def test_manifests_of_the_user_guide(api_server: ApiServer, namespace: str, tmp_path: Path) -> None:
-    blocks = [text for language, text in code_blocks(GUIDE) if language == "yaml"]
+    blocks = [
+        text for language, text in code_blocks(GUIDE) if language == "yaml" and "kind: EstimatorJob" in text
+    ]
     (tmp_path / "guide.yaml").write_text("---\n".join(blocks))
     shown = api_server.kubectl(
         "apply", "--dry-run=server", "-n", namespace, "-f", str(tmp_path / "guide.yaml")
@@ -234,18 +236,15 @@ def test_columns(api_server: ApiServer, namespace: str) -> None:
 
     def table(*flags: str) -> list[list[str]]:
         printed = api_server.kubectl("get", "ej", "-n", namespace, *flags).stdout
-        return [line.split(maxsplit=9) for line in printed.splitlines()]
+        return [line.split() for line in printed.splitlines()]
 
     header, row = table()
-    assert header == ["NAME", "STATE", "STEP", "PROGRESS", "LOSS", "RESTARTS", "AGE"]
+    assert header == ["NAME", "STATE", "STEP", "PROGRESS", "LOSS", "RESTARTS", "AGE", "MESSAGE"]
     assert row[:6] == ["digits", "Training", "1200", "60", "0.0731", "2"]
+    assert " ".join(row[7:]) == "all 5 pods run"
     header, row = table("-o", "wide")
-    assert header[7:] == ["METRIC", "EXPORT", "MESSAGE"]
-    assert [row[7], row[8], row[9].strip()] == [
-        "0.973",
-        "pvc://digits-model/export/best/1",
-        "all 5 pods run",
-    ]
+    assert header[7:] == ["MESSAGE", "METRIC", "VALUE", "EXPORT"]
+    assert row[-3:] == ["accuracy", "0.973", "pvc://digits-model/export/best/1"]
     assert table("-o", "name") == [["estimatorjob.estimator.dev/digits"]]
     assert "digits" in api_server.kubectl("get", "estimator", "-n", namespace).stdout, "the category"
 
