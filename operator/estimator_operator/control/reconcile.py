@@ -83,12 +83,14 @@ class Look:
         wait: Seconds until the next look, where the outcome itself knows.
         made: The plan that was acted on.
         wrote: The status was written.
+        owed: The status has changed and is yet to be written.
     """
 
     outcome: Outcome
     wait: float | None = None
     made: Plan | None = None
     wrote: bool = False
+    owed: bool = False
 
 
 class Reconciler:
@@ -214,7 +216,7 @@ class Reconciler:
             _log.info("the time to live is over: deleting the job", extra=about_job(key, record.uid))
             deleted = await self._applier.delete_job(record, made)
             return Look(Outcome.DELETED if deleted else Outcome.OUTDATED)
-        return Look(Outcome.DONE, made=made, wrote=wrote)
+        return Look(Outcome.DONE, made=made, wrote=wrote, owed=not wrote and made.status != before)
 
     async def _plan_on_evidence(self, record: JobRecord) -> tuple[EstimatorJobStatus, Plan]:
         """The stored status and a plan; what the plan takes for granted and nobody told is looked at first."""
@@ -305,7 +307,7 @@ class Reconciler:
     def _come_back(self, key: JobKey, look: Look) -> None:
         """Sees to it that the job is looked at again when time alone changes something."""
         record, made = self._store.job(key), look.made
-        if record is None or made is None or self._rests(record, made):
+        if record is None or made is None or (not look.owed and self._rests(record, made)):
             return
         if made.requeue_after is not None:
             spins = made.requeue_after <= 0 and not look.wrote

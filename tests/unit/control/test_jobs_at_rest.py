@@ -214,3 +214,16 @@ def test_a_job_that_was_deleted_does_not_come_back_by_an_older_list(operator):
     operator.controller.job_event("DELETED", manifest)
     operator.store.put_job(manifest)
     assert operator.store.job(KEY) is None
+
+
+async def test_no_job_comes_to_rest_before_its_last_status_is_written(world, operator):
+    """What may wait for the interval of progress writes is not forgotten by a job that has nothing else to do."""
+    operator.reconciler._progress_interval = lambda: 60.0
+    await complete(world, operator, tensorBoard={"ttlSecondsAfterFinished": 1})
+    for _ in range(4):
+        world.collect()
+        await operator.pass_(2)
+    assert "mnist-tensorboard" not in world.pods
+    await operator.pass_(61)
+    assert "tensorBoard" not in world.status
+    assert not whole(operator)
