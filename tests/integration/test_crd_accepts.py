@@ -243,18 +243,15 @@ def test_columns(api_server: ApiServer, namespace: str) -> None:
 
     def table(*flags: str) -> list[list[str]]:
         printed = api_server.kubectl("get", "ej", "-n", namespace, *flags).stdout
-        return [line.split(maxsplit=9) for line in printed.splitlines()]
+        return [line.split() for line in printed.splitlines()]
 
     header, row = table()
-    assert header == ["NAME", "STATE", "STEP", "PROGRESS", "LOSS", "RESTARTS", "AGE"]
+    assert header == ["NAME", "STATE", "STEP", "PROGRESS", "LOSS", "RESTARTS", "AGE", "MESSAGE"]
     assert row[:6] == ["digits", "Training", "1200", "60", "0.0731", "2"]
+    assert " ".join(row[7:]) == "all 5 pods run"
     header, row = table("-o", "wide")
-    assert header[7:] == ["METRIC", "EXPORT", "MESSAGE"]
-    assert [row[7], row[8], row[9].strip()] == [
-        "0.973",
-        "pvc://digits-model/export/best/1",
-        "all 5 pods run",
-    ]
+    assert header[7:] == ["MESSAGE", "METRIC", "VALUE", "EXPORT"]
+    assert row[-3:] == ["accuracy", "0.973", "pvc://digits-model/export/best/1"]
     assert table("-o", "name") == [["estimatorjob.estimator.dev/digits"]]
     assert "digits" in api_server.kubectl("get", "estimator", "-n", namespace).stdout, "the category"
 

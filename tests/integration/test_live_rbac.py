@@ -106,7 +106,9 @@ async def test_every_right_is_used_and_none_is_missing(
     assert await chart_operator.stop() == 0
 
     calls = audit.calls(user=account_user(live.name, chart.account))
-    assert [str(one) for one in calls if one.code in (401, 403)] == []
+    # Namespaces of earlier tests that are going away refuse whatever is created in them.
+    own = [one for one in calls if one.namespace in ("", live.name)]
+    assert [str(one) for one in own if one.code in (401, 403)] == []
     used = {Right(one.group, one.resource, one.verb) for one in calls}
     granted = chart.granted()
     assert sorted(map(str, used - granted)) == [], "asked for without a right"

@@ -275,6 +275,7 @@ class Applier:
         self, record: JobRecord, deletion: PodDeletion, deleted: dict[str, list[str]]
     ) -> bool:
         namespace, name, uid = record.key.namespace, deletion.name, deletion.uid
+        self._store.expect_end(record.key, uid)
         try:
             answer = await self._api.delete(
                 PODS, namespace, name, uid=uid, resource_version=deletion.version, force=deletion.force
@@ -283,6 +284,7 @@ class Applier:
             self._store.forget_pod(record.key, name, uid)
             return True
         except ConflictError:
+            self._store.expect_end(record.key, uid, expected=False)
             await self._read_pod_again(record, deletion)
             return False
         reason = f"{deletion.reason} (by force)" if deletion.force else deletion.reason

@@ -54,16 +54,17 @@ class Creator:
         self._store = store
 
     async def dry_run(self, record: JobRecord, manifests: Sequence[Json]) -> None:
-        """Lets the API server judge one pod of every role before anything is created, once per version of the spec.
+        """Lets the API server judge one pod of each kind before anything is created, once per version of the spec.
 
-        A template that the API server will never accept is found before the first pod of another role runs.
+        A template that the API server will never accept is found before the first pod of another role runs. Roles of
+        which the spec says the same are one kind, and pods of which it says nothing cannot be wrong.
         """
         work, generation = record.work, record.object.generation
         if work.dry_run_generation != generation:
             work.dry_run, work.dry_run_generation = set(), generation
-        samples = _one_of_each_role(manifests, work.dry_run)
-        await every([self._dry_run(record, one) for one in samples])
-        work.dry_run |= {_role(one) for one in samples}
+        samples = manifests.samples(work.dry_run) if isinstance(manifests, PodManifests) else {}
+        await every([self._dry_run(record, one) for one in samples.values()])
+        work.dry_run |= samples.keys()
 
     async def _dry_run(self, record: JobRecord, manifest: Json) -> None:
         try:
@@ -120,20 +121,6 @@ class Creator:
         if fault is not None:
             raise fault
         return found, False
-
-
-def _one_of_each_role(manifests: Sequence[Json], without: set[str]) -> list[Json]:
-    if isinstance(manifests, PodManifests):
-        return manifests.one_of_each_role(without)
-    first: dict[str, Json] = {}
-    for one in manifests:
-        if _role(one) not in without:
-            first.setdefault(_role(one), one)
-    return list(first.values())
-
-
-def _role(manifest: Json) -> str:
-    return str((manifest["metadata"].get("labels") or {}).get(c.LABEL_ROLE))
 
 
 def claim_on(record: JobRecord, resource: Resource, found: Json) -> ApiError | None:

@@ -38,7 +38,7 @@ class JobWork:
         written_at: Monotonic time of the last status write, or None.
         conflicts: How often in a row the job or a pod was not what a plan took it for.
         calm_at: Monotonic time before which the job is left alone, after many conflicts.
-        dry_run: Roles of whose pods the API server has accepted one in a dry run, at `dry_run_generation`.
+        dry_run: Kinds of pods of which the API server has accepted one in a dry run, at `dry_run_generation`.
         dry_run_generation: See there.
         strays_at: Monotonic time from which pods that the watch cannot see are asked for by name again.
     """

@@ -31,6 +31,7 @@ class KnownPods:
         departed: Pods that ended with success and are gone: their replicas must not run again, and a status that
             says so may not be written yet.
         gone: Attempts of the newest pods that are gone, by replica: the status may not say yet that they were seen.
+        told: Uids of pods whose deletion this operator has asked for: their end is no loss.
         uids: Uids of the pods that exist.
         strays: Names of pods that a list by label does not show, as their labels were changed by hand; they are known
             by name and owner.
@@ -43,6 +44,7 @@ class KnownPods:
     looks: dict[str, float] = field(default_factory=dict)
     departed: dict[str, PodRecord] = field(default_factory=dict)
     gone: dict[Replica, int] = field(default_factory=dict)
+    told: set[str] = field(default_factory=set)
     uids: set[str] = field(default_factory=set)
     strays: set[str] = field(default_factory=set)
 
@@ -57,6 +59,7 @@ class KnownPods:
         self.strays.discard(name)
         if record is not None:
             self.uids.discard(record.pod.uid)
+            self.told.discard(record.pod.uid)
             for learnt in (self.progress, self.heard, self.causes, self.looks):
                 learnt.pop(record.pod.uid, None)
 

@@ -16,6 +16,7 @@ from estimator_operator.control.clock import Clock
 from estimator_operator.errors import ApiError, ForbiddenError, NotFoundError
 from estimator_operator.kube.api import Api
 from estimator_operator.kube.resources import NODES
+from estimator_operator.plan.lost_pods import overdue
 from estimator_operator.plan.observed import Pod
 
 _log = logging.getLogger(__name__)
@@ -44,13 +45,9 @@ class Nodes:
         self._forbidden_until = 0.0
 
     def suspects(self, pods: Iterable[Pod]) -> set[str]:
-        """The nodes of pods past their grace."""
+        """The nodes of pods whose grace is long over."""
         now = self._clock.now()
-        return {
-            pod.node
-            for pod in pods
-            if pod.node and pod.deleting and pod.delete_by is not None and pod.delete_by <= now
-        }
+        return {pod.node for pod in pods if pod.node and overdue(pod, now)}
 
     async def lost(self, names: set[str]) -> frozenset[str]:
         """Those of some nodes that are known to be gone."""

@@ -238,6 +238,14 @@ class Store:
             key if self.forget_pod(key, manifest["metadata"]["name"], manifest["metadata"]["uid"]) else None
         )
 
+    def expect_end(self, key: JobKey, uid: str, *, expected: bool = True) -> None:
+        """Notes that this operator asks for the deletion of a pod, or that the pod was not deleted after all."""
+        pods = self._pods.get(key)
+        if pods is not None and expected and uid in pods.uids:
+            pods.told.add(uid)
+        elif pods is not None:
+            pods.told.discard(uid)
+
     def forget_pod(self, key: JobKey, name: str, uid: str) -> bool:
         """Forgets a pod that no longer exists; tells whether it was known."""
         # A list that was read before the deletion may arrive after it: this uid never comes back.
@@ -248,12 +256,13 @@ class Store:
         known = pods.records.get(name) if pods is not None else None
         if pods is None or known is None or known.pod.uid != uid:
             return False
+        told = uid in pods.told
         pods.drop(name)
         is_replica = known.pod.replica.role != c.TENSORBOARD
         if known.pod.phase == "Succeeded" and key in self._jobs and is_replica:
             pods.departed[name] = replace(known, pod=replace(known.pod, deleting=True, remembered=True))
         job = self._jobs.get(key)
-        if is_replica and job is not None and job.uid == known.owner_uid:
+        if is_replica and not told and job is not None and job.uid == known.owner_uid:
             pods.gone[known.pod.replica] = max(known.pod.attempt, pods.gone.get(known.pod.replica, 0))
         if not pods.records and not pods.departed and not pods.gone:
             del self._pods[key]

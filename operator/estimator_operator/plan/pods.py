@@ -16,6 +16,7 @@ from typing import Any, overload
 
 from estimator_api import EstimatorJob
 from estimator_api import constants as c
+from estimator_operator.plan.cluster_spec import compact_json
 from estimator_operator.plan.colocation import keep_together
 from estimator_operator.plan.container import main_container
 from estimator_operator.plan.environment import JobEnvironment
@@ -48,11 +49,25 @@ class PodFactory:
         self._job = job
         self._settings = settings
         self._environment = JobEnvironment(job, settings)
+        self._kinds: dict[str, str | None] = {}
 
     @property
     def identity(self) -> tuple[Any, ...]:
         """What the pods are a function of."""
         return self._job.metadata.uid, self._job.spec, self._settings
+
+    def kind(self, role: str) -> str | None:
+        """What the spec says of the pods of a role, so that roles of which it says the same are one kind.
+
+        None where it says nothing: such pods are the operator's own work, and there is no mistake of the spec to find.
+        """
+        if role not in self._kinds:
+            section = self._job.spec.role(role)
+            said = section.to_json() if section is not None else {}
+            said.pop("replicas", None)
+            template = self._job.spec.template
+            self._kinds[role] = compact_json([template, said]) if template or said else None
+        return self._kinds[role]
 
     def fault(self) -> str | None:
         """Why none of them could ever start, or None."""
@@ -143,13 +158,14 @@ class PodManifests(Sequence[dict[str, Any]]):
             return self._factory.manifest(*self._wanted[place])
         return PodManifests(self._factory, self._wanted[place])
 
-    def one_of_each_role(self, without: Container[str]) -> list[dict[str, Any]]:
-        """The first of every role, those of some roles apart."""
+    def samples(self, known: Container[str]) -> dict[str, dict[str, Any]]:
+        """One manifest of each kind of pod that the spec describes, by kind; kinds that are `known` apart."""
         first: dict[str, tuple[Replica, int]] = {}
         for replica, attempt in self._wanted:
-            if replica.role not in without:
-                first.setdefault(replica.role, (replica, attempt))
-        return [self._factory.manifest(*one) for one in first.values()]
+            kind = self._factory.kind(replica.role)
+            if kind is not None and kind not in known:
+                first.setdefault(kind, (replica, attempt))
+        return {kind: self._factory.manifest(*one) for kind, one in first.items()}
 
     def __eq__(self, other: object) -> bool:
         """They would make the same pods."""

@@ -22,11 +22,9 @@ async def run_to_completion(world: World, operator: FakeOperator) -> None:
 
 
 async def test_a_five_pod_job_costs_twelve_calls_and_two_events(world, operator):
-    """And one dry run for each role, before anything is made: they store nothing and wake nobody's watch."""
     await run_to_completion(world, operator)
     assert world.state == "Completed"
     assert world.api.calls == {
-        "dry-run pods": 4,
         "create services": 1,
         "create pods": 5,
         "patch estimatorjobs/status": 3,

@@ -18,7 +18,6 @@ async def test_pods_come_before_statuses_when_jobs_wait(world, operator):
     await operator.settle()
     assert world.state == "PodsPending"
     assert world.api.calls == {
-        "dry-run pods": 3,
         "create services": 3,
         "create pods": 3,
         "patch estimatorjobs/status": 3,

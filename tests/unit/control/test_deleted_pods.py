@@ -41,3 +41,20 @@ async def test_a_resumed_job_is_not_taken_for_one_whose_pods_vanished(world, ope
                 world.api.remove(PODS, "default", name, now=True)
         await operator.settle()
     assert world.status["restarts"]["total"] == 0
+
+
+async def test_a_worker_that_was_sent_away_and_comes_back_has_lost_nothing(world, operator):
+    """Pods that the operator itself has deleted are no pods that vanished: no attempt is over."""
+    world.submit(elastic={"minReplicas": 0, "maxReplicas": 2}, worker={"replicas": 1}, ps={"replicas": 1})
+    await operator.settle()
+    world.run()
+    await operator.settle()
+    world.set_spec(worker={"replicas": 0})
+    await operator.settle()
+    world.collect()
+    await operator.settle()
+    assert "mnist-worker-0" not in world.pods
+    world.set_spec(worker={"replicas": 1})
+    await operator.settle()
+    assert "mnist-worker-0" in world.pods
+    assert world.status["restarts"]["total"] == 0

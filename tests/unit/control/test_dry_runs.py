@@ -1,4 +1,4 @@
-"""One pod of every role is judged by the API server before the first is created, once per version of the spec."""
+"""One pod of each kind that the spec describes is judged before the first is created, once per version of the spec."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import pytest
 from fake_api import status_error
 from fake_operator import FakeOperator
 from job_world import FIVE_PODS, World
+
+TEMPLATE = {"spec": {"nodeSelector": {"disk": "fast"}}}
 
 TYPO = (
     'Pod in version "v1" cannot be handled as a Pod: strict decoding error: unknown field "spec.nodeSelektor"'
@@ -20,7 +22,8 @@ async def test_a_typo_in_one_role_is_found_before_a_pod_of_another_runs(world: W
         times=10**6,
         matches=lambda name: "evaluator" in name,
     )
-    world.submit(**FIVE_PODS)
+    overlay = {"spec": {"nodeSelektor": {"disk": "fast"}}}
+    world.submit(**{**FIVE_PODS, "evaluator": {"replicas": 1, "template": overlay}})
     await operator.pass_(5)
     assert world.pods == []
     assert world.api.calls["create pods"] == world.api.calls["create services"] == 0
@@ -29,8 +32,14 @@ async def test_a_typo_in_one_role_is_found_before_a_pod_of_another_runs(world: W
     assert "spec.nodeSelektor" in ready["message"]
 
 
-async def test_there_is_one_for_each_role_and_none_for_a_restart(world, operator):
-    world.submit(worker={"replicas": 50}, ps={"replicas": 3}, evaluator={"replicas": 1})
+async def test_there_is_one_for_each_role_that_is_described_and_none_for_a_restart(world, operator):
+    gpu = {"resources": {"limits": {"nvidia.com/gpu": 1}}}
+    world.submit(
+        chief=gpu,
+        worker={"replicas": 50, "template": TEMPLATE},
+        ps={"replicas": 3, "tolerations": [{"key": "x", "operator": "Exists"}]},
+        evaluator={"replicas": 1, "env": [{"name": "A", "value": "b"}]},
+    )
     await operator.settle()
     assert world.api.calls["dry-run pods"] == 4
     world.run()
@@ -40,8 +49,17 @@ async def test_there_is_one_for_each_role_and_none_for_a_restart(world, operator
     assert world.api.calls["dry-run pods"] == 4
 
 
+@pytest.mark.parametrize(("template", "samples"), [(None, 0), (TEMPLATE, 1)], ids=["none", "shared"])
+async def test_roles_of_which_the_spec_says_the_same_are_one_kind(world, operator, template, samples):
+    """Without a template the pods are the operator's own work: there is nothing that a dry run could find."""
+    world.submit(**FIVE_PODS, **({} if template is None else {"template": template}))
+    await operator.settle()
+    assert len(world.pods) == 5
+    assert world.api.calls["dry-run pods"] == samples
+
+
 async def test_a_changed_spec_is_judged_anew(world, operator):
-    world.submit(suspend=True)
+    world.submit(suspend=True, template=TEMPLATE)
     await operator.settle()
     world.set_spec(suspend=False)
     await operator.settle()
@@ -58,7 +76,7 @@ async def test_a_changed_spec_is_judged_anew(world, operator):
 
 async def test_a_quota_that_refuses_the_dry_run_is_told_and_lifted(world, operator):
     world.api.fail("dry-run", "pods", status_error(403, "Forbidden", "exceeded quota"), times=10**6)
-    world.submit()
+    world.submit(template=TEMPLATE)
     await operator.settle()
     assert world.state == "PodCreationForbidden"
     assert world.api.calls["create pods"] == 0
@@ -77,6 +95,6 @@ async def test_a_quota_that_refuses_the_dry_run_is_told_and_lifted(world, operat
 )
 async def test_what_says_nothing_about_the_pod_is_no_refusal(world, operator, error):
     world.api.fail("dry-run", "pods", error, times=10**6)
-    world.submit()
+    world.submit(template=TEMPLATE)
     await operator.settle()
     assert world.pods == ["mnist-chief-0"]

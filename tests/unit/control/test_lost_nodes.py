@@ -28,7 +28,7 @@ def put(api: FakeApi, name: str, *taints: str) -> None:
     api.objects[NODES.plural, None, name] = {"metadata": {"name": name}, "spec": spec}
 
 
-def pod(clock: FakeClock, node: str = "n1", *, past: float = 1.0, deleting: bool = True) -> Pod:
+def pod(clock: FakeClock, node: str = "n1", *, past: float = 31.0, deleting: bool = True) -> Pod:
     delete_by = clock.now() - timedelta(seconds=past)
     return Pod(
         name="p",

@@ -53,7 +53,6 @@ async def test_replicas_come_first(world_with_job, operator):
     )
     await act(operator, record(operator), plan)
     assert order == [
-        ("dry-run", "pods", "mnist-chief-0"),
         ("create", "services", "mnist"),
         ("create", "pods", "mnist-chief-0"),
         ("create", "services", BOARD),
