@@ -18,6 +18,7 @@ Json = Mapping[str, Any]
 
 _ENV: Final = (
     c.ENV_JOB_NAME,
+    c.ENV_JOB_UID,
     c.ENV_NAMESPACE,
     c.ENV_ROLE,
     c.ENV_INDEX,

@@ -2,8 +2,8 @@
 
 The chief writes `model_dir/finished`, a JSON object {"globalStep", "maxSteps", "reason"}, when its training returned:
 `max_steps` is reached, the input is at its end, or a hook stopped it. As a replica of an EstimatorJob it adds "job", the
-job's uid. Without the marker an evaluator could not tell
-a chief that is done from one that is slow. The file appears by a rename, so a reader sees all of it or nothing.
+job's uid. Without the marker an evaluator could not tell a chief that is done from one that is slow. The file appears by
+a rename, so a reader sees all of it or nothing.
 
 A model directory outlives a run, so a marker may be left from an earlier one. Who believes it:
 

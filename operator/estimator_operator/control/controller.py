@@ -56,7 +56,7 @@ class Controller:
     Args:
         store: What is known.
         queue: Jobs to look at.
-        survey: Looks at everything anew.
+        survey: Whether everything is listed.
         reconciler: Looks at one job.
         causes: Looks up why pods wait.
         children: Services and claims.

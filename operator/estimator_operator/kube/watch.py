@@ -1,9 +1,10 @@
-"""kopf as the watcher of jobs: lists, watches, reconnects, re-lists; and writes nothing.
+"""kopf as the watcher of EstimatorJobs: lists, watches, reconnects, re-lists; and writes nothing.
 
-Only `on.event` is used. kopf's handlers with state would annotate the users' objects, add finalizers and patch
-pods; its peering, event posting and cluster scanning are off for the same reason. What arrives is handed over
-synchronously and forgotten. After a watch has expired, kopf re-lists and reports what exists, but not what vanished
-meanwhile; whoever receives the events must heal that (see the controller's resync).
+Pods, Services and claims are watched by `reflector.py`. Only `on.event` is used. kopf's handlers with state would
+annotate the users' objects, add finalizers and patch them; its peering, event posting and cluster scanning are off for
+the same reason. What arrives is handed over synchronously and forgotten. After a watch has expired, kopf re-lists and
+reports what exists, but not what vanished meanwhile; `kopf_session.py`, which reads the lists before kopf does, tells
+that, and turns what would end kopf into a new list.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ class _NoProgress(kopf.ProgressStorage):
 class _NoDiff(kopf.DiffBaseStorage):
     """Keeps nothing: nobody asks what changed since the last time.
 
-    kopf extracts what it would compare from every event, whoever asks for it: copying a pod for that takes longer
+    kopf extracts what it would compare from every event, whoever asks for it: copying a job for that takes longer
     than all we do with the event.
     """
 

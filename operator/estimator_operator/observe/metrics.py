@@ -90,7 +90,7 @@ class Metrics:
         depth.set_function(queue_depth)
         still = Gauge(
             f"{PREFIX}_loop_standstill_seconds",
-            "Longest time in the last minute that the event loop, which also renews the lease, did nothing else.",
+            "Longest time in the last minute that the event loop could run no other task.",
             registry=registry,
         )
         busy = Gauge(
@@ -152,11 +152,11 @@ class Metrics:
         self._throttled.observe(seconds)
 
     def told(self, resource: str, kind: str | None) -> None:
-        """The watch told of an object; None: it listed it."""
+        """A watch told of an object; None: it listed it."""
         self._told.labels(resource, kind or "LISTED").inc()
 
     def surveyed(self, cause: str, result: str) -> None:
-        """A list of everything ended."""
+        """A list of a resource is complete, or forbidden."""
         self._surveys.labels(cause, result).inc()
 
     def skipped(self, resource: str, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""How long the event loop stood still: the lease is renewed in it, probes are answered in it.
+"""How long the event loop stood still: reconciles, watches and answers to probes wait for it.
 
 A task that wants to run every `BEAT` seconds measures how late it is, and how much CPU the loop's thread used since it
 last ran. The first is what others feel, the fault of a busy machine or a CPU limit included; the second is the fault of

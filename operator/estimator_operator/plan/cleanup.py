@@ -1,9 +1,9 @@
 """Which pods go.
 
 While the job runs: pods of earlier attempts, pods of replicas it does not want, and pods of replicas that have completed
-but whose sidecars go on: they would keep their GPU until the job ends. When it is suspended: every pod.
-When it has ended: what `cleanPodPolicy` says. Running deletes what may still run (ps, which never end by themselves,
-and stragglers, and pods that only their sidecars keep up) and leaves finished pods for their logs; All deletes every pod; None deletes none.
+but whose sidecars go on: they would keep their GPU until the job ends. When it is suspended: every pod. When it has
+ended: what `cleanPodPolicy` says. Running deletes what may still run (ps, which never end by themselves, stragglers, and
+pods that only their sidecars keep up) and leaves finished pods for their logs; All deletes every pod; None deletes none.
 
 A chief that is told to end saves a checkpoint first, and the variables it saves are on the ps: these are deleted
 after it.

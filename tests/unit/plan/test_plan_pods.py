@@ -240,6 +240,12 @@ def test_what_a_role_s_template_may_not_say_is_told_with_its_path(metadata, spec
     )
 
 
+@pytest.mark.parametrize("name", sorted(env(pod("worker-0"))))
+def test_no_variable_of_the_contract_is_taken_from_users_in_silence(name):
+    with pytest.raises(InvalidJobError, match="are the operator's: remove them"):
+        make_job(worker={"env": [{"name": name, "value": "x"}]})
+
+
 @pytest.mark.parametrize(
     "spec", [None, {}, {"containers": "x", "volumes": 7}, {"containers": [1, None, {"env": {}}]}]
 )
