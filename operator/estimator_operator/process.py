@@ -149,7 +149,7 @@ class Operator:
             )
 
     async def _work(self, api: Api, credentials: Credentials, lease: LeaseThread | None) -> None:
-        controller = self._controller = self._build(api)
+        controller = self._controller = self._build(api, lease)
         settings = self._settings
         parts: dict[str, Coroutine[Any, Any, None]] = {
             "controller": controller.run(settings.workers),
@@ -186,7 +186,7 @@ class Operator:
                 raise error
             raise OperatorError(f"the {task.get_name()} has ended") from error
 
-    def _build(self, api: Api) -> Controller:
+    def _build(self, api: Api, lease: LeaseThread | None) -> Controller:
         freshness, metrics = Freshness(self._clock), self._metrics
         recorder = Recorder(api, self._clock, instance=self._identity, count=metrics.recorded)
         namespaces = self._settings.namespaces
@@ -202,7 +202,14 @@ class Operator:
                 queue=self._queue,
                 survey=survey,
                 children=children,
-                applier=Applier(api, self._store, self._clock, recorder, away=lambda: self._outage.lasts),
+                applier=Applier(
+                    api,
+                    self._store,
+                    self._clock,
+                    recorder,
+                    away=lambda: self._outage.lasts,
+                    leads=lambda: lease is None or lease.leads,
+                ),
                 causes=causes,
                 missing=MissingPods(api, self._store, self._clock),
                 nodes=Nodes(api, self._clock),

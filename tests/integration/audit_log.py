@@ -6,6 +6,7 @@ they end.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import Iterable
@@ -70,6 +71,12 @@ class AuditLog:
     def mark(self) -> None:
         """Forgets what was logged so far."""
         self._start = self._path.stat().st_size
+
+    async def logged(self, what: str, *, user: str, within: float = 10.0) -> None:
+        """Waits for a call: the API server logs it when it has answered, so others may see what it did before."""
+        async with asyncio.timeout(within):
+            while not tally(self.calls(user=user))[what]:
+                await asyncio.sleep(0.05)  # a file tells nobody that it has grown
 
     def calls(self, *, user: str | None = None, namespace: str | None = None) -> list[Call]:
         """Requests since the mark for resources, oldest first, of one user and in one namespace if given."""

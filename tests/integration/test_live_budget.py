@@ -86,6 +86,7 @@ async def test_progress_is_written_at_intervals(
     }
     latest = state["status"]["checkpoints"]["latest"]
     assert (latest["globalStep"], latest["path"]) == (100, "gs://models/digits/model.ckpt-100")
+    await audit.logged("create events", user=account_user(live.name))
     audit.mark()
     async with History.record(live, "estimatorjobs") as history:
         kubelet.documents["digits-chief-0"] = progress(step=200)

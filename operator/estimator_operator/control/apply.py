@@ -70,6 +70,7 @@ class Applier:
         clock: For the delay after refusals.
         recorder: Tells people what is wrong with TensorBoard, for which the status has no place.
         away: Whether there is an outage of the API server: its errors are then no refusals of one job.
+        leads: Whether no other replica can lead at this moment: else nothing is created.
     """
 
     def __init__(
@@ -80,13 +81,14 @@ class Applier:
         recorder: Recorder,
         *,
         away: Callable[[], bool] = lambda: False,
+        leads: Callable[[], bool] = lambda: True,
     ) -> None:
         self._api = api
         self._store = store
         self._clock = clock
         self._recorder = recorder
         self._away = away
-        self._creator = Creator(api, store)
+        self._creator = Creator(api, store, leads)
 
     async def act(self, record: JobRecord, made: Plan) -> Acted:
         """Creates and deletes what the plan says.
@@ -105,6 +107,9 @@ class Applier:
         board, replicas = _parted(record, made.delete_pods)
         current, failed = await self._delete_pods(record, replicas)
         if creating and error is None:
+            if _is_outdated(record, made):
+                # Nothing holds a creation to a version of the job: another attempt may be the present one.
+                return Acted(anew=True, failed=failed)
             error = await self._create_pods(record, made.create_pods)
         if error is not None:
             self._refuse(record, error)

@@ -9,7 +9,7 @@ controls it and its label names this job.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from itertools import islice
 from typing import Any, Final
 
@@ -47,11 +47,13 @@ class Creator:
     Args:
         api: The API server.
         store: Where own writes are noted.
+        leads: Whether no other replica can lead at this moment.
     """
 
-    def __init__(self, api: Api, store: Store) -> None:
+    def __init__(self, api: Api, store: Store, leads: Callable[[], bool]) -> None:
         self._api = api
         self._store = store
+        self._leads = leads
 
     async def dry_run(self, record: JobRecord, manifests: Sequence[Json]) -> None:
         """Lets the API server judge one pod of each kind before anything is created, once per version of the spec.
@@ -113,6 +115,9 @@ class Creator:
     async def _create(self, record: JobRecord, resource: Resource, manifest: Json) -> tuple[Json, bool]:
         """The object as stored, and whether it did not exist before."""
         name = manifest["metadata"]["name"]
+        if not self._leads():
+            # A creation has no version to hold it to, as deletions and status writes have.
+            raise UnavailableError(f"{resource.plural} {name} is not created: another replica may lead")
         try:
             return await self._api.create(resource, record.key.namespace, manifest), True
         except AlreadyExistsError:

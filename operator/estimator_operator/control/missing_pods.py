@@ -1,4 +1,4 @@
-"""Pods that the watch does not show, asked for by name: before one is replaced, and as long as it stays invisible.
+"""Pods that the watch does not show, asked for by name before they are taken for gone, and as long as they stay unseen.
 
 The watch and every list select pods by a label, and people change labels: to take a pod out of a Service, to keep it
 for a look. For a selector that is the pod's end, and a second chief beside the first would corrupt the model. Name and
@@ -13,11 +13,13 @@ from estimator_api import EstimatorJobStatus
 from estimator_operator.control.clock import Clock
 from estimator_operator.control.creation import every
 from estimator_operator.control.job_record import JobRecord
+from estimator_operator.control.second_look import ends_suspending
 from estimator_operator.control.store import Store
 from estimator_operator.errors import NotFoundError
 from estimator_operator.kube.api import Api
 from estimator_operator.kube.resources import PODS
 from estimator_operator.plan import Plan, Replica
+from estimator_operator.plan.cluster_spec import replicas_of
 from estimator_operator.plan.pods import pod_name
 
 Json = dict[str, Any]
@@ -42,9 +44,9 @@ class MissingPods:
         self._clock = clock
 
     async def find(self, record: JobRecord, before: EstimatorJobStatus, made: Plan) -> bool:
-        """Asks for the pods that a plan replaces and that nobody has seen end; tells whether one still exists."""
+        """Asks for the pods that a plan takes to be gone and that nobody has seen end; tells whether one exists."""
         known = {one.pod.name for one in self._store.pod_records(record)}
-        names = sorted(_replaced(record, before, made) - known)
+        names = sorted(_taken_for_gone(record, before, made) - known)
         if not names:
             return False
         if len(names) <= _ONE_BY_ONE:
@@ -90,10 +92,16 @@ class MissingPods:
         return found
 
 
-def _replaced(record: JobRecord, before: EstimatorJobStatus, made: Plan) -> set[str]:
-    """Names of the pods in whose place the plan wants others: the attempts whose count it raises."""
+def _taken_for_gone(record: JobRecord, before: EstimatorJobStatus, made: Plan) -> set[str]:
+    """Names of the pods in whose place the plan wants others: the attempts whose count it raises.
+
+    When a suspension has left no pod those of all replicas are: they may be of another spec than the next ones.
+    """
     had = {one.replica: one.count for one in before.restarts.by_replica}
     names = set()
+    if ends_suspending(before, made):
+        replicas = replicas_of(record.job().spec)
+        names = {pod_name(record.key.name, one, had.get(str(one), 0)) for one in replicas}
     for one in made.status.restarts.by_replica:
         count = had.get(one.replica, 0)
         if one.count > count:

@@ -25,11 +25,27 @@ _OF_TIME: Final = frozenset(
 
 
 def wants_second_look(before: EstimatorJobStatus, made: Plan) -> bool:
-    """The plan restarts a replica whose pod is missing, ends the job because time passed, or deletes by force."""
+    """Whether the plan rests on something that did not happen.
+
+    It restarts a replica whose pod is missing, ends the job because time passed, takes a suspension to have left no
+    pod, or deletes by force.
+    """
     return (
-        _restarts_what_is_missing(before, made)
+        ends_suspending(before, made)
+        or _restarts_what_is_missing(before, made)
         or _ends_of_time(before, made)
         or any(one.force for one in made.delete_pods)
+    )
+
+
+def ends_suspending(before: EstimatorJobStatus, made: Plan) -> bool:
+    """The pods of a job that was suspended, or whose spec changed, are all gone: others may come."""
+    was, now = before.condition(c.READY), made.status.condition(c.READY)
+    return (
+        was is not None
+        and now is not None
+        and was.reason == c.REASON_SUSPENDING
+        and now.reason not in (c.REASON_SUSPENDING, c.REASON_INVALID_SPEC)
     )
 
 

@@ -112,7 +112,7 @@ class Elector:
         self._seen_at = 0.0
         self._lease: Json | None = None
         self._writes: OrderedDict[str, float] = OrderedDict()
-        self._renewed = 0.0
+        self._renewed = -math.inf
 
     async def acquire(self) -> None:
         """Waits until the Lease is ours."""
@@ -158,6 +158,12 @@ class Elector:
             else:
                 if not ours:
                     raise LeadershipLostError("another replica holds the lease", time_left=1.0)
+
+    @property
+    def leads(self) -> bool:
+        """No other replica can lead, by the local clock, for some moments more. Other threads may ask."""
+        timing = self._timing
+        return self._monotonic() < self._renewed + timing.lease_duration - timing.last_moments
 
     def _left(self) -> float:
         """Seconds in which another try may begin."""

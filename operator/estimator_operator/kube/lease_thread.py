@@ -62,6 +62,7 @@ class LeaseThread:
         self._released: asyncio.Event | None = None
         self._stopping = False
         self._answered = 0.0
+        self._elector: Elector | None = None
         self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
 
     async def acquire(self) -> None:
@@ -82,6 +83,14 @@ class LeaseThread:
         await self._lost.wait()
         if self._error is not None:
             raise self._error
+
+    @property
+    def leads(self) -> bool:
+        """No other replica can lead at this moment, whether or not the loss was noticed already.
+
+        A process that stood still goes on where it was, and hears of the loss some moments later.
+        """
+        return self._elector is not None and self._elector.leads
 
     async def release(self) -> None:
         """Gives the lease up, if it is ours, and ends the thread; call when all work has ended."""
@@ -104,6 +113,7 @@ class LeaseThread:
         if self._stopping:
             return
         async with self._connect() as elector:
+            self._elector = elector
             electing = asyncio.create_task(self._acquire_and_hold(elector))
             released = asyncio.create_task(self._released.wait())
             beating = asyncio.create_task(self._watch_main())

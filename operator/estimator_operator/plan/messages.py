@@ -16,6 +16,7 @@ PREDICTS: Final = "predictions are being written"
 EXPORTS: Final = "exports are being made"
 SUSPENDING: Final = "pods are being deleted; the chief saves a checkpoint first"
 REPLACING: Final = "the spec has changed: all pods are replaced; the chief saves a checkpoint first"
+EMPTIED: Final = "no pod is left; the job begins again"
 SUSPENDED: Final = "no pod is left; the job goes on when spec.suspend is false"
 RESUMED: Final = "the job goes on from its last checkpoint"
 

@@ -198,7 +198,7 @@ def _suspended(view: View) -> Plan:
             # The spec may change now; what was through may not be through then.
             counted["progress"] = view.status.progress.model_copy(update={"finished": None})
         counted |= {"worker_replicas": 0, "worker_selector": worker_selector(view.job)}
-        row = conditions.suspended(messages.SUSPENDED)
+        row = conditions.suspended(messages.SUSPENDED if view.job.spec.suspend else messages.EMPTIED)
     else:
         row = conditions.suspending(
             messages.SUSPENDING
@@ -207,7 +207,8 @@ def _suspended(view: View) -> Plan:
         )
     status = view.settled(view.status.model_copy(update=counted), row)
     events = events_of(view.job.status, status)
-    if not emptied and not is_suspending(view.job):
+    begins, is_over = not emptied and not is_suspending(view.job), emptied and not view.job.spec.suspend
+    if begins or is_over:
         return Plan(status=status, status_first=True, events=events, requeue_after=0.0)
     return Plan(
         status=status,

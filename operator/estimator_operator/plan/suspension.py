@@ -1,7 +1,8 @@
 """Suspending and resuming.
 
 Suspending is a phase of its own, entered by a status write: from then on deleted pods are not failures, and it is
-carried through to the last pod even when the job is resumed meanwhile. Hence at resume no pod is left, names are
+carried through to the last pod, and to a status that says Suspended, even when the job is resumed meanwhile: with a
+status that still said Suspending, the first new pods would be taken for old ones. Hence at resume no pod is left, names are
 free, and the attempt numbers stay as they are: a suspension is not a restart. All pods go, the finished ones too;
 replicas that completed are recorded before and not run again. `startTime` and the evaluator's grace begin anew at
 the resume.
@@ -32,9 +33,7 @@ def was_suspended(job: EstimatorJob) -> bool:
 
 def to_be_suspended(job: EstimatorJob, roster: Roster) -> bool:
     """Whether this pass is about suspending: the spec asks for it, or an earlier suspension is not through."""
-    if job.spec.suspend or (is_suspending(job) and not is_emptied(roster)):
-        return True
-    return is_outdated(job, roster)
+    return job.spec.suspend or is_suspending(job) or is_outdated(job, roster)
 
 
 def is_outdated(job: EstimatorJob, roster: Roster) -> bool:

@@ -73,6 +73,7 @@ class FakeApi:
         self._watches: list[Watch] = []
         self._version = 100
         self._uids = 0
+        self._labels: dict[str, Json] = {}
 
     # What the operator calls --------------------------------------------------------------------------------
     async def get(self, resource: Resource, namespace: str, name: str) -> Json:
@@ -187,6 +188,7 @@ class FakeApi:
             self._changed(resource, "MODIFIED", stored)
             return copy.deepcopy(stored)
         if stored["metadata"].get("finalizers"):
+            stored["metadata"]["deletionGracePeriodSeconds"] = 0
             stored["metadata"]["deletionTimestamp"] = self.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
             self._changed(resource, "MODIFIED", stored)
             return copy.deepcopy(stored)
@@ -276,9 +278,11 @@ class FakeApi:
     def _changed(self, resource: Resource, kind: str, stored: Json) -> None:
         self._version += 1
         stored["metadata"]["resourceVersion"] = str(self._version)
+        uid, labels = stored["metadata"]["uid"], dict(stored["metadata"].get("labels") or {})
+        before, self._labels[uid] = self._labels.get(uid), labels
         if resource.plural in TELLERS:
             for watch in self._watches:
-                watch.put(resource.plural, kind, copy.deepcopy(stored))
+                watch.put(resource.plural, kind, copy.deepcopy(stored), before)
 
 
 class Watch:
@@ -290,20 +294,24 @@ class Watch:
 
     def __init__(self) -> None:
         self.events: list[tuple[str, str | None, Json]] = []
-        self._unselected: set[str] = set()
 
-    def put(self, plural: str, kind: str, manifest: Json) -> None:
-        """Adds an event; pods are selected by a label, and one that loses it is told of as deleted."""
-        uid, labels = manifest["metadata"]["uid"], manifest["metadata"].get("labels") or {}
-        hidden = uid in self._unselected
-        if plural == PODS.plural and c.LABEL_JOB_NAME not in labels:
-            if hidden:
-                return
-            self._unselected.add(uid)
-            kind = "DELETED"
-        elif hidden:
-            self._unselected.remove(uid)
-            kind = "ADDED" if kind != "DELETED" else kind
+    def put(self, plural: str, kind: str, manifest: Json, before: Json | None = None) -> None:
+        """Adds an event; pods are selected by a label, and one that loses it is told of as deleted, as it was.
+
+        Args:
+            plural: Which resource.
+            kind: What happened.
+            manifest: The object as it is now.
+            before: Its labels before that; None for a new object.
+        """
+        if plural == PODS.plural:
+            shown = c.LABEL_JOB_NAME in (before or {})
+            if c.LABEL_JOB_NAME not in (manifest["metadata"].get("labels") or {}):
+                if not shown or kind == "DELETED":
+                    return
+                kind, manifest["metadata"]["labels"] = "DELETED", before
+            elif not shown and kind != "DELETED":
+                kind = "ADDED"
         self.events.append((plural, kind, manifest))
 
     def tell(self, observer: Any) -> None:

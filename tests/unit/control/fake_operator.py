@@ -45,6 +45,7 @@ class FakeOperator:
         ends: Ends of jobs counted, by result and reason.
         event_results: What became of events.
         surveys: Surveys by cause and result.
+        leads: No other replica can lead, by the lease.
     """
 
     def __init__(self, api: FakeApi, clock: FakeClock, namespaces: tuple[str, ...] = ()) -> None:
@@ -66,9 +67,12 @@ class FakeOperator:
         self.children = Children(self.store)
         self.causes = Causes(api, self.store, clock)
         self.results: Counter[str] = Counter()
+        self.leads = True
         self.watch = api.watch()
         recorder = Recorder(api, clock, instance="operator-0", count=self._recorded)
-        self.applier = Applier(api, self.store, clock, recorder, away=lambda: self.outage.lasts)
+        self.applier = Applier(
+            api, self.store, clock, recorder, away=lambda: self.outage.lasts, leads=lambda: self.leads
+        )
         self.reconciler = Reconciler(
             store=self.store,
             queue=self.queue,

@@ -14,24 +14,15 @@ from typing import Any, ClassVar
 from fake_operator import KEY
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from job_invariants import JobInvariants, is_lost, replica_of
-from job_world import FIVE_PODS, World
+from job_invariants import JobInvariants, is_deleting, replica_of
+from job_shapes import LOSSES, POLICIES, SHAPES
+from job_world import World
 from mortal_operator import CALLS, FAULTS, CrashError, MortalOperator
 
-from estimator_operator.kube.resources import JOBS, PODS
+from estimator_operator.kube.lease import LeaseTiming
+from estimator_operator.kube.resources import JOBS, NODES, PODS
 
 Json = dict[str, Any]
-SHAPES: dict[str, Json] = {
-    "chief alone": {},
-    "chief and two workers": {"worker": {"replicas": 2}},
-    "five pods": FIVE_PODS,
-}
-POLICIES: dict[str, Json] = {
-    "defaults": {},
-    "no budget": {"backoffLimit": 0},
-    "small budget": {"backoffLimit": 2, "cleanPodPolicy": "All"},
-    "deadline": {"activeDeadlineSeconds": 900, "cleanPodPolicy": "None"},
-}
 AT_REST = ("Training", "Evaluating", "Suspended")
 
 
@@ -48,6 +39,7 @@ class JobMachine(RuleBasedStateMachine):
         self.world = World()
         self.stuck: set[str] = set()
         self.calls_left: int | None = None
+        self.frozen_at = 0.0
         self.laws = JobInvariants(self.world, self.most)
         self.world.api.before = self._before
         self.operators = [self._operator()]
@@ -55,7 +47,6 @@ class JobMachine(RuleBasedStateMachine):
         self.own_steps = 0
 
     def _operator(self) -> MortalOperator:
-        """One more operator."""
         return MortalOperator(self.world)
 
     # The cluster --------------------------------------------------------------------------------------------
@@ -82,15 +73,26 @@ class JobMachine(RuleBasedStateMachine):
     @rule()
     def all_pods_run(self) -> None:
         self._count()
+        self._run_all()
+
+    def _run_all(self) -> None:
         for name in self.pods("Pending"):
-            self.world.run(name)
+            self._run(name)
+
+    def _run(self, name: str) -> None:
+        """A pod runs, on a node of its own unless it has one."""
+        pod = self._pod(name)
+        if "nodeName" not in pod["spec"]:
+            pod["spec"]["nodeName"] = node = f"node-of-{pod['metadata']['uid']}"
+            self.world.api.put(NODES, None, {"metadata": {"name": node}, "spec": {"taints": []}})
+        self.world.run(name)
 
     @rule(data=st.data())
     def a_pod_runs(self, data: st.DataObject) -> None:
         self._count()
         name = self._pick(data, "Pending")
         if name is not None:
-            self.world.run(name)
+            self._run(name)
 
     @rule(data=st.data(), code=st.sampled_from([0, 1, 1, 78, 137, 143]))
     def a_pod_ends(self, data: st.DataObject, code: int) -> None:
@@ -123,13 +125,29 @@ class JobMachine(RuleBasedStateMachine):
         if name is not None:
             self.world.api.remove(PODS, "default", name, now=now)
 
-    @rule(data=st.data())
-    def a_node_is_lost(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), loss=st.sampled_from(LOSSES))
+    def a_node_is_lost(self, data: st.DataObject, loss: str | None) -> None:
+        """Nobody confirms the end of its pod any more; that the node is gone is known, or not."""
         self._count()
         name = self._pick(data, "Running")
-        if name is not None:
-            self.stuck.add(self._pod(name)["metadata"]["uid"])
-            self.world.api.remove(PODS, "default", name)
+        if name is None:
+            return
+        pod = self._pod(name)
+        self.stuck.add(pod["metadata"]["uid"])
+        self.world.api.remove(PODS, "default", name)
+        node = pod["spec"]["nodeName"]
+        if loss is None:
+            self.world.api.objects.pop(("nodes", None, node), None)
+        elif loss != "silent" and ("nodes", None, node) in self.world.api.objects:
+            taints = [{"key": loss, "effect": "NoExecute"}]
+            self.world.api.edit(NODES, node, lambda one: one["spec"].update(taints=taints), namespace=None)
+
+    @rule()
+    def silent_nodes_answer(self) -> None:
+        """Kubelets that were cut off confirm what they were told."""
+        self._count()
+        self.stuck.clear()
+        self._collect(lost=False)
 
     @rule()
     def kubelets_collect(self) -> None:
@@ -168,8 +186,7 @@ class JobMachine(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def a_watch_is_interrupted(self, data: st.DataObject) -> None:
-        """What happened meanwhile is never told; the watch lists anew."""
-        self._count()
+        self._count()  # What happened meanwhile is never told; the watch lists anew.
         operator = data.draw(st.sampled_from(self.operators))
         operator.watch.events.clear()
         operator.interrupted = True
@@ -220,10 +237,10 @@ class JobMachine(RuleBasedStateMachine):
         operator = self.operators[-1]
         operator.frozen = not operator.frozen
         if operator.frozen:
+            self.frozen_at = self.world.clock.monotonic()
             return
-        # Nothing ties a creation to a version of the job. The pod is taken away when the job is looked at again, and
-        # in a cluster the leader's lease is over long before.
-        self.laws.thawed = True
+        operator.leads = self.world.clock.monotonic() < self.frozen_at + LeaseTiming().lease_duration
+        pods = self.world.api.calls["create pods"]
 
         async def look() -> None:
             for _ in range(looks):
@@ -231,6 +248,9 @@ class JobMachine(RuleBasedStateMachine):
                 await operator.controller.step()
 
         self.loop.run_until_complete(look())
+        if not operator.leads:
+            assert self.world.api.calls["create pods"] == pods, "another replica may lead"
+            self._end(operator)
 
     @rule(seconds=st.sampled_from([1, 6, 15, 61, 400]))
     def time_passes(self, seconds: int) -> None:
@@ -269,6 +289,7 @@ class JobMachine(RuleBasedStateMachine):
                 self.operators.append(self._operator())
             elif isinstance(result, BaseException):
                 raise result
+            self.laws.check()
             assert operator.results["crash"] == 0
 
     def _end(self, operator: MortalOperator) -> None:
@@ -277,6 +298,10 @@ class JobMachine(RuleBasedStateMachine):
         self.world.api.answered.remove(operator.outage.answered)
 
     def _before(self, *call: str) -> None:
+        verb, resource, name = call
+        if (verb, resource) == ("force", "pods"):
+            self.laws.check_forced(name)
+        self.laws.rivals = len(self.operators) > 1
         self.laws.check()
         if self.calls_left is not None:
             self.calls_left -= 1
@@ -289,8 +314,7 @@ class JobMachine(RuleBasedStateMachine):
         self.own_steps += 1
         if self.own_steps % 3 == 0:
             self._collect(lost=False)
-            for name in self.pods("Pending"):
-                self.world.run(name)
+            self._run_all()
             self._work_all()
             self.world.clock.pass_(12)
             self._work_all()
@@ -344,8 +368,7 @@ class JobMachine(RuleBasedStateMachine):
 
     def _cooperate(self) -> None:
         self._collect(lost=True)
-        for name in self.pods("Pending"):
-            self.world.run(name)
+        self._run_all()
         self._work_all()
         self.world.clock.pass_(30)
         self._work_all()
@@ -365,14 +388,8 @@ class JobMachine(RuleBasedStateMachine):
         wanted = {role: self.world.job["spec"].get(role, {}).get("replicas", 0) for role in self.most} | {
             "chief": 1
         }
-        now = self.world.clock.now()
         for pod in self.laws.live_pods():
             role, _ = replica_of(pod)
-            if not is_deleting(pod) and not is_lost(pod, now):
+            if not is_deleting(pod):
                 wanted[role] -= 1
         assert min(wanted.values()) >= 0, f"more pods than wanted: {wanted}"
-
-
-def is_deleting(pod: Json) -> bool:
-    """It was told to end."""
-    return "deletionTimestamp" in pod["metadata"]

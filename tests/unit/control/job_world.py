@@ -100,7 +100,8 @@ class World:
 
     def _report(self, name: str, state: Json, *, phase: str, ready: str) -> None:
         def change(pod: Json) -> None:
-            pod["spec"]["nodeName"] = "node-1"
+            # Where it was put it stays.
+            pod["spec"].setdefault("nodeName", "node-1")
             pod["status"] = {
                 "phase": phase,
                 "podIP": "10.0.0.1",

@@ -45,12 +45,6 @@ class SkewedJobMachine(JobMachine):
         for one in self.operators if status else ():
             one.cluster_clock.heard(format_datetime(self.world.clock.now(), usegmt=True))
 
-    def _before(self, *call: str) -> None:
-        verb, resource, name = call
-        if (verb, resource) == ("force", "pods"):
-            assert self._pod(name)["metadata"]["uid"] in self.stuck, f"{name} still had its grace"
-        super()._before(*call)
-
 
 @pytest.mark.timeout(300)
 def test_operators_with_clocks_of_their_own_keep_every_promise():

@@ -69,6 +69,22 @@ async def test_what_becomes_of_it_is_noticed_by_name(world, operator, label, aga
     assert "mnist-chief-0-r1" in world.pods
 
 
+async def test_a_job_begins_with_another_spec_only_when_it_is_gone_too(world, operator):
+    await training(world, operator)
+    world.set_spec(image="another")
+    await operator.settle()
+    assert world.state == "Suspending"
+    unlabel(world, c.LABEL_JOB_NAME, pod="mnist-worker-0")
+    for name in world.pods:
+        if name != "mnist-worker-0":
+            world.api.remove(PODS, "default", name, now=True)
+    await operator.pass_(60)
+    assert world.pods == ["mnist-worker-0"], "one of the old spec runs on, and none of the new beside it"
+    world.api.remove(PODS, "default", "mnist-worker-0", now=True)
+    await operator.pass_(60)
+    assert len(world.pods) == 5
+
+
 async def test_it_is_asked_for_every_half_minute_and_no_more(world, operator):
     await training(world, operator)
     unlabel(world, c.LABEL_JOB_NAME)

@@ -55,6 +55,18 @@ async def test_another_waits_until_the_record_has_not_changed_for_its_duration(a
     assert spec(api)["leaseTransitions"] == 1
 
 
+async def test_a_leader_knows_when_others_may_lead_however_long_it_stood_still(api, clock):
+    first = elector(api, clock, "a")
+    assert not first.leads, "it never led"
+    clock.pass_(100)
+    await first.acquire()
+    assert first.leads
+    clock.pass_(10.9)
+    assert first.leads
+    clock.pass_(0.1)
+    assert not first.leads, "a call that begins now may arrive when the lease is over"
+
+
 async def test_a_leader_that_renews_is_not_replaced(api, clock):
     first, second = elector(api, clock, "a"), elector(api, clock, "b")
     await first.acquire()

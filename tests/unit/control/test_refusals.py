@@ -186,3 +186,20 @@ async def test_a_job_that_is_refused_can_be_suspended_and_deleted(world, operato
     calls = world.api.calls["create pods"]
     await operator.pass_(600, step=10)
     assert world.api.calls["create pods"] == calls
+
+
+async def test_a_new_spec_whose_pods_are_refused_halfway_makes_the_others_once(world, operator):
+    world.submit(**FIVE_PODS)
+    await operator.settle()
+    world.run()
+    await operator.settle()
+    world.set_spec(image="another")
+    quota = status_error(403, "Forbidden", "exceeded quota")
+    world.api.fail("create", "pods", quota, times=10**6, matches=lambda name: "evaluator" in name)
+    for _ in range(3):
+        await operator.settle()
+        world.collect()
+    await operator.pass_(10)
+    assert world.api.calls["delete pods"] == 5
+    assert len(world.pods) == 4
+    assert "exceeded quota" in world.condition("Ready")["message"]

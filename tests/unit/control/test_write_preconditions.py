@@ -113,3 +113,28 @@ async def test_a_pod_that_changed_since_the_plan_is_not_deleted_on_its_word(worl
     operator.watch.tell(operator.controller)
     assert await act(operator, job, made)
     assert "deletionTimestamp" not in world.api.objects["pods", "default", "mnist-chief-0"]["metadata"]
+
+
+async def test_no_pod_is_made_of_an_attempt_that_another_leader_has_ended_meanwhile(
+    world: World, operator: FakeOperator
+):
+    def b_writes() -> None:
+        count(world, 1)
+        operator.watch.tell(operator.controller)
+
+    during(world, "dry-run pods", b_writes)
+    world.submit()
+    await operator.settle()
+    assert world.pods == ["mnist-chief-0-r1"]
+
+
+async def test_a_process_that_stood_still_makes_no_pod_when_another_may_lead(
+    world: World, operator: FakeOperator
+):
+    world.submit(**FIVE_PODS)
+    operator.leads = False
+    await operator.settle()
+    assert world.api.calls["create pods"] == world.api.calls["create services"] == 0
+    operator.leads = True
+    await operator.pass_(1)
+    assert len(world.pods) == 5

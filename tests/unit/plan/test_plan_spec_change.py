@@ -48,6 +48,7 @@ def test_all_pods_are_replaced_and_none_is_mixed(change):
     job = with_status(job, made.status)
     made = plan_of(job, seen(pods[-1] if change.get("image") else make_pod("ps-0")))
     assert not made.create_pods, "until the last pod is gone"
+    job = stored(job, seen())
     made = plan_of(job, seen())
     assert len(made.create_pods) == sum(
         job.spec.replicas(one) for one in ("chief", "worker", "ps", "evaluator")

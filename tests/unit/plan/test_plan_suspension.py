@@ -9,6 +9,7 @@ from job_builder import (
     failed_pod,
     make_job,
     make_pod,
+    message,
     names,
     plan_of,
     pods_of,
@@ -130,6 +131,11 @@ def test_resume_waits_until_the_suspension_is_through():
     assert state(made) == ("False", "Suspending")
     assert made.delete_pods
     made = plan_of(job, seen())
+    assert state(made) == ("True", "Suspended")
+    assert message(made) == "no pod is left; the job begins again"
+    assert made.status_first
+    assert made.requeue_after == 0, "what is made next is not taken for what was to go"
+    made = plan_of(stored(job, seen()), seen())
     assert state(made) == ("False", "PodsPending")
     assert len(made.create_pods) == 5
     assert made.status.restarts.total == 0
