@@ -82,7 +82,7 @@ class Creator:
     async def surroundings(self, record: JobRecord, made: Plan) -> None:
         """Creates the claim and the headless Service."""
         if made.create_claim is not None:
-            await self._create(record, CLAIMS, made.create_claim)
+            _, record.work.claim_compared = await self._create(record, CLAIMS, made.create_claim)
             record.claim_exists = True
         if made.create_service is not None:
             await self._create(record, SERVICES, made.create_service)

@@ -40,6 +40,7 @@ class JobWork:
         calm_at: Monotonic time before which the job is left alone, after many conflicts.
         dry_run: Roles of whose pods the API server has accepted one in a dry run, at `dry_run_generation`.
         dry_run_generation: See there.
+        claim_compared: The claim that exists is known to be what the job asks for, or people were told that it is not.
         strays_at: Monotonic time from which pods that the watch cannot see are asked for by name again.
     """
 
@@ -51,6 +52,7 @@ class JobWork:
     calm_at: float = 0.0
     dry_run: set[str] = field(default_factory=set)
     dry_run_generation: int | None = None
+    claim_compared: bool = False
     strays_at: float = 0.0
 
 

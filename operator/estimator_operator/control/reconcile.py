@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from estimator_api import EstimatorJobStatus, InvalidJobError, Metadata
 from estimator_api import constants as c
+from estimator_operator.control.adopted_claim import AdoptedClaims
 from estimator_operator.control.apply import Applier
 from estimator_operator.control.causes import Causes
 from estimator_operator.control.children import Children
@@ -103,6 +104,7 @@ class Reconciler:
         causes: Looks up why pods wait.
         missing: Asks for pods by name.
         nodes: Knows which nodes are gone.
+        adopted: Compares retained claims with what jobs ask for.
         recorder: Writes events.
         clock: Time.
         settings: What plans are made with.
@@ -121,6 +123,7 @@ class Reconciler:
         causes: Causes,
         missing: MissingPods,
         nodes: Nodes,
+        adopted: AdoptedClaims,
         recorder: Recorder,
         clock: Clock,
         settings: Settings,
@@ -135,6 +138,7 @@ class Reconciler:
         self._causes = causes
         self._missing = missing
         self._nodes = nodes
+        self._adopted = adopted
         self._recorder = recorder
         self._clock = clock
         self._settings = settings
@@ -188,6 +192,7 @@ class Reconciler:
         if calm > 0:
             return Look(Outcome.CALM, wait=calm)
         before, made = await self._plan_on_evidence(record)
+        await self._adopted.compare(record)
         failed: ApiError | None = None
         if not made.status_first:
             try:

@@ -98,6 +98,11 @@ class World:
     def events(self) -> list[str]:
         return [one["reason"] for (plural, _, _), one in self.api.objects.items() if plural == "events"]
 
+    def notes(self, reason: str) -> list[str]:
+        """What the events of that reason say."""
+        events = (one for (plural, _, _), one in self.api.objects.items() if plural == "events")
+        return [one["note"] for one in events if one["reason"] == reason]
+
     def _report(self, name: str, state: Json, *, phase: str, ready: str) -> None:
         def change(pod: Json) -> None:
             pod["spec"]["nodeName"] = "node-1"
