@@ -35,7 +35,8 @@ from estimator_operator.control.work_queue import WorkQueue
 from estimator_operator.errors import ApiError, InvalidError
 from estimator_operator.kube.resources import CLAIMS, SERVICES
 from estimator_operator.log_format import about_job
-from estimator_operator.plan import Plan, Settings, plan, rejected, unreadable
+from estimator_operator.plain_text import one_line
+from estimator_operator.plan import Plan, Settings, crashed, plan, rejected, unreadable
 
 _log = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ _IDLE_SPIN: Final = 1.0
 _AFTER_ACTING: Final = 1.0
 """Seconds until a job whose pods were created or deleted is looked at again: the plan was made without them."""
 _CONFLICTS_AT_ONCE: Final = 3
+_CRASH_MOST: Final = 512
 _CALM_FIRST: Final = 0.2
 _CALM_MOST: Final = 30.0
 """A job that others change all the time is left alone after some conflicts in a row, for longer each time."""
@@ -163,6 +165,23 @@ class Reconciler:
         look = await self._look(key)
         self._next[look.outcome](key, look)
         return look.outcome
+
+    async def tell_crash(self, key: JobKey, error: Exception) -> None:
+        """Writes into a job's status that the operator fails at it, where that can be written."""
+        record = self._store.job(key)
+        if record is None or not record.managed or record.stub is not None:
+            return
+        try:
+            before = EstimatorJobStatus.model_validate(record.status)
+            text = one_line(
+                f"the operator fails at this job and tries again: {type(error).__name__}: {error}"
+            )
+            made = crashed(_metadata(record), before, text[:_CRASH_MOST], self._clock.now())
+            await self._write(record, before, made)
+        except ApiError as fault:
+            _log.info("a crash cannot be told: %s", fault.message, extra=about_job(key, record.uid))
+        except Exception:  # noqa: BLE001  (whatever made the operator fail may do it here, too)
+            _log.exception("a crash cannot be told", extra=about_job(key, record.uid))
 
     def rest_wait(self, record: JobRecord) -> float | None:
         """Seconds until a job at rest needs a look, 0 for at once; None when time alone changes nothing."""
