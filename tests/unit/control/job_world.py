@@ -86,6 +86,15 @@ class World:
             name, {"waiting": {"reason": reason, "message": message}}, phase="Pending", ready="False"
         )
 
+    def hold(self, name: str, message: str) -> None:
+        """The scheduler finds no node for a pod."""
+
+        def change(pod: Json) -> None:
+            told = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
+            pod["status"] = {"phase": "Pending", "conditions": [told]}
+
+        self.api.edit(PODS, name, change)
+
     def collect(self) -> None:
         """Pods that were told to end have ended."""
         for name in self.pods:
