@@ -22,8 +22,8 @@ from estimator_operator.plan.claim import claim_manifest
 from estimator_operator.plan.cluster_spec import CHIEF_REPLICA
 from estimator_operator.plan.completion import completed_names
 from estimator_operator.plan.conditions import Row, settle
-from estimator_operator.plan.creation import to_be_made
 from estimator_operator.plan.deadlines import active_end, grace_end, soonest, ttl_end
+from estimator_operator.plan.due_pods import to_be_made
 from estimator_operator.plan.endings import ending_of
 from estimator_operator.plan.lost_pods import judged, next_looks
 from estimator_operator.plan.observed import JobEvent, Observed, Plan, Settings
