@@ -92,8 +92,6 @@ MAX_TERMINATION_BYTES: Final = 4096
 EXIT_CONFIG: Final = 78
 """EX_CONFIG: what no retry can mend (a reference that does not import, wrong arguments, another model's
 checkpoint). The job fails at once."""
-EXIT_SIGTERM: Final = 143
-"""Ended by SIGTERM after a checkpoint was saved (128 + 15)."""
 
 # Conditions -------------------------------------------------------------------------------------------------
 READY: Final = "Ready"
