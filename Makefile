@@ -47,9 +47,10 @@ bench: venv ## side by side with peers; prints ratios
 	@hack/cluster apiserver tools
 	@failed=; for bench in tests/bench/bench_*.py; do echo "== $$bench"; python "$$bench" || failed=1; done; [[ -z $$failed ]]
 
-scale: venv ## 2,000 jobs with 10,000 pods: memory, CPU, standstill, start-up, calls (SCALE_JOBS=200 for a tenth)
+scale: venv ## 2,000 jobs with 10,000 pods: memory, CPU, standstill, start-up, calls (SCALE_JOBS=200 for a tenth); large jobs
 	@hack/cluster apiserver tools
 	@python tests/scale/measure_fleet.py
+	@pytest -q -s tests/scale
 
 lint: venv ## ruff, mypy, import contract, generated files
 	@ruff check .

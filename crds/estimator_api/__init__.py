@@ -6,8 +6,9 @@ from estimator_api import constants
 from estimator_api.estimator import EstimatorSection, EvaluateSection, Export, RunConfigSection, TrainSection
 from estimator_api.job import EstimatorJob, InvalidJobError, Metadata, parse_job
 from estimator_api.model_dir import ModelDir
+from estimator_api.program import Program
 from estimator_api.progress import MalformedProgressError, Progress, parse_progress
-from estimator_api.spec import EstimatorJobSpec, Program, RunPolicy
+from estimator_api.spec import EstimatorJobSpec, RunPolicy
 from estimator_api.status import EstimatorJobStatus
 
 __all__ = [

@@ -92,8 +92,6 @@ MAX_TERMINATION_BYTES: Final = 4096
 EXIT_CONFIG: Final = 78
 """EX_CONFIG: what no retry can mend (a reference that does not import, wrong arguments, another model's
 checkpoint). The job fails at once."""
-EXIT_SIGTERM: Final = 143
-"""Ended by SIGTERM after a checkpoint was saved (128 + 15)."""
 
 # Conditions -------------------------------------------------------------------------------------------------
 READY: Final = "Ready"
@@ -129,6 +127,8 @@ REASON_COMPLETED: Final = "Completed"
 REASON_RUNNING: Final = "Running"
 """Of Complete=False, Failed=False and Suspended=False: nothing of the kind has happened."""
 REASON_INVALID_SPEC: Final = "InvalidSpec"
+REASON_OPERATOR_ERROR: Final = "OperatorError"
+"""The operator itself fails at this job, every time; it is tried again and again."""
 REASON_BACKOFF_LIMIT_EXCEEDED: Final = "BackoffLimitExceeded"
 REASON_DEADLINE_EXCEEDED: Final = "DeadlineExceeded"
 REASON_CONFIGURATION_ERROR: Final = "ConfigurationError"
@@ -144,6 +144,8 @@ REASON_FAIL_JOB_RULE: Final = "FailJobRule"
 """A failure matched a rule of the failure policy with the action FailJob."""
 REASON_MODEL_DIR_UNAVAILABLE: Final = "ModelDirUnavailable"
 """The claim of the model directory does not exist or can never be bound."""
+REASON_CLAIM_DIFFERS: Final = "ClaimDiffers"
+"""Event: the job goes on with a retained claim that is not as its template asks."""
 REASON_EXPORT_FAILED: Final = "ExportFailed"
 """Mode Export could not make its exports."""
 REASON_NOTHING_TRAINED: Final = "NothingTrained"

@@ -14,74 +14,15 @@ from estimator_api.failure_policy import FailurePolicy
 from estimator_api.immutability import IMMUTABLE_FIELDS, immutable, immutable_worker
 from estimator_api.model_dir import ModelDir
 from estimator_api.pod_fields import pod_field
+from estimator_api.program import Code, Program
 from estimator_api.roles import ChiefRole, EvaluatorRole, PsRole, WorkerRole
 from estimator_api.strings import (
-    ConfigMapKey,
     Image,
-    Location,
     ManagedBy,
-    ModuleName,
-    ObjectName,
-    RelativePath,
 )
 from estimator_api.template_rules import containers, faults_of_roles, main_containers, template_rules
 
 _ATOMIC = {"x-kubernetes-list-type": "atomic"}
-
-
-class Program(ApiModel):
-    """A program of one's own, run with tf.estimator present."""
-
-    rules: ClassVar[tuple[Rule, ...]] = (
-        Rule(
-            cel="has(self.module) != has(self.script)",
-            message="program needs exactly one of module and script",
-            holds=lambda p: (p.module is None) != (p.script is None),
-        ),
-    )
-
-    module: ModuleName | None = None
-    """Python module, run as `python -m` would."""
-    script: Location | None = None
-    """Path of a Python file in the image or under /code."""
-    args: (
-        Annotated[
-            list[Annotated[str, Field(max_length=4096)]], Field(max_length=256, json_schema_extra=_ATOMIC)
-        ]
-        | None
-    ) = None
-    """Arguments; may use $(ESTIMATOR_MODEL_DIR), $(ESTIMATOR_JOB_NAME), $(ESTIMATOR_ROLE), $(ESTIMATOR_INDEX)."""
-
-
-class CodeFile(ApiModel):
-    """Where one key of the ConfigMap goes below /code."""
-
-    key: ConfigMapKey
-    """Key in the ConfigMap."""
-    path: RelativePath
-    """Relative path of the file, for example `digits/model.py`."""
-
-
-class CodeConfigMap(ApiModel):
-    """A ConfigMap in the job's namespace that holds Python code."""
-
-    name: ObjectName
-    """Name of the ConfigMap."""
-    items: (
-        Annotated[
-            list[CodeFile],
-            Field(max_length=256, json_schema_extra=_ATOMIC),
-        ]
-        | None
-    ) = None
-    """Paths of the files, so that a flat ConfigMap can hold a package; default every key as a file of its name."""
-
-
-class Code(ApiModel):
-    """Where the code comes from when the image does not hold it."""
-
-    config_map: CodeConfigMap
-    """A ConfigMap, mounted at /code and first on PYTHONPATH."""
 
 
 class TensorBoard(ApiModel):

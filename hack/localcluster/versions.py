@@ -18,7 +18,6 @@ def _required(folder: str, module: str) -> str:
 
 
 KUBERNETES: Final = _required("kube", "k8s.io/kubernetes")
-COREDNS: Final = _required("coredns", "github.com/coredns/coredns")
 KIND: Final = "v0.33.0"
 CONTAINERD: Final = "v2.4.2"
 CNI_PLUGINS: Final = "v1.9.1"

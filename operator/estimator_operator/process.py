@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from estimator_api import Progress
 from estimator_api import constants as c
+from estimator_operator.control.adopted_claim import AdoptedClaims
 from estimator_operator.control.apply import Applier
 from estimator_operator.control.causes import Causes
 from estimator_operator.control.children import Children
@@ -213,6 +214,7 @@ class Operator:
                 causes=causes,
                 missing=MissingPods(api, self._store, self._clock),
                 nodes=Nodes(api, self._clock),
+                adopted=AdoptedClaims(api, recorder),
                 recorder=recorder,
                 clock=self._clock,
                 settings=self._settings.plan,

@@ -41,10 +41,7 @@ def _decide(job: Mapping[str, Any], wanted: int) -> Change:
         least, most = elastic.get("minReplicas", 0), elastic["maxReplicas"]
         if not least <= wanted <= most:
             raise ClusterError(f"{name} takes {least} to {most} workers (spec.elastic), not {wanted}")
-    worker = spec.get("worker")
-    if worker is None:
-        raise ClusterError(f"{name} has no workers: add spec.worker to it while it is suspended")
-    before = worker.get("replicas", 1)
+    before = spec["worker"]["replicas"]
     if before == wanted:
         return Change(patch=None, said=f"has {wanted} workers already")
     when = " once it is resumed" if spec.get("suspend") else ""

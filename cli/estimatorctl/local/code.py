@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from estimator_api.spec import CodeConfigMap
+from estimator_api.program import CodeConfigMap
 from estimatorctl.errors import ManifestError
 from estimatorctl.manifest import Manifest, read_documents
 

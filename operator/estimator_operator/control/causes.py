@@ -3,7 +3,8 @@
 Looked up only for pods that have waited longer than an ordinary start takes, at 10 s of age, then at three times the
 age of the look before. A look is one list of the namespace's warnings about pods for all jobs of the namespace that wait
 for one, made beside the reconciles: a job whose 1,000 pods pull their image costs one call and stays responsive. A
-pod's own waiting reason and the scheduler's condition come with the watch and cost nothing.
+pod's own waiting reason and the scheduler's condition come with the watch and cost nothing; whether the claim of the model directory exists and has its volume is
+one GET for each job that waits.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
+from estimator_api import InvalidJobError
 from estimator_operator.control.clock import Clock
 from estimator_operator.control.job_record import JobKey, JobRecord
 from estimator_operator.control.store import Store
-from estimator_operator.errors import ApiError
+from estimator_operator.errors import ApiError, NotFoundError
 from estimator_operator.kube.api import Api
-from estimator_operator.kube.resources import CORE_EVENTS
+from estimator_operator.kube.resources import CLAIMS, CORE_EVENTS
 from estimator_operator.plan.observed import Pod
 
 _log = logging.getLogger(__name__)
@@ -60,6 +62,8 @@ class Causes:
         """
         waits = [due - age for _, age, due in self._waiting(record)]
         wait = min(waits, default=None)
+        if wait is None:
+            record.work.claim_state = None
         if wait is None or wait > 0:
             return wait
         self._wanted.setdefault(record.key.namespace, {})[record.key] = None
@@ -80,15 +84,16 @@ class Causes:
             return False
         keys = self._wanted.pop(namespace)
         records = [one for one in map(self._store.job, keys) if one is not None]
-        waiting = {
-            pod.uid: (record.key, age)
-            for record in records
-            for pod, age, due in self._waiting(record)
-            if due <= age
-        }
+        due = [
+            (record, pod, age) for record in records for pod, age, due in self._waiting(record) if due <= age
+        ]
+        waiting = {pod.uid: (record.key, age) for record, pod, age in due}
+        for record in {record.key: record for record, _, _ in due}.values():
+            await self._look_at_claim(record)
         causes: dict[str, str] = {}
         try:
-            causes = await self._causes(namespace, waiting)
+            if any(not pod.unschedulable for _, pod, _ in due):
+                causes = await self._causes(namespace, waiting)
         except ApiError as error:
             # It is asked again when the next look is due: nothing depends on it.
             _log.info("why pods in %s wait cannot be looked up: %s", namespace, error.message)
@@ -101,16 +106,32 @@ class Causes:
         return True
 
     def _waiting(self, record: JobRecord) -> list[tuple[Pod, float, float]]:
-        """The pods that wait silently, with their age and the age at which the next look is due."""
+        """The pods that wait silently, or for a claim perhaps, with their age and the age at which the next look is due."""
         now, found = self._clock.now(), []
         for pod in self._store.pods(record):
-            if not _waits_silently(pod) or pod.created_at is None:
+            # The scheduler says why itself, but not what has become of a claim.
+            asks = _waits_silently(pod) or (_waits_for_a_node(pod) and _claim_name(record) is not None)
+            if not asks or pod.created_at is None:
                 continue
             age = (now - pod.created_at) / timedelta(seconds=1)
             looked_at = self._store.looked_at(record.key, pod.uid)
             due = _FIRST_LOOK if looked_at is None else _LOOK_FACTOR * max(looked_at, _FIRST_LOOK)
             found.append((pod, age, due))
         return found
+
+    async def _look_at_claim(self, record: JobRecord) -> None:
+        name = _claim_name(record)
+        if name is None:
+            return
+        try:
+            claim = await self._api.get(CLAIMS, record.key.namespace, name)
+        except NotFoundError:
+            record.work.claim_state = "Missing"
+        except ApiError as error:
+            _log.info("claim %s/%s cannot be read: %s", record.key.namespace, name, error.message)
+        else:
+            is_lost = (claim.get("status") or {}).get("phase") == "Lost"
+            record.work.claim_state = "Lost" if is_lost else None
 
     async def _causes(self, namespace: str, uids: Mapping[str, object]) -> dict[str, str]:
         """The newest warning of each pod that has one."""
@@ -139,6 +160,18 @@ def _waits_silently(pod: Pod) -> bool:
         and not pod.unschedulable
         and pod.reason in _SILENT
     )
+
+
+def _waits_for_a_node(pod: Pod) -> bool:
+    return pod.phase == "Pending" and pod.unschedulable and not pod.deleting
+
+
+def _claim_name(record: JobRecord) -> str | None:
+    """Name of the claim of the model directory, if there is one."""
+    try:
+        return record.job().spec.model_dir.claim_name(record.key.name)
+    except InvalidJobError:
+        return None
 
 
 def _seen_at(event: Mapping[str, Any]) -> str:

@@ -35,6 +35,8 @@ Json = dict[str, Any]
 _STUCK: Final = 600.0
 """No reconcile takes that long: every call in it has a time limit."""
 _SCHEDULE_MOST: Final = 1000
+_CRASHES_TOLD: Final = 2
+"""Crashes in a row from which a job says that the operator fails at it."""
 
 
 class ReconcileObserver(Protocol):
@@ -95,6 +97,7 @@ class Controller:
         self._observer = observer
         self._fence = ObjectFence(clock, lambda resource: observer.skipped(resource, "unreadable"))
         self._busy: dict[JobKey, float] = {}
+        self._crashes: dict[JobKey, int] = {}
         self.ready = False
 
     # Events -------------------------------------------------------------------------------------------------
@@ -242,10 +245,14 @@ class Controller:
             delay = self._queue.fail(key, at_least=error.retry_after or 0.0, outage=away)
             _log.warning("trying again in %.1f s: %s", delay, error.message, extra=self._about(key))
             return "error"
-        except Exception:  # noqa: BLE001  (one job that cannot be handled must not stop the others)
+        except Exception as error:  # noqa: BLE001  (one job that cannot be handled must not stop the others)
             delay = self._queue.fail(key)
             _log.exception("unexpected, trying again in %.1f s", delay, extra=self._about(key))
+            self._crashes[key] = self._crashes.get(key, 0) + 1
+            if self._crashes[key] >= _CRASHES_TOLD:
+                await self._reconciler.tell_crash(key, error)
             return "crash"
+        self._crashes.pop(key, None)
         self._queue.succeed(key)
         return "success"
 

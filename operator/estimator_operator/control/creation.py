@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from estimator_api import constants as c
 from estimator_operator.control.job_record import JobRecord
+from estimator_operator.control.limit_defaults import above_default_limit
 from estimator_operator.control.store import Store
 from estimator_operator.errors import (
     AlreadyExistsError,
@@ -75,13 +76,16 @@ class Creator:
             return
         except InvalidError as error:
             # A webhook with side effects: it will be asked when the pod is created.
-            if _NO_DRY_RUN not in error.message:
-                raise
+            if _NO_DRY_RUN in error.message:
+                return
+            if (lifted := above_default_limit(manifest, error)) is not None:
+                raise lifted from error
+            raise
 
     async def surroundings(self, record: JobRecord, made: Plan) -> None:
         """Creates the claim and the headless Service."""
         if made.create_claim is not None:
-            await self._create(record, CLAIMS, made.create_claim)
+            _, record.work.claim_compared = await self._create(record, CLAIMS, made.create_claim)
             record.claim_exists = True
         if made.create_service is not None:
             await self._create(record, SERVICES, made.create_service)
@@ -122,6 +126,10 @@ class Creator:
             return await self._api.create(resource, record.key.namespace, manifest), True
         except AlreadyExistsError:
             found = await self._api.get(resource, record.key.namespace, name)
+        except InvalidError as error:
+            if resource is PODS and (lifted := above_default_limit(manifest, error)) is not None:
+                raise lifted from error
+            raise
         fault = claim_on(record, resource, found)
         if fault is not None:
             raise fault

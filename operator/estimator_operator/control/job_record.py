@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from estimator_api import EstimatorJob
 from estimator_operator.control.job_object import UNMANAGED, JobObject
@@ -40,6 +40,8 @@ class JobWork:
         calm_at: Monotonic time before which the job is left alone, after many conflicts.
         dry_run: Kinds of pods of which the API server has accepted one in a dry run, at `dry_run_generation`.
         dry_run_generation: See there.
+        claim_compared: The claim that exists is known to be what the job asks for, or people were told that it is not.
+        claim_state: What is wrong with the claim of the model directory, while pods wait.
         strays_at: Monotonic time from which pods that the watch cannot see are asked for by name again.
     """
 
@@ -51,6 +53,8 @@ class JobWork:
     calm_at: float = 0.0
     dry_run: set[str] = field(default_factory=set)
     dry_run_generation: int | None = None
+    claim_compared: bool = False
+    claim_state: Literal["Missing", "Lost"] | None = None
     strays_at: float = 0.0
 
 

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from estimator_api import EstimatorJobStatus, InvalidJobError, Metadata
 from estimator_api import constants as c
+from estimator_operator.control.adopted_claim import AdoptedClaims
 from estimator_operator.control.apply import Applier
 from estimator_operator.control.causes import Causes
 from estimator_operator.control.children import Children
@@ -34,7 +35,8 @@ from estimator_operator.control.work_queue import WorkQueue
 from estimator_operator.errors import ApiError, InvalidError
 from estimator_operator.kube.resources import CLAIMS, SERVICES
 from estimator_operator.log_format import about_job
-from estimator_operator.plan import Plan, Settings, plan, rejected, unreadable
+from estimator_operator.plain_text import one_line
+from estimator_operator.plan import Plan, Settings, crashed, plan, rejected, unreadable
 
 _log = logging.getLogger(__name__)
 
@@ -48,6 +50,7 @@ _IDLE_SPIN: Final = 1.0
 _AFTER_ACTING: Final = 1.0
 """Seconds until a job whose pods were created or deleted is looked at again: the plan was made without them."""
 _CONFLICTS_AT_ONCE: Final = 3
+_CRASH_MOST: Final = 512
 _CALM_FIRST: Final = 0.2
 _CALM_MOST: Final = 30.0
 """A job that others change all the time is left alone after some conflicts in a row, for longer each time."""
@@ -105,6 +108,7 @@ class Reconciler:
         causes: Looks up why pods wait.
         missing: Asks for pods by name.
         nodes: Knows which nodes are gone.
+        adopted: Compares retained claims with what jobs ask for.
         recorder: Writes events.
         clock: Time.
         settings: What plans are made with.
@@ -123,6 +127,7 @@ class Reconciler:
         causes: Causes,
         missing: MissingPods,
         nodes: Nodes,
+        adopted: AdoptedClaims,
         recorder: Recorder,
         clock: Clock,
         settings: Settings,
@@ -137,6 +142,7 @@ class Reconciler:
         self._causes = causes
         self._missing = missing
         self._nodes = nodes
+        self._adopted = adopted
         self._recorder = recorder
         self._clock = clock
         self._settings = settings
@@ -161,6 +167,23 @@ class Reconciler:
         look = await self._look(key)
         self._next[look.outcome](key, look)
         return look.outcome
+
+    async def tell_crash(self, key: JobKey, error: Exception) -> None:
+        """Writes into a job's status that the operator fails at it, where that can be written."""
+        record = self._store.job(key)
+        if record is None or not record.managed or record.stub is not None:
+            return
+        try:
+            before = EstimatorJobStatus.model_validate(record.status)
+            text = one_line(
+                f"the operator fails at this job and tries again: {type(error).__name__}: {error}"
+            )
+            made = crashed(_metadata(record), before, text[:_CRASH_MOST], self._clock.now())
+            await self._write(record, before, made)
+        except ApiError as fault:
+            _log.info("a crash cannot be told: %s", fault.message, extra=about_job(key, record.uid))
+        except Exception:  # noqa: BLE001  (whatever made the operator fail may do it here, too)
+            _log.exception("a crash cannot be told", extra=about_job(key, record.uid))
 
     def rest_wait(self, record: JobRecord) -> float | None:
         """Seconds until a job at rest needs a look, 0 for at once; None when time alone changes nothing."""
@@ -190,6 +213,7 @@ class Reconciler:
         if calm > 0:
             return Look(Outcome.CALM, wait=calm)
         before, made = await self._plan_on_evidence(record)
+        await self._adopted.compare(record)
         failed: ApiError | None = None
         if not made.status_first:
             try:

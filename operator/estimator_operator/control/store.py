@@ -378,6 +378,7 @@ class Store:
             watched_since=record.work.watched_since,
             tensorboard_service_exists=record.tensorboard_service is not None,
             gone=dict(known.gone),
+            claim_state=record.work.claim_state,
         )
 
     def _pods_with(self, key: JobKey, uid: str) -> KnownPods | None:

@@ -13,7 +13,7 @@ from estimator_operator.plan.observed import (
     Replica,
     Settings,
 )
-from estimator_operator.plan.plan import plan, rejected, unreadable
+from estimator_operator.plan.plan import crashed, plan, rejected, unreadable
 from estimator_operator.plan.pods import pod_name
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "Replica",
     "Settings",
     "address_in_cluster",
+    "crashed",
     "plan",
     "pod_name",
     "rejected",

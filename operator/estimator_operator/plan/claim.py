@@ -9,11 +9,18 @@ that nothing owns for theirs, and prune it with the model.
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from decimal import Decimal
+from typing import Any, Final
 
 from estimator_api import EstimatorJob
 from estimator_api import constants as c
+from estimator_api.model_dir import ClaimTemplate
 from estimator_operator.plan.ownership import job_labels, owner_reference
+
+_QUANTITY: Final = re.compile(r"([0-9.]+(?:[eE][+-]?[0-9]+)?)(?:([KMGTPE])i|([numkMGTPE]))?")
+_BINARY: Final = "KMGTPE"
+_DECIMAL: Final = {one: Decimal(1000) ** power for power, one in enumerate("num kMGTPE", -3)}
 
 
 def claim_manifest(job: EstimatorJob) -> dict[str, Any] | None:
@@ -44,3 +51,41 @@ def claim_manifest(job: EstimatorJob) -> dict[str, Any] | None:
 def _identity(job: EstimatorJob) -> dict[str, str]:
     """The label by which a later job of the same name knows the claim for its own."""
     return {c.LABEL_JOB_NAME: job.metadata.name}
+
+
+def difference(template: ClaimTemplate, found: dict[str, Any]) -> str | None:
+    """What a claim that exists has less of, or else, than the template asks for; None when it will do.
+
+    Args:
+        template: What the job asks for.
+        found: The claim as the API server has it.
+    """
+    spec, status = found.get("spec") or {}, found.get("status") or {}
+    asked = str(template.resources.requests.storage)
+    requests = (spec.get("resources") or {}).get("requests") or {}
+    # A bound volume may be larger than what was asked for.
+    sizes = [one["storage"] for one in (requests, status.get("capacity") or {}) if "storage" in one]
+    size = max(sizes, key=_bytes, default=None)
+    modes = spec.get("accessModes") or []
+    storage_class = spec.get("storageClassName")
+    parts = []
+    if size is not None and _bytes(size) < _bytes(asked):
+        parts.append((str(size), asked))
+    if template.storage_class_name is not None and template.storage_class_name != storage_class:
+        parts.append((f"storage class {storage_class or 'none'}", template.storage_class_name))
+    if modes and not set(template.access_modes) <= set(modes):
+        parts.append(("/".join(modes), "/".join(template.access_modes)))
+    if not parts:
+        return None
+    told = ", and ".join(f"has {has}, the template asks for {wants}" for has, wants in parts)
+    return f"claim {found['metadata']['name']} {told}: a claim stays as it was made"
+
+
+def _bytes(quantity: object) -> Decimal:
+    parts = _QUANTITY.fullmatch(str(quantity))
+    if parts is None:
+        return Decimal(0)
+    number, binary, decimal = parts.groups()
+    if binary:
+        return Decimal(number) * Decimal(1024) ** (_BINARY.index(binary) + 1)
+    return Decimal(number) * (_DECIMAL[decimal] if decimal else 1)

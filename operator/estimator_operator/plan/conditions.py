@@ -81,12 +81,12 @@ def failed(reason: str, message: str) -> Row:
     )
 
 
-def unreadable(message: str, old: EstimatorJobStatus) -> Row:
-    """The spec cannot be read: nothing is done, and nothing has ended."""
-    entry = Entry("True", c.REASON_INVALID_SPEC, message)
+def unhandled(reason: str, message: str, old: EstimatorJobStatus) -> Row:
+    """The spec cannot be read, or the operator fails at it: nothing is done, and nothing has ended."""
+    entry = Entry("True", reason, message)
     before = old.condition(c.SUSPENDED)
     kept = _NOT if before is None or before.status != "True" else Entry("True", before.reason, before.message)
-    return _row(Entry("False", c.REASON_INVALID_SPEC, message), stalled=entry, suspended=kept)
+    return _row(Entry("False", reason, message), stalled=entry, suspended=kept)
 
 
 def progress_unknown(row: Row, message: str | None) -> Row:

@@ -51,7 +51,7 @@ def ending_of(
     if deadline is not None and now >= deadline:
         return failed(c.REASON_DEADLINE_EXCEEDED, _late(job, needed))
     fault = (
-        unavailable_for_good(job, needed)
+        unavailable_for_good(job, needed, view.observed)
         or overdue(job, needed, view.observed, now)
         or stalled(job, view.roster, view.observed, now)
     )

@@ -1,10 +1,9 @@
-"""Whether the claim of the model directory can be used, as far as it can be known without asking for it.
+"""Whether the claim of the model directory can be used.
 
-The operator does not read claims that it has not made. What the scheduler says of a pod tells the rest: it names a
-claim that does not exist, and one that is bound to a volume which is gone (phase Lost). The latter never comes right
-and fails the job at once; the former may still be created, so only `pendingDeadlineSeconds` ends the wait. A claim of
-a volumeClaimTemplate that the API server refuses (quota, admission) is waited for in the same way; one that it calls
-invalid makes the job InvalidSpec.
+The claim is looked up only while pods wait for a node or a volume. One that is bound to a volume which is gone (phase
+Lost) never comes right and fails the job at once; one that does not exist may still be created, so only
+`pendingDeadlineSeconds` ends the wait. A claim of a volumeClaimTemplate that the API server refuses (quota, admission)
+is waited for in the same way; one that it calls invalid makes the job InvalidSpec.
 """
 
 from __future__ import annotations
@@ -18,16 +17,18 @@ from estimator_operator.plan.restarts import Fault
 from estimator_operator.plan.roster import Member
 
 
-def unavailable_for_good(job: EstimatorJob, needed: Iterable[Member]) -> Fault | None:
+def unavailable_for_good(job: EstimatorJob, needed: Iterable[Member], observed: Observed) -> Fault | None:
     """Why the model directory can never be used, or None when that is not known."""
+    if observed.claim_state != "Lost":
+        return None
     for member in needed:
-        said = _said(member)
-        if said is not None and _names_claim(job, said) and "bound to non-existent persistentvolume" in said:
+        if _waits(member):
+            said = f": {' '.join(pod.message.split())[:512]}" if (pod := member.pod) and pod.message else ""
             claim = job.spec.model_dir.claim_name(job.metadata.name)
             return Fault(
                 reason=c.REASON_MODEL_DIR_UNAVAILABLE,
                 message=f"{member.replica} cannot be scheduled: the volume of PersistentVolumeClaim {claim} is gone"
-                f" (Lost): {' '.join(said.split())[:512]}",
+                f" (Lost){said}",
             )
     return None
 
@@ -37,15 +38,9 @@ def is_unavailable(job: EstimatorJob, member: Member, observed: Observed) -> boo
     if member.pod is None:
         of_template = job.spec.model_dir.volume_claim_template is not None
         return of_template and not observed.claim_exists and observed.refused is not None
-    said = _said(member) or observed.causes.get(member.replica)
-    return said is not None and _names_claim(job, said) and "not found" in said
+    return observed.claim_state is not None and _waits(member)
 
 
-def _said(member: Member) -> str | None:
+def _waits(member: Member) -> bool:
     pod = member.pod
-    return pod.message if pod is not None and pod.unschedulable and not pod.deleting else None
-
-
-def _names_claim(job: EstimatorJob, text: str) -> bool:
-    claim = job.spec.model_dir.claim_name(job.metadata.name)
-    return claim is not None and f'persistentvolumeclaim "{claim}"' in text
+    return pod is not None and pod.phase == "Pending" and not pod.deleting

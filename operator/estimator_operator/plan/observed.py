@@ -121,6 +121,8 @@ class Observed:
             unreachable or out of service.
         gone: Of a replica a pod of which was seen since the job was last suspended, and no longer exists: the pod's
             attempt, the newest of several.
+        claim_state: The claim of the model directory does not exist, or its volume is gone; None while it is well or
+            nobody looked.
     """
 
     pods: tuple[Pod, ...] = ()
@@ -134,6 +136,7 @@ class Observed:
     tensorboard_service_exists: bool = False
     lost_nodes: frozenset[str] = frozenset()
     gone: Mapping[Replica, int] = field(default_factory=dict)
+    claim_state: Literal["Missing", "Lost"] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,8 +22,8 @@ from estimator_operator.plan.claim import claim_manifest
 from estimator_operator.plan.cluster_spec import CHIEF_REPLICA
 from estimator_operator.plan.completion import completed_names
 from estimator_operator.plan.conditions import Row, settle
-from estimator_operator.plan.creation import to_be_made
 from estimator_operator.plan.deadlines import active_end, grace_end, soonest, ttl_end
+from estimator_operator.plan.due_pods import to_be_made
 from estimator_operator.plan.endings import ending_of
 from estimator_operator.plan.lost_pods import judged, next_looks
 from estimator_operator.plan.observed import JobEvent, Observed, Plan, Settings
@@ -120,14 +120,37 @@ def unreadable(metadata: Metadata, old_status: EstimatorJobStatus, message: str,
         message: Which field cannot be read, and why.
         now: The present (aware).
     """
+    return _unhandled(metadata, old_status, c.REASON_INVALID_SPEC, message, now)
+
+
+def crashed(metadata: Metadata, old_status: EstimatorJobStatus, message: str, now: datetime) -> Plan:
+    """The plan for a job at which the operator itself fails time and again: the job says so, for nobody reads logs.
+
+    What was told first stays until the job can be handled: the same fault in other words would be written for ever.
+
+    Args:
+        metadata: The job's metadata.
+        old_status: Its stored status.
+        message: What went wrong.
+        now: The present (aware).
+    """
+    ready = old_status.condition(c.READY)
+    if ready is not None and ready.reason == c.REASON_OPERATOR_ERROR:
+        return Plan(status=old_status, based_on=metadata.resource_version)
+    return _unhandled(metadata, old_status, c.REASON_OPERATOR_ERROR, message, now)
+
+
+def _unhandled(
+    metadata: Metadata, old_status: EstimatorJobStatus, reason: str, message: str, now: datetime
+) -> Plan:
     if _is_final(old_status):
         return Plan(status=old_status, based_on=metadata.resource_version)
     note = f"{_one_line(message)}; pods are left as they are"
-    made = _told(metadata, old_status, conditions.unreadable(note, old_status), now, {})
+    made = _told(metadata, old_status, conditions.unhandled(reason, note, old_status), now, {})
     ready = old_status.condition(c.READY)
-    if made.status == old_status or (ready is not None and ready.reason == c.REASON_INVALID_SPEC):
+    if made.status == old_status or (ready is not None and ready.reason == reason):
         return made
-    event = JobEvent(type="Warning", reason=c.REASON_INVALID_SPEC, action="Read", note=note[:1024])
+    event = JobEvent(type="Warning", reason=reason, action="Read", note=note[:1024])
     return replace(made, events=(event,))
 
 

@@ -55,7 +55,6 @@ class Verdict:
         restarts: The new counters.
         failures: The new failures, oldest first, at most ten.
         restarted: Failures that lead to a restart now.
-        counted: One of these restarts is of a failure that counts, alone or with others of its incident.
         whole: All replicas start again, those that completed too.
         fault: The job fails of this.
         degraded: The evaluator is given up for this reason.
@@ -64,7 +63,6 @@ class Verdict:
     restarts: Restarts
     failures: tuple[Failure, ...]
     restarted: tuple[Failure, ...] = ()
-    counted: bool = False
     whole: bool = False
     fault: Fault | None = None
     degraded: str | None = None
@@ -152,7 +150,6 @@ def judge(
     fault: Fault | None = None
     degraded: str | None = None
     whole = False
-    counted = False
     budget = Budget(job.status.restarts, limit=job.spec.run_policy.backoff_limit, now=now)
     for member, failure, decision in sorted(found, key=lambda one: one[2].action != "RestartJob"):
         if decision.action == "FailJob":
@@ -166,7 +163,6 @@ def judge(
                 else:
                     fault = fault or spent
                 continue
-            counted = counted or decision.counted
             whole = decision.action == "RestartJob"
             for one in everyone if whole else (member,):
                 tally.restart(one, failure if one is member else None)
@@ -177,7 +173,6 @@ def judge(
         restarts=tally.restarts(everyone if whole else needed, budget),
         failures=tuple([*job.status.failures, *(failure for _, failure, _ in found)][-FAILURES_KEPT:]),
         restarted=tuple(restarted),
-        counted=counted,
         whole=whole,
         fault=fault,
         degraded=degraded,

@@ -33,6 +33,17 @@ async def quota(world: World) -> None:
     assert condition(state, "Reconciling").get("status") != "True"
 
 
+async def limit_of_the_namespace(world: World) -> None:
+    """A request above the limit that a LimitRange sets by default waits for people, and is made once it is lifted."""
+    limit = {"type": "Container", "default": {"cpu": "1"}}
+    await world.live.create("limitranges", {"metadata": {"name": "small"}, "spec": {"limits": [limit]}})
+    wants = {"containers": [{"name": "estimator", "resources": {"requests": {"cpu": "2"}}}]}
+    await world.create(world.manifest(template={"spec": wants}))
+    await world.reason("PodCreationForbidden", "must be less than or equal to cpu limit of 1")
+    await world.live.delete("limitranges", "small")
+    await world.reason("Training")
+
+
 async def pod_security(world: World) -> None:
     """What Pod Security refuses is in the status, too."""
     await world.live.call(

@@ -52,7 +52,7 @@ async def changed(tmp_path, capsys, made, *arguments, refusals=()):
         (("scale", "--replicas", "2"), ELASTIC, [], "has 2 workers already"),
         (
             ("scale", "--replicas", "9"),
-            {"worker": {}, "suspend": True},
+            {"worker": {"replicas": 1}, "suspend": True},
             [("scale", {"replicas": 9})],
             "is to have 9 workers once it is resumed; it had 1",
         ),
@@ -74,7 +74,6 @@ async def test_a_change_is_one_patch_and_one_line(tmp_path, capsys, command, spe
         ({"worker": {"replicas": 2}}, "3", "digits is not elastic, so its number of workers cannot change"),
         (ELASTIC, "5", "digits takes 1 to 4 workers (spec.elastic), not 5"),
         (ELASTIC, "0", "digits takes 1 to 4 workers (spec.elastic), not 0"),
-        ({"suspend": True}, "2", "digits has no workers: add spec.worker"),
     ],
 )
 async def test_what_cannot_be_scaled_is_said_before_anything_is_asked(

@@ -10,6 +10,7 @@ from fake_clock import FakeClock
 
 from estimator_api import Progress
 from estimator_api import constants as c
+from estimator_operator.control.adopted_claim import AdoptedClaims
 from estimator_operator.control.apply import Applier
 from estimator_operator.control.causes import Causes
 from estimator_operator.control.children import Children
@@ -82,6 +83,7 @@ class FakeOperator:
             causes=self.causes,
             missing=MissingPods(api, self.store, clock),
             nodes=Nodes(api, clock),
+            adopted=AdoptedClaims(api, recorder),
             recorder=recorder,
             clock=clock,
             settings=Settings(progress_interval=10),

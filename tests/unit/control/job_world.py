@@ -86,6 +86,15 @@ class World:
             name, {"waiting": {"reason": reason, "message": message}}, phase="Pending", ready="False"
         )
 
+    def hold(self, name: str, message: str) -> None:
+        """The scheduler finds no node for a pod."""
+
+        def change(pod: Json) -> None:
+            told = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
+            pod["status"] = {"phase": "Pending", "conditions": [told]}
+
+        self.api.edit(PODS, name, change)
+
     def collect(self) -> None:
         """Pods that were told to end have ended."""
         for name in self.pods:
@@ -97,6 +106,11 @@ class World:
 
     def events(self) -> list[str]:
         return [one["reason"] for (plural, _, _), one in self.api.objects.items() if plural == "events"]
+
+    def notes(self, reason: str) -> list[str]:
+        """What the events of that reason say."""
+        events = (one for (plural, _, _), one in self.api.objects.items() if plural == "events")
+        return [one["note"] for one in events if one["reason"] == reason]
 
     def _report(self, name: str, state: Json, *, phase: str, ready: str) -> None:
         def change(pod: Json) -> None:

@@ -7,8 +7,9 @@ import asyncio
 import pytest
 from fake_api import status_error
 from fake_operator import KEY
-from job_world import FIVE_PODS, World
+from job_world import FIVE_PODS, World, job_manifest
 
+from estimator_operator.control import reconcile
 from estimator_operator.kube.resources import JOBS, PODS
 
 UNAVAILABLE = status_error(503, "ServiceUnavailable", "etcd is away")
@@ -284,3 +285,47 @@ async def test_the_time_to_live_deletes_the_job_once(world, operator):
     assert world.api.names(JOBS) == []
     assert world.api.calls["delete estimatorjobs"] == 1
     assert operator.store.job(KEY) is None
+
+
+async def test_a_job_at_which_the_operator_fails_every_time_says_so(world, operator, monkeypatch):
+    real = reconcile.plan
+    numbers = iter(range(1000))
+
+    def broken(job, *rest):
+        if job.metadata.name == "mnist":
+            raise KeyError(f"boom {next(numbers)}\n" * 100)
+        return real(job, *rest)
+
+    monkeypatch.setattr(reconcile, "plan", broken)
+    world.submit()
+    world.submit(job_manifest("other"))
+    await operator.settle()
+    assert world.state == "New", "once is no news"
+    await operator.pass_(5)
+    told = world.job["metadata"]["resourceVersion"]
+    await operator.pass_(120)
+    ready, stalled = world.condition("Ready"), world.condition("Stalled")
+    assert (ready["status"], ready["reason"]) == ("False", "OperatorError")
+    assert (stalled["status"], stalled["message"]) == ("True", ready["message"])
+    assert "KeyError" in ready["message"]
+    assert len(ready["message"]) < 600
+    assert len(world.notes("OperatorError")) == 1
+    assert world.job["metadata"]["resourceVersion"] == told
+    assert world.pods == ["other-chief-0"]
+    monkeypatch.setattr(reconcile, "plan", real)
+    await operator.pass_(400, step=10)
+    assert "mnist-chief-0" in world.pods
+    assert world.state == "PodsPending"
+    assert world.condition("Stalled") is None
+
+
+async def test_a_job_that_cannot_be_told_of_a_crash_holds_up_nobody(world, operator, monkeypatch):
+    def broken(*_):
+        raise ValueError("boom")
+
+    monkeypatch.setattr(reconcile, "plan", broken)
+    monkeypatch.setattr(reconcile, "crashed", broken)
+    world.submit()
+    await operator.pass_(30)
+    assert operator.results["crash"] > 2
+    assert world.state == "New"

@@ -8,7 +8,7 @@ from fake_api import status_error
 from fake_operator import KEY, FakeOperator
 from job_world import World, job_manifest
 
-from estimator_operator.kube.resources import CORE_EVENTS, JOBS
+from estimator_operator.kube.resources import CLAIMS, CORE_EVENTS, JOBS
 
 MISSING = 'MountVolume.SetUp failed for volume "code" : configmap "trainer" not found'
 
@@ -128,3 +128,55 @@ async def test_a_lookup_that_fails_is_left_for_the_next_time(world, operator):
     assert world.api.calls["list events"] == 2
     assert MISSING in world.condition("Ready")["message"]
     assert operator.store.job(KEY) is not None
+
+
+MODELS = {"persistentVolumeClaim": {"claimName": "models"}}
+NO_NODE = "0/2 nodes are available: in words that change with every release."
+
+
+async def held(world: World, operator: FakeOperator, **spec: Any) -> None:
+    world.submit(**spec)
+    await operator.settle()
+    world.hold("mnist-chief-0", NO_NODE)
+    await operator.settle()
+
+
+async def test_a_claim_that_lost_its_volume_ends_the_job_whatever_the_scheduler_says(world, operator):
+    world.api.put(CLAIMS, "default", {"metadata": {"name": "models"}, "status": {"phase": "Lost"}})
+    await held(world, operator, modelDir=MODELS)
+    await operator.pass_(11)
+    failed = world.condition("Failed")
+    assert failed["reason"] == "ModelDirUnavailable"
+    assert "PersistentVolumeClaim models is gone (Lost)" in failed["message"]
+    assert world.api.calls["list events"] == 0
+
+
+async def test_a_claim_that_does_not_exist_is_waited_for_until_the_deadline(world, operator):
+    await held(world, operator, modelDir=MODELS, runPolicy={"pendingDeadlineSeconds": 60})
+    await operator.pass_(50)
+    assert world.state == "PodsPending"
+    await operator.pass_(15)
+    assert world.condition("Failed")["reason"] == "ModelDirUnavailable"
+    assert world.api.calls["get persistentvolumeclaims"] == 2
+
+
+async def test_a_claim_that_was_made_meanwhile_is_not_missing(world, operator):
+    await held(world, operator, modelDir=MODELS, runPolicy={"pendingDeadlineSeconds": 60})
+    await operator.pass_(12)
+    world.api.put(CLAIMS, "default", {"metadata": {"name": "models"}, "status": {"phase": "Bound"}})
+    await operator.pass_(60)
+    assert world.condition("Failed")["reason"] == "PendingDeadlineExceeded"
+
+
+async def test_a_claim_that_cannot_be_read_says_nothing(world, operator):
+    world.api.fail("get", "persistentvolumeclaims", status_error(403, "Forbidden"), times=10**6)
+    await held(world, operator, modelDir=MODELS, runPolicy={"pendingDeadlineSeconds": 60})
+    await operator.pass_(65)
+    assert world.condition("Failed")["reason"] == "PendingDeadlineExceeded"
+    assert operator.results["error"] == operator.results["crash"] == 0
+
+
+async def test_a_job_without_a_claim_asks_for_none(world, operator):
+    await held(world, operator)
+    await operator.pass_(60)
+    assert world.api.calls["get persistentvolumeclaims"] == world.api.calls["list events"] == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from job_builder import (
     NOW,
@@ -175,22 +177,33 @@ MISSING = '0/2 nodes are available: persistentvolumeclaim "models" not found.'
 
 
 @pytest.mark.parametrize(
-    ("said", "seconds", "reason"),
+    ("claim", "said", "seconds", "reason"),
     [
-        (LOST, 1, "ModelDirUnavailable"),
-        (LOST.replace("models", "data"), 1, "PodsPending"),
-        (MISSING, 599, "PodsPending"),
-        (MISSING, 600, "ModelDirUnavailable"),
-        (MISSING.replace("models", "data"), 600, "PendingDeadlineExceeded"),
+        ("Lost", LOST, 1, "ModelDirUnavailable"),
+        ("Lost", "0/2 nodes are available: in other words.", 1, "ModelDirUnavailable"),
+        (None, LOST.replace("models", "data"), 1, "PodsPending"),
+        ("Missing", MISSING, 599, "PodsPending"),
+        ("Missing", MISSING, 600, "ModelDirUnavailable"),
+        ("Missing", "0/2 nodes are available: in other words.", 600, "ModelDirUnavailable"),
+        (None, MISSING.replace("models", "data"), 600, "PendingDeadlineExceeded"),
     ],
 )
-def test_claim_of_the_model_directory(said, seconds, reason):
+def test_claim_of_the_model_directory(claim, said, seconds, reason):
     job = begun(modelDir=CLAIM)
-    observed = seen(*pods_of(job, pending("chief-0", unschedulable=True, message=said)))
+    pods = pods_of(job, pending("chief-0", unschedulable=True, message=said))
+    observed = replace(seen(*pods), claim_state=claim)
     made = plan_of(job, observed, after(seconds))
     assert state(made) == ("False", reason)
     assert said.rstrip(".") in message(made)
     assert message(made).startswith("chief-0 cannot be scheduled: ")
+
+
+def test_a_lost_claim_ends_no_job_whose_pods_run():
+    job = training(make_job(modelDir=CLAIM))
+    assert state(plan_of(job, replace(seen(*pods_of(job)), claim_state="Lost"), after(1))) == (
+        "True",
+        "Training",
+    )
 
 
 def test_claim_that_may_not_be_created():

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from job_builder import ESTIMATOR, SETTINGS, make_job, replica
+from job_builder import SETTINGS, make_job, replica
+from job_pods import CLAIM, env, main, pod, templated
 
 from estimator_api import InvalidJobError
 from estimator_operator.plan import pod_name
@@ -16,28 +17,6 @@ OF_ROLE = {
         "spec": {"containers": [{"name": "estimator", "image": "chief:1", "imagePullPolicy": "Never"}]}
     }
 }
-CLAIM = {"persistentVolumeClaim": {"claimName": "models", "subPath": "digits"}}
-
-
-def pod(name="chief-0", attempt=0, **spec):
-    """The manifest of a replica's pod."""
-    return pod_manifest(make_job(**spec), replica(name), attempt, SETTINGS)
-
-
-def main(manifest):
-    """Its main container."""
-    return next(one for one in manifest["spec"]["containers"] if one["name"] == "estimator")
-
-
-def env(manifest):
-    """The environment of its main container."""
-    return {one["name"]: one.get("value") for one in main(manifest)["env"]}
-
-
-def templated(container=None, **spec):
-    """A shared template with this main container."""
-    containers = [] if container is None else [{"name": "estimator"} | container]
-    return {"template": {"spec": {"containers": containers} | spec}}
 
 
 @pytest.mark.parametrize(("attempt", "name"), [(0, "digits-worker-1"), (3, "digits-worker-1-r3")])
@@ -120,31 +99,6 @@ def test_main_container_without_a_template():
             "capabilities": {"drop": ["ALL"]},
         },
     }
-
-
-def test_environment():
-    found = env(pod("worker-1", 2, progressPort=9000))
-    assert json.loads(found.pop("ESTIMATOR_SPEC"))["train"] == ESTIMATOR["train"]
-    config = json.loads(found.pop("TF_CONFIG"))
-    assert config["task"] == {"type": "worker", "index": 1}
-    assert config["cluster"]["ps"] == ["digits-ps-0.digits.team.svc:2222"]
-    assert found == {
-        "ESTIMATOR_JOB_NAME": "digits",
-        "ESTIMATOR_JOB_UID": "job-uid",
-        "ESTIMATOR_NAMESPACE": "team",
-        "ESTIMATOR_ROLE": "worker",
-        "ESTIMATOR_INDEX": "1",
-        "ESTIMATOR_ATTEMPT": "2",
-        "ESTIMATOR_MODEL_DIR": "/models/digits",
-        "ESTIMATOR_PROGRESS_PORT": "9000",
-    }
-
-
-def test_json_survives_the_expansion_of_variables():
-    estimator = ESTIMATOR | {"params": {"pattern": "$(HOME) costs $5"}}
-    value = env(pod(estimator=estimator))["ESTIMATOR_SPEC"]
-    assert "$$(HOME) costs $$5" in value
-    assert json.loads(value.replace("$$", "$"))["params"]["pattern"] == "$(HOME) costs $5"
 
 
 @pytest.mark.parametrize(
@@ -261,66 +215,6 @@ def test_pull_policy_and_secrets():
     )
     assert main(found)["imagePullPolicy"] == "Always"
     assert found["spec"]["imagePullSecrets"] == [{"name": "a"}, {"name": "b"}]
-
-
-def test_environment_of_template_and_role():
-    found = pod(
-        "worker-0",
-        worker={"env": [{"name": "B", "value": "role"}]},
-        **templated({"env": [{"name": "A", "value": "1"}, {"name": "B", "value": "template"}]}),
-    )
-    assert env(found)["A"] == "1"
-    assert env(found)["B"] == "role"
-    order = list(env(found))
-    assert order.index("ESTIMATOR_MODEL_DIR") < order.index("A"), "so that A may use $(ESTIMATOR_MODEL_DIR)"
-
-
-@pytest.mark.parametrize(
-    ("template", "role", "order"),
-    [
-        (["LIBS", "PYTHONPATH"], [], ["LIBS", "PYTHONPATH"]),
-        (["A", "B", "C"], ["B"], ["A", "B", "C"]),
-        (["A", "B"], ["NEW", "B"], ["A", "NEW", "B"]),
-        (["A", "B"], ["LAST"], ["A", "B", "LAST"]),
-        (["A", "B"], ["A", "NEW"], ["A", "B", "NEW"]),
-        (["A"], ["PYTHONPATH"], ["A", "PYTHONPATH"]),
-    ],
-)
-def test_variables_keep_their_order_so_that_references_resolve(template, role, order):
-    """Kubernetes expands `$(NAME)` only from variables listed before."""
-    code = {"code": {"configMap": {"name": "c"}}} if "PYTHONPATH" in order else {}
-    env_of = [[{"name": one, "value": one} for one in some] for some in (template, role)]
-    found = pod("worker-0", worker={"env": env_of[1]}, **code, **templated({"env": env_of[0]}))
-    assert [name for name in env(found) if name in order] == order
-    overlay = {"template": {"spec": {"containers": [{"name": "estimator", "env": env_of[1]}]}}}
-    found = pod("worker-0", worker=overlay, **code, **templated({"env": env_of[0]}))
-    assert [name for name in env(found) if name in order] == order
-
-
-@pytest.mark.parametrize(
-    ("mine", "path"),
-    [
-        ([], {"name": "PYTHONPATH", "value": "/code"}),
-        ([{"name": "PYTHONPATH", "value": "/lib"}], {"name": "PYTHONPATH", "value": "/code:/lib"}),
-        (
-            [{"name": "PYTHONPATH", "valueFrom": {"fieldRef": {}}}],
-            {"name": "PYTHONPATH", "valueFrom": {"fieldRef": {}}},
-        ),
-    ],
-)
-def test_code_is_on_the_python_path(mine, path):
-    found = pod(code={"configMap": {"name": "digits-code"}}, **templated({"env": mine}))
-    assert path in main(found)["env"]
-    assert {"name": "estimator-code", "mountPath": "/code", "readOnly": True} in main(found)["volumeMounts"]
-    assert {"name": "estimator-code", "configMap": {"name": "digits-code"}} in found["spec"]["volumes"]
-
-
-def test_code_with_paths():
-    items = [{"key": "model", "path": "digits/model.py"}]
-    found = pod(code={"configMap": {"name": "digits-code", "items": items}})
-    assert found["spec"]["volumes"] == [
-        {"name": "estimator-code", "configMap": {"name": "digits-code", "items": items}}
-    ]
 
 
 def test_model_dir_of_a_claim():
