@@ -123,7 +123,7 @@ async def test_no_pod_is_made_of_an_attempt_that_another_leader_has_ended_meanwh
         operator.watch.tell(operator.controller)
 
     during(world, "dry-run pods", b_writes)
-    world.submit()
+    world.submit(template={"spec": {"nodeSelector": {"disk": "fast"}}})
     await operator.settle()
     assert world.pods == ["mnist-chief-0-r1"]
 
