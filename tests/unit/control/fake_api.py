@@ -11,7 +11,7 @@ import copy
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from fake_clock import FakeClock
@@ -188,8 +188,14 @@ class FakeApi:
             self._changed(resource, "MODIFIED", stored)
             return copy.deepcopy(stored)
         if stored["metadata"].get("finalizers"):
+            if stored["metadata"].get("deletionGracePeriodSeconds") == 0:
+                return copy.deepcopy(stored)
             stored["metadata"]["deletionGracePeriodSeconds"] = 0
-            stored["metadata"]["deletionTimestamp"] = self.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+            # A shorter grace counts from when the deletion was first asked for, as with the real server.
+            grace = timedelta(seconds=GRACE_SECONDS)
+            first = stored["metadata"].get("deletionTimestamp")
+            end = self.clock.now() if first is None else datetime.fromisoformat(first) - grace
+            stored["metadata"]["deletionTimestamp"] = end.strftime("%Y-%m-%dT%H:%M:%SZ")
             self._changed(resource, "MODIFIED", stored)
             return copy.deepcopy(stored)
         del self.objects[resource.plural, namespace, name]
