@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 from api_server import ApiServer
 from audit_log import AuditLog
+from connections import all_closed
 from fake_kubelet import FakeKubelet
 from live_namespace import LiveNamespace
 from operator_process import OperatorProcess, make_account
@@ -55,6 +56,7 @@ async def live(bare_api_server: ApiServer, namespace: str) -> AsyncIterator[Live
     """The namespace, to act and wait in."""
     async with LiveNamespace.connect(bare_api_server, namespace) as connected:
         yield connected
+    await all_closed()
 
 
 @pytest_asyncio.fixture

@@ -11,6 +11,7 @@ from typing import Final
 
 import pytest
 from api_server import ApiServer
+from connections import all_closed
 from operator_process import OperatorProcess
 from scenarios import (
     boards,
@@ -40,7 +41,6 @@ AT_ONCE: Final = 10
 ALONE: Final = frozenset({"wiring.a_thousand_workers"})
 """Keeps the operator busy for so long that deadlines of seconds beside it would measure the machine."""
 LONGEST: Final = 240.0
-_FAREWELL_SECS: Final = 20.0
 
 pytestmark = pytest.mark.timeout(840)
 
@@ -97,22 +97,9 @@ async def _run_all(server: ApiServer, titles: Collection[str], log: Path) -> Map
         assert operator.running, operator.text()
     finally:
         await operator.kill()
-        await _all_closed()
+        await all_closed()
     print(operator.text())
     return found
-
-
-async def _all_closed() -> None:
-    """Waits until the loop has no connection left.
-
-    A pod's server may have been asked while it closed, and a connection to the API server may be in its farewell of
-    TLS: both go when the loop sees their end, and would be left open by a loop that ends before.
-    """
-    loop = asyncio.get_running_loop()
-    watched = loop._selector.get_map()  # noqa: SLF001 - nothing public tells
-    async with asyncio.timeout(_FAREWELL_SECS):
-        while len(watched) > 1:  # the loop wakes itself by one socket
-            await asyncio.sleep(0.01)
 
 
 async def _run(server: ApiServer, title: str, at_once: asyncio.Semaphore) -> str:
