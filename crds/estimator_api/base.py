@@ -31,7 +31,8 @@ class Rule:
             only a cluster asks: a local run has no mounts.
         field_path: The JSON path below this model that the API server names in its error, e.g. `.maxSteps`.
         reason: What kind of error the API server calls it.
-        admission: Only asked of jobs that have not begun. What an earlier version took and runs must stay readable.
+        admission: Only asked of jobs that have not begun: when one is created, and when it is resumed. What an earlier
+            version took and runs must stay readable, and can still be suspended and scaled.
     """
 
     cel: str
@@ -41,9 +42,14 @@ class Rule:
     reason: Literal["FieldValueInvalid", "FieldValueForbidden", "FieldValueRequired"] = "FieldValueInvalid"
     admission: bool = False
 
-    def schema(self) -> dict[str, str]:
-        """The rule as an item of `x-kubernetes-validations`."""
-        item = {"rule": self.cel, "message": self.message}
+    def schema(self, *, resumable: bool = False) -> dict[str, Any]:
+        """The rule as an item of `x-kubernetes-validations`, of something that can be suspended if it is `resumable`."""
+        item: dict[str, Any] = {"rule": self.cel, "message": self.message}
+        if self.admission and resumable:
+            item["rule"] = (
+                f"(oldSelf.hasValue() && !(oldSelf.value().suspend && !self.suspend)) || ({self.cel})"
+            )
+            item["optionalOldSelf"] = True
         if self.field_path:
             item["fieldPath"] = self.field_path
         if self.reason != "FieldValueInvalid":
@@ -165,7 +171,9 @@ class ApiModel(BaseModel):
         schema: dict[str, Any] = handler(core_schema)
         target = handler.resolve_ref_schema(schema)
         if cls.rules:
-            target["x-kubernetes-validations"] = [rule.schema() for rule in cls.rules]
+            target["x-kubernetes-validations"] = [
+                rule.schema(resumable="suspend" in cls.model_fields) for rule in cls.rules
+            ]
         return schema
 
     @model_validator(mode="after")

@@ -102,7 +102,25 @@ def parse_job(document: Mapping[str, Any]) -> EstimatorJob:
 
 def _has_begun(document: Mapping[str, Any]) -> bool:
     status = document.get("status")
-    return isinstance(status, Mapping) and bool(status.get("startTime") or status.get("completionTime"))
+    if not isinstance(status, Mapping):
+        return False
+    if status.get("startTime") or status.get("completionTime"):
+        return True
+    # Without a start time some of its pods may run all the same: others are awaited, or were refused.
+    conditions = status.get("conditions") or ()
+    return any(one.get("type") == c.READY and one.get("reason") in _WITH_PODS for one in conditions)
+
+
+_WITH_PODS: Final = frozenset(
+    {
+        c.REASON_PODS_PENDING,
+        c.REASON_PODS_NOT_READY,
+        c.REASON_POD_CREATION_FORBIDDEN,
+        c.REASON_RESTARTING,
+        c.REASON_SUSPENDING,
+    }
+)
+"""Reasons of Ready of a job that has begun, or is about to."""
 
 
 _MESSAGES: Final = {

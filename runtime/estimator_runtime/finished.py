@@ -24,8 +24,9 @@ import contextlib
 import json
 import os
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import tensorflow as tf
@@ -39,8 +40,8 @@ STALE_AFTER_SECS = 60.0
 REACHED_MAX_STEPS = "max_steps"
 STOPPED_EARLY = "stopped"
 
-_ended_here: set[str] = set()
-"""Model directories in which this process has ended a training."""
+_ended_here: Counter[str] = Counter()
+"""How many trainings have ended in a model directory, in the order of this process's calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +53,14 @@ class Finished:
         reason: `REACHED_MAX_STEPS`, or `STOPPED_EARLY` when the input ended or a hook requested the stop.
         max_steps: the `max_steps` of the run that ended, None when it had none.
         job: uid of the EstimatorJob that it was a run of, None outside of one.
+        run: which training of the job's program in this directory it was, 1 for the first; 0 outside of a job.
     """
 
     global_step: int
     reason: str
     max_steps: int | None
     job: str | None = None
+    run: int = 0
 
     @classmethod
     def after(cls, *, global_step: int, max_steps: int | None) -> "Finished":
@@ -91,6 +94,7 @@ def read(model_dir: str) -> Finished | None:
             reason=str(document.get("reason", "")),
             max_steps=None if max_steps is None else int(max_steps),
             job=None if document.get("job") is None else str(document["job"]),
+            run=int(document.get("run", 0)),
         )
     except tf.errors.NotFoundError:
         return None
@@ -103,7 +107,7 @@ def write(model_dir: str, marker: Finished) -> None:
     """Puts the marker into the model directory, all at once."""
     document = {"globalStep": marker.global_step, "maxSteps": marker.max_steps, "reason": marker.reason}
     if marker.job is not None:
-        document["job"] = marker.job
+        document |= {"job": marker.job, "run": marker.run}
     tf.io.gfile.makedirs(model_dir)
     temporary = f"{path(model_dir)}.{uuid.uuid4().hex}.tmp"
     with tf.io.gfile.GFile(temporary, "w") as file:
@@ -138,6 +142,7 @@ def announcing(estimator: Any, max_steps: int | None) -> Iterator[bool]:
         yield True
         return
     if _had_ended(model_dir, max_steps):
+        _ended_here[model_dir] += 1
         yield False
         return
     if max_steps is None or checkpoints.global_step(model_dir) < max_steps:
@@ -145,19 +150,22 @@ def announcing(estimator: Any, max_steps: int | None) -> Iterator[bool]:
     yield True
     if interruption.requested():
         return
+    _ended_here[model_dir] += 1
     marker = Finished.after(global_step=checkpoints.global_step(model_dir), max_steps=max_steps)
+    if marker.job is not None:
+        marker = replace(marker, run=_ended_here[model_dir])
     if read(model_dir) != marker:
         write(model_dir, marker)
-    _ended_here.add(model_dir)
 
 
 def _had_ended(model_dir: str, max_steps: int | None) -> bool:
     """Tells whether an earlier process of this job ended this run."""
     job = job_uid()
-    if job is None or model_dir in _ended_here:
-        return False
-    marker = read(model_dir)
+    marker = None if job is None else read(model_dir)
     if marker is None or (marker.job, marker.max_steps) != (job, max_steps):
+        return False
+    # A program may train several times in one process: only as many of them have ended as the marker says.
+    if _ended_here[model_dir] >= marker.run or checkpoints.global_step(model_dir) < marker.global_step:
         return False
     tf.compat.v1.logging.info(
         "Training had ended at step %d in an earlier process of this job: nothing is left to train.",

@@ -1,6 +1,7 @@
 """The `finished` marker: written whole, removed when training goes on, and believed by the right evaluator."""
 
 import json
+from collections import Counter
 
 import linear_model
 import pytest
@@ -167,7 +168,7 @@ def of_job(monkeypatch):
 
     def begin(uid):
         monkeypatch.setenv("ESTIMATOR_JOB_UID", uid)
-        monkeypatch.setattr(finished, "_ended_here", set())
+        monkeypatch.setattr(finished, "_ended_here", Counter())
 
     return begin
 
@@ -230,3 +231,14 @@ def test_a_lone_chief_whose_end_nobody_saw_trains_and_evaluates_nothing(of_job, 
     assert local.run(estimator, train_spec, eval_spec) == (None, None)
     of_job("another")
     assert local.run(estimator, train_spec, eval_spec)[0]["global_step"] > 3
+
+
+def test_a_program_that_trains_several_times_goes_on_where_it_ended(of_job, model_dir):
+    """One call of `train_and_evaluate` for each epoch; the process is lost after the second of four."""
+    estimator = linear_model.estimator(model_dir)
+    of_job("one")
+    assert [ended(estimator, None) for _ in range(2)] == [False, False]
+    of_job("one")
+    assert [ended(estimator, None) for _ in range(4)] == [True, True, False, False]
+    of_job("one")
+    assert [ended(estimator, None) for _ in range(5)] == [True, True, True, True, False]

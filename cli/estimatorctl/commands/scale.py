@@ -41,7 +41,7 @@ def _decide(job: Mapping[str, Any], wanted: int) -> Change:
         least, most = elastic.get("minReplicas", 0), elastic["maxReplicas"]
         if not least <= wanted <= most:
             raise ClusterError(f"{name} takes {least} to {most} workers (spec.elastic), not {wanted}")
-    before = spec["worker"]["replicas"]
+    before = (spec.get("worker") or {}).get("replicas", 0)
     if before == wanted:
         return Change(patch=None, said=f"has {wanted} workers already")
     when = " once it is resumed" if spec.get("suspend") else ""

@@ -11,6 +11,7 @@ from typing import Any, Final
 from estimator_api import EstimatorJob
 from estimator_api import constants as c
 
+_PREFERRED: Final = "preferredDuringSchedulingIgnoredDuringExecution"
 _REQUIRED: Final = "requiredDuringSchedulingIgnoredDuringExecution"
 
 
@@ -18,7 +19,12 @@ def keep_together(spec: dict[str, Any], job: EstimatorJob) -> None:
     """Adds the wish to `spec`, in place, beside the affinity that it has."""
     affinity = dict(spec.get("affinity") or {})
     to_pods = dict(affinity.get("podAffinity") or {})
-    to_pods[_REQUIRED] = [*(to_pods.get(_REQUIRED) or []), _term(job)]
+    if to_pods.get(_REQUIRED):
+        # A pod counts for required terms only if it matches all of them, and no pod of the job matches the user's.
+        wish = {"weight": 100, "podAffinityTerm": _term(job)}
+        to_pods[_PREFERRED] = [*(to_pods.get(_PREFERRED) or []), wish]
+    else:
+        to_pods[_REQUIRED] = [_term(job)]
     spec["affinity"] = {**affinity, "podAffinity": to_pods}
 
 

@@ -18,6 +18,7 @@ from estimator_operator.plan.cluster_spec import CHIEF_REPLICA
 from estimator_operator.plan.observed import Pod
 from estimator_operator.plan.roster import Member, Roster, succeeded
 from estimator_operator.plan.suspension import was_suspended
+from estimator_operator.plan.timestamps import from_text
 
 
 def completed_names(job: EstimatorJob, roster: Roster, status: EstimatorJobStatus) -> tuple[str, ...]:
@@ -63,6 +64,13 @@ def _is_through(job: EstimatorJob, status: EstimatorJobStatus) -> bool:
         return True
     estimator = job.spec.estimator
     if estimator is None or estimator.train is None or not estimator.train.max_steps:
+        return False
+    started, heard = (
+        from_text(job.status.start_time),
+        from_text(progress.last_update_time if progress else None),
+    )
+    if started is None or heard is None or heard < started:
+        # Of before a suspension: the model directory and maxSteps may have been others.
         return False
     owes_exports = estimator.mode != "Train" and not job.spec.replicas(c.EVALUATOR)
     saved = checkpoints.latest if checkpoints is not None else None

