@@ -243,7 +243,7 @@ class Applier:
 
     async def _delete_tensorboard_service(self, record: JobRecord) -> None:
         namespace, name = record.key.namespace, tensorboard_service_name(record)
-        uid, record.tensorboard_service = record.tensorboard_service, None
+        uid = record.tensorboard_service
         try:
             if uid is None:
                 found = await self._api.get(SERVICES, namespace, name)
@@ -253,7 +253,9 @@ class Applier:
             await self._api.delete(SERVICES, namespace, name, uid=uid)
         except (NotFoundError, ConflictError):
             # It is gone, or another stands in its place, which is not ours to delete.
+            record.tensorboard_service = None
             return
+        record.tensorboard_service = None
         _log.info("deleted the Service of TensorBoard", extra=_about(record))
 
     async def _delete_pods(
@@ -298,7 +300,9 @@ class Applier:
             not deletion.force or bool(answer["metadata"].get("finalizers"))
         )
         if held:
-            self._store.put_stray(record.key, answer)
+            # Told by the watch already that it is gone: the answer is older than that.
+            if self._store.knows_pod(record.key, uid):
+                self._store.put_stray(record.key, answer)
         else:
             # Without grace there is nothing to wait for: the pod is gone with the answer.
             self._store.forget_pod(record.key, name, uid)

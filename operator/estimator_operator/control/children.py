@@ -98,7 +98,7 @@ class Children:
 
 def _key(manifest: Json) -> JobKey | None:
     metadata = manifest["metadata"]
-    name = (metadata.get("labels") or {}).get(c.LABEL_JOB_NAME)
+    name = (controller_of(manifest) or {}).get("name") or (metadata.get("labels") or {}).get(c.LABEL_JOB_NAME)
     return JobKey(metadata["namespace"], name) if name else None
 
 

@@ -66,7 +66,7 @@ class ClusterClock:
         """An answer bears that Date, just now."""
         try:
             said = parsedate_to_datetime(date)
-        except ValueError:
+        except (ValueError, OverflowError):
             return
         if said.tzinfo is None:
             said = said.replace(tzinfo=UTC)

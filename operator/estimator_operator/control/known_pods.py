@@ -10,7 +10,7 @@ from typing import Any, Final
 from estimator_api import Progress
 from estimator_api import constants as c
 from estimator_operator.control.job_record import JobKey
-from estimator_operator.kube.pod_summary import PodRecord
+from estimator_operator.kube.pod_summary import PodRecord, controller_of
 from estimator_operator.plan.observed import Replica
 
 Json = dict[str, Any]
@@ -67,7 +67,7 @@ class KnownPods:
 def pod_key(manifest: Json) -> JobKey | None:
     """The job that a pod belongs to by its label, or None."""
     metadata = manifest["metadata"]
-    name = (metadata.get("labels") or {}).get(c.LABEL_JOB_NAME)
+    name = (controller_of(manifest) or {}).get("name") or (metadata.get("labels") or {}).get(c.LABEL_JOB_NAME)
     return JobKey(metadata["namespace"], name) if name else None
 
 

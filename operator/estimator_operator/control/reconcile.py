@@ -192,6 +192,8 @@ class Reconciler:
             return 0.0
         if stub.needs_look(now, (one.pod for one in self._store.pod_records(record))):
             return 0.0
+        if stub.board and record.tensorboard_service is None:
+            return 0.0
         return None if stub.due is None else (stub.due - now) / timedelta(seconds=1)
 
     async def _look(self, key: JobKey) -> Look:
@@ -226,8 +228,11 @@ class Reconciler:
                 if acted.anew and failed is None:
                     same = record.creation.message == refused
                     return Look(Outcome.OUTDATED if same else Outcome.REFUSAL_CHANGED)
-                creates = made.create_pods or made.create_tensorboard_pod
-                if creates and record.creation.message is None and failed is None and len(self._queue):
+                yields = (
+                    _created(record, made) and failed is None and not record.work.yielded and len(self._queue)
+                )
+                record.work.yielded = bool(yields)
+                if yields:
                     return Look(Outcome.YIELDED)
         wrote = await self._write(record, before, made)
         if failed is not None:
@@ -336,7 +341,7 @@ class Reconciler:
         if made.requeue_after is not None:
             spins = made.requeue_after <= 0 and not look.wrote
             self._later(key, _IDLE_SPIN if spins else made.requeue_after, "a time of the plan")
-        if made.create_pods or made.create_tensorboard_pod or made.delete_pods:
+        if _created(record, made) or made.delete_pods:
             # What the watch tells of our own doing may be known from the API server's answer, and no news then.
             self._later(key, _AFTER_ACTING, "pods were made or deleted")
         self._later(key, self._applier.creation_wait(record), "creation is refused")
@@ -368,6 +373,12 @@ class Reconciler:
         self._store.rest(record, stub)
         self._later(record.key, self.rest_wait(record), TTL)
         return True
+
+
+def _created(record: JobRecord, made: Plan) -> bool:
+    """Pods of the plan were made: it wants some, and they are not refused."""
+    pods = bool(made.create_pods) and record.creation.message is None
+    return pods or (made.create_tensorboard_pod is not None and record.tensorboard.message is None)
 
 
 def _metadata(record: JobRecord) -> Metadata:

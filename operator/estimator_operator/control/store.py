@@ -78,6 +78,8 @@ class Store:
         if uid in self._gone_jobs:
             # A list that was read before the deletion and arrives after it.
             return key, False
+        if known is not None and known.uid != uid and version_of(manifest) < known.version:
+            return key, False
         if known is None or known.uid != uid:
             # A job of the same name that was deleted and made anew shares nothing with the old one. One that nobody
             # has answered yet has no objects; should a crashed operator have made some, creating them says so.
@@ -204,9 +206,14 @@ class Store:
         if key in self._pods:
             self._pods[key].departed.pop(record.pod.name, None)
             self._pods[key].gone.pop(record.pod.replica, None)
-        visible = pod_key(manifest) == key and self._parse_pod(manifest) is not None
+        shown = (manifest["metadata"].get("labels") or {}).get(c.LABEL_JOB_NAME) == key.name
+        visible = shown and self._parse_pod(manifest) is not None
         self._put_pod(key, record, stray=not visible)
         return True
+
+    def knows_pod(self, key: JobKey, uid: str) -> bool:
+        """A pod of that uid exists, as far as is known."""
+        return self._pods_with(key, uid) is not None
 
     def strays(self, key: JobKey) -> tuple[tuple[str, str], ...]:
         """Name and uid of the job's pods that no list by label shows."""

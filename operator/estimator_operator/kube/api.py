@@ -21,7 +21,7 @@ import aiohttp
 from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.exceptions import ApiException
 
-from estimator_operator.errors import TooManyRequestsError, UnauthorizedError, api_error
+from estimator_operator.errors import PreflightError, TooManyRequestsError, UnauthorizedError, api_error
 from estimator_operator.kube.credentials import Credentials, environment_proxy
 from estimator_operator.kube.decoding import (
     UndecodableError,
@@ -186,7 +186,7 @@ class Api:
             if response.status >= 300:
                 text = await response.read()
                 if response.status == 401:
-                    await self._credentials.reload()
+                    await self._reload()
                 raise _translate(call, response.status, text, response.headers.get("Retry-After"))
         except _NO_ANSWER as error:
             raise api_error(f"{call}: {str(error) or type(error).__name__}", status=0) from error
@@ -276,11 +276,18 @@ class Api:
             return await once()
         except UnauthorizedError:
             # A ServiceAccount's token rotates, an exec plugin's expires: read it again, once.
-            await self._credentials.reload()
+            await self._reload()
             return await once()
         except TooManyRequestsError as error:
             self._limit.pause(error.retry_after or _BUSY, namespace)
             raise
+
+    async def _reload(self) -> None:
+        """Reads the credentials again; where that fails, so does the call, and it is tried again as others are."""
+        try:
+            await self._credentials.reload()
+        except PreflightError as error:
+            raise api_error(str(error), status=401) from error
 
     async def _once(
         self,

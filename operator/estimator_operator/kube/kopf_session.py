@@ -102,6 +102,9 @@ class KopfSession:
 
     async def _list(self, namespace: str | None, address: URL, options: Json) -> Any:
         progress = self._lists.get(namespace)
+        if progress is None and "continue" in address.query:
+            # Another session (a new login) began the list: its uids are not known, and a sweep would drop its jobs.
+            await self._fail("it was begun by another session")
         if progress is None or "continue" not in address.query:
             progress = self._lists[namespace] = _List()
         while True:

@@ -199,6 +199,8 @@ def _one_line(text: str | None) -> str | None:
 
 def _identity(name: str, job: Any, labels: Json) -> tuple[str, int, int] | None:
     """Role, index and attempt: of the name, which nobody can change, else of the labels, which anybody can."""
+    if name == f"{job}-{c.TENSORBOARD}":
+        return c.TENSORBOARD, 0, 0
     if isinstance(job, str) and name.startswith(f"{job}-"):
         found = _NAME.fullmatch(name, len(job) + 1)
         if found is not None:

@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import Any, Final
 
-from estimator_operator.errors import ApiError, ForbiddenError
+from estimator_operator.errors import ApiError, ForbiddenError, api_error
 from estimator_operator.kube.api import Api
 from estimator_operator.kube.decoding import has_name
 from estimator_operator.kube.fence import Fence
@@ -100,7 +100,6 @@ class Reflector:
                     await asyncio.sleep(0)
         self._version = str(version)
         self._fence.relisted(self._resource, self._namespace, uids, version)
-        self._failures = 0
 
     async def _follow(self) -> None:
         """Watches from the list's version until that is no longer possible, or everything is to be listed anew."""
@@ -129,14 +128,14 @@ class Reflector:
         number = 0
         async with aclosing(stream):
             async for event in stream:
-                self._failures = 0
                 kind, found = event["type"], event["object"]
                 if kind == "ERROR":
                     if found.get("code") != 410:
                         _log.warning(
                             "listing %s anew: %s", self._resource.plural, found.get("message") or found
                         )
-                    return False
+                    raise api_error(str(found.get("message") or "ERROR"), status=410)
+                self._failures = 0
                 if kind in ("ADDED", "MODIFIED", "DELETED") and has_name(found):
                     self._fence.event(self._resource, kind, found)
                 metadata = found.get("metadata")
@@ -148,6 +147,8 @@ class Reflector:
         if self._monotonic() - began < _BACKOFF_FIRST:
             # A server or proxy that closes every connection at once must not be asked at once.
             await self._sleep(_BACKOFF_FIRST)
+        else:
+            self._failures = 0
         return True
 
     async def _fail(self, error: ApiError) -> None:

@@ -32,6 +32,8 @@ STALL_POLLS: Final = 5.0
 AT_ONCE: Final = 16
 _BURST: Final = 10
 _BACKOFF_MOST: Final = 16.0
+_SILENT_MOST: Final = 16
+"""Unanswered polls in a row that are counted: a pod may be silent for months, and the backoff is bounded long before."""
 _FAR_MOST: Final = 4.0
 _FIRST_ANSWERS: Final = 3
 _STALL_SHARE: Final = 0.75
@@ -232,7 +234,7 @@ class PollSchedule:
     def unheard(self, target: Target, now: float) -> None:
         """The pod has not answered with its progress."""
         entry = self._entries[target.uid]
-        entry.silent += 1
+        entry.silent = min(entry.silent + 1, _SILENT_MOST)
         self._landed(entry, now)
 
     def _landed(self, entry: _Entry, now: float) -> None:

@@ -135,3 +135,15 @@ async def test_many_missing_pods_cost_one_list(world, operator):
     await operator.settle()
     assert world.api.calls["get pods"] == 0
     assert world.api.calls["list pods"] == 2
+
+
+async def test_a_pod_given_to_another_job_by_its_label_is_still_its_owner_s(world, operator):
+    """`kubectl label --overwrite`: the watch goes on to tell of it, as of a pod of a job of that name."""
+    await training(world, operator)
+    moved = {c.LABEL_JOB_NAME: "quarantine"}
+    world.api.edit(PODS, CHIEF, lambda pod: pod["metadata"]["labels"].update(moved))
+    await operator.pass_(60)
+    assert world.state == "Training"
+    world.finish(CHIEF)
+    await operator.settle()
+    assert world.state == "Evaluating"

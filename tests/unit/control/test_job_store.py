@@ -91,9 +91,15 @@ def test_managed_fields_are_not_kept(store):
 def test_a_namesake_shares_nothing(store):
     record(store).service_exists = True
     store.put_pod(pod("mnist-chief-0", 11))
-    assert store.put_job(job(5, uid="j2")) == (KEY, True)
+    assert store.put_job(job(50, uid="j2")) == (KEY, True)
     assert not record(store).service_exists
     assert store.pods(record(store)) == ()
+
+
+def test_a_late_word_of_a_predecessor_does_not_take_the_namesake_s_place(store):
+    store.put_job(job(50, uid="j2"))
+    assert store.put_job(job(20)) == (KEY, False)
+    assert record(store).uid == "j2"
 
 
 def test_the_end_of_a_predecessor_does_not_take_the_namesake(store):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from fake_api import status_error
 from fake_operator import FakeOperator
-from job_world import FIVE_PODS, World
+from job_world import FIVE_PODS, World, job_manifest
 from plan_actions import BOARD
 
 from estimator_operator.control.refusal import RETRY_MOST, Refusal
@@ -148,3 +148,29 @@ async def test_a_pod_that_cannot_be_deleted_does_not_keep_the_status_from_being_
     await operator.pass_(10)
     assert world.status["observedGeneration"] == 2
     assert operator.results["error"] > 0
+
+
+QUOTA = status_error(403, "Forbidden", "exceeded quota")
+
+
+async def test_two_jobs_whose_tensorboard_is_refused_do_not_keep_each_other_busy(world, operator):
+    """Each gives way to jobs that wait, and waits itself: that must not go on, and their statuses must be written."""
+    world.api.fail("create", "pods", QUOTA, times=10**6, matches=lambda name: name.endswith("tensorboard"))
+    for name in ("mnist", "other"):
+        world.submit(job_manifest(name, tensorBoard={}))
+    await operator.settle()
+    world.run()
+    await operator.pass_(30)
+    assert world.state == "Training"
+    looks = operator.results.total()
+    await operator.pass_(600)
+    assert operator.results.total() - looks < 30
+
+
+async def test_a_job_that_a_quota_holds_up_is_not_looked_at_once_a_second(world, operator):
+    world.api.fail("create", "pods", QUOTA, times=10**6)
+    world.submit()
+    await operator.pass_(700)
+    looks = operator.results.total()
+    await operator.pass_(300)
+    assert operator.results.total() - looks < 10

@@ -144,6 +144,17 @@ def test_a_silent_pod_backs_off_and_is_back_at_once_when_heard():
     assert pods.polls(alone, since=heard) >= 9
 
 
+def test_a_pod_may_be_silent_for_ever():
+    schedule, alone = PollSchedule(interval=10.0), target(0)
+    schedule.update([alone], 0.0)
+    now = 0.0
+    for _ in range(2000):
+        now += schedule.wait(now)
+        assert schedule.take(now) is not None
+        schedule.unheard(alone, now)
+    assert schedule.wait(now) == pytest.approx(160, rel=0.1)
+
+
 @pytest.mark.parametrize("answers", [True, False])
 def test_a_job_with_a_stall_timeout_is_asked_four_times_within_it(answers):
     timeout = 60.0
