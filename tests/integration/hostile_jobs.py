@@ -19,9 +19,9 @@ def deep_job(name: str, levels: int) -> bytes:
     return _with_params(name, '{"a":' * levels + "1" + "}" * levels)
 
 
-def large_job(name: str, size: int) -> bytes:
+def large_job(name: str, size: int, **spec: object) -> bytes:
     """A job whose parameters have so many bytes."""
-    return _with_params(name, json.dumps({"text": "x" * size}))
+    return _with_params(name, json.dumps({"text": "x" * size}), **spec)
 
 
 def create_raw(server: ApiServer, namespace: str, body: bytes) -> int:
@@ -40,7 +40,7 @@ def create_raw(server: ApiServer, namespace: str, body: bytes) -> int:
             return error.code
 
 
-def _with_params(name: str, params: str) -> bytes:
+def _with_params(name: str, params: str, **spec: object) -> bytes:
     text = json.dumps(
         {
             "apiVersion": "estimator.dev/v1alpha1",
@@ -55,6 +55,7 @@ def _with_params(name: str, params: str) -> bytes:
                 },
                 "image": "registry.example.com/trainer:1",
                 "modelDir": {"uri": f"gs://models/{name}"},
+                **spec,
             },
         }
     )

@@ -15,6 +15,8 @@ from operator_process import OperatorProcess
 
 SKIPPED = "estimator_operator_skipped_objects_total"
 """Counts the objects that the operator cannot make sense of."""
+LISTED = 1_300_000
+"""Bytes of the parameters of jobs that are listed."""
 ENVIRONMENT_MOST = 131_072
 """Bytes of one environment variable that Linux hands to a program."""
 
@@ -83,6 +85,7 @@ async def test_deep_jobs_that_come_while_it_runs(
     assert pods_of(api_server, hostile) == ["neighbour-chief-0"]
     assert await skipped(operator) >= 2, "jobs of 3,000 and 9,000 levels"
     await told(api_server, hostile, "late")
+    assert await operator.stop() == 0
 
 
 async def test_large_job(
@@ -106,6 +109,18 @@ async def test_large_job(
                     f"{one['name']} cannot be passed"
                 )
     assert restart_sums(state) == (0, 0)
+
+
+async def test_large_jobs_are_listed_whole(
+    api_server: ApiServer, live: LiveNamespace, kubelet: FakeKubelet, hostile: str, start_operator
+) -> None:
+    """Thirty of the largest are read in pages of some, not in one of 40 MB."""
+    for number in range(30):
+        body = large_job(f"large-{number}", LISTED, suspend=True)
+        assert await asyncio.to_thread(create_raw, api_server, hostile, body) == 201
+    operator = await start(api_server, start_operator, hostile)
+    await train(live, job("good"))
+    assert operator.running, operator.text()
 
 
 async def told(server: ApiServer, namespace: str, prefix: str) -> None:
