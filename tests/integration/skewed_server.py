@@ -19,6 +19,7 @@ from typing import Final
 import aiohttp
 from aiohttp import web
 from api_server import ApiServer
+from proxy_site import serving
 
 _HOP_BY_HOP: Final = frozenset(
     {"host", "connection", "transfer-encoding", "content-length", "content-encoding", "accept-encoding"}
@@ -55,16 +56,8 @@ class SkewedServer:
             connector=server.connector(limit=0), timeout=timeout, read_bufsize=2**21
         ) as upstream:
             skewed = cls(server, upstream, ahead=ahead)
-            app = web.Application(client_max_size=2**22)
-            app.router.add_route("*", "/{path:.*}", skewed._handle)
-            runner = web.AppRunner(app, access_log=None, shutdown_timeout=0, handler_cancellation=True)
-            await runner.setup()
-            try:
-                await web.TCPSite(runner, "127.0.0.1", 0).start()
-                skewed.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+            async with serving(skewed._handle) as skewed.url:
                 yield skewed
-            finally:
-                await runner.cleanup()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()

@@ -16,6 +16,7 @@ from typing import Final
 import aiohttp
 from aiohttp import web
 from api_server import ApiServer
+from proxy_site import serving
 
 _HOP_BY_HOP: Final = frozenset(
     {"host", "connection", "transfer-encoding", "content-length", "content-encoding"}
@@ -69,16 +70,8 @@ class WriteGate:
             connector=connector, timeout=timeout, auto_decompress=False
         ) as upstream:
             gate = cls(server, upstream, job=job, writes=writes, before=before)
-            app = web.Application(client_max_size=2**22)
-            app.router.add_route("*", "/{path:.*}", gate._handle)
-            runner = web.AppRunner(app, access_log=None, shutdown_timeout=0, handler_cancellation=True)
-            await runner.setup()
-            try:
-                await web.TCPSite(runner, "127.0.0.1", 0).start()
-                gate.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+            async with serving(gate._handle) as gate.url:
                 yield gate
-            finally:
-                await runner.cleanup()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
