@@ -256,7 +256,8 @@ def _active(view: View) -> Plan:
     factory = PodFactory(job, view.settings)
     fault = None if started else factory.fault()
     if fault is not None:
-        return _end(view, view.status, conditions.failed(c.REASON_INVALID_SPEC, fault), verdict)
+        # Its size may be right under another version, or after a suspension in which the spec is changed.
+        return _unhandled(job.metadata, stored, c.REASON_INVALID_SPEC, fault, now)
     if verdict.degraded is not None:
         given_up = True
         needed = needed_members(view.roster, view.completed, evaluator_degraded=True)

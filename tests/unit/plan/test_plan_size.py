@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from job_builder import ESTIMATOR, make_job, names, plan_of, with_status
+from job_builder import ESTIMATOR, make_job, names, plan_of, state, stored, truths, with_spec, with_status
 
 from estimator_api import parse_job
 from estimator_operator.plan import Observed, environment, pods
@@ -91,6 +91,9 @@ def test_plans_of_one_job_are_alike():
     assert one != tuple(other)
 
 
+TOO_LARGE = ESTIMATOR | {"params": {"vocabulary": "é" * 600_000}}
+"""More than a ConfigMap holds."""
+
 LONG = {"name": "a-name-that-has-just-as-many-as-it-may-x", "namespace": "n" * 63}
 
 
@@ -132,6 +135,37 @@ def test_what_fits_to_the_last_byte_runs():
     )
     assert len(plan_of(fits, Observed()).create_pods) == 5
     assert not plan_of(not_any_more, Observed()).create_pods
+
+
+SUSPENDED = [
+    {"type": "Ready", "status": "True", "reason": "Suspended", "lastTransitionTime": "2026-01-31T11:00:00Z"},
+    {
+        "type": "Suspended",
+        "status": "True",
+        "reason": "Suspended",
+        "lastTransitionTime": "2026-01-31T11:00:00Z",
+    },
+]
+
+
+@pytest.mark.parametrize(
+    "status", [{}, {"conditions": SUSPENDED, "completedReplicas": ["evaluator-0"]}], ids=["new", "resumed"]
+)
+def test_a_job_that_no_pod_can_be_made_of_is_left_alone_and_goes_on_when_it_is_right(status):
+    wrong = with_status(make_job(estimator=TOO_LARGE), status)
+    made = plan_of(wrong, Observed())
+    assert state(made) == ("False", "InvalidSpec")
+    assert truths(made)["Failed"] == "False", "nothing has ended"
+    assert truths(made)["Stalled"] == "True"
+    assert made.status.completion_time is None
+    assert made.status.completed_replicas == wrong.status.completed_replicas
+    assert (len(made.create_pods), made.delete_pods, made.delete_job) == (0, (), False)
+    assert [(one.type, one.reason) for one in made.events] == [("Warning", "InvalidSpec")]
+    again = plan_of(stored(wrong, Observed()), Observed())
+    assert (again.status, again.events) == (stored(wrong, Observed()).status, ()), "it is told once"
+    right = with_spec(stored(wrong, Observed()), estimator=ESTIMATOR)
+    assert plan_of(right, Observed()).create_pods
+    assert state(plan_of(right, Observed())) == ("False", "PodsPending")
 
 
 def test_a_job_that_has_begun_goes_on():
