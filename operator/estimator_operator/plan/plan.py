@@ -29,7 +29,7 @@ from estimator_operator.plan.lost_pods import judged, next_looks
 from estimator_operator.plan.observed import JobEvent, Observed, Plan, Settings
 from estimator_operator.plan.pending_deadline import is_required, pending_end
 from estimator_operator.plan.pinned import effective, pinned_of
-from estimator_operator.plan.pods import PodFactory, PodManifests
+from estimator_operator.plan.pods import PodFactory, PodManifests, unused_environment_file
 from estimator_operator.plan.progress import merge_progress
 from estimator_operator.plan.restarts import Verdict, judge
 from estimator_operator.plan.roster import Member, needed_members, roster_of
@@ -206,6 +206,7 @@ def _ended(view: View) -> Plan:
         status=_of_generation(view.status, view.job.metadata.generation),
         delete_pods=cleanup.when_ended(view.job, view.observed, view.now),
         delete_job=end is not None and view.now >= end,
+        delete_environment_file=unused_environment_file(view.job, view.settings, view.observed.pods),
         requeue_after=view.requeue([end, *(cleanup.settled_at(one) for one in view.observed.pods)]),
     )
 
@@ -233,9 +234,11 @@ def _suspended(view: View) -> Plan:
     begins, is_over = not emptied and not is_suspending(view.job), emptied and not view.job.spec.suspend
     if begins or is_over:
         return Plan(status=status, status_first=True, events=events, requeue_after=0.0)
+    unused = () if emptied and view.job.status.pinned is not None else None
     return Plan(
         status=status,
         delete_pods=cleanup.for_suspension(view.observed, view.now),
+        delete_environment_file=unused_environment_file(view.job, view.settings, unused),
         events=events,
         requeue_after=view.requeue([]),
     )
@@ -256,7 +259,6 @@ def _active(view: View) -> Plan:
     factory = PodFactory(job, view.settings)
     fault = None if started else factory.fault()
     if fault is not None:
-        # Its size may be right under another version, or after a suspension in which the spec is changed.
         return _unhandled(job.metadata, stored, c.REASON_INVALID_SPEC, fault, now)
     if verdict.degraded is not None:
         given_up = True
