@@ -101,7 +101,9 @@ def _says(
 
 def _containers(template: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], Mapping[str, Any]]]:
     spec = template.get("spec")
-    for field in _LISTS if isinstance(spec, Mapping) else ():
+    if not isinstance(spec, Mapping):
+        return
+    for field in _LISTS:
         listed = spec.get(field)
         for one in listed if isinstance(listed, list) else ():
             if isinstance(one, Mapping):
