@@ -35,6 +35,8 @@ class Place:
         progress_port: Port of this replica's /progress.
         termination_log: File for the termination message.
         environment: What the process inherits beneath the manifest's variables.
+        shared: Variables that go by file, as the job's ConfigMap has them.
+        environment_folder: Where this process finds them as files.
     """
 
     folders: Mapping[str, str] = field(default_factory=dict)
@@ -42,6 +44,8 @@ class Place:
     progress_port: int
     termination_log: str
     environment: Mapping[str, str] = field(default_factory=dict)
+    shared: Mapping[str, str] = field(default_factory=dict)
+    environment_folder: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +63,7 @@ class Launch:
         progress_port: Port of its /progress.
         termination_log: File of its termination message.
         serves_progress: It is ready once it answers over HTTP; else as soon as it runs.
+        files: Paths and contents of the files that it reads variables from.
     """
 
     pod: str
@@ -71,6 +76,7 @@ class Launch:
     progress_port: int
     termination_log: str
     serves_progress: bool
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 def replica_of(manifest: Mapping[str, Any]) -> tuple[Replica, int]:
@@ -104,7 +110,8 @@ def launch_of(manifest: Mapping[str, Any], place: Place) -> Launch:
             " set estimator, program or template.spec.containers[name=estimator].command"
         )
         raise ManifestError([fault])
-    variables = _variables(manifest, container, place)
+    files: dict[str, str] = {}
+    variables = _variables(manifest, container, place, files)
     argv = [_relocated(_expanded(word, variables), place.folders) for word in command]
     if argv[0] in _PYTHONS:
         argv[0] = sys.executable
@@ -123,6 +130,7 @@ def launch_of(manifest: Mapping[str, Any], place: Place) -> Launch:
         progress_port=place.progress_port,
         termination_log=place.termination_log,
         serves_progress="httpGet" in container.get("readinessProbe", {}),
+        files=files,
     )
 
 
@@ -132,7 +140,7 @@ def not_run_locally(manifest: Mapping[str, Any]) -> list[str]:
     names = [one["name"] for one in spec["containers"] if one["name"] != c.CONTAINER]
     lines = [f"init container {one['name']} is not run" for one in spec.get("initContainers", [])]
     lines += [f"container {name} is not run" for name in names]
-    own = (c.MODEL_MOUNT_PATH, c.CODE_MOUNT_PATH)
+    own = (c.MODEL_MOUNT_PATH, c.CODE_MOUNT_PATH, c.ENVIRONMENT_MOUNT_PATH)
     lines += [
         f"volume {one['name']} is not mounted: {one['mountPath']} is this machine's own"
         for one in main_container(manifest).get("volumeMounts", [])
@@ -141,7 +149,9 @@ def not_run_locally(manifest: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _variables(manifest: Mapping[str, Any], container: Mapping[str, Any], place: Place) -> dict[str, str]:
+def _variables(
+    manifest: Mapping[str, Any], container: Mapping[str, Any], place: Place, files: dict[str, str]
+) -> dict[str, str]:
     variables: dict[str, str] = {}
     missing: list[str] = []
     for source in container.get("envFrom", []):
@@ -154,7 +164,9 @@ def _variables(manifest: Mapping[str, Any], container: Mapping[str, Any], place:
         name = one["name"]
         if "valueFrom" not in one:
             value = _expanded(one.get("value", ""), {**place.environment, **variables})
-            variables[name] = _local_value(name, value, place)
+            local = _local_value(name, value, place, files)
+            if local is not None:
+                variables[name] = local
             continue
         kind, reference = next(iter(one["valueFrom"].items()))
         found = _field(manifest, reference) if kind == "fieldRef" else place.environment.get(name)
@@ -166,17 +178,24 @@ def _variables(manifest: Mapping[str, Any], container: Mapping[str, Any], place:
             )
     if missing:
         raise ManifestError(missing)
+    if c.ENV_SPEC in place.shared:
+        _local_value(c.ENV_SPEC, place.shared[c.ENV_SPEC], place, files)
+    variables.pop(c.ENV_ENVIRONMENT_DIR, None)
+    if files:
+        variables[c.ENV_ENVIRONMENT_DIR] = place.environment_folder
     variables[c.ENV_PROGRESS_HOST] = LOOPBACK
     variables[c.ENV_PROGRESS_PORT] = str(place.progress_port)
     variables[c.ENV_TERMINATION_LOG] = place.termination_log
     return variables
 
 
-def _local_value(name: str, value: str, place: Place) -> str:
-    if name not in (c.ENV_TF_CONFIG, c.ENV_SPEC):
+def _local_value(name: str, value: str, place: Place, files: dict[str, str]) -> str | None:
+    """What a variable is here; None for one that goes by file as a whole, which is added to `files`."""
+    if name not in c.ENV_BY_FILE:
         return _relocated(value, place.folders)
     document = json.loads(value)
     if name == c.ENV_TF_CONFIG:
+        document |= json.loads(place.shared.get(name, "{}"))
         document["cluster"] = {
             role: [place.host(address) for address in addresses]
             for role, addresses in document.get("cluster", {}).items()
@@ -184,7 +203,17 @@ def _local_value(name: str, value: str, place: Place) -> str:
         if not document["cluster"]:
             del document["cluster"]
     # A path inside JSON is replaced as a string, so that a folder with a quote in its name stays one.
-    return json.dumps(_map_strings(document, lambda text: _relocated(text, place.folders)))
+    document = _map_strings(document, lambda text: _relocated(text, place.folders))
+    text = json.dumps(document)
+    # Paths of this machine may be longer than those in the pod.
+    if name not in place.shared and len(f"{name}={text}".encode()) + 1 <= c.LARGEST_VARIABLE:
+        return text
+    path = os.path.join(place.environment_folder, name)  # noqa: PTH118 - a text
+    if name == c.ENV_SPEC:
+        files[path] = text
+        return None
+    files[path] = json.dumps({"cluster": document["cluster"]})
+    return json.dumps(document | {"cluster": path})
 
 
 def _map_strings(document: Any, change: Callable[[str], str]) -> Any:

@@ -17,6 +17,7 @@ import aiohttp
 from estimator_api import EstimatorJob
 from estimator_api import constants as c
 from estimator_operator.plan import Plan, Settings, plan
+from estimator_operator.plan.pods import PodManifests
 from estimatorctl.errors import ManifestError
 from estimatorctl.local.child import Child, Warden
 from estimatorctl.local.clock import Clock
@@ -135,7 +136,10 @@ class LocalRun:
             else:
                 self._forget({deletion.name})
         # All launches are made before the first process, so that a pod that cannot run here leaves none behind.
-        launches = [launch_of(one, self._workplace.place(*replica_of(one))) for one in made.create_pods]
+        pods = made.create_pods
+        file = pods.environment_file if isinstance(pods, PodManifests) else None
+        shared = file["data"] if file is not None else {}
+        launches = [launch_of(one, self._workplace.place(*replica_of(one), shared)) for one in pods]
         for launch in launches:
             self._workplace.prepare(launch)
             self.children[launch.pod] = Child(

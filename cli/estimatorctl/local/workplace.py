@@ -2,7 +2,7 @@
 
     <model dir>/.estimatorctl/lock                  held while a run lasts
                              /code/                 the job's code as the pods see it under /code
-                             /<time of the run>/    <pod>.log, <pod>.termination
+                             /<time of the run>/    <pod>.log, <pod>.termination, <pod>.environment/ of a job with large variables
 
 A model directory that is a URI (gs://...) stays where it is; the rest then lies in the user's cache, in a folder
 that is named after the URI, so that the lock holds for it too.
@@ -55,8 +55,8 @@ class Workplace:
     ports: Ports
     environment: Mapping[str, str] = field(default_factory=lambda: inherited(os.environ))
 
-    def place(self, replica: Replica, attempt: int) -> Place:
-        """Where one attempt of a replica lives."""
+    def place(self, replica: Replica, attempt: int, shared: Mapping[str, str] | None = None) -> Place:
+        """Where one attempt of a replica lives; `shared` are variables that go by file."""
         folders = {self.mounted: self.model_dir}
         if self.code is not None:
             folders[c.CODE_MOUNT_PATH] = str(self.code)
@@ -67,6 +67,8 @@ class Workplace:
             progress_port=self.ports.progress(replica),
             termination_log=str(self.run / f"{pod}.termination"),
             environment=self.environment,
+            shared=shared or {},
+            environment_folder=str(self.run / f"{pod}.environment"),
         )
 
     def log(self, pod: str) -> Path:
@@ -80,6 +82,10 @@ class Workplace:
             ManifestError: Its program or its folder does not exist on this machine.
         """
         self.run.mkdir(parents=True, exist_ok=True)
+        for name, content in launch.files.items():
+            file = Path(name)
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(content, encoding="utf-8")
         if launch.folder is not None and not Path(launch.folder).is_dir():
             raise ManifestError(
                 [f"{launch.replica}: workingDir {launch.folder} does not exist on this machine"]

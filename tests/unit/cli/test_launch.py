@@ -51,6 +51,56 @@ def test_tf_config_has_loopback_addresses_and_the_local_model_directory():
     }
 
 
+ESTIMATOR = {
+    "modelFn": "m:f",
+    "train": {"inputFn": "m:i", "maxSteps": 1},
+    "evaluate": {"inputFn": "m:i"},
+}
+
+
+def test_variables_that_are_files_in_a_pod_are_files_of_this_machine():
+    words = {"words": "é" * 70_000, "home": "/models/moths/words"}
+    job = parse_job(local_job(estimator=ESTIMATOR | {"params": words}, worker={"replicas": 1}))
+    pods = plan(job, Observed(), Clock().now(), Settings()).create_pods
+    shared = pods.environment_file["data"] | {
+        "TF_CONFIG": json.dumps({"cluster": {"chief": ["moths-chief-0.moths.default.svc:2222"]}})
+    }
+    launch = launch_of(pods[0], place(shared=shared, environment_folder="/runs/chief.environment"))
+
+    assert launch.environment["ESTIMATOR_ENVIRONMENT_DIR"] == "/runs/chief.environment"
+    assert "ESTIMATOR_SPEC" not in launch.environment
+    spec = json.loads(launch.files["/runs/chief.environment/ESTIMATOR_SPEC"])
+    assert spec["params"] == words | {"home": "/home/me/moths/words"}
+    own = json.loads(launch.environment["TF_CONFIG"])
+    assert own == {
+        "cluster": "/runs/chief.environment/TF_CONFIG",
+        "task": {"type": "chief", "index": 0},
+        "model_dir": "/home/me/moths",
+    }
+    assert json.loads(launch.files["/runs/chief.environment/TF_CONFIG"]) == {
+        "cluster": {"chief": ["127.0.0.1:20001"]}
+    }
+    assert not_run_locally(pods[0]) == []
+
+
+def test_a_variable_that_is_too_large_only_here_is_a_file():
+    """Paths of this machine may be longer than those of the pod."""
+    job = local_job(estimator=ESTIMATOR | {"params": {"paths": ["/models/moths"] * 5000}})
+    made = plan(parse_job(job), Observed(), Clock().now(), Settings()).create_pods
+    assert made.environment_file is None
+    folders = {"/models/moths": f"/home/{'x' * 50}"}
+    launch = launch_of(made[0], place(folders=folders, environment_folder="/runs/e"))
+    assert launch.environment["ESTIMATOR_ENVIRONMENT_DIR"] == "/runs/e"
+    assert list(launch.files) == ["/runs/e/ESTIMATOR_SPEC"]
+    assert json.loads(launch.environment["TF_CONFIG"])["cluster"]["chief"] == ["127.0.0.1:20001"]
+
+
+def test_an_ordinary_process_has_no_files():
+    launch = launch_of(pod(), place())
+    assert launch.files == {}
+    assert "ESTIMATOR_ENVIRONMENT_DIR" not in launch.environment
+
+
 def test_a_chief_alone_has_no_cluster():
     launch = launch_of(pod(worker=None, ps=None, evaluator=None), place())
 

@@ -219,3 +219,16 @@ async def test_a_job_of_which_no_process_can_be_made_ends_the_run_and_says_why(t
     async with running(local_job(estimator=TOO_LARGE), tmp_path) as run:
         with pytest.raises(ManifestError, match="at most"):
             await run.task
+
+
+async def test_variables_that_no_process_can_be_started_with_are_files(tmp_path):
+    large = TOO_LARGE | {"params": {"vocabulary": "x" * 140_000}}
+    async with running(local_job(estimator=large), tmp_path) as run:
+        await run.until_training()
+        folder = run.child("worker-0").launch.environment["ESTIMATOR_ENVIRONMENT_DIR"]
+        with open(f"{folder}/ESTIMATOR_SPEC", encoding="utf-8") as file:
+            assert json.load(file)["params"] == large["params"]
+        run.finish("chief-0", "worker-0", "evaluator-0")
+        job = await run.task
+
+    assert state(job.status) == "Completed"
