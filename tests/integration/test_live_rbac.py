@@ -17,6 +17,13 @@ from operator_process import OperatorProcess, account_user, service_account_toke
 from write_gate import WriteGate
 
 CLAIM = {"volumeClaimTemplate": {"resources": {"requests": {"storage": "1Gi"}}}}
+LARGE = {
+    "mode": "Train",
+    "modelFn": "m:f",
+    "train": {"inputFn": "m:i", "maxSteps": 1},
+    "params": {"words": "x" * 140_000},
+}
+"""More hyperparameters than an environment takes."""
 FINALIZERS = Right("estimator.dev", "estimatorjobs/finalizers", "update")
 """Never asked for in a request of its own: the API server checks it when an owner reference blocks the owner's deletion."""
 NODES = Right("", "nodes", "get")
@@ -84,6 +91,13 @@ async def test_every_right_is_used_and_none_is_missing(
     await live.until("services", "shown-tensorboard", lambda _: True, "TensorBoard's Service")
     await complete(live, kubelet, "shown", "shown-chief-0")
     await live.until_gone("services", "shown-tensorboard")
+
+    large = job("large", estimator=LARGE, run_policy={"cleanPodPolicy": "All"})
+    del large["spec"]["program"]
+    await train(live, large)
+    (file,) = (one for one in await live.list("configmaps") if one.startswith("large-environment-"))
+    await complete(live, kubelet, "large", "large-chief-0")
+    await live.until_gone("configmaps", file)
 
     await train(live, job("raced"))
 

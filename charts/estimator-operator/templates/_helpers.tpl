@@ -73,6 +73,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 - apiGroups: [""]
   resources: [persistentvolumeclaims]
   verbs: [get, list, watch, create]
+# Variables that are too large for an environment go by file.
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [get, create, delete]
 # Why a pod waits (a missing ConfigMap, say) is in its events only.
 - apiGroups: [""]
   resources: [events]

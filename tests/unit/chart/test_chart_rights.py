@@ -12,6 +12,7 @@ OPERATOR = {
     *{("", "pods", verb) for verb in ("get", "list", "watch", "create", "delete")},
     *{("", "services", verb) for verb in ("get", "list", "watch", "create", "delete")},
     *{("", "persistentvolumeclaims", verb) for verb in ("get", "list", "watch", "create")},
+    *{("", "configmaps", verb) for verb in ("get", "create", "delete")},
     ("", "events", "list"),
     ("events.k8s.io", "events", "create"),
 }
