@@ -32,9 +32,11 @@ from estimator_operator.plan.pinned import effective, pinned_of
 from estimator_operator.plan.pods import PodFactory, PodManifests
 from estimator_operator.plan.progress import merge_progress
 from estimator_operator.plan.restarts import Verdict, judge
+from estimator_operator.plan.results import begun_anew, made_from
 from estimator_operator.plan.roster import Member, needed_members, roster_of
 from estimator_operator.plan.scaling import Scaling, rescale, worker_selector
 from estimator_operator.plan.service import service_manifest
+from estimator_operator.plan.spec_hash import spec_hash
 from estimator_operator.plan.stall import next_look, not_heard, stall_end
 from estimator_operator.plan.state import failure_told_until, row_of
 from estimator_operator.plan.success import outcome
@@ -82,7 +84,10 @@ def _plan(job: EstimatorJob, observed: Observed, now: datetime, settings: Settin
     replicas, boards = parted(observed)
     settings = effective(job.status, observed.pods, settings)
     roster = roster_of(job, replicas)
-    suspends = not _is_final(job.status) and to_be_suspended(job, roster)
+    stored = job.status
+    suspends = not _is_final(stored) and to_be_suspended(job, roster)
+    if not suspends and not _is_final(stored) and was_suspended(job):
+        job = begun_anew(job)
     status = merge_progress(job, replicas, roster, now).model_copy(
         update={"observed_generation": job.metadata.generation}
     )
@@ -103,9 +108,9 @@ def _plan(job: EstimatorJob, observed: Observed, now: datetime, settings: Settin
         made = _active(view)
     board = board_of(job, made.status, boards, suspended=suspends, now=now)
     made = with_board(made, job, board, observed, now=now, settings=settings)
-    if same(job.status, made.status):
-        return replace(made, status=job.status)
-    return replace(made, progress_only=not made.status_first and may_wait(job.status, made.status))
+    if same(stored, made.status):
+        return replace(made, status=stored)
+    return replace(made, progress_only=not made.status_first and may_wait(stored, made.status))
 
 
 def unreadable(metadata: Metadata, old_status: EstimatorJobStatus, message: str, now: datetime) -> Plan:
@@ -213,6 +218,7 @@ def _ended(view: View) -> Plan:
 def _suspended(view: View) -> Plan:
     """Takes the job to Suspending by a write, then its pods away, then to Suspended."""
     counted: dict[str, Any] = {"completed_replicas": list(view.completed), **view.roles()}
+    counted["spec_hash"] = made_from(view.job, view.roster)
     emptied = is_emptied(view.roster)
     if emptied:
         restarts = view.status.restarts.model_copy(update={"pending": []})
@@ -271,6 +277,7 @@ def _active(view: View) -> Plan:
         update={
             "start_time": start,
             "chief_completion_time": None if chief_at is None else to_text(chief_at),
+            "spec_hash": spec_hash(job),
             "pinned": pinned_of(view.settings),
             "restarts": verdict.restarts,
             "failures": list(verdict.failures),

@@ -16,6 +16,7 @@ from estimator_api import constants as c
 from estimator_api.immutability import IMMUTABLE_FIELDS
 from estimator_operator.plan.cluster_spec import compact_json
 from estimator_operator.plan.observed import Settings
+from estimator_operator.plan.roster import Roster, live
 
 _DIGITS: Final = 16
 
@@ -24,6 +25,12 @@ def spec_hash(job: EstimatorJob) -> str:
     """The hash of the present spec."""
     text = json.dumps(_immutable(job.spec), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
+
+
+def hashes_of(roster: Roster) -> set[str | None]:
+    """The hashes that pods which may still run carry; None for those of an earlier version."""
+    members = (pod for one in roster.members for pod in (one.pod, *one.previous) if pod is not None)
+    return {pod.spec_hash for pod in (*members, *roster.surplus) if live(pod)}
 
 
 def provenance(job: EstimatorJob, settings: Settings) -> dict[str, str]:

@@ -30,7 +30,7 @@ from estimator_operator.plan.observed import Observed, Plan, Pod, Replica, Setti
 from estimator_operator.plan.ownership import job_labels, owner_reference
 from estimator_operator.plan.pods import pod_manifest
 from estimator_operator.plan.roster import runs
-from estimator_operator.plan.spec_hash import provenance
+from estimator_operator.plan.spec_hash import provenance, spec_hash
 from estimator_operator.plan.timestamps import from_text
 
 TENSORBOARD: Final = Replica(c.TENSORBOARD, 0)
@@ -113,7 +113,9 @@ def with_board(
     if made.status_first or made.delete_job:
         return made
     chief = _chief_node(observed) if _goes_with_chief(job) else None
-    unwanted = board.pods if not board.wanted else tuple(one for one in board.pods if _in_the_way(one, chief))
+    unwanted = (
+        board.pods if not board.wanted else tuple(one for one in board.pods if _in_the_way(one, job, chief))
+    )
     creates = board.wanted and not board.pods
     later = soonest((board.end, *next_looks(board.pods, now)), now)
     return replace(
@@ -138,10 +140,13 @@ def _chief_node(observed: Observed) -> str | None:
     return max(chiefs, key=lambda one: one.attempt).node if chiefs else None
 
 
-def _in_the_way(board: Pod, chief: str | None) -> bool:
-    """The pod has ended, or may keep the volume on a node that the chief has left."""
+def _in_the_way(board: Pod, job: EstimatorJob, chief: str | None) -> bool:
+    """The pod has ended, may keep the volume on a node that the chief has left, or shows what another spec named."""
     elsewhere = chief is not None and board.node is not None and board.node != chief
-    return board.finished or elsewhere
+    outdated = (
+        board.spec_hash is not None and not _has_ended(job.status) and board.spec_hash != spec_hash(job)
+    )
+    return board.finished or elsewhere or outdated
 
 
 def board_name(job: EstimatorJob) -> str:
