@@ -266,6 +266,8 @@ class Pinned(ApiModel):
     """The same for roles that ask for nvidia.com/gpu."""
     cluster_domain: Name = ""
     """DNS domain of the cluster; empty for none."""
+    pod_security: Literal["Restricted", "Platform"] | None = None
+    """What a job that says no podSecurity gets."""
 
 
 class EstimatorJobStatus(ApiModel):

@@ -82,7 +82,7 @@ def _plan(job: EstimatorJob, observed: Observed, now: datetime, settings: Settin
             requeue_after=soonest(next_looks(observed.pods, now), now),
         )
     replicas, boards = parted(observed)
-    settings = effective(job.status, observed.pods, settings)
+    settings = effective(job, replicas.pods, settings)
     roster = roster_of(job, replicas)
     stored = job.status
     suspends = not _is_final(stored) and to_be_suspended(job, roster)
