@@ -20,6 +20,7 @@ from estimator_operator.plan import cleanup, conditions, messages
 from estimator_operator.plan.backoff import not_before
 from estimator_operator.plan.claim import claim_manifest
 from estimator_operator.plan.cluster_spec import CHIEF_REPLICA
+from estimator_operator.plan.colocation import contradiction
 from estimator_operator.plan.completion import completed_names
 from estimator_operator.plan.conditions import Row, settle
 from estimator_operator.plan.deadlines import active_end, grace_end, soonest, ttl_end
@@ -260,7 +261,7 @@ def _active(view: View) -> Plan:
     everyone = _everyone(view, needed, given_up=given_up)
     verdict = judge(job, needed, everyone, started=started, gone=view.observed.gone, now=now)
     factory = PodFactory(job, view.settings)
-    fault = None if started else factory.fault()
+    fault = None if started else factory.fault() or contradiction(job)
     if fault is not None:
         return _end(view, view.status, conditions.failed(c.REASON_INVALID_SPEC, fault), verdict)
     if verdict.degraded is not None:
