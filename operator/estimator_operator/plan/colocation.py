@@ -114,7 +114,7 @@ def _expressions(selector: Json) -> Iterator[Json]:
 
 
 def _holds(expression: Json, labels: Json) -> bool:
-    key, values = expression.get("key"), expression.get("values") or ()
+    key, values = str(expression.get("key")), expression.get("values") or ()
     operator = expression.get("operator")
     if operator == "In":
         return labels.get(key) in values
