@@ -36,7 +36,8 @@ from estimator_operator.plan.timestamps import from_text
 TENSORBOARD: Final = Replica(c.TENSORBOARD, 0)
 _CARRIED: Final = ("automountServiceAccountToken", "imagePullSecrets", "serviceAccountName", "tolerations")
 """What its pod takes over from the chief's."""
-_OWN_VARIABLES: Final = ("ESTIMATOR_", c.ENV_TF_CONFIG, "PYTHONPATH")
+_OWN_VARIABLES: Final = frozenset({c.ENV_TF_CONFIG, "PYTHONPATH"})
+_OWN_PREFIX: Final = "ESTIMATOR_"
 _MANY_NODES: Final = frozenset({"ReadWriteMany", "ReadOnlyMany"})
 _GRACE_SECONDS: Final = 5
 
@@ -233,7 +234,8 @@ def _container(
             "failureThreshold": 6,
         },
     }
-    env = [one for one in main.get("env") or () if not one["name"].startswith(_OWN_VARIABLES)]
+    users = (one for one in main.get("env") or () if one["name"] not in _OWN_VARIABLES)
+    env = [one for one in users if not one["name"].startswith(_OWN_PREFIX)]
     kept = {"env": env, "envFrom": main.get("envFrom"), "volumeMounts": list(mounts)}
     kept |= {key: main.get(key) for key in ("imagePullPolicy", "securityContext")}
     if section is not None:
