@@ -65,8 +65,11 @@ PROGRESS_PORT: Final = 8787
 PROGRESS_PORT_NAME: Final = "progress"
 MODEL_MOUNT_PATH: Final = "/model"
 CODE_MOUNT_PATH: Final = "/code"
+ENVIRONMENT_MOUNT_PATH: Final = "/var/run/estimator.dev/environment"
+"""Where variables that are too large for an environment are files."""
 MODEL_VOLUME: Final = "estimator-model"
 CODE_VOLUME: Final = "estimator-code"
+ENVIRONMENT_VOLUME: Final = "estimator-environment"
 
 ENV_TF_CONFIG: Final = "TF_CONFIG"
 """TensorFlow's own description of cluster, task and model_dir (JSON)."""
@@ -81,6 +84,13 @@ ENV_INDEX: Final = "ESTIMATOR_INDEX"
 ENV_ATTEMPT: Final = "ESTIMATOR_ATTEMPT"
 ENV_MODEL_DIR: Final = "ESTIMATOR_MODEL_DIR"
 ENV_PROGRESS_PORT: Final = "ESTIMATOR_PROGRESS_PORT"
+ENV_ENVIRONMENT_DIR: Final = "ESTIMATOR_ENVIRONMENT_DIR"
+"""Folder with a file for each variable that is too large for an environment, named after it; else not set."""
+ENV_BY_FILE: Final = (ENV_TF_CONFIG, ENV_SPEC)
+"""The variables that may go by file. Of TF_CONFIG the file has what all pods share: JSON whose members take the place of
+those of the pod's own TF_CONFIG, in which each is the path of the file instead."""
+LARGEST_VARIABLE: Final = 131_072
+"""Bytes of the longest string that Linux takes in an environment (MAX_ARG_STRLEN): name, `=`, value and the zero at its end."""
 ENV_PROGRESS_HOST: Final = "ESTIMATOR_PROGRESS_HOST"
 """Address to serve progress on; default all interfaces."""
 ENV_TERMINATION_LOG: Final = "ESTIMATOR_TERMINATION_LOG"

@@ -25,6 +25,7 @@ _ENV: Final = (
     c.ENV_ATTEMPT,
     c.ENV_MODEL_DIR,
     c.ENV_PROGRESS_PORT,
+    c.ENV_ENVIRONMENT_DIR,
     c.ENV_TF_CONFIG,
     c.ENV_SPEC,
 )
@@ -38,7 +39,7 @@ _LABELS: Final = (
     c.LABEL_APP_COMPONENT,
     c.LABEL_APP_MANAGED_BY,
 )
-_VOLUMES: Final = (c.MODEL_VOLUME, c.CODE_VOLUME)
+_VOLUMES: Final = (c.MODEL_VOLUME, c.CODE_VOLUME, c.ENVIRONMENT_VOLUME)
 _PORT_NAMES: Final = (c.GRPC_PORT_NAME, c.PROGRESS_PORT_NAME)
 
 
@@ -192,7 +193,7 @@ _CHECKS: Final = (
     ),
     _Check(
         ".spec.volumes",
-        "volumes called estimator-model and estimator-code are the operator's: choose other names",
+        "volumes called estimator-model, estimator-code and estimator-environment are the operator's: choose other names",
         f"{_SPEC} || !has(self.template.spec.volumes)"
         f" || !self.template.spec.volumes.exists(v, v.name in {_cel(_VOLUMES)})",
         lambda template, *_: all(

@@ -16,6 +16,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from estimator_runtime import environment_files
+
 ENVIRONMENT_VARIABLE = "TF_CONFIG"
 LOCAL_MASTER = ""
 _GRPC_SCHEME = "grpc://"
@@ -62,7 +64,11 @@ class Placement:
 
 
 def read_tf_config() -> dict[str, Any]:
-    """Returns the parsed TF_CONFIG environment variable, `{}` when it is unset or empty."""
+    """Returns the parsed TF_CONFIG environment variable, `{}` when it is unset or empty.
+
+    What of it is too large for an environment is read from its file, also in a process without the job runner.
+    """
+    environment_files.load()
     document = json.loads(os.environ.get(ENVIRONMENT_VARIABLE) or "{}")
     if not isinstance(document, dict):
         raise TypeError(f"TF_CONFIG must be a JSON object. Given {type(document)}")

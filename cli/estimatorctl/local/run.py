@@ -17,6 +17,7 @@ import aiohttp
 from estimator_api import EstimatorJob
 from estimator_api import constants as c
 from estimator_operator.plan import Plan, Settings, plan
+from estimatorctl.errors import ManifestError
 from estimatorctl.local.child import Child, Warden
 from estimatorctl.local.clock import Clock
 from estimatorctl.local.launch import launch_of, replica_of
@@ -113,6 +114,10 @@ class LocalRun:
             if made.status != self.job.status:
                 self.job = self.job.model_copy(update={"status": made.status})
                 self._reporter.status(self.job)
+            ready = made.status.condition(c.READY)
+            if ready is not None and ready.reason == c.REASON_INVALID_SPEC and not _is_over(self.job):
+                # In the cluster it waits to be changed; here nobody changes it.
+                raise ManifestError([ready.message])
             if not made.status_first:
                 self._forget({pod.name for pod in seen.pods if pod.deleting and pod.finished})
                 self._act(made, guard)

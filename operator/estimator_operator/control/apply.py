@@ -32,9 +32,15 @@ from estimator_operator.control.merge_patch import merge_patch
 from estimator_operator.control.recorder import Recorder
 from estimator_operator.control.refusal import passes
 from estimator_operator.control.store import Store
-from estimator_operator.errors import ApiError, ConflictError, InvalidError, NotFoundError
+from estimator_operator.errors import (
+    ApiError,
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+)
 from estimator_operator.kube.api import Api
-from estimator_operator.kube.resources import JOBS, PODS, SERVICES
+from estimator_operator.kube.resources import CONFIG_MAPS, JOBS, PODS, SERVICES
 from estimator_operator.log_format import about_job
 from estimator_operator.plan.observed import JobEvent, Plan, PodDeletion
 
@@ -116,6 +122,10 @@ class Applier:
         elif creating or not wanted:
             record.creation.clear()
         await self._see_to_tensorboard(record, made, board)
+        if made.delete_environment_file is not None:
+            failed = failed or await error_of(
+                self._delete_environment_files(record, made.delete_environment_file)
+            )
         return Acted(anew=record.creation.message != before or not current, failed=failed)
 
     async def _prepare(self, record: JobRecord, made: Plan) -> None:
@@ -257,6 +267,21 @@ class Applier:
             return
         record.tensorboard_service = None
         _log.info("deleted the Service of TensorBoard", extra=_about(record))
+
+    async def _delete_environment_files(self, record: JobRecord, last: str) -> None:
+        """Deletes the ConfigMap `last`, and those of earlier specs that this process knows of."""
+        for name in sorted({last, *record.work.environment_files}):
+            try:
+                found = await self._api.get(CONFIG_MAPS, record.key.namespace, name)
+                if claim_on(record, CONFIG_MAPS, found) is None:
+                    uid = found["metadata"]["uid"]
+                    await self._api.delete(CONFIG_MAPS, record.key.namespace, name, uid=uid)
+            except (NotFoundError, ConflictError):
+                pass
+            except ForbiddenError as error:
+                # It goes with the job at the latest.
+                _log.info("configmap %s stays: %s", name, error.message, extra=_about(record))
+        record.work.environment_files.clear()
 
     async def _delete_pods(
         self, record: JobRecord, deletions: Sequence[PodDeletion]

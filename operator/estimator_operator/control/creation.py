@@ -27,7 +27,7 @@ from estimator_operator.errors import (
 )
 from estimator_operator.kube.api import Api
 from estimator_operator.kube.pod_summary import controller_of
-from estimator_operator.kube.resources import CLAIMS, PODS, SERVICES, Resource
+from estimator_operator.kube.resources import CLAIMS, CONFIG_MAPS, PODS, SERVICES, Resource
 from estimator_operator.plan.observed import Plan
 from estimator_operator.plan.pods import PodManifests
 
@@ -83,13 +83,15 @@ class Creator:
             raise
 
     async def surroundings(self, record: JobRecord, made: Plan) -> None:
-        """Creates the claim and the headless Service."""
+        """Creates the claim, the headless Service, and the file of variables that are too large for an environment."""
         if made.create_claim is not None:
             _, record.work.claim_compared = await self._create(record, CLAIMS, made.create_claim)
             record.claim_exists = True
         if made.create_service is not None:
             await self._create(record, SERVICES, made.create_service)
             record.service_exists = True
+        if isinstance(made.create_pods, PodManifests) and made.create_pods.environment_file is not None:
+            await self._environment_file(record, made.create_pods.environment_file)
 
     async def pods(self, record: JobRecord, manifests: Iterable[Json], created: list[str]) -> None:
         """Creates pods; `created` gets the names of those that did not exist, also when another is refused."""
@@ -115,6 +117,16 @@ class Creator:
         else:
             # Perhaps no list shows it, as its labels were changed.
             self._store.put_stray(record.key, found)
+
+    async def _environment_file(self, record: JobRecord, manifest: Json) -> None:
+        """Creates it each time pods are made: nobody watches it, and it is one call of a job with very many."""
+        found, _ = await self._create(record, CONFIG_MAPS, manifest)
+        name = found["metadata"]["name"]
+        if found.get("data") != manifest["data"]:
+            raise ForbiddenError(
+                f"configmaps {name} exists and does not hold what this job's pods need: delete it", status=403
+            )
+        record.work.environment_files.add(name)
 
     async def _create(self, record: JobRecord, resource: Resource, manifest: Json) -> tuple[Json, bool]:
         """The object as stored, and whether it did not exist before."""

@@ -43,6 +43,7 @@ class JobWork:
         claim_compared: The claim that exists is known to be what the job asks for, or people were told that it is not.
         claim_state: What is wrong with the claim of the model directory, while pods wait.
         yielded: The last look left the status to be written, as other jobs waited for their pods.
+        environment_files: Names of ConfigMaps that this process has made for the job's pods or found for them.
         strays_at: Monotonic time from which pods that the watch cannot see are asked for by name again.
     """
 
@@ -56,6 +57,7 @@ class JobWork:
     dry_run_generation: int | None = None
     claim_compared: bool = False
     claim_state: Literal["Missing", "Lost"] | None = None
+    environment_files: set[str] = field(default_factory=set)
     strays_at: float = 0.0
     yielded: bool = False
 

@@ -30,6 +30,7 @@ JOBS: Final = Resource(c.GROUP, c.VERSION, c.PLURAL)
 PODS: Final = Resource("", "v1", "pods")
 SERVICES: Final = Resource("", "v1", "services")
 CLAIMS: Final = Resource("", "v1", "persistentvolumeclaims")
+CONFIG_MAPS: Final = Resource("", "v1", "configmaps")
 EVENTS: Final = Resource("events.k8s.io", "v1", "events")
 CORE_EVENTS: Final = Resource("", "v1", "events")
 """The same objects; field selectors on the object they regard exist for this form only."""

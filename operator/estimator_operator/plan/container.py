@@ -22,6 +22,7 @@ def main_container(
     settings: Settings,
     *,
     environment: Callable[[Sequence[dict[str, Any]]], list[dict[str, Any]]],
+    by_file: bool = False,
 ) -> dict[str, Any]:
     """The container `estimator`: made, or laid over the one of that name in `pod_spec`.
 
@@ -31,6 +32,7 @@ def main_container(
         replica: Whose container.
         settings: What the operator's flags decide.
         environment: From the variables of the template's container to all of them.
+        by_file: Some variables are files.
     """
     templates = (one for one in pod_spec.get("containers") or [] if one.get("name") == c.CONTAINER)
     main: dict[str, Any] = {"name": c.CONTAINER, **next(templates, {})}
@@ -44,7 +46,7 @@ def main_container(
         main["imagePullPolicy"] = job.spec.image_pull_policy
     runs_runner = _set_command(main, job)
     main["env"] = environment(main.get("env") or ())
-    _set_mounts(main, job)
+    _set_mounts(main, job, by_file=by_file)
     _set_ports(main, job)
     if runs_runner:
         # /healthz is served as long as the process lives, so ready means "up and serving". The threshold is
@@ -98,7 +100,7 @@ def _set_command(main: dict[str, Any], job: EstimatorJob) -> bool:
     return True
 
 
-def _set_mounts(main: dict[str, Any], job: EstimatorJob) -> None:
+def _set_mounts(main: dict[str, Any], job: EstimatorJob, *, by_file: bool) -> None:
     mounts: list[dict[str, Any]] = []
     if job.spec.model_dir.uri is None:
         mount: dict[str, Any] = {"name": c.MODEL_VOLUME, "mountPath": c.MODEL_MOUNT_PATH}
@@ -108,6 +110,9 @@ def _set_mounts(main: dict[str, Any], job: EstimatorJob) -> None:
         mounts.append(mount)
     if job.spec.code is not None:
         mounts.append({"name": c.CODE_VOLUME, "mountPath": c.CODE_MOUNT_PATH, "readOnly": True})
+    if by_file:
+        mount = {"name": c.ENVIRONMENT_VOLUME, "mountPath": c.ENVIRONMENT_MOUNT_PATH, "readOnly": True}
+        mounts.append(mount)
     if mounts:
         own = {one["mountPath"] for one in mounts}
         kept = [one for one in main.get("volumeMounts") or [] if one.get("mountPath") not in own]

@@ -3,6 +3,10 @@
 Order matters, because Kubernetes expands `$(NAME)` only from variables listed before: the contract's come first, then
 the template's with the role's laid over them in place. What all pods of a job have in common is serialised once: the
 `cluster` of TF_CONFIG grows with the number of replicas, and a job of 2,000 would else serialise it 2,000 times.
+
+TF_CONFIG and ESTIMATOR_SPEC go by file where Linux would not take them: the one that is too large by itself, both where
+all arguments and variables together are too much. What of TF_CONFIG is the pod's own stays in the variable, with the
+path of the file for the cluster: a program that knows of no files must not take its pod for the only one.
 """
 
 from __future__ import annotations
@@ -13,17 +17,15 @@ from typing import Any, Final
 
 from estimator_api import EstimatorJob
 from estimator_api import constants as c
-from estimator_operator.plan.cluster_spec import address_in_cluster, cluster_of, compact_json, replicas_of
+from estimator_api.template_rules import main_containers
+from estimator_operator.plan.cluster_spec import address_in_cluster, cluster_of, compact_json
+from estimator_operator.plan.kernel_limits import LARGEST, LARGEST_SUM, Part, parts_of, sum_of
 from estimator_operator.plan.observed import Replica, Settings
-from estimator_operator.plan.overlay import merged_by_name
+from estimator_operator.plan.overlay import lay_over, merged_by_name
 
 _PYTHONPATH: Final = "PYTHONPATH"
-_LARGEST: Final = 131_072
-"""Bytes of the longest string that Linux takes in an environment, with name, `=` and the zero at its end."""
-_REMEDIES: Final = {
-    c.ENV_TF_CONFIG: "ask for fewer replicas, or give job and namespace shorter names",
-    c.ENV_SPEC: "keep large hyperparameters in a file of the code, and its path in params",
-}
+_ROOM: Final = 131_072
+"""Bytes for what image and kubelet add: with less left, variables go by file for the sum of all."""
 
 
 class JobEnvironment:
@@ -42,16 +44,38 @@ class JobEnvironment:
         self, replica: Replica, attempt: int, template: Iterable[Mapping[str, Any]]
     ) -> list[dict[str, Any]]:
         """All variables of one pod; `template` are those of its main container in the template."""
+        return self._with_users(replica, self.contract(replica, attempt), template)
+
+    def contract(self, replica: Replica, attempt: int) -> dict[str, str]:
+        """The variables that docs/pod-contract.md promises."""
+        return self._contract(replica, attempt, self._by_file)
+
+    @cached_property
+    def files(self) -> dict[str, str]:
+        """The variables that go by file, as their files have them; most jobs have none."""
+        return {name: content for name, content in self._contents.items() if name in self._by_file}
+
+    @cached_property
+    def roles(self) -> tuple[Replica, ...]:
+        """Of each role the last replica: its environment is the largest, as its number has the most digits."""
+        sizes = ((role, self._job.spec.replicas(role)) for role in c.ROLES)
+        return tuple(Replica(role, size - 1) for role, size in sizes if size)
+
+    def parts(self, replica: Replica) -> list[Part]:
+        """The strings that the main container's process is started with."""
+        return self._parts(replica, self._by_file)
+
+    def _with_users(
+        self, replica: Replica, contract: Mapping[str, str], template: Iterable[Mapping[str, Any]]
+    ) -> list[dict[str, Any]]:
         role = self._job.spec.role(replica.role)
         users = merged_by_name(template, (role.env if role is not None else None) or ())
         if self._job.spec.code is not None:
             users = _with_code(users)
-        contract = self.contract(replica, attempt)
         own = [{"name": name, "value": value} for name, value in contract.items()]
         return [*own, *(one for one in users if one["name"] not in contract)]
 
-    def contract(self, replica: Replica, attempt: int) -> dict[str, str]:
-        """The variables that docs/pod-contract.md promises."""
+    def _contract(self, replica: Replica, attempt: int, by_file: frozenset[str]) -> dict[str, str]:
         variables = {
             c.ENV_JOB_NAME: self._job.metadata.name,
             c.ENV_JOB_UID: self._job.metadata.uid,
@@ -61,34 +85,64 @@ class JobEnvironment:
             c.ENV_ATTEMPT: str(attempt),
             c.ENV_MODEL_DIR: model_dir_in_pod(self._job),
             c.ENV_PROGRESS_PORT: str(self._job.spec.progress_port),
-            c.ENV_TF_CONFIG: self._tf_config(replica),
+            c.ENV_TF_CONFIG: self._tf_config(replica, by_file=c.ENV_TF_CONFIG in by_file),
         }
-        if self._spec is not None:
+        if self._spec is not None and c.ENV_SPEC not in by_file:
             variables[c.ENV_SPEC] = self._spec
+        if by_file:
+            variables[c.ENV_ENVIRONMENT_DIR] = c.ENVIRONMENT_MOUNT_PATH
         return variables
 
-    def fault(self) -> str | None:
-        """Which variable of the contract no process could be started with, or None: they grow with the job."""
-        last = max(replicas_of(self._job.spec), key=lambda one: len(str(one)))
-        for name, value in self.contract(last, 0).items():
-            size = len(f"{name}={value.replace('$$', '$')}".encode()) + 1
-            if size > _LARGEST:
-                return (
-                    f"spec: the variable {name} of {last} would have {size} bytes, and Linux takes at most {_LARGEST}:"
-                    f" {_REMEDIES.get(name, 'make it shorter')}"
-                )
-        return None
+    @cached_property
+    def _by_file(self) -> frozenset[str]:
+        if not self._contents:
+            return frozenset()
+        inline = {replica: self._parts(replica, frozenset()) for replica in self.roles}
+        large = {
+            part.key
+            for parts in inline.values()
+            for part in parts
+            if part.is_variable and part.size > LARGEST
+        }
+        by_file = frozenset(large & self._contents.keys())
+        if any(sum_of(self._parts(one, by_file)) > LARGEST_SUM - _ROOM for one in self.roles):
+            return frozenset(self._contents)
+        return by_file
 
-    def _tf_config(self, replica: Replica) -> str:
+    def _parts(self, replica: Replica, by_file: frozenset[str]) -> list[Part]:
+        main = dict(next(main_containers(template_of(self._job, replica.role)), {}))
+        program = self._job.spec.program
+        if program is not None and not main.get("command"):
+            main["args"] = list(program.args or ())
+        listed = main.get("env")
+        users = [one for one in listed if _is_variable(one)] if isinstance(listed, list) else []
+        return parts_of(main, self._with_users(replica, self._contract(replica, 0, by_file), users))
+
+    @cached_property
+    def _contents(self) -> dict[str, str]:
+        """What may go by file."""
+        contents = {}
+        if self._cluster is not None:
+            contents[c.ENV_TF_CONFIG] = f'{{"cluster":{self._cluster}}}'
+        if self._job.spec.estimator is not None:
+            contents[c.ENV_SPEC] = compact_json(self._job.spec.estimator.to_json())
+        return contents
+
+    def _tf_config(self, replica: Replica, *, by_file: bool) -> str:
         if self._cluster is None:
             return f"{{{self._model_dir}}}"
         task = compact_json({"type": replica.role, "index": replica.index})
-        return f'{{"cluster":{self._cluster},"task":{task},{self._model_dir}}}'
+        cluster = _PATH_OF_CLUSTER if by_file else self._literal_cluster
+        return f'{{"cluster":{cluster},"task":{task},{self._model_dir}}}'
 
     @cached_property
     def _cluster(self) -> str | None:
         cluster = cluster_of(self._job.spec, lambda one: address_in_cluster(self._job, one, self._settings))
-        return _literal(compact_json(cluster)) if cluster else None
+        return compact_json(cluster) if cluster else None
+
+    @cached_property
+    def _literal_cluster(self) -> str:
+        return _literal(self._cluster or "")
 
     @cached_property
     def _model_dir(self) -> str:
@@ -96,13 +150,25 @@ class JobEnvironment:
 
     @cached_property
     def _spec(self) -> str | None:
-        estimator = self._job.spec.estimator
-        return None if estimator is None else _literal(compact_json(estimator.to_json()))
+        spec = self._contents.get(c.ENV_SPEC)
+        return None if spec is None else _literal(spec)
 
 
 def model_dir_in_pod(job: EstimatorJob) -> str:
     """The model directory as the pods see it: the mount of the claim, or the uri itself."""
     return job.spec.model_dir.uri or c.MODEL_MOUNT_PATH
+
+
+def template_of(job: EstimatorJob, role: str) -> dict[str, Any]:
+    """The shared template with the role's laid over it; what is in it may be the job's own."""
+    section = job.spec.role(role)
+    overlay = section.template.to_json() if section is not None and section.template is not None else {}
+    return lay_over(job.spec.template or {}, overlay)
+
+
+def _is_variable(one: Any) -> bool:
+    """It has the form of one; what has not is the API server's to refuse."""
+    return isinstance(one, Mapping) and isinstance(one.get("name"), str)
 
 
 def _with_code(users: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -125,3 +191,6 @@ def _prefixed(path: dict[str, Any]) -> dict[str, Any]:
 def _literal(text: str) -> str:
     """`text` so that Kubernetes' `$(NAME)` expansion gives it back unchanged ($$ stands for $)."""
     return text.replace("$", "$$")
+
+
+_PATH_OF_CLUSTER: Final = compact_json(f"{c.ENVIRONMENT_MOUNT_PATH}/{c.ENV_TF_CONFIG}")

@@ -231,6 +231,7 @@ class Plan:
         create_tensorboard_service: Manifest of the Service of TensorBoard, or None.
         delete_tensorboard_service: TensorBoard is over, and so is its Service.
         delete_pods: Pods to delete, gracefully unless they say otherwise.
+        delete_environment_file: Name of the ConfigMap with variables that no pod needs any more, if there may be one.
         delete_job: The TTL is over: delete the EstimatorJob (background propagation, uid precondition).
         status: The whole new status.
         status_first: Write the status before acting and act only in the next pass, on the stored status.
@@ -250,6 +251,7 @@ class Plan:
     create_tensorboard_service: dict[str, Any] | None = None
     delete_tensorboard_service: bool = False
     delete_pods: tuple[PodDeletion, ...] = ()
+    delete_environment_file: str | None = None
     delete_job: bool = False
     status_first: bool = False
     events: tuple[JobEvent, ...] = ()

@@ -30,7 +30,7 @@ from estimator_operator.plan.lost_pods import judged, next_looks
 from estimator_operator.plan.observed import JobEvent, Observed, Plan, Settings
 from estimator_operator.plan.pending_deadline import is_required, pending_end
 from estimator_operator.plan.pinned import effective, pinned_of
-from estimator_operator.plan.pods import PodFactory, PodManifests
+from estimator_operator.plan.pods import PodFactory, PodManifests, unused_environment_file
 from estimator_operator.plan.progress import merge_progress
 from estimator_operator.plan.restarts import Verdict, judge
 from estimator_operator.plan.results import begun_anew, made_from
@@ -212,6 +212,7 @@ def _ended(view: View) -> Plan:
         status=_of_generation(view.status, view.job.metadata.generation),
         delete_pods=cleanup.when_ended(view.job, view.observed, view.now),
         delete_job=end is not None and view.now >= end,
+        delete_environment_file=unused_environment_file(view.job, view.settings, view.observed.pods),
         requeue_after=view.requeue([end, *(cleanup.settled_at(one) for one in view.observed.pods)]),
     )
 
@@ -240,9 +241,11 @@ def _suspended(view: View) -> Plan:
     begins, is_over = not emptied and not is_suspending(view.job), emptied and not view.job.spec.suspend
     if begins or is_over:
         return Plan(status=status, status_first=True, events=events, requeue_after=0.0)
+    unused = () if emptied and view.job.status.pinned is not None else None
     return Plan(
         status=status,
         delete_pods=cleanup.for_suspension(view.observed, view.now),
+        delete_environment_file=unused_environment_file(view.job, view.settings, unused),
         events=events,
         requeue_after=view.requeue([]),
     )
@@ -263,7 +266,7 @@ def _active(view: View) -> Plan:
     factory = PodFactory(job, view.settings)
     fault = None if started else factory.fault() or contradiction(job)
     if fault is not None:
-        return _end(view, view.status, conditions.failed(c.REASON_INVALID_SPEC, fault), verdict)
+        return _unhandled(job.metadata, stored, c.REASON_INVALID_SPEC, fault, now)
     if verdict.degraded is not None:
         given_up = True
         needed = needed_members(view.roster, view.completed, evaluator_degraded=True)

@@ -19,10 +19,11 @@ from estimator_api import constants as c
 from estimator_operator.plan.cluster_spec import compact_json
 from estimator_operator.plan.colocation import keep_together
 from estimator_operator.plan.container import main_container
-from estimator_operator.plan.environment import JobEnvironment
+from estimator_operator.plan.environment import JobEnvironment, template_of
+from estimator_operator.plan.environment_faults import fault_of
+from estimator_operator.plan.environment_file import environment_file
 from estimator_operator.plan.gpu import tolerate_gpu_nodes
-from estimator_operator.plan.observed import Replica, Settings
-from estimator_operator.plan.overlay import lay_over
+from estimator_operator.plan.observed import Pod, Replica, Settings
 from estimator_operator.plan.ownership import job_labels, owner_reference
 from estimator_operator.plan.pod_security import assigns_user, restrict_pod
 from estimator_operator.plan.spec_hash import provenance
@@ -71,7 +72,13 @@ class PodFactory:
 
     def fault(self) -> str | None:
         """Why none of them could ever start, or None."""
-        return self._environment.fault()
+        return fault_of(self._job, self._environment)
+
+    @cached_property
+    def environment_file(self) -> dict[str, Any] | None:
+        """The ConfigMap that the pods mount; None for all but the largest jobs."""
+        files = self._environment.files
+        return environment_file(self._job, files) if files else None
 
     def manifest(self, replica: Replica, attempt: int) -> dict[str, Any]:
         """The pod of one attempt of `replica`.
@@ -79,10 +86,10 @@ class PodFactory:
         The result is a function of job, settings and arguments alone, so that creating it twice is creating it once.
         """
         job = self._job
-        template = _template(job, replica)
+        template = copy.deepcopy(template_of(job, replica.role))
         spec: dict[str, Any] = template.get("spec") or {}
         _lay_role_over(spec, job, replica)
-        _lay_volumes_over(spec, job)
+        _lay_volumes_over(spec, job, self.environment_file)
         if job.spec.model_dir.is_for_one_node and job.spec.has_several_pods:
             keep_together(spec, job)
         main = main_container(
@@ -91,6 +98,7 @@ class PodFactory:
             replica,
             self._settings,
             environment=lambda env: self._environment.of(replica, attempt, env),
+            by_file=self.environment_file is not None,
         )
         others = [one for one in spec.get("containers") or [] if one.get("name") != c.CONTAINER]
         spec["containers"] = [main, *others]
@@ -158,6 +166,11 @@ class PodManifests(Sequence[dict[str, Any]]):
             return self._factory.manifest(*self._wanted[place])
         return PodManifests(self._factory, self._wanted[place])
 
+    @property
+    def environment_file(self) -> dict[str, Any] | None:
+        """The ConfigMap without which these pods could not be started, or None."""
+        return self._factory.environment_file
+
     def samples(self, known: Container[str]) -> dict[str, dict[str, Any]]:
         """One manifest of each kind of pod that the spec describes, by kind; kinds that are `known` apart."""
         first: dict[str, tuple[Replica, int]] = {}
@@ -181,10 +194,12 @@ def pod_manifest(job: EstimatorJob, replica: Replica, attempt: int, settings: Se
     return PodFactory(job, settings).manifest(replica, attempt)
 
 
-def _template(job: EstimatorJob, replica: Replica) -> dict[str, Any]:
-    role = job.spec.role(replica.role)
-    overlay = role.template.to_json() if role is not None and role.template is not None else {}
-    return copy.deepcopy(lay_over(job.spec.template or {}, overlay))
+def unused_environment_file(job: EstimatorJob, settings: Settings, pods: Iterable[Pod] | None) -> str | None:
+    """Name of the ConfigMap with the job's variables, if there is one and none of `pods` runs; None for "in use"."""
+    if pods is None or any(not one.finished for one in pods):
+        return None
+    file = PodFactory(job, settings).environment_file
+    return None if file is None else str(file["metadata"]["name"])
 
 
 def _lay_role_over(spec: dict[str, Any], job: EstimatorJob, replica: Replica) -> None:
@@ -203,7 +218,9 @@ def _lay_role_over(spec: dict[str, Any], job: EstimatorJob, replica: Replica) ->
         spec["imagePullSecrets"] = named_union(spec.get("imagePullSecrets"), job.spec.image_pull_secrets)
 
 
-def _lay_volumes_over(spec: dict[str, Any], job: EstimatorJob) -> None:
+def _lay_volumes_over(
+    spec: dict[str, Any], job: EstimatorJob, environment_file: Mapping[str, Any] | None
+) -> None:
     volumes: list[dict[str, Any]] = []
     claim = job.spec.model_dir.claim_name(job.metadata.name)
     if claim is not None:
@@ -213,6 +230,9 @@ def _lay_volumes_over(spec: dict[str, Any], job: EstimatorJob) -> None:
         if job.spec.code.config_map.items:
             config_map["items"] = [item.to_json() for item in job.spec.code.config_map.items]
         volumes.append({"name": c.CODE_VOLUME, "configMap": config_map})
+    if environment_file is not None:
+        config_map = {"name": environment_file["metadata"]["name"]}
+        volumes.append({"name": c.ENVIRONMENT_VOLUME, "configMap": config_map})
     if volumes:
         spec["volumes"] = named_union(spec.get("volumes"), volumes)
 

@@ -246,7 +246,8 @@ def _container(
 def _mounts(job: EstimatorJob, main: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The chief's mounts that lead to the model directory; for a URI those that may hold its credentials: all."""
     path = model_dir_in_pod(job)
-    found = [one for one in main.get("volumeMounts") or () if one["mountPath"] != c.CODE_MOUNT_PATH]
+    replicas = (c.CODE_MOUNT_PATH, c.ENVIRONMENT_MOUNT_PATH)
+    found = [one for one in main.get("volumeMounts") or () if one["mountPath"] not in replicas]
     if "://" not in path:
         found = [one for one in found if f"{path}/".startswith(f"{one['mountPath'].rstrip('/')}/")]
     return [{**one, "readOnly": True} for one in found]

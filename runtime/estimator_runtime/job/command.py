@@ -59,6 +59,7 @@ def main(arguments: Sequence[str]) -> NoReturn:
     """Runs the replica and ends the process."""
     try:
         work = parse(arguments)
+        environment.load()
         settings = environment.read()
     except JobConfigError as error:
         recorder = Recorder(os.environ.get(ENV_ROLE) or CHIEF, 0)

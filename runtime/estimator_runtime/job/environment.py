@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from estimator_api import constants as c
+from estimator_runtime import environment_files
 from estimator_runtime.job.errors import JobConfigError
 
 
@@ -37,6 +38,18 @@ class Environment:
     progress_host: str
     progress_port: int | None
     termination_log: str | None
+
+
+def load() -> None:
+    """Puts variables that are too large for an environment into `os.environ`, before anything reads them.
+
+    Raises:
+        JobConfigError: one of their files cannot be read.
+    """
+    try:
+        environment_files.load()
+    except (OSError, ValueError) as error:
+        raise JobConfigError(f"{c.ENV_ENVIRONMENT_DIR}: {error}") from error
 
 
 def read(variables: Mapping[str, str] = os.environ) -> Environment:

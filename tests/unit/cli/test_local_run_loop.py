@@ -13,6 +13,13 @@ from local_jobs import local_job, running, state
 
 from estimatorctl.errors import ManifestError
 
+TOO_LARGE = {
+    "modelFn": "m:f",
+    "train": {"inputFn": "m:i", "maxSteps": 1},
+    "evaluate": {"inputFn": "m:i"},
+    "params": {"vocabulary": "x" * 1_100_000},
+}
+
 
 async def test_a_job_runs_to_completion(tmp_path):
     async with running(local_job(), tmp_path) as run:
@@ -206,3 +213,9 @@ def message(status):
 def is_running(descriptor):
     """Whether the process of a pidfd lives."""
     return not select.select([descriptor], [], [], 0)[0]
+
+
+async def test_a_job_of_which_no_process_can_be_made_ends_the_run_and_says_why(tmp_path):
+    async with running(local_job(estimator=TOO_LARGE), tmp_path) as run:
+        with pytest.raises(ManifestError, match="at most"):
+            await run.task

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from job_builder import ESTIMATOR, make_job, names, plan_of, with_status
+from job_builder import ESTIMATOR, make_job, names, plan_of, state, stored, truths, with_spec, with_status
 
-from estimator_api import parse_job
 from estimator_operator.plan import Observed, environment, pods
 
 LARGEST = {"workers": 1000, "ps": 1000}
@@ -91,50 +90,40 @@ def test_plans_of_one_job_are_alike():
     assert one != tuple(other)
 
 
-LONG = {"name": "a-name-that-has-just-as-many-as-it-may-x", "namespace": "n" * 63}
-
-
-def long_named(job):
-    """The job with the longest names that there are."""
-    return parse_job(job.to_json() | {"metadata": job.metadata.to_json() | LONG})
+TOO_LARGE = ESTIMATOR | {"params": {"vocabulary": "é" * 600_000}}
+"""More than a ConfigMap holds."""
+SUSPENDED = [
+    {"type": "Ready", "status": "True", "reason": "Suspended", "lastTransitionTime": "2026-01-31T11:00:00Z"},
+    {
+        "type": "Suspended",
+        "status": "True",
+        "reason": "Suspended",
+        "lastTransitionTime": "2026-01-31T11:00:00Z",
+    },
+]
 
 
 @pytest.mark.parametrize(
-    ("job", "variable", "remedy"),
-    [
-        (long_named(make_job(**LARGEST)), "TF_CONFIG of evaluator-0", "ask for fewer replicas"),
-        (
-            make_job(estimator=ESTIMATOR | {"params": {"vocabulary": "é" * 70_000}}),
-            "ESTIMATOR_SPEC of evaluator-0",
-            "keep large hyperparameters in a file",
-        ),
-    ],
-    ids=["TF_CONFIG", "ESTIMATOR_SPEC"],
+    "status", [{}, {"conditions": SUSPENDED, "completedReplicas": ["evaluator-0"]}], ids=["new", "resumed"]
 )
-def test_a_job_whose_environment_no_process_can_have_is_invalid_and_says_why(job, variable, remedy):
-    plan = plan_of(job, Observed())
-    assert not plan.create_pods
-    ready = plan.status.condition("Ready")
-    assert ready.reason == "InvalidSpec"
-    assert f"the variable {variable} would have" in ready.message
-    assert remedy in ready.message
-
-
-def test_what_fits_to_the_last_byte_runs():
-    spec = ESTIMATOR | {"params": {"text": ""}}
-    room = (
-        131_072
-        - len(f"ESTIMATOR_SPEC={environment.compact_json(make_job(estimator=spec).spec.estimator.to_json())}")
-        - 1
-    )
-    fits, not_any_more = (
-        make_job(estimator=ESTIMATOR | {"params": {"text": "$" * (room + more)}}) for more in (0, 1)
-    )
-    assert len(plan_of(fits, Observed()).create_pods) == 5
-    assert not plan_of(not_any_more, Observed()).create_pods
+def test_a_job_that_no_pod_can_be_made_of_is_left_alone_and_goes_on_when_it_is_right(status):
+    wrong = with_status(make_job(estimator=TOO_LARGE), status)
+    made = plan_of(wrong, Observed())
+    assert state(made) == ("False", "InvalidSpec")
+    assert truths(made)["Failed"] == "False", "nothing has ended"
+    assert truths(made)["Stalled"] == "True"
+    assert made.status.completion_time is None
+    assert made.status.completed_replicas == wrong.status.completed_replicas
+    assert (len(made.create_pods), made.delete_pods, made.delete_job) == (0, (), False)
+    assert [(one.type, one.reason) for one in made.events] == [("Warning", "InvalidSpec")]
+    again = plan_of(stored(wrong, Observed()), Observed())
+    assert (again.status, again.events) == (stored(wrong, Observed()).status, ()), "it is told once"
+    right = with_spec(stored(wrong, Observed()), estimator=ESTIMATOR)
+    assert plan_of(right, Observed()).create_pods
+    assert state(plan_of(right, Observed())) == ("False", "PodsPending")
 
 
 def test_a_job_that_has_begun_goes_on():
-    job = with_status(long_named(make_job(**LARGEST)), {"startTime": "2026-01-31T12:00:00Z"})
+    job = with_status(make_job(estimator=TOO_LARGE), {"startTime": "2026-01-31T12:00:00Z"})
     ready = plan_of(job, Observed()).status.condition("Ready")
     assert ready.reason != "InvalidSpec"
