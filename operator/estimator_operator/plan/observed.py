@@ -237,6 +237,7 @@ class Plan:
         status_first: Write the status before acting and act only in the next pass, on the stored status.
         events: Events for transitions that this plan makes.
         requeue_after: Seconds until the plan must be made again though nothing happens, or None.
+        requeue_reason: Which deadline that is, and what happens then.
         progress_only: The new status differs from the old in progress, evaluation, checkpoints, exports, counts of
             pods and what else can be read from the pods again: the write may wait until
             `Settings.progress_interval` after the last write.
@@ -256,5 +257,6 @@ class Plan:
     status_first: bool = False
     events: tuple[JobEvent, ...] = ()
     requeue_after: float | None = None
+    requeue_reason: str = ""
     progress_only: bool = False
     based_on: str | None = None

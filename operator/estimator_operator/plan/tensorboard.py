@@ -23,7 +23,8 @@ from estimator_api import constants as c
 from estimator_api.status import TensorBoardStatus
 from estimator_operator.plan.cleanup import deletions, forced
 from estimator_operator.plan.cluster_spec import CHIEF_REPLICA
-from estimator_operator.plan.deadlines import soonest
+from estimator_operator.plan.deadlines import at
+from estimator_operator.plan.draft import sooner
 from estimator_operator.plan.environment import model_dir_in_pod
 from estimator_operator.plan.lost_pods import next_looks
 from estimator_operator.plan.observed import Observed, Plan, Pod, Replica, Settings
@@ -118,7 +119,11 @@ def with_board(
         board.pods if not board.wanted else tuple(one for one in board.pods if _in_the_way(one, job, chief))
     )
     creates = board.wanted and not board.pods
-    later = soonest((board.end, *next_looks(board.pods, now)), now)
+    end = at(board.end, "ttlSecondsAfterFinished of TensorBoard", "it goes")
+    lost = (
+        at(one, "deletion of TensorBoard", "its node is asked about") for one in next_looks(board.pods, now)
+    )
+    made = sooner(made, (end, *lost), now)
     return replace(
         made,
         create_tensorboard_pod=_pod_manifest(job, settings) if creates else None,
@@ -131,7 +136,6 @@ def with_board(
         if board.wanted and not observed.tensorboard_service_exists
         else None,
         delete_tensorboard_service=board.over and observed.tensorboard_service_exists,
-        requeue_after=min((one for one in (made.requeue_after, later) if one is not None), default=None),
     )
 
 
