@@ -77,7 +77,11 @@ def _of_pods(pods: Iterable[Pod]) -> Pinned | None:
 
 def _settings(pinned: Pinned) -> dict[str, Any]:
     """What an entry says, as settings; one of an earlier version may not say all."""
-    told: dict[str, Any] = pinned.model_dump(exclude={"pod_security"})
+    told: dict[str, Any] = {
+        "runtime_image": pinned.runtime_image,
+        "runtime_image_gpu": pinned.runtime_image_gpu,
+        "cluster_domain": pinned.cluster_domain,
+    }
     if pinned.pod_security is not None:
         told["assign_user"] = pinned.pod_security == "Restricted"
     return told
