@@ -19,7 +19,6 @@ from estimator_operator.plan.deadlines import Deadline, earliest
 from estimator_operator.plan.observed import JobEvent, Observed, Plan, Pod, Replica, Settings
 from estimator_operator.plan.role_status import replica_count, role_statuses
 from estimator_operator.plan.roster import Member, Roster, needed_members
-from estimator_operator.plan.suspension import was_suspended
 from estimator_operator.plan.timestamps import seconds_until
 from estimator_operator.plan.transitions import events_of
 
@@ -36,6 +35,7 @@ class Draft:
         settings: What the operator's flags decide.
         status: The status to be written, as far as it is decided: at first the stored one with progress merged in.
         completed: Replicas that ended with success.
+        resumed: It begins again after a suspension.
         given_up: The evaluator is run no more.
     """
 
@@ -46,6 +46,7 @@ class Draft:
     settings: Settings
     status: EstimatorJobStatus
     completed: tuple[str, ...]
+    resumed: bool
     given_up: bool = False
     _needed: tuple[tuple[str, ...], bool, tuple[Member, ...]] | None = None
 
@@ -53,11 +54,6 @@ class Draft:
     def decided(self) -> EstimatorJob:
         """The job with its new status."""
         return self.job.model_copy(update={"status": self.status})
-
-    @property
-    def resumed(self) -> bool:
-        """It begins again after a suspension."""
-        return was_suspended(self.job)
 
     @property
     def started(self) -> bool:

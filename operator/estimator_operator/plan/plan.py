@@ -61,7 +61,8 @@ def _plan(job: EstimatorJob, observed: Observed, now: datetime, settings: Settin
     roster = roster_of(job, replicas)
     stored, final = job.status, is_final(job.status)
     suspends = not final and to_be_suspended(job, roster)
-    if not final and not suspends and was_suspended(job):
+    resumed = not final and not suspends and was_suspended(job)
+    if resumed:
         job = begun_anew(job)
     status = merge_progress(job, replicas, roster, now)
     draft = Draft(
@@ -72,6 +73,7 @@ def _plan(job: EstimatorJob, observed: Observed, now: datetime, settings: Settin
         settings=settings,
         status=status.model_copy(update={"observed_generation": job.metadata.generation}),
         completed=completed_names(job, roster, status),
+        resumed=resumed,
     )
     made = ended(draft) if final else suspended(draft) if suspends else running(draft)
     board = board_of(job, made.status, boards, suspended=suspends, now=now)
