@@ -203,7 +203,8 @@ class EstimatorJobSpec(ApiModel):
         Rule(
             cel=f"!has(self.modelDir.uri) || !self.modelDir.uri.startsWith('/') || !({_SEVERAL}) || {_ROLE_TEMPLATES}"
             f" || ({_CONTAINERS} && self.template.spec.containers.exists(c, c.name == 'estimator'"
-            " && has(c.volumeMounts) && c.volumeMounts.exists(m, self.modelDir.uri.startsWith(m.mountPath))))",
+            " && has(c.volumeMounts) && c.volumeMounts.exists(m, self.modelDir.uri.startsWith(m.mountPath)"
+            " && (m.mountPath.endsWith('/') || self.modelDir.uri.charAt(size(m.mountPath)) in ['', '/']))))",
             message="no volume is mounted there, so every replica would have a model directory of its own: mount one in"
             " container `estimator` of the template, or name a claim",
             field_path=".modelDir.uri",

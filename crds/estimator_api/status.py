@@ -266,6 +266,8 @@ class Pinned(ApiModel):
     """The same for roles that ask for nvidia.com/gpu."""
     cluster_domain: Name = ""
     """DNS domain of the cluster; empty for none."""
+    pod_security: Literal["Restricted", "Platform"] | None = None
+    """What a job that says no podSecurity gets."""
 
 
 class EstimatorJobStatus(ApiModel):
@@ -280,6 +282,9 @@ class EstimatorJobStatus(ApiModel):
     Ready is the state in one word; Complete and Failed are final."""
     start_time: Time | None = None
     """When the pods were first created (again after a resume)."""
+    spec_hash: Annotated[str, Field(max_length=64)] | None = None
+    """Hash of the spec that the job began with, and that its results are of: completed replicas, budget, failures,
+    progress. A job that is changed while it is suspended begins without them."""
     pinned: Pinned | None = None
     """Defaults that all pods of the job are made with, until it is suspended: an upgrade of the operator changes none."""
     completion_time: Time | None = None

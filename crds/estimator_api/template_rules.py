@@ -145,7 +145,7 @@ def _has_no_command(template: Json, spec: Any, shared: bool) -> bool:
 
 def _has_free_mounts(template: Json, path: str) -> bool:
     mounts = (mount for one in main_containers(template) for mount in _items(one.get("volumeMounts")))
-    return all(one.get("mountPath") != path for one in mounts)
+    return all(one.get("mountPath") not in (path, f"{path}/") for one in mounts)
 
 
 def _has_free_ports(template: Json, spec: Any) -> bool:
@@ -226,7 +226,7 @@ _CHECKS: Final = (
         "/model is where the claim of the model directory is mounted: mount it elsewhere, or name the path in"
         " modelDir.uri",
         f"has(self.modelDir.uri) || {_CONTAINERS}.all(c, c.name != 'estimator' || !has(c.volumeMounts)"
-        f" || !c.volumeMounts.exists(m, m.mountPath == '{c.MODEL_MOUNT_PATH}'))",
+        f" || !c.volumeMounts.exists(m, m.mountPath in ['{c.MODEL_MOUNT_PATH}', '{c.MODEL_MOUNT_PATH}/']))",
         lambda template, spec, _: (
             spec.model_dir.uri is not None or _has_free_mounts(template, c.MODEL_MOUNT_PATH)
         ),
@@ -235,7 +235,7 @@ _CHECKS: Final = (
         ".spec.containers",
         "/code is where code from a ConfigMap is mounted: mount it elsewhere, or remove `code`",
         f"!has(self.code) || {_CONTAINERS}.all(c, c.name != 'estimator' || !has(c.volumeMounts)"
-        f" || !c.volumeMounts.exists(m, m.mountPath == '{c.CODE_MOUNT_PATH}'))",
+        f" || !c.volumeMounts.exists(m, m.mountPath in ['{c.CODE_MOUNT_PATH}', '{c.CODE_MOUNT_PATH}/']))",
         lambda template, spec, _: spec.code is None or _has_free_mounts(template, c.CODE_MOUNT_PATH),
     ),
     _Check(

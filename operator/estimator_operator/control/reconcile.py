@@ -340,7 +340,8 @@ class Reconciler:
             return
         if made.requeue_after is not None:
             spins = made.requeue_after <= 0 and not look.wrote
-            self._later(key, _IDLE_SPIN if spins else made.requeue_after, "a time of the plan")
+            why = made.requeue_reason or "a time of the plan"
+            self._later(key, _IDLE_SPIN if spins else made.requeue_after, why)
         if _created(record, made) or made.delete_pods:
             # What the watch tells of our own doing may be known from the API server's answer, and no news then.
             self._later(key, _AFTER_ACTING, "pods were made or deleted")

@@ -16,6 +16,7 @@ from estimator_api import MalformedProgressError, Progress, parse_progress
 from estimator_api import constants as c
 from estimator_operator.plain_text import one_line, visible
 from estimator_operator.plan.observed import NODE_NOT_READY, SCHEDULING_GATED, Phase, Pod, Replica
+from estimator_operator.plan.pinned import shown_by
 
 Json = Mapping[str, Any]
 
@@ -113,6 +114,8 @@ def summarize(pod: Json) -> PodRecord | None:
             version=metadata.get("resourceVersion") or None,
             spec_hash=annotations.get(c.ANNOTATION_SPEC_HASH) or None,
             pinned=annotations.get(c.ANNOTATION_PINNED) or None,
+            # Pods of earlier versions do not say what they were made with.
+            shown=None if c.ANNOTATION_PINNED in annotations else shown_by(spec),
         ),
     )
 

@@ -13,8 +13,9 @@ from estimator_operator.plan.observed import (
     Replica,
     Settings,
 )
-from estimator_operator.plan.plan import crashed, plan, rejected, unreadable
+from estimator_operator.plan.plan import plan
 from estimator_operator.plan.pods import pod_name
+from estimator_operator.plan.unhandled_job import crashed, rejected, unreadable
 
 __all__ = [
     "JobEvent",

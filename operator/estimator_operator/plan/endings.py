@@ -6,12 +6,13 @@ deadline is noticed has succeeded.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import datetime
 
 from estimator_api import EstimatorJob, EstimatorJobStatus
 from estimator_api import constants as c
 from estimator_operator.plan.conditions import Row, complete, failed
+from estimator_operator.plan.draft import Draft
 from estimator_operator.plan.messages import completed
 from estimator_operator.plan.model_dir import unavailable_for_good
 from estimator_operator.plan.pending_deadline import overdue
@@ -19,31 +20,20 @@ from estimator_operator.plan.restarts import Verdict
 from estimator_operator.plan.roster import Member
 from estimator_operator.plan.stall import stalled
 from estimator_operator.plan.success import Outcome
-from estimator_operator.plan.view import View
 
 _NAMED_MOST = 5
 
 
-def ending_of(
-    view: View,
-    job: EstimatorJob,
-    needed: Sequence[Member],
-    *,
-    verdict: Verdict,
-    success: Outcome,
-    deadline: datetime | None,
-) -> Row | None:
+def ending_of(draft: Draft, *, verdict: Verdict, success: Outcome, deadline: datetime | None) -> Row | None:
     """The conditions of a job that ends now, or None while it goes on.
 
     Args:
-        view: The job at this moment.
-        job: The job with its new status, conditions apart.
-        needed: Replicas that must have a running pod.
+        draft: The job with its new status, conditions apart.
         verdict: What the ended pods mean.
         success: How far success is.
         deadline: When `activeDeadlineSeconds` are over.
     """
-    now = view.now
+    job, needed, now = draft.decided, draft.needed, draft.now
     if verdict.fault is not None:
         return failed(verdict.fault.reason, verdict.fault.message)
     if success.complete:
@@ -51,9 +41,9 @@ def ending_of(
     if deadline is not None and now >= deadline:
         return failed(c.REASON_DEADLINE_EXCEEDED, _late(job, needed))
     fault = (
-        unavailable_for_good(job, needed, view.observed)
-        or overdue(job, needed, view.observed, now)
-        or stalled(job, view.roster, view.observed, now)
+        unavailable_for_good(job, needed, draft.observed)
+        or overdue(job, needed, draft.observed, now)
+        or stalled(job, draft.roster, draft.observed, now)
     )
     return None if fault is None else failed(fault.reason, fault.message)
 

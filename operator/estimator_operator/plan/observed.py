@@ -34,6 +34,23 @@ class Replica:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What the manifest of a pod shows of the operator's settings it was made with.
+
+    Attributes:
+        image: Image of the main container.
+        gpu: The main container asks for a GPU.
+        user: User that the main container runs as, if the manifest says so.
+        cluster_domain: Domain after `.svc` in the addresses of TF_CONFIG; None without addresses.
+    """
+
+    image: str | None = None
+    gpu: bool = False
+    user: int | None = None
+    cluster_domain: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pod:
     """What the plan needs to know of one pod (or local process) of the job.
 
@@ -66,6 +83,7 @@ class Pod:
         lost_at: From when it is taken for lost; set by the plan itself (`lost_pods.py`).
         spec_hash: Hash of what of the job's spec it was made from, if it says so.
         pinned: What the operator's flags gave when the job began (JSON), if it says so.
+        shown: What its manifest shows of that, if it does not say so.
     """
 
     name: str
@@ -95,6 +113,7 @@ class Pod:
     lost_at: datetime | None = None
     spec_hash: str | None = None
     pinned: str | None = None
+    shown: Shown | None = None
 
     @property
     def finished(self) -> bool:
@@ -218,6 +237,7 @@ class Plan:
         status_first: Write the status before acting and act only in the next pass, on the stored status.
         events: Events for transitions that this plan makes.
         requeue_after: Seconds until the plan must be made again though nothing happens, or None.
+        requeue_reason: Which deadline that is, and what happens then.
         progress_only: The new status differs from the old in progress, evaluation, checkpoints, exports, counts of
             pods and what else can be read from the pods again: the write may wait until
             `Settings.progress_interval` after the last write.
@@ -237,5 +257,6 @@ class Plan:
     status_first: bool = False
     events: tuple[JobEvent, ...] = ()
     requeue_after: float | None = None
+    requeue_reason: str = ""
     progress_only: bool = False
     based_on: str | None = None

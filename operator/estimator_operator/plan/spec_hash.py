@@ -16,6 +16,8 @@ from estimator_api import constants as c
 from estimator_api.immutability import IMMUTABLE_FIELDS
 from estimator_operator.plan.cluster_spec import compact_json
 from estimator_operator.plan.observed import Settings
+from estimator_operator.plan.pinned import pinned_of
+from estimator_operator.plan.roster import Roster, live
 
 _DIGITS: Final = 16
 
@@ -26,14 +28,16 @@ def spec_hash(job: EstimatorJob) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
 
 
+def hashes_of(roster: Roster) -> set[str | None]:
+    """The hashes that pods which may still run carry; None for those of an earlier version."""
+    members = (pod for one in roster.members for pod in (one.pod, *one.previous) if pod is not None)
+    return {pod.spec_hash for pod in (*members, *roster.surplus) if live(pod)}
+
+
 def provenance(job: EstimatorJob, settings: Settings) -> dict[str, str]:
     """Annotations that say what a pod was made from: the hash of the spec, and what the operator's flags gave."""
-    pinned = {
-        "runtimeImage": settings.runtime_image,
-        "runtimeImageGpu": settings.runtime_image_gpu,
-        "clusterDomain": settings.cluster_domain,
-    }
-    return {c.ANNOTATION_SPEC_HASH: spec_hash(job), c.ANNOTATION_PINNED: compact_json(pinned)}
+    pinned = compact_json(pinned_of(settings).to_json())
+    return {c.ANNOTATION_SPEC_HASH: spec_hash(job), c.ANNOTATION_PINNED: pinned}
 
 
 def _immutable(spec: EstimatorJobSpec) -> dict[str, Any]:

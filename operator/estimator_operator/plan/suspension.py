@@ -16,8 +16,8 @@ from __future__ import annotations
 
 from estimator_api import EstimatorJob
 from estimator_api import constants as c
-from estimator_operator.plan.roster import Roster, live
-from estimator_operator.plan.spec_hash import spec_hash
+from estimator_operator.plan.roster import Roster
+from estimator_operator.plan.spec_hash import hashes_of, spec_hash
 
 
 def is_suspending(job: EstimatorJob) -> bool:
@@ -37,10 +37,12 @@ def to_be_suspended(job: EstimatorJob, roster: Roster) -> bool:
 
 
 def is_outdated(job: EstimatorJob, roster: Roster) -> bool:
-    """A pod was made from another spec than the present one."""
-    members = (pod for one in roster.members for pod in (one.pod, *one.previous) if pod is not None)
-    known = {pod.spec_hash for pod in (*members, *roster.surplus) if live(pod) and pod.spec_hash is not None}
-    return bool(known) and known != {spec_hash(job)}
+    """A pod was made from another spec than the present one; or the job began with another one, and no pod is left."""
+    known = hashes_of(roster)
+    if not known and not was_suspended(job):
+        known = {job.status.spec_hash}
+    told = known - {None}
+    return bool(told) and told != {spec_hash(job)}
 
 
 def is_emptied(roster: Roster) -> bool:

@@ -23,20 +23,22 @@ from estimator_api import constants as c
 from estimator_api.status import TensorBoardStatus
 from estimator_operator.plan.cleanup import deletions, forced
 from estimator_operator.plan.cluster_spec import CHIEF_REPLICA
-from estimator_operator.plan.deadlines import soonest
+from estimator_operator.plan.deadlines import at
+from estimator_operator.plan.draft import sooner
 from estimator_operator.plan.environment import model_dir_in_pod
 from estimator_operator.plan.lost_pods import next_looks
 from estimator_operator.plan.observed import Observed, Plan, Pod, Replica, Settings
 from estimator_operator.plan.ownership import job_labels, owner_reference
 from estimator_operator.plan.pods import pod_manifest
 from estimator_operator.plan.roster import runs
-from estimator_operator.plan.spec_hash import provenance
+from estimator_operator.plan.spec_hash import provenance, spec_hash
 from estimator_operator.plan.timestamps import from_text
 
 TENSORBOARD: Final = Replica(c.TENSORBOARD, 0)
 _CARRIED: Final = ("automountServiceAccountToken", "imagePullSecrets", "serviceAccountName", "tolerations")
 """What its pod takes over from the chief's."""
-_OWN_VARIABLES: Final = ("ESTIMATOR_", c.ENV_TF_CONFIG, "PYTHONPATH")
+_OWN_VARIABLES: Final = frozenset({c.ENV_TF_CONFIG, "PYTHONPATH"})
+_OWN_PREFIX: Final = "ESTIMATOR_"
 _MANY_NODES: Final = frozenset({"ReadWriteMany", "ReadOnlyMany"})
 _GRACE_SECONDS: Final = 5
 
@@ -113,9 +115,15 @@ def with_board(
     if made.status_first or made.delete_job:
         return made
     chief = _chief_node(observed) if _goes_with_chief(job) else None
-    unwanted = board.pods if not board.wanted else tuple(one for one in board.pods if _in_the_way(one, chief))
+    unwanted = (
+        board.pods if not board.wanted else tuple(one for one in board.pods if _in_the_way(one, job, chief))
+    )
     creates = board.wanted and not board.pods
-    later = soonest((board.end, *next_looks(board.pods, now)), now)
+    end = at(board.end, "ttlSecondsAfterFinished of TensorBoard", "it goes")
+    lost = (
+        at(one, "deletion of TensorBoard", "its node is asked about") for one in next_looks(board.pods, now)
+    )
+    made = sooner(made, (end, *lost), now)
     return replace(
         made,
         create_tensorboard_pod=_pod_manifest(job, settings) if creates else None,
@@ -128,7 +136,6 @@ def with_board(
         if board.wanted and not observed.tensorboard_service_exists
         else None,
         delete_tensorboard_service=board.over and observed.tensorboard_service_exists,
-        requeue_after=min((one for one in (made.requeue_after, later) if one is not None), default=None),
     )
 
 
@@ -138,10 +145,13 @@ def _chief_node(observed: Observed) -> str | None:
     return max(chiefs, key=lambda one: one.attempt).node if chiefs else None
 
 
-def _in_the_way(board: Pod, chief: str | None) -> bool:
-    """The pod has ended, or may keep the volume on a node that the chief has left."""
+def _in_the_way(board: Pod, job: EstimatorJob, chief: str | None) -> bool:
+    """The pod has ended, may keep the volume on a node that the chief has left, or shows what another spec named."""
     elsewhere = chief is not None and board.node is not None and board.node != chief
-    return board.finished or elsewhere
+    outdated = (
+        board.spec_hash is not None and not _has_ended(job.status) and board.spec_hash != spec_hash(job)
+    )
+    return board.finished or elsewhere or outdated
 
 
 def board_name(job: EstimatorJob) -> str:
@@ -228,7 +238,8 @@ def _container(
             "failureThreshold": 6,
         },
     }
-    env = [one for one in main.get("env") or () if not one["name"].startswith(_OWN_VARIABLES)]
+    users = (one for one in main.get("env") or () if one["name"] not in _OWN_VARIABLES)
+    env = [one for one in users if not one["name"].startswith(_OWN_PREFIX)]
     kept = {"env": env, "envFrom": main.get("envFrom"), "volumeMounts": list(mounts)}
     kept |= {key: main.get(key) for key in ("imagePullPolicy", "securityContext")}
     if section is not None:

@@ -41,6 +41,7 @@ _PATIENT = frozenset(
         "replicas",
         "roles",
         "startTime",
+        "specHash",
         "pinned",
         "chiefCompletionTime",
         "completedReplicas",

@@ -72,6 +72,7 @@ class JobInvariants:
     def _forget(self, uid: str | None) -> None:
         self._uid = uid
         self._total = self._counted = self._evaluator = 0
+        self._spec: str | None = None
         self._attempts: Counter[str] = Counter()
         self._seen: set[str] = set()
         self._late: set[str] = set()
@@ -81,6 +82,10 @@ class JobInvariants:
         restarts = job["status"].get("restarts", {})
         total, counted = restarts.get("total", 0), restarts.get("counted", 0)
         assert total >= self._total, "restarts were forgotten"
+        if job["status"].get("specHash") != self._spec:
+            # Another spec has a budget of its own.
+            self._spec = job["status"].get("specHash")
+            self._counted = self._evaluator = 0
         assert counted >= self._counted, "counted restarts were forgotten"
         limit, own = job["spec"].get("runPolicy", {}).get("backoffLimit", 6), restarts.get("evaluator") or 0
         assert counted <= limit, "budget overrun"

@@ -79,3 +79,12 @@ async def test_the_schedule_is_shown_beside_the_health(query, count):
 async def test_it_is_not_shown_where_the_metrics_are():
     async with endpoints(health=None) as served:
         assert (await get(served.ports[0], "/debug/schedule"))[0] == 404
+
+
+async def test_the_schedule_names_the_deadline_that_a_job_waits_for(world, operator):
+    world.submit(runPolicy={"activeDeadlineSeconds": 5000})
+    await operator.settle()
+    world.run()
+    await operator.settle()
+    shown = {one["job"]: one["reason"] for one in operator.controller.schedule(10)}
+    assert shown == {"default/mnist": "activeDeadlineSeconds: the job fails"}

@@ -16,6 +16,8 @@ from estimator_operator.plan.pods import PodManifests
 class Counted(PodManifests):
     """Manifests that count how many of them exist."""
 
+    environment_file = None
+
     def __init__(self, world: World, names: Sequence[str], made: list[str]) -> None:
         self._world = world
         self._names = names

@@ -97,6 +97,20 @@ def test_what_the_pod_was_made_from_is_kept():
     assert (record.pod.spec_hash, record.pod.pinned) == (None, None)
 
 
+def test_a_pod_that_does_not_say_what_it_was_made_with_is_asked_for_its_image():
+    manifest = pod() | {
+        "spec": {"containers": [{"name": "proxy", "image": "x"}, {"name": "estimator", "image": "r:1"}]}
+    }
+    record = summarize(manifest)
+    assert record is not None
+    assert record.pod.shown is not None
+    assert record.pod.shown.image == "r:1"
+    manifest["metadata"]["annotations"] = {"estimator.dev/pinned": "{}"}
+    record = summarize(manifest)
+    assert record is not None
+    assert record.pod.shown is None, "what it says itself is enough"
+
+
 @pytest.mark.parametrize(
     ("message", "told"),
     [

@@ -81,6 +81,7 @@ def test_pods_carry_it_and_what_the_flags_gave():
         "runtimeImage": "r:1",
         "runtimeImageGpu": "g:1",
         "clusterDomain": "cluster.local",
+        "podSecurity": "Restricted",
     }
 
 

@@ -187,7 +187,11 @@ def mounted(*paths, **container):
     ],
 )
 def test_sees_what_the_chief_sees_of_the_model_directory(uri, volumes):
-    env = [{"name": "GOOGLE_APPLICATION_CREDENTIALS", "value": "/keys/x"}]
+    env = [
+        {"name": "GOOGLE_APPLICATION_CREDENTIALS", "value": "/keys/x"},
+        {"name": "TF_CONFIG_DIR", "value": "/mnt/conf"},
+        {"name": "PYTHONPATH_OF_PLUGINS", "value": "/mnt/plugins"},
+    ]
     spec = pod_of(boarded(modelDir={"uri": uri}, template=mounted("/mnt", "/keys", env=env)))["spec"]
     container = spec["containers"][0]
     assert [one["name"] for one in spec.get("volumes", [])] == volumes
