@@ -21,6 +21,7 @@ from estimator_operator.control.job_object import JobObject, version_of
 from estimator_operator.control.job_record import JobKey, JobRecord
 from estimator_operator.control.job_stub import JobStub, stub_at_first_sight
 from estimator_operator.control.known_pods import KnownPods, named, pod_key
+from estimator_operator.control.observation import observe, pods_of
 from estimator_operator.kube.pod_summary import PodRecord, summarize
 from estimator_operator.plan.observed import Observed, Pod
 
@@ -347,46 +348,11 @@ class Store:
     def pods(self, record: JobRecord) -> tuple[Pod, ...]:
         """The pods that a job owns, by name."""
         pods = self._pods.get(record.key)
-        if pods is None:
-            return ()
-        recorded = set(record.status.get("completedReplicas") or ())
-        departed = (one for one in pods.departed.values() if str(one.pod.replica) not in recorded)
-        all_pods = (*pods.records.values(), *(() if record.finished else departed))
-        owned = (one.pod for one in all_pods if one.owner_uid == record.uid)
-        return tuple(sorted(owned, key=lambda pod: pod.name))
+        return () if pods is None else pods_of(record, pods)
 
     def observe(self, record: JobRecord) -> Observed:
         """Everything known of a job's objects."""
-        known = self._pods.get(record.key, KnownPods())
-        if record.state in (c.REASON_SUSPENDING, c.REASON_SUSPENDED):
-            # A resumed job makes pods of the same names again.
-            known.gone.clear()
-        if record.state == c.REASON_SUSPENDED:
-            # What had completed is in the status; what was cut short is run again.
-            known.departed.clear()
-        pods = self.pods(record)
-        by_attempt = sorted(pods, key=lambda pod: pod.attempt)
-        progress = {pod.replica: known.progress[pod.uid] for pod in by_attempt if pod.uid in known.progress}
-        present = {pod.replica: pod.uid for pod in by_attempt}
-        heard = {replica: known.heard[uid] for replica, uid in present.items() if uid in known.heard}
-        causes = {
-            pod.replica: known.causes[pod.uid]
-            for pod in pods
-            if pod.uid in known.causes and pod.phase == "Pending"
-        }
-        return Observed(
-            pods=pods,
-            progress=progress,
-            heard_at=heard,
-            service_exists=record.service_exists,
-            claim_exists=record.claim_exists,
-            refused=record.creation.message,
-            causes=causes,
-            watched_since=record.work.watched_since,
-            tensorboard_service_exists=record.tensorboard_service is not None,
-            gone=dict(known.gone),
-            claim_state=record.work.claim_state,
-        )
+        return observe(record, self._pods.get(record.key, KnownPods()))
 
     def _pods_with(self, key: JobKey, uid: str) -> KnownPods | None:
         pods = self._pods.get(key)
