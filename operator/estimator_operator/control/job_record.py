@@ -44,6 +44,7 @@ class JobWork:
         claim_state: What is wrong with the claim of the model directory, while pods wait.
         yielded: The last look left the status to be written, as other jobs waited for their pods.
         strays_at: Monotonic time from which pods that the watch cannot see are asked for by name again.
+        vanished: Names of pods that left the watch alive and that nobody here told to end, until they are asked for.
     """
 
     watched_since: datetime | None = None
@@ -57,6 +58,7 @@ class JobWork:
     claim_compared: bool = False
     claim_state: Literal["Missing", "Lost"] | None = None
     strays_at: float = 0.0
+    vanished: set[str] = field(default_factory=set)
     yielded: bool = False
 
 
@@ -179,6 +181,11 @@ class JobRecord:
         if self._work is None:
             self._work = JobWork()
         return self._work
+
+    @property
+    def vanished(self) -> frozenset[str]:
+        """Pods that left the watch alive and have not been asked for yet."""
+        return frozenset() if self._work is None else frozenset(self._work.vanished)
 
     @property
     def creation(self) -> Refusal:

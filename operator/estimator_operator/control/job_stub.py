@@ -113,11 +113,12 @@ class JobStub:
                 boards += not pod.finished and not pod.deleting
                 if not self.board or pod.finished:
                     return True
-            elif self._unwanted(pod):
+            elif self.unwanted(pod):
                 return True
         return self.board and not boards
 
-    def _unwanted(self, pod: Pod) -> bool:
+    def unwanted(self, pod: Pod) -> bool:
+        """A replica's pod that exists and should not."""
         if self.result is None or self.clean_pod_policy == "All":
             return True
         return not pod.finished and (pod.deleting or self.clean_pod_policy != "None")

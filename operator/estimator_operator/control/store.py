@@ -188,6 +188,7 @@ class Store:
         if record is None and pods is not None and known is not None:
             # Its labels were changed by hand, or it was given away: what was known of it is not true any more. Whether
             # it is still the job's own is asked by name before another takes its place.
+            self._miss(key, known)
             pods.drop(name)
             return key
         return self._put_pod(key, record, stray=False)
@@ -265,6 +266,8 @@ class Store:
         if pods is None or known is None or known.pod.uid != uid:
             return False
         told = uid in pods.told
+        if not told:
+            self._miss(key, known)
         pods.drop(name)
         is_replica = known.pod.replica.role != c.TENSORBOARD
         if known.pod.phase == "Succeeded" and key in self._jobs and is_replica:
@@ -275,6 +278,14 @@ class Store:
         if not pods.records and not pods.departed and not pods.gone:
             del self._pods[key]
         return True
+
+    def _miss(self, key: JobKey, known: PodRecord) -> None:
+        """A pod has left the watch, which may be its end or only a changed label: it is to be asked for by name."""
+        job, pod = self._jobs.get(key), known.pod
+        if job is None or job.uid != known.owner_uid or pod.finished or pod.deleting:
+            return
+        if job.stub is None or job.stub.unwanted(pod):
+            job.work.vanished.add(pod.name)
 
     def sweep_jobs(self, namespace: str | None, listed: Container[str], version: int) -> list[JobKey]:
         """Forgets jobs of a namespace (None: of all) that a list of that version does not have; returns their keys.
