@@ -193,7 +193,7 @@ class Operator:
         namespaces = self._settings.namespaces
         survey = Survey(api, self._store, namespaces=namespaces, count=metrics.surveyed)
         children = Children(self._store)
-        causes = Causes(api, self._store, self._clock)
+        causes = Causes(api, self._store, self._clock, count=metrics.skipped)
         return Controller(
             store=self._store,
             queue=self._queue,

@@ -66,7 +66,7 @@ class FakeOperator:
         self.freshness = Freshness(clock)
         self.survey = Survey(api, self.store, namespaces=namespaces, count=self._surveyed)
         self.children = Children(self.store)
-        self.causes = Causes(api, self.store, clock)
+        self.causes = Causes(api, self.store, clock, count=self.skipped)
         self.results: Counter[str] = Counter()
         self.leads = True
         self.watch = api.watch()
