@@ -210,6 +210,7 @@ class Operator:
                     recorder,
                     away=lambda: self._outage.lasts,
                     leads=lambda: lease is None or lease.leads,
+                    on_pruned=metrics.pruned,
                 ),
                 causes=causes,
                 missing=MissingPods(api, self._store, self._clock),

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from estimator_api import EstimatorJob, InvalidJobError, parse_job
 from estimator_api import constants as c
+from estimator_operator.control.pruned_status import Unkept
 from estimator_operator.kube.decoding import UNREADABLE
 
 Json = dict[str, Any]
@@ -19,17 +20,22 @@ class JobObject:
 
     Args:
         manifest: As the API server has it; its managedFields, which are most of it and which nobody reads, are dropped.
+        unkept: What the API server did not keep of its status.
 
     Attributes:
-        manifest: The object.
+        manifest: The object, its status as it was written.
+        kept_status: The status as the API server has it.
         version: Its resourceVersion as a number.
     """
 
-    __slots__ = ("_parsed", "manifest", "version")
+    __slots__ = ("_parsed", "kept_status", "manifest", "version")
 
-    def __init__(self, manifest: Json) -> None:
+    def __init__(self, manifest: Json, unkept: Unkept | None = None) -> None:
         metadata = {key: value for key, value in manifest["metadata"].items() if key != "managedFields"}
         self.manifest: Json = {**manifest, "metadata": metadata}
+        self.kept_status: Json = manifest.get("status") or {}
+        if unkept is not None:
+            self.manifest["status"] = unkept.restored(self.kept_status)
         self.version = version_of(manifest)
         self._parsed: EstimatorJob | InvalidJobError | None = None
 

@@ -361,6 +361,9 @@ class Reconciler:
         )
         if acts or not isinstance(job, JobObject) or self._store.strays(record.key) or record.vanished:
             return False
+        if record.work.unkept is not None and not record.finished:
+            # What it has counted is known here alone.
+            return False
         now, after = self._clock.now(), made.requeue_after
         pods = [one.pod for one in self._store.pod_records(record)]
         stub = stub_of(
