@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from estimator_api import EstimatorJob, InvalidJobError, parse_job
 from estimator_api import constants as c
+from estimator_operator.control.believable import believable
 from estimator_operator.control.pruned_status import Unkept
 from estimator_operator.kube.decoding import UNREADABLE
 
@@ -25,19 +26,27 @@ class JobObject:
     Attributes:
         manifest: The object, its status as it was written.
         kept_status: The status as the API server has it.
+        is_mended: Something in it cannot have been written by an operator.
         version: Its resourceVersion as a number.
     """
 
-    __slots__ = ("_parsed", "kept_status", "manifest", "version")
+    __slots__ = ("_parsed", "is_mended", "kept_status", "manifest", "version")
 
     def __init__(self, manifest: Json, unkept: Unkept | None = None) -> None:
         metadata = {key: value for key, value in manifest["metadata"].items() if key != "managedFields"}
         self.manifest: Json = {**manifest, "metadata": metadata}
+        self.is_mended = False
         self.kept_status: Json = manifest.get("status") or {}
-        if unkept is not None:
-            self.manifest["status"] = unkept.restored(self.kept_status)
+        if isinstance(self.kept_status, dict) and self.kept_status:
+            whole = self.kept_status if unkept is None else unkept.restored(self.kept_status)
+            status = self.manifest["status"] = believable(whole)
+            self.is_mended = status is not whole
         self.version = version_of(manifest)
         self._parsed: EstimatorJob | InvalidJobError | None = None
+
+    def with_unkept(self, unkept: Unkept | None) -> JobObject:
+        """The same object, with something else that the API server did not keep of its status."""
+        return JobObject({**self.manifest, "status": self.kept_status}, unkept)
 
     @property
     def uid(self) -> str:

@@ -181,13 +181,13 @@ class JobRecord:
             self._work.creation.try_at_once()
             self._work.tensorboard.try_at_once()
         unkept = None if self._work is None else self._work.unkept
-        self.object = newer if unkept is None else JobObject(newer.manifest, unkept)
+        self.object = newer if unkept is None else newer.with_unkept(unkept)
 
     def remember(self, unkept: Unkept | None) -> None:
         """The API server has not kept that of the status: it is part of what is known of the job all the same."""
         had, self.work.unkept = self.work.unkept, unkept
         if isinstance(self.object, JobObject) and (had is not None or unkept is not None):
-            self.object = JobObject({**self.object.manifest, "status": self.object.kept_status}, unkept)
+            self.object = self.object.with_unkept(unkept)
 
     # The work about it --------------------------------------------------------------------------------------
     @property

@@ -17,6 +17,7 @@ from estimator_api import EstimatorJob, InvalidJobError
 from estimator_api import constants as c
 from estimator_operator.control.job_object import JobObject
 from estimator_operator.plan.observed import Pod
+from estimator_operator.plan.timestamps import from_text
 
 Json = dict[str, Any]
 
@@ -170,9 +171,8 @@ def stub_at_first_sight(job: JobObject) -> JobStub | None:
 
 
 def _ttl_end(ended: str | None, seconds: int | None) -> datetime | None:
-    if ended is None or seconds is None:
-        return None
-    return datetime.fromisoformat(ended) + timedelta(seconds=seconds)
+    moment = from_text(ended)
+    return None if moment is None or seconds is None else moment + timedelta(seconds=seconds)
 
 
 def _digest(value: Any) -> int:

@@ -295,7 +295,7 @@ class Reconciler:
         Returns:
             Whether it was written; None when the job is not what the plan took it for.
         """
-        if made.status == before:
+        if made.status == before and not (isinstance(record.object, JobObject) and record.object.is_mended):
             return False
         written_at = record.work.written_at
         if made.progress_only and written_at is not None:
