@@ -112,6 +112,9 @@ class Applier(JobWriter):
             error = await self._create_pods(record, made.create_pods)
         if error is not None:
             self._refuse(record, error)
+            if not made.create_pods and record.creation.message != before:
+                # Every pod runs, so the status has no place for it.
+                await self._tell_surroundings(record)
         elif creating or not wanted:
             record.creation.clear()
         await self._see_to_tensorboard(record, made, board)
@@ -121,6 +124,13 @@ class Applier(JobWriter):
         if made.create_pods:
             await self._creator.dry_run(record, made.create_pods)
         await self._creator.surroundings(record, made)
+
+    async def _tell_surroundings(self, record: JobRecord) -> None:
+        note = f"the Service or claim of the job cannot be made: {record.creation.message}"[:1024]
+        event = JobEvent(
+            type="Warning", reason=c.REASON_POD_CREATION_FORBIDDEN, action="CreateService", note=note
+        )
+        await self._recorder.record(record, event)
 
     def _refuse(self, record: JobRecord, error: ApiError) -> None:
         """Notes a refusal of creation, or raises what is none."""

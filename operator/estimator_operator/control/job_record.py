@@ -46,6 +46,7 @@ class JobWork:
         yielded: The last look left the status to be written, as other jobs waited for their pods.
         strays_at: Monotonic time from which pods that the watch cannot see are asked for by name again.
         unkept: What the API server did not keep of the status that was last sent, as its CRD does not know it.
+        adopted: Names of pods of which people were told that another controller owns them.
         vanished: Names of pods that left the watch alive and that nobody here told to end, until they are asked for.
     """
 
@@ -61,6 +62,7 @@ class JobWork:
     claim_state: Literal["Missing", "Lost"] | None = None
     strays_at: float = 0.0
     unkept: Unkept | None = None
+    adopted: frozenset[str] = frozenset()
     vanished: set[str] = field(default_factory=set)
     yielded: bool = False
 

@@ -33,6 +33,7 @@ class KnownPods:
         gone: Attempts of the newest pods that are gone, by replica: the status may not say yet that they were seen.
         told: Uids of pods whose deletion this operator has asked for: their end is no loss.
         uids: Uids of the pods that exist.
+        adopted: Names of pods that another controller has been made the owner of: they are left alone.
         strays: Names of pods that a list by label does not show, as their labels were changed by hand; they are known
             by name and owner.
     """
@@ -46,6 +47,7 @@ class KnownPods:
     gone: dict[Replica, int] = field(default_factory=dict)
     told: set[str] = field(default_factory=set)
     uids: set[str] = field(default_factory=set)
+    adopted: set[str] = field(default_factory=set)
     strays: set[str] = field(default_factory=set)
 
     def put(self, record: PodRecord) -> None:
@@ -57,6 +59,7 @@ class KnownPods:
         """Forgets a pod, and what was learnt of it."""
         record = self.records.pop(name, None)
         self.strays.discard(name)
+        self.adopted.discard(name)
         if record is not None:
             self.uids.discard(record.pod.uid)
             self.told.discard(record.pod.uid)
@@ -69,6 +72,25 @@ def pod_key(manifest: Json) -> JobKey | None:
     metadata = manifest["metadata"]
     name = (controller_of(manifest) or {}).get("name") or (metadata.get("labels") or {}).get(c.LABEL_JOB_NAME)
     return JobKey(metadata["namespace"], name) if name else None
+
+
+def was_made_for(manifest: Json, uid: str) -> bool:
+    """The pod was made for the job of that uid, whoever owns it now: its containers cannot be changed."""
+    containers = (manifest.get("spec") or {}).get("containers") or ()
+    told = {"name": c.ENV_JOB_UID, "value": uid}
+    return any(told in (one.get("env") or ()) for one in containers)
+
+
+def is_ownerless(manifest: Json) -> bool:
+    """The pod names no EstimatorJob as its controller, or not any more."""
+    return controller_of(manifest) is None
+
+
+def owned(manifest: Json, key: JobKey, uid: str) -> Json:
+    """A pod that has lost its owner, with the job as its owner."""
+    metadata = manifest["metadata"]
+    owner = {"apiVersion": c.API_VERSION, "kind": c.KIND, "name": key.name, "uid": uid, "controller": True}
+    return {**manifest, "metadata": {**metadata, "ownerReferences": [owner]}}
 
 
 def named(manifest: Json, key: JobKey) -> Json:

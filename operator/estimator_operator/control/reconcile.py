@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
-from enum import Enum, auto
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -27,6 +26,7 @@ from estimator_operator.control.job_record import JobKey, JobRecord
 from estimator_operator.control.job_stub import stub_of
 from estimator_operator.control.missing_pods import ASKED_EVERY, MissingPods
 from estimator_operator.control.nodes import KNOWN_FOR, Nodes
+from estimator_operator.control.outcome import Look, Outcome
 from estimator_operator.control.recorder import Recorder
 from estimator_operator.control.second_look import wants_second_look
 from estimator_operator.control.store import Store
@@ -37,6 +37,7 @@ from estimator_operator.kube.resources import CLAIMS, SERVICES
 from estimator_operator.log_format import about_job
 from estimator_operator.plain_text import one_line
 from estimator_operator.plan import Plan, Settings, crashed, plan, rejected, unreadable
+from estimator_operator.plan.observed import JobEvent
 
 _log = logging.getLogger(__name__)
 
@@ -54,46 +55,6 @@ _CRASH_MOST: Final = 512
 _CALM_FIRST: Final = 0.2
 _CALM_MOST: Final = 30.0
 """A job that others change all the time is left alone after some conflicts in a row, for longer each time."""
-
-
-class Outcome(Enum):
-    """How a look at a job ended."""
-
-    GONE = auto()
-    """The job does not exist, or another controller runs it."""
-    CALM = auto()
-    """It is left alone for a while after many conflicts."""
-    AT_REST = auto()
-    """There is nothing to do for it, and a stub of it is kept."""
-    OUTDATED = auto()
-    """The job, or a pod, was not what the plan took it for."""
-    REFUSAL_CHANGED = auto()
-    """Something is refused now, or not any more: the plan must say so."""
-    YIELDED = auto()
-    """Its pods are made; its status waits for one round, as others wait for their pods."""
-    DELETED = auto()
-    """Its time to live was over."""
-    DONE = auto()
-    """What the plan said was done."""
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What a look came to.
-
-    Attributes:
-        outcome: How it ended.
-        wait: Seconds until the next look, where the outcome itself knows.
-        made: The plan that was acted on.
-        wrote: The status was written.
-        owed: The status has changed and is yet to be written.
-    """
-
-    outcome: Outcome
-    wait: float | None = None
-    made: Plan | None = None
-    wrote: bool = False
-    owed: bool = False
 
 
 class Reconciler:
@@ -216,6 +177,7 @@ class Reconciler:
             return Look(Outcome.CALM, wait=calm)
         before, made = await self._plan_on_evidence(record)
         await self._adopted.compare(record)
+        await self._tell_adopted(record)
         failed: ApiError | None = None
         if not made.status_first:
             try:
@@ -287,7 +249,13 @@ class Reconciler:
                 return before, Plan(status=before, based_on=record.resource_version)
             return before, unreadable(_metadata(record), before, str(error), self._clock.now())
         observed = replace(self._store.observe(record), lost_nodes=lost)
-        return job.status, plan(job, observed, self._clock.now(), self._settings)
+        made = plan(job, observed, self._clock.now(), self._settings)
+        if adopted := self._store.adopted(record.key):
+            # What belongs to another controller is not deleted.
+            made = replace(
+                made, delete_pods=tuple(one for one in made.delete_pods if one.name not in adopted)
+            )
+        return job.status, made
 
     async def _write(self, record: JobRecord, before: EstimatorJobStatus, made: Plan) -> bool | None:
         """Writes the status if it changed and its time has come, then the events.
@@ -308,6 +276,17 @@ class Reconciler:
         for event in made.events:
             await self._recorder.record(record, event)
         return True
+
+    async def _tell_adopted(self, record: JobRecord) -> None:
+        adopted = self._store.adopted(record.key)
+        told, record.work.adopted = record.work.adopted, adopted
+        for name in sorted(adopted - told):
+            note = (
+                f"another controller owns pod {name} by now: it is left alone, and nothing takes its place while it "
+                "exists; delete it, or give it back to the job in its ownerReferences"
+            )
+            event = JobEvent(type="Warning", reason=c.REASON_POD_ADOPTED, action="KeepPod", note=note)
+            await self._recorder.record(record, event)
 
     def _later(self, key: JobKey, wait: float | None, reason: str) -> None:
         if wait is not None:

@@ -20,7 +20,7 @@ from estimator_api import constants as c
 from estimator_operator.control.job_object import JobObject, version_of
 from estimator_operator.control.job_record import JobKey, JobRecord
 from estimator_operator.control.job_stub import JobStub, stub_at_first_sight
-from estimator_operator.control.known_pods import KnownPods, named, pod_key
+from estimator_operator.control.known_pods import KnownPods, is_ownerless, named, owned, pod_key, was_made_for
 from estimator_operator.control.observation import observe, pods_of
 from estimator_operator.kube.pod_summary import PodRecord, summarize
 from estimator_operator.plan.observed import Observed, Pod
@@ -184,7 +184,7 @@ class Store:
             self._on_error("pods", manifest, error)
             return None
         if record is None and pods is not None and name in pods.strays:
-            return self._put_pod(key, self._parse_pod(named(manifest, key)), stray=True)
+            return self._put_pod(key, self._parse_stray(key, manifest), stray=True)
         if record is None and pods is not None and known is not None:
             # Its labels were changed by hand, or it was given away: what was known of it is not true any more. Whether
             # it is still the job's own is asked by name before another takes its place.
@@ -200,7 +200,7 @@ class Store:
             key: The job that its name belongs to.
             manifest: The pod, whatever its labels say.
         """
-        record, job = self._parse_pod(named(manifest, key)), self._jobs.get(key)
+        record, job = self._parse_stray(key, manifest), self._jobs.get(key)
         if record is None or job is None or record.owner_uid != job.uid:
             return False
         # That it left the watch was taken for its end.
@@ -211,7 +211,26 @@ class Store:
         shown = (manifest["metadata"].get("labels") or {}).get(c.LABEL_JOB_NAME) == key.name
         visible = shown and self._parse_pod(manifest) is not None
         self._put_pod(key, record, stray=not visible)
+        owners = manifest["metadata"].get("ownerReferences") or ()
+        if is_ownerless(manifest) and any(one.get("controller") for one in owners):
+            self._pods[key].adopted.add(record.pod.name)
         return True
+
+    def _parse_stray(self, key: JobKey, manifest: Json) -> PodRecord | None:
+        """A summary by the name, and by who made the pod where its owner was changed by hand."""
+        job, uid = self._jobs.get(key), manifest["metadata"]["uid"]
+        if job is None or not is_ownerless(manifest):
+            return self._parse_pod(named(manifest, key))
+        known = {one.pod.uid for one in self.pod_records(job)}
+        if uid in known or was_made_for(manifest, job.uid):
+            # It runs the job's program all the same, and a second chief beside it would corrupt the model.
+            manifest = owned(manifest, key, job.uid)
+        return self._parse_pod(named(manifest, key))
+
+    def adopted(self, key: JobKey) -> frozenset[str]:
+        """Names of the job's pods that another controller owns by now."""
+        pods = self._pods.get(key)
+        return frozenset() if pods is None else frozenset(pods.adopted)
 
     def knows_pod(self, key: JobKey, uid: str) -> bool:
         """A pod of that uid exists, as far as is known."""
