@@ -38,14 +38,13 @@ class JobWork:
         tensorboard: The same for TensorBoard, which nothing waits for.
         written_at: Monotonic time of the last status write, or None.
         conflicts: How often in a row the job or a pod was not what a plan took it for.
-        calm_at: Monotonic time before which the job is left alone, after many conflicts.
         dry_run: Kinds of pods of which the API server has accepted one in a dry run, at `dry_run_generation`.
         dry_run_generation: See there.
         claim_compared: The claim that exists is known to be what the job asks for, or people were told that it is not.
         claim_state: What is wrong with the claim of the model directory, while pods wait.
         yielded: The last look left the status to be written, as other jobs waited for their pods.
-        strays_at: Monotonic time from which pods that the watch cannot see are asked for by name again.
         unkept: What the API server did not keep of the status that was last sent, as its CRD does not know it.
+        strays_at: Monotonic time from which pods that the watch cannot see are asked for by name again.
         adopted: Names of pods of which people were told that another controller owns them.
         vanished: Names of pods that left the watch alive and that nobody here told to end, until they are asked for.
     """
@@ -55,13 +54,12 @@ class JobWork:
     tensorboard: Refusal = field(default_factory=Refusal)
     written_at: float | None = None
     conflicts: int = 0
-    calm_at: float = 0.0
     dry_run: set[str] = field(default_factory=set)
     dry_run_generation: int | None = None
     claim_compared: bool = False
     claim_state: Literal["Missing", "Lost"] | None = None
-    strays_at: float = 0.0
     unkept: Unkept | None = None
+    strays_at: float = 0.0
     adopted: frozenset[str] = frozenset()
     vanished: set[str] = field(default_factory=set)
     yielded: bool = False

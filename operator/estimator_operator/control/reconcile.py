@@ -46,6 +46,7 @@ Json = dict[str, Any]
 TTL: Final = "time to live"
 """Reason of a look at a job at rest."""
 INVISIBLE: Final = "pods that the watch cannot see"
+OTHERS: Final = "others change the job"
 _IDLE_SPIN: Final = 1.0
 """Seconds until a plan that wants another at once, but could change nothing, is made again."""
 _AFTER_ACTING: Final = 1.0
@@ -110,7 +111,7 @@ class Reconciler:
         self._progress_interval = progress_interval or (lambda: settings.progress_interval)
         self._next: dict[Outcome, Callable[[JobKey, Look], None]] = {
             Outcome.GONE: lambda key, _: self._queue.forget(key),
-            Outcome.CALM: lambda key, look: self._later(key, look.wait, "others change the job"),
+            Outcome.CALM: lambda key, look: self._later(key, look.wait, OTHERS),
             Outcome.AT_REST: lambda key, look: self._later(key, look.wait, TTL),
             Outcome.OUTDATED: lambda key, _: self._again(key, conflict=True),
             Outcome.REFUSAL_CHANGED: lambda key, _: self._again(key, conflict=False),
@@ -172,7 +173,7 @@ class Reconciler:
             record = self._store.job(key)
             if record is None or record.stub is not None:
                 return Look(Outcome.GONE if record is None else Outcome.OUTDATED)
-        calm = record.work.calm_at - self._clock.monotonic()
+        calm = self._queue.held(key, OTHERS)
         if calm > 0:
             return Look(Outcome.CALM, wait=calm)
         before, made = await self._plan_on_evidence(record)
@@ -307,8 +308,7 @@ class Reconciler:
             self._queue.add(key, "the job changed")
             return
         pause = min(_CALM_FIRST * 2.0 ** min(more, 16), _CALM_MOST)
-        work.calm_at = self._clock.monotonic() + pause
-        self._later(key, pause, "others change the job")
+        self._queue.hold(key, pause, OTHERS)
         if more == 1:
             _log.warning("somebody else changes the job all the time", extra=about_job(key, record.uid))
 
