@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -74,21 +75,29 @@ def pod_key(manifest: Json) -> JobKey | None:
     return JobKey(metadata["namespace"], name) if name else None
 
 
-def was_made_for(manifest: Json, uid: str) -> bool:
-    """The pod was made for the job of that uid, whoever owns it now: its containers cannot be changed."""
-    containers = (manifest.get("spec") or {}).get("containers") or ()
-    told = {"name": c.ENV_JOB_UID, "value": uid}
-    return any(told in (one.get("env") or ()) for one in containers)
+def is_owned_by(manifest: Json, uid: str) -> bool:
+    """The pod names the job of that uid as its controller."""
+    return (controller_of(manifest) or {}).get("uid") == uid
 
 
-def is_ownerless(manifest: Json) -> bool:
-    """The pod names no EstimatorJob as its controller, or not any more."""
-    return controller_of(manifest) is None
+def claimed(manifest: Json, key: JobKey, uid: str, known: Collection[str]) -> Json:
+    """A pod with the job as its owner, when it was made for the job and somebody has edited its owner references.
 
+    It runs the job's program all the same, and a second chief beside it would corrupt the model. That it was made for
+    the job its containers tell, which cannot be changed.
 
-def owned(manifest: Json, key: JobKey, uid: str) -> Json:
-    """A pod that has lost its owner, with the job as its owner."""
+    Args:
+        manifest: The pod.
+        key: The job.
+        uid: The job's uid.
+        known: Uids of pods that are known to be the job's.
+    """
     metadata = manifest["metadata"]
+    told = {"name": c.ENV_JOB_UID, "value": uid}
+    containers = (manifest.get("spec") or {}).get("containers") or ()
+    ours = metadata["uid"] in known or any(told in (one.get("env") or ()) for one in containers)
+    if not ours or is_owned_by(manifest, uid):
+        return manifest
     owner = {"apiVersion": c.API_VERSION, "kind": c.KIND, "name": key.name, "uid": uid, "controller": True}
     return {**manifest, "metadata": {**metadata, "ownerReferences": [owner]}}
 

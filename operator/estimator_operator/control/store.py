@@ -20,7 +20,7 @@ from estimator_api import constants as c
 from estimator_operator.control.job_object import JobObject, version_of
 from estimator_operator.control.job_record import JobKey, JobRecord
 from estimator_operator.control.job_stub import JobStub, stub_at_first_sight
-from estimator_operator.control.known_pods import KnownPods, is_ownerless, named, owned, pod_key, was_made_for
+from estimator_operator.control.known_pods import KnownPods, claimed, is_owned_by, named, pod_key
 from estimator_operator.control.observation import observe, pods_of
 from estimator_operator.kube.pod_summary import PodRecord, summarize
 from estimator_operator.plan.observed import Observed, Pod
@@ -183,6 +183,10 @@ class Store:
         except Exception as error:  # noqa: BLE001  (one pod that cannot be read must not stop the others)
             self._on_error("pods", manifest, error)
             return None
+        job = self._jobs.get(key)
+        if record is not None and known is not None and job is not None and known.pod.uid == record.pod.uid:
+            # Another uid in its owner reference is as if it had none.
+            record = None if known.owner_uid == job.uid != record.owner_uid else record
         if record is None and pods is not None and name in pods.strays:
             return self._put_pod(key, self._parse_stray(key, manifest), stray=True)
         if record is None and pods is not None and known is not None:
@@ -212,19 +216,15 @@ class Store:
         visible = shown and self._parse_pod(manifest) is not None
         self._put_pod(key, record, stray=not visible)
         owners = manifest["metadata"].get("ownerReferences") or ()
-        if is_ownerless(manifest) and any(one.get("controller") for one in owners):
+        if not is_owned_by(manifest, job.uid) and any(one.get("controller") for one in owners):
             self._pods[key].adopted.add(record.pod.name)
         return True
 
     def _parse_stray(self, key: JobKey, manifest: Json) -> PodRecord | None:
         """A summary by the name, and by who made the pod where its owner was changed by hand."""
-        job, uid = self._jobs.get(key), manifest["metadata"]["uid"]
-        if job is None or not is_ownerless(manifest):
-            return self._parse_pod(named(manifest, key))
-        known = {one.pod.uid for one in self.pod_records(job)}
-        if uid in known or was_made_for(manifest, job.uid):
-            # It runs the job's program all the same, and a second chief beside it would corrupt the model.
-            manifest = owned(manifest, key, job.uid)
+        job = self._jobs.get(key)
+        if job is not None:
+            manifest = claimed(manifest, key, job.uid, {one.pod.uid for one in self.pod_records(job)})
         return self._parse_pod(named(manifest, key))
 
     def adopted(self, key: JobKey) -> frozenset[str]:

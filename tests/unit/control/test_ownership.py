@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from fake_operator import KEY
 from job_world import FIVE_PODS, World
 
 from estimator_operator.kube.resources import CLAIMS, JOBS, PODS, SERVICES, Resource
@@ -124,6 +125,7 @@ async def test_objects_are_made_in_the_job_s_namespace_only(world, operator):
 TAKEN = {
     "no owner": lambda owners: owners.clear(),
     "no controller": lambda owners: owners[0].update(controller=False),
+    "another uid": lambda owners: owners[0].update(uid="of-no-job"),
     "another controller": lambda owners: owners.__setitem__(slice(None), owned("ReplicaSet")),
 }
 
@@ -136,6 +138,8 @@ async def test_a_chief_whose_owner_is_changed_by_hand_has_no_second_one_beside_i
     await operator.settle()
     world.api.edit(PODS, "mnist-chief-0", lambda pod: change(pod["metadata"]["ownerReferences"]))
     world.api.calls.clear()
+    await operator.settle()
+    operator.queue.add(KEY)
     await operator.pass_(300)
     assert "mnist-chief-0-r1" not in world.pods
     assert world.state == "Training"
