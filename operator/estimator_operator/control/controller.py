@@ -177,9 +177,18 @@ class Controller:
     def schedule(self, limit: int) -> list[Json]:
         """Which jobs are looked at next, when and why."""
         return [
-            {"job": str(key), "seconds": round(seconds, 1), "reason": reason}
+            {"job": str(key), "seconds": round(seconds, 1), "reason": reason, "holds": self._holds(key)}
             for key, seconds, reason in islice(self._queue.schedule(), min(limit, _SCHEDULE_MOST))
         ]
+
+    def _holds(self, key: JobKey) -> dict[str, float]:
+        """What is not done for a job yet, and for how many seconds, whoever asks for a look."""
+        record, holds = self._store.job(key), dict(self._queue.holds(key))
+        if record is not None and record.stub is None:
+            now = self._clock.monotonic()
+            refusals = {"creation is refused": record.creation, "TensorBoard fails": record.tensorboard}
+            holds |= {what: wait for what, one in refusals.items() if (wait := one.wait(now)) is not None}
+        return {what: round(seconds, 1) for what, seconds in holds.items()}
 
     # Work ---------------------------------------------------------------------------------------------------
     async def run(self, workers: int) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 from estimator_api import EstimatorJob
 from estimator_operator.control.job_object import UNMANAGED, JobObject
 from estimator_operator.control.job_stub import JobStub
+from estimator_operator.control.pruned_status import Unkept
 from estimator_operator.control.refusal import Refusal
 
 __all__ = ["UNMANAGED", "JobKey", "JobRecord", "JobWork"]
@@ -37,14 +38,16 @@ class JobWork:
         tensorboard: The same for TensorBoard, which nothing waits for.
         written_at: Monotonic time of the last status write, or None.
         conflicts: How often in a row the job or a pod was not what a plan took it for.
-        calm_at: Monotonic time before which the job is left alone, after many conflicts.
         dry_run: Kinds of pods of which the API server has accepted one in a dry run, at `dry_run_generation`.
         dry_run_generation: See there.
         claim_compared: The claim that exists is known to be what the job asks for, or people were told that it is not.
         claim_state: What is wrong with the claim of the model directory, while pods wait.
         yielded: The last look left the status to be written, as other jobs waited for their pods.
         environment_files: Names of ConfigMaps that this process has made for the job's pods or found for them.
+        unkept: What the API server did not keep of the status that was last sent, as its CRD does not know it.
         strays_at: Monotonic time from which pods that the watch cannot see are asked for by name again.
+        adopted: Names of pods of which people were told that another controller owns them.
+        vanished: Names of pods that left the watch alive and that nobody here told to end, until they are asked for.
     """
 
     watched_since: datetime | None = None
@@ -52,13 +55,15 @@ class JobWork:
     tensorboard: Refusal = field(default_factory=Refusal)
     written_at: float | None = None
     conflicts: int = 0
-    calm_at: float = 0.0
     dry_run: set[str] = field(default_factory=set)
     dry_run_generation: int | None = None
     claim_compared: bool = False
     claim_state: Literal["Missing", "Lost"] | None = None
     environment_files: set[str] = field(default_factory=set)
+    unkept: Unkept | None = None
     strays_at: float = 0.0
+    adopted: frozenset[str] = frozenset()
+    vanished: set[str] = field(default_factory=set)
     yielded: bool = False
 
 
@@ -150,6 +155,11 @@ class JobRecord:
         return self.object.status
 
     @property
+    def kept_status(self) -> Json:
+        """The stored status without what the API server did not keep of it."""
+        return self.object.kept_status if isinstance(self.object, JobObject) else self.object.status
+
+    @property
     def stub(self) -> JobStub | None:
         """What is kept of a job at rest; None while the whole object is known."""
         return self.object if isinstance(self.object, JobStub) else None
@@ -172,7 +182,14 @@ class JobRecord:
         if self._work is not None and newer.generation != self.object.generation:
             self._work.creation.try_at_once()
             self._work.tensorboard.try_at_once()
-        self.object = newer
+        unkept = None if self._work is None else self._work.unkept
+        self.object = newer if unkept is None else newer.with_unkept(unkept)
+
+    def remember(self, unkept: Unkept | None) -> None:
+        """The API server has not kept that of the status: it is part of what is known of the job all the same."""
+        had, self.work.unkept = self.work.unkept, unkept
+        if isinstance(self.object, JobObject) and (had is not None or unkept is not None):
+            self.object = self.object.with_unkept(unkept)
 
     # The work about it --------------------------------------------------------------------------------------
     @property
@@ -181,6 +198,11 @@ class JobRecord:
         if self._work is None:
             self._work = JobWork()
         return self._work
+
+    @property
+    def vanished(self) -> frozenset[str]:
+        """Pods that left the watch alive and have not been asked for yet."""
+        return frozenset() if self._work is None else frozenset(self._work.vanished)
 
     @property
     def creation(self) -> Refusal:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -33,6 +34,7 @@ class KnownPods:
         gone: Attempts of the newest pods that are gone, by replica: the status may not say yet that they were seen.
         told: Uids of pods whose deletion this operator has asked for: their end is no loss.
         uids: Uids of the pods that exist.
+        adopted: Names of pods that another controller has been made the owner of: they are left alone.
         strays: Names of pods that a list by label does not show, as their labels were changed by hand; they are known
             by name and owner.
     """
@@ -46,6 +48,7 @@ class KnownPods:
     gone: dict[Replica, int] = field(default_factory=dict)
     told: set[str] = field(default_factory=set)
     uids: set[str] = field(default_factory=set)
+    adopted: set[str] = field(default_factory=set)
     strays: set[str] = field(default_factory=set)
 
     def put(self, record: PodRecord) -> None:
@@ -57,6 +60,7 @@ class KnownPods:
         """Forgets a pod, and what was learnt of it."""
         record = self.records.pop(name, None)
         self.strays.discard(name)
+        self.adopted.discard(name)
         if record is not None:
             self.uids.discard(record.pod.uid)
             self.told.discard(record.pod.uid)
@@ -69,6 +73,33 @@ def pod_key(manifest: Json) -> JobKey | None:
     metadata = manifest["metadata"]
     name = (controller_of(manifest) or {}).get("name") or (metadata.get("labels") or {}).get(c.LABEL_JOB_NAME)
     return JobKey(metadata["namespace"], name) if name else None
+
+
+def is_owned_by(manifest: Json, uid: str) -> bool:
+    """The pod names the job of that uid as its controller."""
+    return (controller_of(manifest) or {}).get("uid") == uid
+
+
+def claimed(manifest: Json, key: JobKey, uid: str, known: Collection[str]) -> Json:
+    """A pod with the job as its owner, when it was made for the job and somebody has edited its owner references.
+
+    It runs the job's program all the same, and a second chief beside it would corrupt the model. That it was made for
+    the job its containers tell, which cannot be changed.
+
+    Args:
+        manifest: The pod.
+        key: The job.
+        uid: The job's uid.
+        known: Uids of pods that are known to be the job's.
+    """
+    metadata = manifest["metadata"]
+    told = {"name": c.ENV_JOB_UID, "value": uid}
+    containers = (manifest.get("spec") or {}).get("containers") or ()
+    ours = metadata["uid"] in known or any(told in (one.get("env") or ()) for one in containers)
+    if not ours or is_owned_by(manifest, uid):
+        return manifest
+    owner = {"apiVersion": c.API_VERSION, "kind": c.KIND, "name": key.name, "uid": uid, "controller": True}
+    return {**manifest, "metadata": {**metadata, "ownerReferences": [owner]}}
 
 
 def named(manifest: Json, key: JobKey) -> Json:

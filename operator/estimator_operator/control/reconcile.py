@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
-from enum import Enum, auto
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -27,6 +26,7 @@ from estimator_operator.control.job_record import JobKey, JobRecord
 from estimator_operator.control.job_stub import stub_of
 from estimator_operator.control.missing_pods import ASKED_EVERY, MissingPods
 from estimator_operator.control.nodes import KNOWN_FOR, Nodes
+from estimator_operator.control.outcome import Look, Outcome
 from estimator_operator.control.recorder import Recorder
 from estimator_operator.control.second_look import wants_second_look
 from estimator_operator.control.store import Store
@@ -37,6 +37,7 @@ from estimator_operator.kube.resources import CLAIMS, SERVICES
 from estimator_operator.log_format import about_job
 from estimator_operator.plain_text import one_line
 from estimator_operator.plan import Plan, Settings, crashed, plan, rejected, unreadable
+from estimator_operator.plan.observed import JobEvent
 
 _log = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ Json = dict[str, Any]
 TTL: Final = "time to live"
 """Reason of a look at a job at rest."""
 INVISIBLE: Final = "pods that the watch cannot see"
+OTHERS: Final = "others change the job"
 _IDLE_SPIN: Final = 1.0
 """Seconds until a plan that wants another at once, but could change nothing, is made again."""
 _AFTER_ACTING: Final = 1.0
@@ -54,46 +56,6 @@ _CRASH_MOST: Final = 512
 _CALM_FIRST: Final = 0.2
 _CALM_MOST: Final = 30.0
 """A job that others change all the time is left alone after some conflicts in a row, for longer each time."""
-
-
-class Outcome(Enum):
-    """How a look at a job ended."""
-
-    GONE = auto()
-    """The job does not exist, or another controller runs it."""
-    CALM = auto()
-    """It is left alone for a while after many conflicts."""
-    AT_REST = auto()
-    """There is nothing to do for it, and a stub of it is kept."""
-    OUTDATED = auto()
-    """The job, or a pod, was not what the plan took it for."""
-    REFUSAL_CHANGED = auto()
-    """Something is refused now, or not any more: the plan must say so."""
-    YIELDED = auto()
-    """Its pods are made; its status waits for one round, as others wait for their pods."""
-    DELETED = auto()
-    """Its time to live was over."""
-    DONE = auto()
-    """What the plan said was done."""
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What a look came to.
-
-    Attributes:
-        outcome: How it ended.
-        wait: Seconds until the next look, where the outcome itself knows.
-        made: The plan that was acted on.
-        wrote: The status was written.
-        owed: The status has changed and is yet to be written.
-    """
-
-    outcome: Outcome
-    wait: float | None = None
-    made: Plan | None = None
-    wrote: bool = False
-    owed: bool = False
 
 
 class Reconciler:
@@ -149,7 +111,7 @@ class Reconciler:
         self._progress_interval = progress_interval or (lambda: settings.progress_interval)
         self._next: dict[Outcome, Callable[[JobKey, Look], None]] = {
             Outcome.GONE: lambda key, _: self._queue.forget(key),
-            Outcome.CALM: lambda key, look: self._later(key, look.wait, "others change the job"),
+            Outcome.CALM: lambda key, look: self._later(key, look.wait, OTHERS),
             Outcome.AT_REST: lambda key, look: self._later(key, look.wait, TTL),
             Outcome.OUTDATED: lambda key, _: self._again(key, conflict=True),
             Outcome.REFUSAL_CHANGED: lambda key, _: self._again(key, conflict=False),
@@ -190,7 +152,7 @@ class Reconciler:
         stub, now = record.stub, self._clock.now()
         if stub is None:
             return 0.0
-        if stub.needs_look(now, (one.pod for one in self._store.pod_records(record))):
+        if record.vanished or stub.needs_look(now, (one.pod for one in self._store.pod_records(record))):
             return 0.0
         if stub.board and record.tensorboard_service is None:
             return 0.0
@@ -211,11 +173,12 @@ class Reconciler:
             record = self._store.job(key)
             if record is None or record.stub is not None:
                 return Look(Outcome.GONE if record is None else Outcome.OUTDATED)
-        calm = record.work.calm_at - self._clock.monotonic()
+        calm = self._queue.held(key, OTHERS)
         if calm > 0:
             return Look(Outcome.CALM, wait=calm)
         before, made = await self._plan_on_evidence(record)
         await self._adopted.compare(record)
+        await self._tell_adopted(record)
         failed: ApiError | None = None
         if not made.status_first:
             try:
@@ -262,9 +225,9 @@ class Reconciler:
         if wants_second_look(before, made):
             await self._look_up(record)
             before, made = self._plan(record, lost)
-            if await self._missing.find(record, before, made):
-                self._later(record.key, ASKED_EVERY, INVISIBLE)
-                before, made = self._plan(record, lost)
+        while await self._missing.find(record, before, made):
+            self._later(record.key, ASKED_EVERY, INVISIBLE)
+            before, made = self._plan(record, lost)
         return before, made
 
     async def _look_up(self, record: JobRecord) -> None:
@@ -287,7 +250,13 @@ class Reconciler:
                 return before, Plan(status=before, based_on=record.resource_version)
             return before, unreadable(_metadata(record), before, str(error), self._clock.now())
         observed = replace(self._store.observe(record), lost_nodes=lost)
-        return job.status, plan(job, observed, self._clock.now(), self._settings)
+        made = plan(job, observed, self._clock.now(), self._settings)
+        if adopted := self._store.adopted(record.key):
+            # What belongs to another controller is not deleted.
+            made = replace(
+                made, delete_pods=tuple(one for one in made.delete_pods if one.name not in adopted)
+            )
+        return job.status, made
 
     async def _write(self, record: JobRecord, before: EstimatorJobStatus, made: Plan) -> bool | None:
         """Writes the status if it changed and its time has come, then the events.
@@ -295,7 +264,7 @@ class Reconciler:
         Returns:
             Whether it was written; None when the job is not what the plan took it for.
         """
-        if made.status == before:
+        if made.status == before and not (isinstance(record.object, JobObject) and record.object.is_mended):
             return False
         written_at = record.work.written_at
         if made.progress_only and written_at is not None:
@@ -308,6 +277,17 @@ class Reconciler:
         for event in made.events:
             await self._recorder.record(record, event)
         return True
+
+    async def _tell_adopted(self, record: JobRecord) -> None:
+        adopted = self._store.adopted(record.key)
+        told, record.work.adopted = record.work.adopted, adopted
+        for name in sorted(adopted - told):
+            note = (
+                f"another controller owns pod {name} by now: it is left alone, and nothing takes its place while it "
+                "exists; delete it, or give it back to the job in its ownerReferences"
+            )
+            event = JobEvent(type="Warning", reason=c.REASON_POD_ADOPTED, action="KeepPod", note=note)
+            await self._recorder.record(record, event)
 
     def _later(self, key: JobKey, wait: float | None, reason: str) -> None:
         if wait is not None:
@@ -328,8 +308,7 @@ class Reconciler:
             self._queue.add(key, "the job changed")
             return
         pause = min(_CALM_FIRST * 2.0 ** min(more, 16), _CALM_MOST)
-        work.calm_at = self._clock.monotonic() + pause
-        self._later(key, pause, "others change the job")
+        self._queue.hold(key, pause, OTHERS)
         if more == 1:
             _log.warning("somebody else changes the job all the time", extra=about_job(key, record.uid))
 
@@ -360,7 +339,10 @@ class Reconciler:
             or made.delete_tensorboard_service
             or self._applier.creation_wait(record) is not None
         )
-        if acts or not isinstance(job, JobObject) or self._store.strays(record.key):
+        if acts or not isinstance(job, JobObject) or self._store.strays(record.key) or record.vanished:
+            return False
+        if record.work.unkept is not None and not record.finished:
+            # What it has counted is known here alone.
             return False
         now, after = self._clock.now(), made.requeue_after
         pods = [one.pod for one in self._store.pod_records(record)]

@@ -20,7 +20,8 @@ from estimator_api import constants as c
 from estimator_operator.control.job_object import JobObject, version_of
 from estimator_operator.control.job_record import JobKey, JobRecord
 from estimator_operator.control.job_stub import JobStub, stub_at_first_sight
-from estimator_operator.control.known_pods import KnownPods, named, pod_key
+from estimator_operator.control.known_pods import KnownPods, claimed, is_owned_by, named, pod_key
+from estimator_operator.control.observation import observe, pods_of
 from estimator_operator.kube.pod_summary import PodRecord, summarize
 from estimator_operator.plan.observed import Observed, Pod
 
@@ -182,11 +183,16 @@ class Store:
         except Exception as error:  # noqa: BLE001  (one pod that cannot be read must not stop the others)
             self._on_error("pods", manifest, error)
             return None
+        job = self._jobs.get(key)
+        if record is not None and known is not None and job is not None and known.pod.uid == record.pod.uid:
+            # Another uid in its owner reference is as if it had none.
+            record = None if known.owner_uid == job.uid != record.owner_uid else record
         if record is None and pods is not None and name in pods.strays:
-            return self._put_pod(key, self._parse_pod(named(manifest, key)), stray=True)
+            return self._put_pod(key, self._parse_stray(key, manifest), stray=True)
         if record is None and pods is not None and known is not None:
             # Its labels were changed by hand, or it was given away: what was known of it is not true any more. Whether
             # it is still the job's own is asked by name before another takes its place.
+            self._miss(key, known)
             pods.drop(name)
             return key
         return self._put_pod(key, record, stray=False)
@@ -198,7 +204,7 @@ class Store:
             key: The job that its name belongs to.
             manifest: The pod, whatever its labels say.
         """
-        record, job = self._parse_pod(named(manifest, key)), self._jobs.get(key)
+        record, job = self._parse_stray(key, manifest), self._jobs.get(key)
         if record is None or job is None or record.owner_uid != job.uid:
             return False
         # That it left the watch was taken for its end.
@@ -209,7 +215,22 @@ class Store:
         shown = (manifest["metadata"].get("labels") or {}).get(c.LABEL_JOB_NAME) == key.name
         visible = shown and self._parse_pod(manifest) is not None
         self._put_pod(key, record, stray=not visible)
+        owners = manifest["metadata"].get("ownerReferences") or ()
+        if not is_owned_by(manifest, job.uid) and any(one.get("controller") for one in owners):
+            self._pods[key].adopted.add(record.pod.name)
         return True
+
+    def _parse_stray(self, key: JobKey, manifest: Json) -> PodRecord | None:
+        """A summary by the name, and by who made the pod where its owner was changed by hand."""
+        job = self._jobs.get(key)
+        if job is not None:
+            manifest = claimed(manifest, key, job.uid, {one.pod.uid for one in self.pod_records(job)})
+        return self._parse_pod(named(manifest, key))
+
+    def adopted(self, key: JobKey) -> frozenset[str]:
+        """Names of the job's pods that another controller owns by now."""
+        pods = self._pods.get(key)
+        return frozenset() if pods is None else frozenset(pods.adopted)
 
     def knows_pod(self, key: JobKey, uid: str) -> bool:
         """A pod of that uid exists, as far as is known."""
@@ -264,6 +285,8 @@ class Store:
         if pods is None or known is None or known.pod.uid != uid:
             return False
         told = uid in pods.told
+        if not told:
+            self._miss(key, known)
         pods.drop(name)
         is_replica = known.pod.replica.role != c.TENSORBOARD
         if known.pod.phase == "Succeeded" and key in self._jobs and is_replica:
@@ -274,6 +297,14 @@ class Store:
         if not pods.records and not pods.departed and not pods.gone:
             del self._pods[key]
         return True
+
+    def _miss(self, key: JobKey, known: PodRecord) -> None:
+        """A pod has left the watch, which may be its end or only a changed label: it is to be asked for by name."""
+        job, pod = self._jobs.get(key), known.pod
+        if job is None or job.uid != known.owner_uid or pod.finished or pod.deleting:
+            return
+        if job.stub is None or job.stub.unwanted(pod):
+            job.work.vanished.add(pod.name)
 
     def sweep_jobs(self, namespace: str | None, listed: Container[str], version: int) -> list[JobKey]:
         """Forgets jobs of a namespace (None: of all) that a list of that version does not have; returns their keys.
@@ -347,46 +378,11 @@ class Store:
     def pods(self, record: JobRecord) -> tuple[Pod, ...]:
         """The pods that a job owns, by name."""
         pods = self._pods.get(record.key)
-        if pods is None:
-            return ()
-        recorded = set(record.status.get("completedReplicas") or ())
-        departed = (one for one in pods.departed.values() if str(one.pod.replica) not in recorded)
-        all_pods = (*pods.records.values(), *(() if record.finished else departed))
-        owned = (one.pod for one in all_pods if one.owner_uid == record.uid)
-        return tuple(sorted(owned, key=lambda pod: pod.name))
+        return () if pods is None else pods_of(record, pods)
 
     def observe(self, record: JobRecord) -> Observed:
         """Everything known of a job's objects."""
-        known = self._pods.get(record.key, KnownPods())
-        if record.state in (c.REASON_SUSPENDING, c.REASON_SUSPENDED):
-            # A resumed job makes pods of the same names again.
-            known.gone.clear()
-        if record.state == c.REASON_SUSPENDED:
-            # What had completed is in the status; what was cut short is run again.
-            known.departed.clear()
-        pods = self.pods(record)
-        by_attempt = sorted(pods, key=lambda pod: pod.attempt)
-        progress = {pod.replica: known.progress[pod.uid] for pod in by_attempt if pod.uid in known.progress}
-        present = {pod.replica: pod.uid for pod in by_attempt}
-        heard = {replica: known.heard[uid] for replica, uid in present.items() if uid in known.heard}
-        causes = {
-            pod.replica: known.causes[pod.uid]
-            for pod in pods
-            if pod.uid in known.causes and pod.phase == "Pending"
-        }
-        return Observed(
-            pods=pods,
-            progress=progress,
-            heard_at=heard,
-            service_exists=record.service_exists,
-            claim_exists=record.claim_exists,
-            refused=record.creation.message,
-            causes=causes,
-            watched_since=record.work.watched_since,
-            tensorboard_service_exists=record.tensorboard_service is not None,
-            gone=dict(known.gone),
-            claim_state=record.work.claim_state,
-        )
+        return observe(record, self._pods.get(record.key, KnownPods()))
 
     def _pods_with(self, key: JobKey, uid: str) -> KnownPods | None:
         pods = self._pods.get(key)

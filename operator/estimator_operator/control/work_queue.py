@@ -3,7 +3,8 @@
 A key that is added while it waits is there once. A key that is added while a worker has it comes back when the worker
 is done: no event is lost, and no two workers ever have the same key. Failures come back with a delay that doubles.
 
-This is the only place where a job waits for time: every delay has a reason, and `schedule` shows them.
+This is the only place where a job waits for time: every delay has a reason, and `schedule` shows them. A wish for a look
+is over with the look, whatever its reason. What may not be done before some time whoever asks for a look is a hold.
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ class WorkQueue(Generic[Key]):
         self._not_before: dict[Key, float] = {}
         self._later: list[tuple[float, int, Key]] = []
         self._due: dict[Key, float] = {}
+        self._holds: dict[Key, dict[str, float]] = {}
         self._reasons: dict[Key, str] = {}
         self._sequence = 0
         self._wake = asyncio.Event()
@@ -106,6 +108,23 @@ class WorkQueue(Generic[Key]):
         heapq.heappush(self._later, (due, self._sequence, key))
         self._wake.set()
 
+    def hold(self, key: Key, seconds: float, reason: str) -> None:
+        """Something of `key` is not to be done for so many seconds, after which it is looked at again."""
+        self._holds.setdefault(key, {})[reason] = self._monotonic() + seconds
+        self.add_after(key, seconds, reason)
+
+    def held(self, key: Key, reason: str) -> float:
+        """Seconds for which that is not to be done yet; 0 when it may be."""
+        return self.holds(key).get(reason, 0.0)
+
+    def holds(self, key: Key) -> dict[str, float]:
+        """What of `key` is not to be done yet, and for how many seconds; what is over is forgotten."""
+        now, known = self._monotonic(), self._holds.get(key, {})
+        left = {reason: until - now for reason, until in known.items() if until > now}
+        if known and not left:
+            del self._holds[key]
+        return left
+
     def fail(self, key: Key, *, at_least: float = 0.0, outage: bool = False) -> float:
         """Asks for another look at `key` after a delay that doubles with every failure in a row; returns the delay.
 
@@ -141,6 +160,7 @@ class WorkQueue(Generic[Key]):
     def forget(self, key: Key) -> None:
         """Drops what is known of a key that will not come back."""
         self.succeed(key)
+        self._holds.pop(key, None)
         self._due.pop(key, None)
         self._again.discard(key)
         if key not in self._since:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from job_world import World
+from fake_operator import KEY
+from job_world import FIVE_PODS, World
 
 from estimator_operator.kube.resources import CLAIMS, JOBS, PODS, SERVICES, Resource
 
@@ -119,3 +120,82 @@ async def test_objects_are_made_in_the_job_s_namespace_only(world, operator):
     await operator.settle()
     assert len(seen) >= 3
     assert set(seen) == {("team-a", "team-a")}
+
+
+TAKEN = {
+    "no owner": lambda owners: owners.clear(),
+    "no controller": lambda owners: owners[0].update(controller=False),
+    "another uid": lambda owners: owners[0].update(uid="of-no-job"),
+    "another controller": lambda owners: owners.__setitem__(slice(None), owned("ReplicaSet")),
+}
+
+
+@pytest.mark.parametrize("change", TAKEN.values(), ids=TAKEN)
+async def test_a_chief_whose_owner_is_changed_by_hand_has_no_second_one_beside_it(world, operator, change):
+    world.submit(**FIVE_PODS)
+    await operator.settle()
+    world.run()
+    await operator.settle()
+    world.api.edit(PODS, "mnist-chief-0", lambda pod: change(pod["metadata"]["ownerReferences"]))
+    world.api.calls.clear()
+    await operator.settle()
+    operator.queue.add(KEY)
+    await operator.pass_(300)
+    assert "mnist-chief-0-r1" not in world.pods
+    assert world.state == "Training"
+    assert world.api.calls.total() <= 14, world.api.calls
+    world.finish("mnist-evaluator-0")
+    world.finish("mnist-chief-0")
+    await operator.pass_(5)
+    assert world.state == "Completed"
+
+
+async def test_a_pod_that_another_controller_owns_is_left_alone_and_that_is_told(world, operator):
+    world.submit(**FIVE_PODS)
+    await operator.settle()
+    world.run()
+    await operator.settle()
+    worker = "mnist-worker-0"
+    world.api.edit(PODS, worker, lambda pod: pod["metadata"].update(ownerReferences=owned("ReplicaSet")))
+    await operator.pass_(5)
+    world.finish("mnist-evaluator-0")
+    world.finish("mnist-chief-0")
+    await operator.pass_(30)
+    world.collect()
+    assert worker in world.pods
+    assert "deletionTimestamp" not in world.api.objects["pods", "default", worker]["metadata"]
+    (note,) = world.notes("PodAdopted")
+    assert worker in note
+    before = world.api.calls.total()
+    await operator.pass_(300)
+    assert world.api.calls.total() - before <= 10
+
+
+async def test_pods_that_an_earlier_job_was_told_to_leave_behind_are_not_the_next_one_s(world, operator):
+    """`kubectl delete --cascade=orphan`, then a job of the same name: it may not end what runs on."""
+    world.submit()
+    await operator.settle()
+    world.run()
+    await operator.settle()
+    world.api.edit(PODS, "mnist-chief-0", lambda pod: pod["metadata"].update(ownerReferences=[]))
+    world.api.remove(JOBS, "default", "mnist")
+    await operator.settle()
+    world.submit(runPolicy={"pendingDeadlineSeconds": 60})
+    await operator.pass_(200)
+    assert world.condition("Failed")["status"] == "True"
+    assert world.pods == ["mnist-chief-0"]
+    assert "deletionTimestamp" not in world.api.objects["pods", "default", "mnist-chief-0"]["metadata"]
+
+
+async def test_a_service_that_a_running_job_cannot_have_is_told(world, operator):
+    world.submit(**FIVE_PODS)
+    await operator.settle()
+    world.run()
+    await operator.settle()
+    world.api.remove(SERVICES, "default", "mnist")
+    stand_in(world, SERVICES, "mnist", ownerReferences=owned("Deployment"))
+    world.api.calls.clear()
+    await operator.pass_(600)
+    (note,) = world.notes("PodCreationForbidden")
+    assert "services mnist" in note
+    assert world.api.calls["create services"] <= 8

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from fake_api import status_error
+from fake_operator import KEY
 from job_world import FIVE_PODS, World, job_manifest
 
 from estimator_operator.control.refusal import Refusal
@@ -203,3 +204,15 @@ async def test_a_new_spec_whose_pods_are_refused_halfway_makes_the_others_once(w
     assert world.api.calls["delete pods"] == 5
     assert len(world.pods) == 4
     assert "exceeded quota" in world.condition("Ready")["message"]
+
+
+async def test_the_schedule_shows_what_is_refused_also_when_something_else_has_the_job_looked_at_sooner(
+    world, operator
+):
+    world.api.fail("create", "pods", status_error(403, "Forbidden", "exceeded quota"), times=10**6)
+    world.submit()
+    await operator.pass_(60)
+    operator.queue.add(KEY)
+    (row,) = operator.controller.schedule(10)
+    assert row["reason"] == "news"
+    assert 0 < row["holds"]["creation is refused"] <= 300

@@ -166,3 +166,19 @@ async def test_the_reason_of_an_earlier_moment_counts(queue):
     queue.add_after("a", 5.0, "time to live")
     queue.add_after("a", 50.0, "creation is refused")
     assert [reason for _, _, reason in queue.schedule()] == ["time to live"]
+
+
+async def test_a_hold_outlasts_the_looks_that_others_ask_for(queue, clock):
+    queue.hold("a", 30.0, "others change the job")
+    assert [reason for _, _, reason in queue.schedule()] == ["others change the job"]
+    queue.add("a")
+    await take(queue)
+    clock.pass_(10)
+    assert queue.held("a", "others change the job") == 20.0
+    assert queue.held("a", "creation is refused") == 0.0
+    assert queue.holds("a") == {"others change the job": 20.0}
+    clock.pass_(20)
+    assert queue.held("a", "others change the job") == 0.0
+    queue.hold("a", 30.0, "others change the job")
+    queue.forget("a")
+    assert queue.holds("a") == {}
