@@ -4,7 +4,8 @@ kopf takes any answer that it does not expect for the end of the operator: an ob
 event that is not a 410, a continue token that has expired, a line that was cut off. Here every such answer becomes
 one that it has a way to go on from: a new list. Lists are read in pages bounded in bytes, and their objects handed to
 the observer while they are decoded, with word of a complete list at its end; kopf, which would only queue them, gets
-the page without them. Errors that pass (401, 403, 429, 5xx) reach kopf as they are: it logs in again, or retries.
+the page without them. Refusals that pass (401, 403, 429, 5xx) reach kopf, which logs in again or retries, in words that
+it understands: a Retry-After in seconds, and a Status object or nothing.
 """
 
 from __future__ import annotations
@@ -12,17 +13,22 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import re
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import Any, Final, Self
 
 import aiohttp
 from yarl import URL
 
+from estimator_operator.errors import ApiError
 from estimator_operator.kube.decoding import UNREADABLE, UndecodableError, decode_event, decode_list, has_name
 from estimator_operator.kube.fence import Fence
 from estimator_operator.kube.page_size import PageSize, PageTooLargeError, read_page
 from estimator_operator.kube.resources import JOBS
+from estimator_operator.kube.retry_after import WATCH_MOST_SECONDS
+from estimator_operator.kube.status_object import refusal
 from estimator_operator.kube.stream_lines import whole_lines
 
 _log = logging.getLogger(__name__)
@@ -34,6 +40,8 @@ _RETRY: Final = 3.0
 """Seconds until a list is begun anew after an answer that will be the same at once."""
 _GONE: Final = b'{"type":"ERROR","object":{"kind":"Status","code":410}}\n'
 """What makes kopf list anew."""
+_REFUSAL_MOST: Final = 65536
+"""Bytes that are read of a refusal."""
 _TURN: Final = 20
 """Objects that are handed over before others have their turn in the event loop."""
 
@@ -81,7 +89,8 @@ class KopfSession:
         address = URL(url)
         path = _JOBS_PATH.search(address.path)
         if path is None or method.lower() != "get":
-            return await self._session.request(method, address, **options)
+            response = await self._session.request(method, address, **options)
+            return response if response.status < 400 else await _Refusal.of(response)
         namespace = path[1]
         self._fence.heard(JOBS, namespace)
         if "watch" in address.query:
@@ -91,7 +100,7 @@ class KopfSession:
     async def _watch(self, namespace: str | None, address: URL, options: Json) -> Any:
         response: Any = await self._session.request("get", address, **options)
         if _is_kopfs(response.status):
-            return response
+            return await _Refusal.of(response)
         if response.status >= 400:
             _log.info("the watch of jobs begins anew: HTTP status %d", response.status)
             response.release()
@@ -113,7 +122,7 @@ class KopfSession:
             if response.status == 403:
                 self._fence.refused(JOBS, namespace)
             if _is_kopfs(response.status):
-                return response
+                return await _Refusal.of(response)
             async with response:
                 if response.status >= 400:
                     await self._fail(f"HTTP status {response.status}")
@@ -155,7 +164,7 @@ class _List:
 class _Answer:
     """A response that is complete."""
 
-    status: Final = 200
+    status: int = 200
     closed: Final = True
 
     async def __aenter__(self) -> Self:
@@ -166,6 +175,41 @@ class _Answer:
 
     def close(self) -> None:
         """There is nothing to close."""
+
+
+class _Refusal(_Answer):
+    """A status of 400 and more, with what kopf reads of it: it ends at a Retry-After that is a date, or at a list."""
+
+    def __init__(self, response: aiohttp.ClientResponse, error: ApiError) -> None:
+        self.status = response.status
+        seconds = error.retry_after
+        self.headers = {} if seconds is None else {"Retry-After": str(math.ceil(seconds))}
+        self._response = response
+        self._document: Json = {
+            "kind": "Status",
+            "code": self.status,
+            "reason": error.reason,
+            "message": error.message,
+        }
+
+    @classmethod
+    async def of(cls, response: aiohttp.ClientResponse) -> Self:
+        """Reads a response, as far as it can be read, and closes it."""
+        text = b""
+        async with response:
+            with suppress(aiohttp.ClientError, TimeoutError, OSError):
+                text = await response.content.read(_REFUSAL_MOST)
+        call, asked = f"{response.method} {response.url.path}", response.headers.get("Retry-After")
+        return cls(response, refusal(call, response.status, text, asked, most=WATCH_MOST_SECONDS))
+
+    async def json(self) -> Json:
+        """The Status object."""
+        return self._document
+
+    def raise_for_status(self) -> None:
+        """Raises what aiohttp does."""
+        one = self._response
+        raise aiohttp.ClientResponseError(one.request_info, one.history, status=one.status)
 
 
 class _Page(_Answer):

@@ -22,6 +22,7 @@ from estimator_operator.kube.api import Api
 from estimator_operator.kube.decoding import has_name
 from estimator_operator.kube.fence import Fence
 from estimator_operator.kube.resources import Resource
+from estimator_operator.kube.retry_after import WATCH_MOST_SECONDS
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +33,6 @@ _RELIST_SECONDS: Final = 1800.0
 """A list that nobody needs: it heals what nobody thought of, and costs a few calls in half an hour."""
 _BACKOFF_FIRST: Final = 1.0
 _BACKOFF_MOST: Final = 60.0
-_BUSY_MOST: Final = 300.0
 _JITTER: Final = 0.3
 _TURN: Final = 20
 """Objects that are handed over before others have their turn in the event loop."""
@@ -160,7 +160,7 @@ class Reflector:
             _log.warning("%s cannot be watched, trying again: %s", self._resource.plural, error.message)
         pause = min(_BACKOFF_FIRST * 2.0 ** min(self._failures, 16), _BACKOFF_MOST)
         self._failures += 1
-        asked = min(error.retry_after or 0.0, _BUSY_MOST)
+        asked = min(error.retry_after or 0.0, WATCH_MOST_SECONDS)
         await self._sleep(max(pause * random.uniform(1 - _JITTER, 1), asked))  # noqa: S311
 
     def _heard(self) -> None:

@@ -4,21 +4,47 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
+import aiohttp
 import pytest
 import pytest_asyncio
-from watch_server import FixedCredentials, Told, WatchServer, event, thing
+from watch_server import FixedCredentials, Refusal, Told, WatchServer, event, thing
 
 from estimator_operator.kube import kopf_session
 from estimator_operator.kube.api import Api
+from estimator_operator.kube.kopf_session import KopfSession
 from estimator_operator.kube.rate_limit import TokenBucket
 from estimator_operator.kube.reflector import Reflector
-from estimator_operator.kube.resources import PODS
+from estimator_operator.kube.resources import JOBS, PODS
+from estimator_operator.kube.retry_after import WATCH_MOST_SECONDS
 from estimator_operator.kube.watch import watch
 
 DEEP = b'{"a":' * 3000 + b"1" + b"}" * 3000
 DEEP_EVENT = event("MODIFIED", thing("deep", 201))[:-3] + b',"spec":{"params":' + DEEP + b"}}}\n"
 GONE = {"kind": "Status", "code": 410, "message": "too old resource version"}
+UNTIL_WHEN = (
+    "Thu, 01 Jan 2015 12:00:30 GMT",
+    "Thu, 01 Jan " + "9" * 30 + " 12:00:30 GMT",
+    "Thu, 01 Jan 2015 12:00:30 +" + "9" * 30,
+    "soon",
+    "-5",
+    "nan",
+    "-inf",
+    "0",
+    " ",
+)
+"""A Retry-After that asks for nothing."""
+BODIES = (
+    b"[1]",
+    b'"no"',
+    b"\xff\xfe",
+    b'{"kind":"Status","details":{"retryAfterSeconds":"soon"}}',
+    b'{"kind":"Status","details":[1],"message":{}}',
+    b'{"kind":"Status","details":{"retryAfterSeconds":-3}}',
+    DEEP,
+)
 BROKEN = {"kind": "Status", "code": 500, "message": "unable to decode an event"}
 
 
@@ -138,6 +164,60 @@ async def test_a_watch_that_cannot_go_on_lists_anew(server, told, watching, trou
 async def test_a_list_that_fails_is_tried_again(server, told, watching, trouble):
     server.lists = [trouble, trouble, [thing("a")]]
     await until(watching, told, None, "a")
+
+
+@pytest.mark.parametrize("place", ["list", "watch"])
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        *(Refusal(429, header) for header in UNTIL_WHEN),
+        *(Refusal(429, None, body) for body in BODIES),
+        *(Refusal(503, None, body) for body in BODIES),
+        *(Refusal(403, None, body) for body in BODIES[:4]),
+        Refusal(503, "Thu, 01 Jan 2026 12:00:30 GMT"),
+    ],
+    ids=lambda one: f"{one.status} {one.retry_after or one.body!r}"[:60],
+)
+async def test_a_refusal_that_nobody_can_read_is_waited_for_like_any_other(
+    server, told, watching, trouble, place
+):
+    if place == "list":
+        server.lists = [trouble, [thing("a")]]
+        await until(watching, told, None, "a")
+    else:
+        server.watches = [trouble, event("ADDED", thing("b", 201))]
+        await until(watching, told, "ADDED", "b")
+
+
+@pytest.mark.parametrize("query", ["", "?watch=true"], ids=["list", "watch"])
+@pytest.mark.parametrize("path", [f"/apis/{JOBS.group}/{JOBS.version}/{JOBS.plural}", "/elsewhere"])
+@pytest.mark.parametrize(
+    ("header", "body", "least", "most"),
+    [
+        ("7", b"", 7, 7),
+        ("1.5", b"", 2, 2),
+        ("9" * 400, b"", WATCH_MOST_SECONDS, WATCH_MOST_SECONDS),
+        (timedelta(hours=1), b"", WATCH_MOST_SECONDS, WATCH_MOST_SECONDS),
+        (timedelta(seconds=200), b"", 100, 200),
+        ("soon", b'{"kind":"Status","details":{"retryAfterSeconds":4}}', 4, 4),
+        (None, b'{"kind":"Status","details":{"retryAfterSeconds":1' + b"0" * 400 + b"}}", 300, 300),
+    ],
+    ids=lambda one: str(one)[:20],
+)
+async def test_kopf_is_told_in_seconds_how_long_a_server_is_to_be_left_alone(
+    server, told, path, query, header, body, least, most
+):
+    if isinstance(header, timedelta):
+        header = format_datetime(datetime.now(UTC) + header, usegmt=True)
+    server.lists, server.watches = [Refusal(429, header, body)], [Refusal(429, header, body)]
+    async with aiohttp.ClientSession() as real:
+        session = KopfSession(real, told.fence)
+        answer = await session.request(method="get", url=f"{server.url}{path}{query or '?limit=5'}")
+        assert answer.status == 429
+        assert least <= int(answer.headers["Retry-After"]) <= most
+        assert "details" not in await answer.json()
+        with pytest.raises(aiohttp.ClientResponseError):
+            answer.raise_for_status()
 
 
 async def test_a_continue_token_that_has_expired_begins_the_list_anew(server, told, watching):
