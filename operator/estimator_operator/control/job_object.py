@@ -7,6 +7,7 @@ from typing import Any, Final
 from estimator_api import EstimatorJob, InvalidJobError, parse_job
 from estimator_api import constants as c
 from estimator_operator.kube.decoding import UNREADABLE
+from estimator_operator.kube.object_shape import version_of
 
 Json = dict[str, Any]
 
@@ -102,9 +103,3 @@ class JobObject:
         if isinstance(self._parsed, InvalidJobError):
             raise self._parsed
         return self._parsed
-
-
-def version_of(manifest: Json) -> int:
-    """The resourceVersion of an object as a number."""
-    text = manifest["metadata"].get("resourceVersion") or "0"
-    return int(text) if text.isdecimal() else 0

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from estimator_api import Progress
 from estimator_api import constants as c
@@ -14,8 +13,6 @@ from estimator_operator.kube.pod_summary import PodRecord, controller_of
 from estimator_operator.plan.observed import Replica
 
 Json = dict[str, Any]
-
-_REPLICA: Final = re.compile(r"([a-z]+)-([0-9]{1,4})(?:-r([0-9]{1,6}))?")
 
 
 @dataclass(slots=True)
@@ -69,21 +66,3 @@ def pod_key(manifest: Json) -> JobKey | None:
     metadata = manifest["metadata"]
     name = (controller_of(manifest) or {}).get("name") or (metadata.get("labels") or {}).get(c.LABEL_JOB_NAME)
     return JobKey(metadata["namespace"], name) if name else None
-
-
-def named(manifest: Json, key: JobKey) -> Json:
-    """A pod with the labels that its name promises: `<job>-<role>-<index>`, then `-r<attempt>`."""
-    metadata = manifest["metadata"]
-    rest = str(metadata["name"]).removeprefix(f"{key.name}-")
-    found = _REPLICA.fullmatch(rest)
-    if found is None:
-        return manifest
-    role, index, attempt = found.groups()
-    labels = {
-        **(metadata.get("labels") or {}),
-        c.LABEL_JOB_NAME: key.name,
-        c.LABEL_ROLE: role,
-        c.LABEL_INDEX: index,
-        c.LABEL_ATTEMPT: attempt or "0",
-    }
-    return {**manifest, "metadata": {**metadata, "labels": labels}}

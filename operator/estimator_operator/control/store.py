@@ -17,18 +17,20 @@ from typing import Any, Final
 
 from estimator_api import Progress
 from estimator_api import constants as c
-from estimator_operator.control.job_object import JobObject, version_of
+from estimator_operator.control.job_object import JobObject
 from estimator_operator.control.job_record import JobKey, JobRecord
 from estimator_operator.control.job_stub import JobStub, stub_at_first_sight
-from estimator_operator.control.known_pods import KnownPods, named, pod_key
+from estimator_operator.control.known_pods import KnownPods, pod_key
+from estimator_operator.control.pod_reader import ObjectErrorObserver, PodReader
+from estimator_operator.kube.decoding import UNREADABLE
+from estimator_operator.kube.object_shape import in_shape, version_of
 from estimator_operator.kube.pod_summary import PodRecord, summarize
+from estimator_operator.kube.resources import JOBS
 from estimator_operator.plan.observed import Observed, Pod
 
 Json = dict[str, Any]
 StatusObserver = Callable[[JobRecord, Json], None]
 """Told of every new status of a job that is known already, with the one before; once, whoever wrote it."""
-ObjectErrorObserver = Callable[[str, Json, Exception], None]
-"""Told of an object (its plural, its manifest) that could not be read, and why."""
 _TOMBSTONES: Final = 20_000
 
 
@@ -48,11 +50,12 @@ class Store:
         on_status: StatusObserver = lambda _record, _before: None,
         on_error: ObjectErrorObserver = lambda _plural, _manifest, _error: None,
     ) -> None:
-        self._parse_pod = parse_pod
+        self._reader = PodReader(parse_pod, on_error)
         self._on_status = on_status
         self._on_error = on_error
         self._jobs: dict[JobKey, JobRecord] = {}
         self._pods: dict[JobKey, KnownPods] = {}
+        self._keys: dict[str, JobKey] = {}
         self._gone: OrderedDict[str, None] = OrderedDict()
         self._gone_jobs: OrderedDict[str, None] = OrderedDict()
 
@@ -72,7 +75,11 @@ class Store:
         Args:
             manifest: The job.
             whole: It was read because it needs a look: it is not to become a stub again before that.
+
+        Raises:
+            UndecodableError: It has no identity.
         """
+        manifest = in_shape(manifest, JOBS)
         key, uid = job_key(manifest), manifest["metadata"]["uid"]
         known = self._jobs.get(key)
         if uid in self._gone_jobs:
@@ -89,7 +96,11 @@ class Store:
                 self._shrink(record)
             return key, True
         stub = known.stub
-        if version_of(manifest) <= known.version:
+        if UNREADABLE in manifest and not version_of(manifest):
+            # How new it is cannot be told; that what was known is not true any more, can.
+            metadata = {**manifest["metadata"], "resourceVersion": known.resource_version}
+            manifest = {**manifest, "metadata": metadata}
+        elif version_of(manifest) <= known.version:
             if stub is not None and whole and version_of(manifest) == known.version:
                 known.put(JobObject(manifest))
             return key, False
@@ -159,7 +170,7 @@ class Store:
         pods = self._pods.pop(key, KnownPods())
         others = {name: one for name, one in pods.records.items() if one.owner_uid != uid}
         for name in [name for name in pods.records if name not in others]:
-            pods.drop(name)
+            self._drop(pods, name)
         pods.departed.clear()
         pods.gone.clear()
         if pods.records:
@@ -167,29 +178,40 @@ class Store:
         return True
 
     def put_pod(self, manifest: Json) -> JobKey | None:
-        """Notes a pod; returns the key of its job when this was news."""
-        key = pod_key(manifest)
+        """Notes a pod; returns the key of the job that has it, or had it, when this was news."""
+        shaped = self._reader.shaped(manifest)
+        if shaped is None:
+            return None
+        name, before = shaped["metadata"]["name"], self._keys.get(shaped["metadata"]["uid"])
+        key = pod_key(shaped) or before
+        if before is not None and UNREADABLE in shaped:
+            # Whose it is may be what cannot be read.
+            key = before
         if key is None:
             return None
-        name = manifest["metadata"]["name"]
         pods = self._pods.get(key)
         known = pods.records.get(name) if pods is not None else None
         # Most pods that the watch tells of are known in this version, for we made them: those are not read again.
-        if known is not None and known.version >= version_of(manifest):
+        if known is not None and known.version >= version_of(shaped) > 0:
             return None
-        try:
-            record = self._parse_pod(manifest)
-        except Exception as error:  # noqa: BLE001  (one pod that cannot be read must not stop the others)
-            self._on_error("pods", manifest, error)
-            return None
-        if record is None and pods is not None and name in pods.strays:
-            return self._put_pod(key, self._parse_pod(named(manifest, key)), stray=True)
+        record = self._reader.summary(shaped, known)
         if record is None and pods is not None and known is not None:
-            # Its labels were changed by hand, or it was given away: what was known of it is not true any more. Whether
-            # it is still the job's own is asked by name before another takes its place.
-            pods.drop(name)
+            # It was given away: what was known of it is not true any more. Whether it is still the job's own is asked
+            # by name before another takes its place.
+            self._drop(pods, name)
             return key
-        return self._put_pod(key, record, stray=False)
+        news = self._put_pod(key, record, stray=False)
+        if before is not None and before != key:
+            # It was given to another job.
+            self._drop(self._pods[before], name)
+            return before
+        return news
+
+    def _drop(self, pods: KnownPods, name: str) -> None:
+        known = pods.records.get(name)
+        if known is not None:
+            self._keys.pop(known.pod.uid, None)
+        pods.drop(name)
 
     def put_stray(self, key: JobKey, manifest: Json) -> bool:
         """Notes a pod that was found by its name; tells whether the job's own pod stands there.
@@ -198,17 +220,21 @@ class Store:
             key: The job that its name belongs to.
             manifest: The pod, whatever its labels say.
         """
-        record, job = self._parse_pod(named(manifest, key)), self._jobs.get(key)
-        if record is None or job is None or record.owner_uid != job.uid:
+        shaped, job = self._reader.shaped(manifest), self._jobs.get(key)
+        pods = self._pods.get(key, KnownPods())
+        record = (
+            None
+            if shaped is None
+            else self._reader.summary(shaped, pods.records.get(shaped["metadata"]["name"]))
+        )
+        if shaped is None or record is None or job is None or record.owner_uid != job.uid:
             return False
         # That it left the watch was taken for its end.
         self._gone.pop(record.pod.uid, None)
-        if key in self._pods:
-            self._pods[key].departed.pop(record.pod.name, None)
-            self._pods[key].gone.pop(record.pod.replica, None)
-        shown = (manifest["metadata"].get("labels") or {}).get(c.LABEL_JOB_NAME) == key.name
-        visible = shown and self._parse_pod(manifest) is not None
-        self._put_pod(key, record, stray=not visible)
+        pods.departed.pop(record.pod.name, None)
+        pods.gone.pop(record.pod.replica, None)
+        shown = (shaped["metadata"].get("labels") or {}).get(c.LABEL_JOB_NAME) == key.name
+        self._put_pod(key, record, stray=not shown)
         return True
 
     def knows_pod(self, key: JobKey, uid: str) -> bool:
@@ -231,19 +257,17 @@ class Store:
         if known is not None and known.version > record.version:
             return None
         if known is not None and known.pod.uid != record.pod.uid:
-            pods.drop(name)
+            self._drop(pods, name)
         pods.put(record)
+        self._keys[record.pod.uid] = key
         (pods.strays.add if stray else pods.strays.discard)(name)
         return None if known is not None and known.pod == record.pod else key
 
     def drop_pod(self, manifest: Json) -> JobKey | None:
         """Forgets a pod that no longer exists; returns the key of its job when it was known."""
-        key = pod_key(manifest)
-        if key is None:
-            return None
-        return (
-            key if self.forget_pod(key, manifest["metadata"]["name"], manifest["metadata"]["uid"]) else None
-        )
+        name, uid = manifest["metadata"]["name"], manifest["metadata"]["uid"]
+        key = self._keys.get(uid) or pod_key(manifest)
+        return key if key is not None and self.forget_pod(key, name, uid) else None
 
     def expect_end(self, key: JobKey, uid: str, *, expected: bool = True) -> None:
         """Notes that this operator asks for the deletion of a pod, or that the pod was not deleted after all."""
@@ -264,7 +288,7 @@ class Store:
         if pods is None or known is None or known.pod.uid != uid:
             return False
         told = uid in pods.told
-        pods.drop(name)
+        self._drop(pods, name)
         is_replica = known.pod.replica.role != c.TENSORBOARD
         if known.pod.phase == "Succeeded" and key in self._jobs and is_replica:
             pods.departed[name] = replace(known, pod=replace(known.pod, deleting=True, remembered=True))

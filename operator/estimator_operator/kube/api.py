@@ -21,11 +21,12 @@ from kubernetes.aio.client.exceptions import ApiException
 from estimator_operator.errors import PreflightError, TooManyRequestsError, UnauthorizedError, api_error
 from estimator_operator.kube.credentials import Credentials, environment_proxy
 from estimator_operator.kube.decoding import (
+    NAMELESS,
     UndecodableError,
     decode_event,
     decode_list,
     decode_object,
-    has_name,
+    list_version,
 )
 from estimator_operator.kube.page_size import PageSize, PageTooLargeError, read_page
 from estimator_operator.kube.rate_limit import TokenBucket
@@ -50,10 +51,17 @@ _MERGE_PATCH: Final = "application/merge-patch+json"
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Objects as they were at one version of the cluster."""
+    """Objects as they were at one version of the cluster.
+
+    Attributes:
+        items: The objects.
+        version: The version; 0 when it is not known.
+        nameless: What else the answer has, which cannot be told from others.
+    """
 
     items: Sequence[Json]
     version: int
+    nameless: Sequence[Any] = ()
 
 
 class Api:
@@ -126,11 +134,10 @@ class Api:
             except PageTooLargeError:
                 continue
             metadata = page.get("metadata") or {}
-            version = str(metadata.get("resourceVersion") or "0")
-            items = [one for one in page.get("items") or () if has_name(one)]
             more = metadata.get("continue")
+            items, nameless = page.get("items") or (), page.get(NAMELESS) or ()
             del page
-            yield Listing(items=items, version=int(version) if version.isdecimal() else 0)
+            yield Listing(items=items, version=list_version(metadata), nameless=nameless)
             if not more:
                 return
             query["continue"] = more

@@ -23,8 +23,16 @@ import aiohttp
 from yarl import URL
 
 from estimator_operator.errors import ApiError
-from estimator_operator.kube.decoding import UNREADABLE, UndecodableError, decode_event, decode_list, has_name
-from estimator_operator.kube.fence import Fence
+from estimator_operator.kube.decoding import (
+    NAMELESS,
+    UNREADABLE,
+    UndecodableError,
+    decode_event,
+    decode_list,
+    list_version,
+)
+from estimator_operator.kube.hand_over import HandOver
+from estimator_operator.kube.object_shape import in_shape
 from estimator_operator.kube.page_size import PageSize, PageTooLargeError, read_page
 from estimator_operator.kube.resources import JOBS
 from estimator_operator.kube.retry_after import WATCH_MOST_SECONDS
@@ -42,8 +50,6 @@ _GONE: Final = b'{"type":"ERROR","object":{"kind":"Status","code":410}}\n'
 """What makes kopf list anew."""
 _REFUSAL_MOST: Final = 65536
 """Bytes that are read of a refusal."""
-_TURN: Final = 20
-"""Objects that are handed over before others have their turn in the event loop."""
 
 
 class KopfSession:
@@ -51,18 +57,18 @@ class KopfSession:
 
     Args:
         session: The real one; closed with this.
-        fence: Who is told.
+        told: Who is told.
         sleep: Waits so many seconds.
     """
 
     def __init__(
         self,
         session: aiohttp.ClientSession,
-        fence: Fence,
+        told: HandOver,
         sleep: Callable[[float], Any] = asyncio.sleep,
     ) -> None:
         self._session = session
-        self._fence = fence
+        self._told = told
         self._sleep = sleep
         self._lists: dict[str | None, _List] = {}
 
@@ -92,7 +98,7 @@ class KopfSession:
             response = await self._session.request(method, address, **options)
             return response if response.status < 400 else await _Refusal.of(response)
         namespace = path[1]
-        self._fence.heard(JOBS, namespace)
+        self._told.heard(JOBS, namespace)
         if "watch" in address.query:
             return await self._watch(namespace, address, options)
         return await self._list(namespace, address, options)
@@ -106,7 +112,7 @@ class KopfSession:
             response.release()
             await self._sleep(_RETRY)
             return _Expired()
-        response.content = _Events(response.content, namespace, self._fence)
+        response.content = _Events(response.content, namespace, self._told)
         return response
 
     async def _list(self, namespace: str | None, address: URL, options: Json) -> Any:
@@ -120,7 +126,7 @@ class KopfSession:
             url = address.update_query(limit=str(progress.size.limit))
             response = await self._session.request("get", url, **options)
             if response.status == 403:
-                self._fence.refused(JOBS, namespace)
+                self._told.refused(JOBS, namespace)
             if _is_kopfs(response.status):
                 return await _Refusal.of(response)
             async with response:
@@ -133,17 +139,11 @@ class KopfSession:
                 except UndecodableError as error:
                     await self._fail(str(error))
             break
-        for number, item in enumerate(page.pop("items", None) or ()):
-            if not has_name(item):
-                continue
-            progress.uids.add(item["metadata"]["uid"])
-            self._fence.event(JOBS, None, item)
-            if number % _TURN == _TURN - 1:
-                await asyncio.sleep(0)
-        metadata = page.setdefault("metadata", {})
+        items, nameless = page.get("items") or (), page.pop(NAMELESS, ())
+        await self._told.page(JOBS, (*items, *nameless), progress.uids)
+        metadata = page["metadata"] = page.get("metadata") or {}
         if not metadata.get("continue"):
-            version = str(metadata.get("resourceVersion") or "0")
-            self._fence.relisted(JOBS, namespace, progress.uids, int(version) if version.isdecimal() else 0)
+            self._told.relisted(JOBS, namespace, progress.uids, list_version(metadata))
             del self._lists[namespace]
         return _Page(page | {"items": []})
 
@@ -237,10 +237,10 @@ class _Expired(_Answer):
 class _Events:
     """A watch's stream, of which kopf reads whole lines that it can decode and nothing else."""
 
-    def __init__(self, content: Any, namespace: str | None, fence: Fence) -> None:
+    def __init__(self, content: Any, namespace: str | None, told: HandOver) -> None:
         self._content = content
         self._namespace = namespace
-        self._fence = fence
+        self._told = told
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._content, name)
@@ -248,29 +248,53 @@ class _Events:
     async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
         """Lines that kopf can decode, one at a time."""
         async for line in whole_lines(self._content.iter_chunked(size), self._heard):
-            safe = await _safe(line)
+            safe = await self._safe(line)
             if safe is not None:
                 yield safe
 
+    async def _safe(self, line: bytes) -> bytes | None:
+        """The line as kopf can read it, or None when there is nothing in it for kopf."""
+        try:
+            event = await decode_event(line)
+        except UndecodableError as error:
+            _log.warning("the watch of jobs begins anew: %s", error)
+            return _GONE
+        kind, found = event["type"], event["object"]
+        if kind == "ERROR":
+            if found.get("code") != 410:
+                _log.warning(
+                    "the watch of jobs begins anew: %s", found.get("message") or "it ended with ERROR"
+                )
+            return _GONE
+        if kind == "BOOKMARK":
+            version = list_version(found["metadata"]) if isinstance(found.get("metadata"), dict) else 0
+            told = {"metadata": {"resourceVersion": str(version)}}
+            return _line(kind, told) if version else None
+        if kind not in ("ADDED", "MODIFIED", "DELETED"):
+            return None
+        try:
+            told = in_shape(found, JOBS)
+        except UndecodableError:
+            # kopf could not even queue it: it is counted at once.
+            self._told.event(JOBS, kind, found)
+            return None
+        is_safe = told is found and UNREADABLE not in found and _is_plain(line)
+        return line + b"\n" if is_safe else _line(kind, told)
+
     def _heard(self) -> None:
-        self._fence.heard(JOBS, self._namespace)
+        self._told.heard(JOBS, self._namespace)
 
 
-async def _safe(line: bytes) -> bytes | None:
-    """The line as kopf can read it, or None when there is nothing in it for anybody."""
+def _line(kind: str, found: Json) -> bytes:
+    return json.dumps({"type": kind, "object": found}).encode() + b"\n"
+
+
+def _is_plain(line: bytes) -> bool:
+    """Kopf decodes the line as we did: JSON may be in other encodings than UTF-8, and UTF-8 with half characters."""
     try:
-        event = await decode_event(line)
-    except UndecodableError as error:
-        _log.warning("the watch of jobs begins anew: %s", error)
-        return _GONE
-    found = event["object"]
-    if event["type"] == "ERROR":
-        if found.get("code") != 410:
-            _log.warning("the watch of jobs begins anew: %s", found.get("message") or found)
-        return _GONE
-    if event["type"] != "BOOKMARK" and not has_name(found):
-        return None
-    return json.dumps(event).encode() + b"\n" if UNREADABLE in found else line + b"\n"
+        return line.lstrip()[:1] == b"{" and b"\0" not in line and bool(line.decode())
+    except UnicodeDecodeError:
+        return False
 
 
 def _is_kopfs(status: int) -> bool:

@@ -75,13 +75,15 @@ async def watching(request, server, told, monkeypatch):
         monkeypatch.setattr("estimator_operator.kube.watch._BACKOFFS", (0, 0, 0))
         monkeypatch.setattr("estimator_operator.kube.watch._BACKOFF_MOST", 0)
         monkeypatch.setattr("kopf.run_tasks", _run_tasks)
-        task = asyncio.ensure_future(watch(credentials=credentials, fence=told.fence, on_signals=_no_signals))
+        task = asyncio.ensure_future(
+            watch(credentials=credentials, told=told.hand_over, on_signals=_no_signals)
+        )
         yield task
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
     else:
         async with Api(credentials, limit=TokenBucket(rate=0, burst=1)) as api:
-            task = asyncio.ensure_future(Reflector(api, PODS, None, told.fence, sleep=at_once).run())
+            task = asyncio.ensure_future(Reflector(api, PODS, None, told.hand_over, sleep=at_once).run())
             yield task
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
@@ -211,7 +213,7 @@ async def test_kopf_is_told_in_seconds_how_long_a_server_is_to_be_left_alone(
         header = format_datetime(datetime.now(UTC) + header, usegmt=True)
     server.lists, server.watches = [Refusal(429, header, body)], [Refusal(429, header, body)]
     async with aiohttp.ClientSession() as real:
-        session = KopfSession(real, told.fence)
+        session = KopfSession(real, told.hand_over)
         answer = await session.request(method="get", url=f"{server.url}{path}{query or '?limit=5'}")
         assert answer.status == 429
         assert least <= int(answer.headers["Retry-After"]) <= most
@@ -262,7 +264,7 @@ async def test_one_object_that_cannot_be_taken_in_ends_nothing(server, told, wat
         + event("ADDED", thing("b", 202))
     ]
     await until(watching, told, "ADDED", "b")
-    assert [why for _, why in told.skipped] == ["failed", "failed"]
+    assert sorted(why for _, why in told.skipped) == ["failed", "failed", "unreadable", "unreadable"]
     assert caplog.text.count("default/bad cannot be taken in") == 1
 
 

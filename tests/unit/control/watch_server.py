@@ -14,6 +14,7 @@ from kubernetes.aio.client.configuration import Configuration
 
 from estimator_operator.kube.credentials import Credentials
 from estimator_operator.kube.fence import Fence
+from estimator_operator.kube.hand_over import HandOver
 from estimator_operator.kube.resources import JOBS
 
 Json = dict[str, Any]
@@ -174,7 +175,7 @@ class Told:
         self.skipped: list[tuple[str, str]] = []
         self.broken: set[str] = set()
         self._changed = asyncio.Event()
-        self.fence = Fence(self, count=lambda *one: self.skipped.append(one))
+        self.hand_over = HandOver(self, Fence(lambda *one: self.skipped.append(one)))
 
     def job_event(self, kind: str | None, found: Json) -> None:
         self._tell(kind, found["metadata"]["name"])
