@@ -22,7 +22,8 @@ from estimator_operator.errors import (
     UnauthorizedError,
 )
 from estimator_operator.kube.api import Api
-from estimator_operator.kube.resources import JOBS
+from estimator_operator.kube.resources import JOBS, SCHEMA
+from estimator_operator.served_schema import unserved_fields
 
 _log = logging.getLogger(__name__)
 
@@ -65,8 +66,24 @@ async def check_access(
             wait = max(wait, min(error.retry_after or 0.0, _BUSY_MOST))
             _log.warning("the API server cannot serve now, trying again: %s", error.message)
         else:
+            await _check_schema(api)
             return
         await sleep(wait)
+
+
+async def _check_schema(api: Api) -> None:
+    """Tells when the CRD is older than the operator. It works all the same, so nothing is tried twice for that."""
+    try:
+        missing = unserved_fields(await api.get(SCHEMA, None, ""))
+    except (ApiError, AttributeError, KeyError, TypeError) as error:
+        _log.info("the schema of EstimatorJobs cannot be read: %s", error)
+        return
+    if missing:
+        _log.warning(
+            "the CRD is older than the operator and does not know %s: apply crds/estimatorjobs.yaml of the operator's "
+            "version (the chart does with crds.enabled=true)",
+            ", ".join(missing),
+        )
 
 
 async def _list_somewhere(api: Api, namespaces: Sequence[str]) -> None:

@@ -195,7 +195,7 @@ class Operator:
         namespaces = self._settings.namespaces
         survey = Survey(api, self._store, namespaces=namespaces, count=metrics.surveyed)
         children = Children(self._store)
-        causes = Causes(api, self._store, self._clock)
+        causes = Causes(api, self._store, self._clock, fence=self._fence)
         return Controller(
             store=self._store,
             queue=self._queue,
@@ -212,6 +212,7 @@ class Operator:
                     recorder,
                     away=lambda: self._outage.lasts,
                     leads=lambda: lease is None or lease.leads,
+                    on_pruned=metrics.pruned,
                 ),
                 causes=causes,
                 missing=MissingPods(api, self._store, self._clock),

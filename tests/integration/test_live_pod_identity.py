@@ -63,6 +63,22 @@ async def test_a_pod_in_quarantine_that_is_gone_is_replaced(
     await live.until("pods", "digits-chief-0-r1", is_true("Ready"), "another chief", timeout=60)
 
 
+async def test_a_worker_hidden_just_as_the_chief_ends_does_not_run_on_under_a_finished_job(
+    live: LiveNamespace, kubelet: FakeKubelet, operator: OperatorProcess, start_operator
+) -> None:
+    """No list by label shows it, whichever operator looks: it is asked for by name before the job comes to rest."""
+    for number, name in enumerate(("digits", "letters")):
+        await train(live, job(name, worker={"replicas": 1}))
+        if number:
+            await operator.stop()
+        await set_labels(live, f"{name}-worker-0", job_name=None)
+        await kubelet.finish(f"{name}-chief-0")
+        if number:
+            await start_operator()
+        await live.until("estimatorjobs", name, is_true("Complete"), "completion")
+        await live.until_gone("pods", f"{name}-worker-0")
+
+
 @pytest.mark.parametrize("label", ["role", "index", "attempt"])
 async def test_a_label_removed_by_hand_does_not_hide_the_chiefs_end(
     live: LiveNamespace, kubelet: FakeKubelet, operator: OperatorProcess, label: str

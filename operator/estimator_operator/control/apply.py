@@ -28,13 +28,13 @@ from estimator_operator.control.creation import (
     tensorboard_service_name,
 )
 from estimator_operator.control.job_record import JobRecord
-from estimator_operator.control.merge_patch import merge_patch
+from estimator_operator.control.job_writer import JobWriter, is_outdated
 from estimator_operator.control.recorder import Recorder
 from estimator_operator.control.refusal import passes
 from estimator_operator.control.store import Store
 from estimator_operator.errors import ApiError, ConflictError, InvalidError, NotFoundError
 from estimator_operator.kube.api import Api
-from estimator_operator.kube.resources import JOBS, PODS, SERVICES
+from estimator_operator.kube.resources import PODS, SERVICES
 from estimator_operator.log_format import about_job
 from estimator_operator.plan.observed import JobEvent, Plan, PodDeletion
 
@@ -61,7 +61,7 @@ class Acted:
     failed: ApiError | None = None
 
 
-class Applier:
+class Applier(JobWriter):
     """Acts on plans.
 
     Args:
@@ -71,6 +71,7 @@ class Applier:
         recorder: Tells people what is wrong with TensorBoard, for which the status has no place.
         away: Whether there is an outage of the API server: its errors are then no refusals of one job.
         leads: Whether no other replica can lead at this moment: else nothing is created.
+        on_pruned: Told of every status write of which the API server kept only a part.
     """
 
     def __init__(
@@ -82,11 +83,9 @@ class Applier:
         *,
         away: Callable[[], bool] = lambda: False,
         leads: Callable[[], bool] = lambda: True,
+        on_pruned: Callable[[], None] = lambda: None,
     ) -> None:
-        self._api = api
-        self._store = store
-        self._clock = clock
-        self._recorder = recorder
+        super().__init__(api, store, clock, recorder, on_pruned=on_pruned)
         self._away = away
         self._creator = Creator(api, store, leads)
 
@@ -107,7 +106,7 @@ class Applier:
         board, replicas = _parted(record, made.delete_pods)
         current, failed = await self._delete_pods(record, replicas)
         if creating and error is None:
-            if _is_outdated(record, made):
+            if is_outdated(record, made):
                 # Nothing holds a creation to a version of the job: another attempt may be the present one.
                 return Acted(anew=True, failed=failed)
             error = await self._create_pods(record, made.create_pods)
@@ -138,55 +137,6 @@ class Applier:
         now = self._clock.monotonic()
         waits = [one for one in (record.creation.wait(now), record.tensorboard.wait(now)) if one is not None]
         return min(waits, default=None)
-
-    async def write_status(self, record: JobRecord, made: Plan) -> bool:
-        """Writes the plan's status onto the version of the job that the plan was made from.
-
-        Returns:
-            False when the job is at another version by now; what has become of it is then in the store.
-        """
-        if _is_outdated(record, made):
-            return False
-        patch = {
-            "metadata": {"uid": record.uid, "resourceVersion": record.resource_version},
-            "status": merge_patch(record.status, made.status.to_json()),
-        }
-        namespace, name = record.key
-        try:
-            written = await self._api.patch(JOBS, namespace, name, patch, subresource="status")
-        except ConflictError:
-            await self.read_again(record)
-            return False
-        except NotFoundError:
-            self._store.drop_job(record.key, record.uid)
-            return False
-        self._store.put_job(written, whole=True)
-        record.work.written_at = self._clock.monotonic()
-        return True
-
-    async def delete_job(self, record: JobRecord, made: Plan) -> bool:
-        """Deletes a job whose time to live is over; False when it is at another version than was planned for."""
-        if _is_outdated(record, made):
-            return False
-        namespace, name = record.key
-        try:
-            await self._api.delete(
-                JOBS, namespace, name, uid=record.uid, resource_version=record.resource_version
-            )
-        except ConflictError:
-            await self.read_again(record)
-            return False
-        except NotFoundError:
-            self._store.drop_job(record.key, record.uid)
-        return True
-
-    async def read_again(self, record: JobRecord) -> None:
-        """Reads the whole job from the API server."""
-        namespace, name = record.key
-        try:
-            self._store.put_job(await self._api.get(JOBS, namespace, name), whole=True)
-        except NotFoundError:
-            self._store.drop_job(record.key, record.uid)
 
     async def _create_pods(self, record: JobRecord, manifests: Iterable[Json]) -> ApiError | None:
         created: list[str] = []
@@ -317,11 +267,6 @@ class Applier:
         if found["metadata"]["uid"] != deletion.uid:
             self._store.forget_pod(record.key, deletion.name, deletion.uid)
         self._store.put_stray(record.key, found)
-
-
-def _is_outdated(record: JobRecord, made: Plan) -> bool:
-    """The store has heard of another version of the job since the plan was made: a write would be refused."""
-    return made.based_on is not None and made.based_on != record.resource_version
 
 
 def _parted(

@@ -3,15 +3,18 @@
 Looked up only for pods that have waited longer than an ordinary start takes, at 10 s of age, then at three times the
 age of the look before. A look is one list of the namespace's warnings about pods for all jobs of the namespace that wait
 for one, made beside the reconciles: a job whose 1,000 pods pull their image costs one call and stays responsive. A
-pod's own waiting reason and the scheduler's condition come with the watch and cost nothing; whether the claim of the model directory exists and has its volume is
-one GET for each job that waits.
+pod's own waiting reason and the scheduler's condition come with the watch and cost nothing; whether the claim of the
+model directory exists and has its volume is one GET for each job that waits.
+
+Whatever goes wrong with an event or a claim is that object's, and whatever else goes wrong in a look is that
+namespace's: it is counted and tried again, ever more rarely, and the other namespaces are looked into as before.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
@@ -21,6 +24,7 @@ from estimator_operator.control.job_record import JobKey, JobRecord
 from estimator_operator.control.store import Store
 from estimator_operator.errors import ApiError, NotFoundError
 from estimator_operator.kube.api import Api
+from estimator_operator.kube.fence import Fence
 from estimator_operator.kube.resources import CLAIMS, CORE_EVENTS
 from estimator_operator.plan.observed import Pod
 
@@ -36,6 +40,9 @@ _IRRELEVANT: Final = frozenset({"FailedScheduling", "Unhealthy", "BackOff"})
 """Reasons of warnings that are over, or that the pod's own status tells better."""
 _FIELDS: Final = "involvedObject.kind=Pod,type=Warning"
 _LINE_MOST: Final = 1024
+_RETRY_FIRST: Final = 10.0
+_RETRY_MOST: Final = 300.0
+"""Backoff of a namespace in which a look failed."""
 
 
 class Causes:
@@ -45,12 +52,22 @@ class Causes:
         api: The API server.
         store: Where the causes are noted.
         clock: To judge how long a pod has waited.
+        fence: Around each object that is looked at, and each namespace.
     """
 
-    def __init__(self, api: Api, store: Store, clock: Clock) -> None:
+    def __init__(
+        self,
+        api: Api,
+        store: Store,
+        clock: Clock,
+        *,
+        fence: Fence | None = None,
+    ) -> None:
         self._api = api
         self._store = store
         self._clock = clock
+        self._fence = fence or Fence()
+        self._failures: dict[str, tuple[int, float]] = {}
         self._wanted: dict[str, dict[JobKey, None]] = {}
         self._wake = asyncio.Event()
 
@@ -66,6 +83,9 @@ class Causes:
             record.work.claim_state = None
         if wait is None or wait > 0:
             return wait
+        _, retry_at = self._failures.get(record.key.namespace, (0, 0.0))
+        if (pause := retry_at - self._clock.monotonic()) > 0:
+            return pause
         self._wanted.setdefault(record.key.namespace, {})[record.key] = None
         self._wake.set()
         return None
@@ -83,6 +103,17 @@ class Causes:
         if namespace is None:
             return False
         keys = self._wanted.pop(namespace)
+        try:
+            await self._look_into(namespace, keys)
+        except Exception as error:  # noqa: BLE001  (one namespace must not end the looks into the others)
+            self._note_failure(namespace, error)
+        else:
+            self._failures.pop(namespace, None)
+        for key in keys:
+            found(key)
+        return True
+
+    async def _look_into(self, namespace: str, keys: Iterable[JobKey]) -> None:
         records = [one for one in map(self._store.job, keys) if one is not None]
         due = [
             (record, pod, age) for record in records for pod, age, due in self._waiting(record) if due <= age
@@ -97,13 +128,15 @@ class Causes:
         except ApiError as error:
             # It is asked again when the next look is due: nothing depends on it.
             _log.info("why pods in %s wait cannot be looked up: %s", namespace, error.message)
-        except (KeyError, TypeError, ValueError) as error:
-            _log.warning("an event in %s cannot be read: %r", namespace, error)
         for uid, (key, age) in waiting.items():
             self._store.put_cause(key, uid, causes.get(uid), age=age)
-        for record in records:
-            found(record.key)
-        return True
+
+    def _note_failure(self, namespace: str, error: Exception) -> None:
+        count, _ = self._failures.get(namespace, (0, 0.0))
+        pause = min(_RETRY_FIRST * 2.0 ** min(count, 16), _RETRY_MOST)
+        self._failures[namespace] = count + 1, self._clock.monotonic() + pause
+        about = {"metadata": {"namespace": namespace, "name": "*"}}
+        self._fence.note(CORE_EVENTS.plural, about, error, "failed")
 
     def _waiting(self, record: JobRecord) -> list[tuple[Pod, float, float]]:
         """The pods that wait silently, or for a claim perhaps, with their age and the age at which the next look is due."""
@@ -130,8 +163,9 @@ class Causes:
         except ApiError as error:
             _log.info("claim %s/%s cannot be read: %s", record.key.namespace, name, error.message)
         else:
-            is_lost = (claim.get("status") or {}).get("phase") == "Lost"
-            record.work.claim_state = "Lost" if is_lost else None
+            with self._fence.around(CLAIMS.plural, claim):
+                is_lost = (claim.get("status") or {}).get("phase") == "Lost"
+                record.work.claim_state = "Lost" if is_lost else None
 
     async def _causes(self, namespace: str, uids: Mapping[str, object]) -> dict[str, str]:
         """The newest warning of each pod that has one."""
@@ -139,11 +173,12 @@ class Causes:
         pages = 0
         async for page in self._api.pages(CORE_EVENTS, namespace, fields=_FIELDS):
             for one in page.items:
-                uid = str((one.get("involvedObject") or {}).get("uid"))
-                if uid not in uids or one.get("reason") in _IRRELEVANT or not one.get("message"):
-                    continue
-                line = " ".join(str(one["message"]).split())[:_LINE_MOST]
-                newest[uid] = max(newest.get(uid, ("", "")), (_seen_at(one), line))
+                with self._fence.around(CORE_EVENTS.plural, one):
+                    uid = str((one.get("involvedObject") or {}).get("uid"))
+                    if uid not in uids or one.get("reason") in _IRRELEVANT or not one.get("message"):
+                        continue
+                    line = " ".join(str(one["message"]).split())[:_LINE_MOST]
+                    newest[uid] = max(newest.get(uid, ("", "")), (_seen_at(one), line))
             pages += 1
             if pages == _PAGES_MOST:
                 _log.info("%s has more warnings than are looked at", namespace)

@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from estimator_api import EstimatorJob, InvalidJobError, parse_job
 from estimator_api import constants as c
+from estimator_operator.control.believable import believable
+from estimator_operator.control.pruned_status import Unkept
 from estimator_operator.kube.decoding import UNREADABLE
 from estimator_operator.kube.object_shape import version_of
 
@@ -20,19 +22,32 @@ class JobObject:
 
     Args:
         manifest: As the API server has it; its managedFields, which are most of it and which nobody reads, are dropped.
+        unkept: What the API server did not keep of its status.
 
     Attributes:
-        manifest: The object.
+        manifest: The object, its status as it was written.
+        kept_status: The status as the API server has it.
+        is_mended: Something in it cannot have been written by an operator.
         version: Its resourceVersion as a number.
     """
 
-    __slots__ = ("_parsed", "manifest", "version")
+    __slots__ = ("_parsed", "is_mended", "kept_status", "manifest", "version")
 
-    def __init__(self, manifest: Json) -> None:
+    def __init__(self, manifest: Json, unkept: Unkept | None = None) -> None:
         metadata = {key: value for key, value in manifest["metadata"].items() if key != "managedFields"}
         self.manifest: Json = {**manifest, "metadata": metadata}
+        self.is_mended = False
+        self.kept_status: Json = manifest.get("status") or {}
+        if isinstance(self.kept_status, dict) and self.kept_status:
+            whole = self.kept_status if unkept is None else unkept.restored(self.kept_status)
+            status = self.manifest["status"] = believable(whole)
+            self.is_mended = status is not whole
         self.version = version_of(manifest)
         self._parsed: EstimatorJob | InvalidJobError | None = None
+
+    def with_unkept(self, unkept: Unkept | None) -> JobObject:
+        """The same object, with something else that the API server did not keep of its status."""
+        return JobObject({**self.manifest, "status": self.kept_status}, unkept)
 
     @property
     def uid(self) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 from estimator_api import EstimatorJob
 from estimator_operator.control.job_object import UNMANAGED, JobObject
 from estimator_operator.control.job_stub import JobStub
+from estimator_operator.control.pruned_status import Unkept
 from estimator_operator.control.refusal import Refusal
 
 __all__ = ["UNMANAGED", "JobKey", "JobRecord", "JobWork"]
@@ -44,6 +45,8 @@ class JobWork:
         claim_state: What is wrong with the claim of the model directory, while pods wait.
         yielded: The last look left the status to be written, as other jobs waited for their pods.
         strays_at: Monotonic time from which pods that the watch cannot see are asked for by name again.
+        unkept: What the API server did not keep of the status that was last sent, as its CRD does not know it.
+        vanished: Names of pods that left the watch alive and that nobody here told to end, until they are asked for.
     """
 
     watched_since: datetime | None = None
@@ -57,6 +60,8 @@ class JobWork:
     claim_compared: bool = False
     claim_state: Literal["Missing", "Lost"] | None = None
     strays_at: float = 0.0
+    unkept: Unkept | None = None
+    vanished: set[str] = field(default_factory=set)
     yielded: bool = False
 
 
@@ -148,6 +153,11 @@ class JobRecord:
         return self.object.status
 
     @property
+    def kept_status(self) -> Json:
+        """The stored status without what the API server did not keep of it."""
+        return self.object.kept_status if isinstance(self.object, JobObject) else self.object.status
+
+    @property
     def stub(self) -> JobStub | None:
         """What is kept of a job at rest; None while the whole object is known."""
         return self.object if isinstance(self.object, JobStub) else None
@@ -170,7 +180,14 @@ class JobRecord:
         if self._work is not None and newer.generation != self.object.generation:
             self._work.creation.try_at_once()
             self._work.tensorboard.try_at_once()
-        self.object = newer
+        unkept = None if self._work is None else self._work.unkept
+        self.object = newer if unkept is None else newer.with_unkept(unkept)
+
+    def remember(self, unkept: Unkept | None) -> None:
+        """The API server has not kept that of the status: it is part of what is known of the job all the same."""
+        had, self.work.unkept = self.work.unkept, unkept
+        if isinstance(self.object, JobObject) and (had is not None or unkept is not None):
+            self.object = self.object.with_unkept(unkept)
 
     # The work about it --------------------------------------------------------------------------------------
     @property
@@ -179,6 +196,11 @@ class JobRecord:
         if self._work is None:
             self._work = JobWork()
         return self._work
+
+    @property
+    def vanished(self) -> frozenset[str]:
+        """Pods that left the watch alive and have not been asked for yet."""
+        return frozenset() if self._work is None else frozenset(self._work.vanished)
 
     @property
     def creation(self) -> Refusal:

@@ -17,6 +17,7 @@ from estimator_api import EstimatorJob, InvalidJobError
 from estimator_api import constants as c
 from estimator_operator.control.job_object import JobObject
 from estimator_operator.plan.observed import Pod
+from estimator_operator.plan.timestamps import from_text
 
 Json = dict[str, Any]
 
@@ -113,11 +114,12 @@ class JobStub:
                 boards += not pod.finished and not pod.deleting
                 if not self.board or pod.finished:
                     return True
-            elif self._unwanted(pod):
+            elif self.unwanted(pod):
                 return True
         return self.board and not boards
 
-    def _unwanted(self, pod: Pod) -> bool:
+    def unwanted(self, pod: Pod) -> bool:
+        """A replica's pod that exists and should not."""
         if self.result is None or self.clean_pod_policy == "All":
             return True
         return not pod.finished and (pod.deleting or self.clean_pod_policy != "None")
@@ -169,9 +171,8 @@ def stub_at_first_sight(job: JobObject) -> JobStub | None:
 
 
 def _ttl_end(ended: str | None, seconds: int | None) -> datetime | None:
-    if ended is None or seconds is None:
-        return None
-    return datetime.fromisoformat(ended) + timedelta(seconds=seconds)
+    moment = from_text(ended)
+    return None if moment is None or seconds is None else moment + timedelta(seconds=seconds)
 
 
 def _digest(value: Any) -> int:

@@ -190,7 +190,7 @@ class Reconciler:
         stub, now = record.stub, self._clock.now()
         if stub is None:
             return 0.0
-        if stub.needs_look(now, (one.pod for one in self._store.pod_records(record))):
+        if record.vanished or stub.needs_look(now, (one.pod for one in self._store.pod_records(record))):
             return 0.0
         if stub.board and record.tensorboard_service is None:
             return 0.0
@@ -262,9 +262,9 @@ class Reconciler:
         if wants_second_look(before, made):
             await self._look_up(record)
             before, made = self._plan(record, lost)
-            if await self._missing.find(record, before, made):
-                self._later(record.key, ASKED_EVERY, INVISIBLE)
-                before, made = self._plan(record, lost)
+        while await self._missing.find(record, before, made):
+            self._later(record.key, ASKED_EVERY, INVISIBLE)
+            before, made = self._plan(record, lost)
         return before, made
 
     async def _look_up(self, record: JobRecord) -> None:
@@ -295,7 +295,7 @@ class Reconciler:
         Returns:
             Whether it was written; None when the job is not what the plan took it for.
         """
-        if made.status == before:
+        if made.status == before and not (isinstance(record.object, JobObject) and record.object.is_mended):
             return False
         written_at = record.work.written_at
         if made.progress_only and written_at is not None:
@@ -359,7 +359,10 @@ class Reconciler:
             or made.delete_tensorboard_service
             or self._applier.creation_wait(record) is not None
         )
-        if acts or not isinstance(job, JobObject) or self._store.strays(record.key):
+        if acts or not isinstance(job, JobObject) or self._store.strays(record.key) or record.vanished:
+            return False
+        if record.work.unkept is not None and not record.finished:
+            # What it has counted is known here alone.
             return False
         now, after = self._clock.now(), made.requeue_after
         pods = [one.pod for one in self._store.pod_records(record)]

@@ -49,6 +49,15 @@ def ends_suspending(before: EstimatorJobStatus, made: Plan) -> bool:
     )
 
 
+def ends(before: EstimatorJobStatus, made: Plan) -> bool:
+    """The plan ends the job: from then on its pods are only cleaned up."""
+    return _is_final(made.status) and not _is_final(before)
+
+
+def _is_final(status: EstimatorJobStatus) -> bool:
+    return status.is_true(c.COMPLETE) or status.is_true(c.FAILED)
+
+
 def _restarts_what_is_missing(before: EstimatorJobStatus, made: Plan) -> bool:
     if made.status.restarts.total == before.restarts.total:
         return False
@@ -62,9 +71,4 @@ def _restarts_what_is_missing(before: EstimatorJobStatus, made: Plan) -> bool:
 
 def _ends_of_time(before: EstimatorJobStatus, made: Plan) -> bool:
     failed = made.status.condition(c.FAILED)
-    return (
-        failed is not None
-        and failed.status == "True"
-        and failed.reason in _OF_TIME
-        and not before.is_true(c.FAILED)
-    )
+    return ends(before, made) and failed is not None and failed.reason in _OF_TIME

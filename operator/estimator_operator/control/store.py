@@ -21,6 +21,7 @@ from estimator_operator.control.job_object import JobObject
 from estimator_operator.control.job_record import JobKey, JobRecord
 from estimator_operator.control.job_stub import JobStub, stub_at_first_sight
 from estimator_operator.control.known_pods import KnownPods, pod_key
+from estimator_operator.control.observation import observe, pods_of
 from estimator_operator.control.pod_reader import ObjectErrorObserver, PodReader
 from estimator_operator.kube.decoding import UNREADABLE
 from estimator_operator.kube.object_shape import in_shape, version_of
@@ -183,10 +184,8 @@ class Store:
         if shaped is None:
             return None
         name, before = shaped["metadata"]["name"], self._keys.get(shaped["metadata"]["uid"])
-        key = pod_key(shaped) or before
-        if before is not None and UNREADABLE in shaped:
-            # Whose it is may be what cannot be read.
-            key = before
+        # Whose it is may be what cannot be read.
+        key = (before if UNREADABLE in shaped else None) or pod_key(shaped) or before
         if key is None:
             return None
         pods = self._pods.get(key)
@@ -198,16 +197,19 @@ class Store:
         if record is None and pods is not None and known is not None:
             # It was given away: what was known of it is not true any more. Whether it is still the job's own is asked
             # by name before another takes its place.
+            self._miss(key, known)
             self._drop(pods, name)
             return key
         news = self._put_pod(key, record, stray=False)
         if before is not None and before != key:
             # It was given to another job.
+            self._miss(before, self._pods[before].records[name])
             self._drop(self._pods[before], name)
             return before
         return news
 
     def _drop(self, pods: KnownPods, name: str) -> None:
+        """Forgets a pod without a word on what became of it."""
         known = pods.records.get(name)
         if known is not None:
             self._keys.pop(known.pod.uid, None)
@@ -288,6 +290,8 @@ class Store:
         if pods is None or known is None or known.pod.uid != uid:
             return False
         told = uid in pods.told
+        if not told:
+            self._miss(key, known)
         self._drop(pods, name)
         is_replica = known.pod.replica.role != c.TENSORBOARD
         if known.pod.phase == "Succeeded" and key in self._jobs and is_replica:
@@ -298,6 +302,14 @@ class Store:
         if not pods.records and not pods.departed and not pods.gone:
             del self._pods[key]
         return True
+
+    def _miss(self, key: JobKey, known: PodRecord) -> None:
+        """A pod has left the watch, which may be its end or only a changed label: it is to be asked for by name."""
+        job, pod = self._jobs.get(key), known.pod
+        if job is None or job.uid != known.owner_uid or pod.finished or pod.deleting:
+            return
+        if job.stub is None or job.stub.unwanted(pod):
+            job.work.vanished.add(pod.name)
 
     def sweep_jobs(self, namespace: str | None, listed: Container[str], version: int) -> list[JobKey]:
         """Forgets jobs of a namespace (None: of all) that a list of that version does not have; returns their keys.
@@ -371,46 +383,11 @@ class Store:
     def pods(self, record: JobRecord) -> tuple[Pod, ...]:
         """The pods that a job owns, by name."""
         pods = self._pods.get(record.key)
-        if pods is None:
-            return ()
-        recorded = set(record.status.get("completedReplicas") or ())
-        departed = (one for one in pods.departed.values() if str(one.pod.replica) not in recorded)
-        all_pods = (*pods.records.values(), *(() if record.finished else departed))
-        owned = (one.pod for one in all_pods if one.owner_uid == record.uid)
-        return tuple(sorted(owned, key=lambda pod: pod.name))
+        return () if pods is None else pods_of(record, pods)
 
     def observe(self, record: JobRecord) -> Observed:
         """Everything known of a job's objects."""
-        known = self._pods.get(record.key, KnownPods())
-        if record.state in (c.REASON_SUSPENDING, c.REASON_SUSPENDED):
-            # A resumed job makes pods of the same names again.
-            known.gone.clear()
-        if record.state == c.REASON_SUSPENDED:
-            # What had completed is in the status; what was cut short is run again.
-            known.departed.clear()
-        pods = self.pods(record)
-        by_attempt = sorted(pods, key=lambda pod: pod.attempt)
-        progress = {pod.replica: known.progress[pod.uid] for pod in by_attempt if pod.uid in known.progress}
-        present = {pod.replica: pod.uid for pod in by_attempt}
-        heard = {replica: known.heard[uid] for replica, uid in present.items() if uid in known.heard}
-        causes = {
-            pod.replica: known.causes[pod.uid]
-            for pod in pods
-            if pod.uid in known.causes and pod.phase == "Pending"
-        }
-        return Observed(
-            pods=pods,
-            progress=progress,
-            heard_at=heard,
-            service_exists=record.service_exists,
-            claim_exists=record.claim_exists,
-            refused=record.creation.message,
-            causes=causes,
-            watched_since=record.work.watched_since,
-            tensorboard_service_exists=record.tensorboard_service is not None,
-            gone=dict(known.gone),
-            claim_state=record.work.claim_state,
-        )
+        return observe(record, self._pods.get(record.key, KnownPods()))
 
     def _pods_with(self, key: JobKey, uid: str) -> KnownPods | None:
         pods = self._pods.get(key)

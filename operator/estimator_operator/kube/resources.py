@@ -26,6 +26,15 @@ class Resource:
         return "/".join(parts)
 
 
+@dataclass(frozen=True, slots=True)
+class ServedSchema(Resource):
+    """The OpenAPI v3 document of a group and version, which everybody may read who may log in."""
+
+    def path(self, namespace: str | None, name: str | None = None, subresource: str | None = None) -> str:  # noqa: ARG002  (there is one)
+        """Path on the API server."""
+        return f"/openapi/v3/apis/{self.group}/{self.version}"
+
+
 JOBS: Final = Resource(c.GROUP, c.VERSION, c.PLURAL)
 PODS: Final = Resource("", "v1", "pods")
 SERVICES: Final = Resource("", "v1", "services")
@@ -35,4 +44,5 @@ CORE_EVENTS: Final = Resource("", "v1", "events")
 """The same objects; field selectors on the object they regard exist for this form only."""
 NODES: Final = Resource("", "v1", "nodes")
 """Of the cluster: their namespace is None."""
+SCHEMA: Final = ServedSchema(c.GROUP, c.VERSION, "openapi")
 LEASES: Final = Resource("coordination.k8s.io", "v1", "leases")

@@ -126,6 +126,10 @@ class Metrics:
             "resource",
             "reason",
         )
+        self._pruned = counter(
+            "pruned_status_writes",
+            "Status writes of which the API server kept only a part: the CRD is older than the operator.",
+        )
         self._events = counter("events", "Kubernetes events by what became of them.", "result")
         self._polls = counter("progress_polls", "Looks at the progress of pods by result.", "result")
 
@@ -162,6 +166,10 @@ class Metrics:
     def skipped(self, resource: str, reason: str) -> None:
         """An object could not be taken in."""
         self._skipped.labels(resource, reason).inc()
+
+    def pruned(self) -> None:
+        """The API server kept only a part of a status."""
+        self._pruned.inc()
 
     def recorded(self, result: str) -> None:
         """An event was written, or not."""

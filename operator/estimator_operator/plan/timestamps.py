@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Final
+
+_YEARS: Final = range(1970, 3000)
+"""What is beyond was written by hand, or means "none", as Go's zero time does; and nothing can be added to year 9999."""
 
 
 def to_text(moment: datetime) -> str:
@@ -19,9 +23,10 @@ def from_text(text: str | None) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        moment = (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+    return moment if moment.year in _YEARS else None
 
 
 def seconds_until(moment: datetime, now: datetime) -> float:

@@ -59,6 +59,7 @@ class FakeApi:
         before: Called before each call with verb, resource and name.
         answered: Told of each answer's HTTP status, as `kube.api` does.
         down: Every call fails as if nobody listened.
+        unknown: Paths below `status` that the CRD does not know, and that are pruned: of an older version.
     """
 
     def __init__(self, clock: FakeClock) -> None:
@@ -68,6 +69,7 @@ class FakeApi:
         self.before: Callable[[str, str, str], None] = lambda verb, resource, name: None
         self.answered: list[Callable[[int], None]] = []
         self.down = False
+        self.unknown: list[tuple[str, ...]] = []
         self.page = 500
         self._faults: list[Fault] = []
         self._watches: list[Watch] = []
@@ -135,6 +137,8 @@ class FakeApi:
         stored = self._found(resource, namespace, name)
         _check(stored, patch["metadata"])
         merged = _merged(stored.get("status", {}), patch.get("status", {}))
+        for path in self.unknown:
+            _prune(merged, path)
         if merged != stored.get("status", {}):
             stored["status"] = merged
             self._changed(resource, "MODIFIED", stored)
@@ -343,6 +347,16 @@ def _merged(old: Json, patch: Json) -> Json:
         else:
             result[key] = copy.deepcopy(value)
     return result
+
+
+def _prune(status: Any, path: tuple[str, ...]) -> None:
+    if isinstance(status, list):
+        for one in status:
+            _prune(one, path)
+    elif len(path) == 1:
+        status.pop(path[0], None)
+    elif path[0] in status:
+        _prune(status[path[0]], path[1:])
 
 
 def _selected(manifest: Json, labels: str | None, fields: str | None) -> bool:

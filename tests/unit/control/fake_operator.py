@@ -46,6 +46,7 @@ class FakeOperator:
         ends: Ends of jobs counted, by result and reason.
         event_results: What became of events.
         surveys: Surveys by cause and result.
+        pruned: Status writes of which the API server kept only a part.
         leads: No other replica can lead, by the lease.
     """
 
@@ -67,13 +68,20 @@ class FakeOperator:
         self.freshness = Freshness(clock)
         self.survey = Survey(api, self.store, namespaces=namespaces, count=self._surveyed)
         self.children = Children(self.store)
-        self.causes = Causes(api, self.store, clock)
+        self.causes = Causes(api, self.store, clock, fence=self.fence)
         self.results: Counter[str] = Counter()
+        self.pruned = 0
         self.leads = True
         self.watch = api.watch()
         recorder = Recorder(api, clock, instance="operator-0", count=self._recorded)
         self.applier = Applier(
-            api, self.store, clock, recorder, away=lambda: self.outage.lasts, leads=lambda: self.leads
+            api,
+            self.store,
+            clock,
+            recorder,
+            away=lambda: self.outage.lasts,
+            leads=lambda: self.leads,
+            on_pruned=self._pruned,
         )
         self.reconciler = Reconciler(
             store=self.store,
@@ -123,6 +131,9 @@ class FakeOperator:
 
     def skipped(self, resource: str, reason: str) -> None:
         self.object_errors[resource, reason] += 1
+
+    def _pruned(self) -> None:
+        self.pruned += 1
 
     def restarted(self, role: str, reason: str) -> None:
         self.restarts[role, reason] += 1

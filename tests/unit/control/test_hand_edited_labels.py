@@ -147,3 +147,102 @@ async def test_a_pod_given_to_another_job_by_its_label_is_still_its_owner_s(worl
     world.finish(CHIEF)
     await operator.settle()
     assert world.state == "Evaluating"
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["same operator", "next operator"])
+async def test_a_worker_hidden_just_as_the_chief_ends_does_not_run_on_under_a_finished_job(
+    world, operator, again
+):
+    await training(world, operator)
+    world.finish("mnist-evaluator-0")
+    await operator.settle()
+    if again:
+        world.api.unwatch(operator.watch)
+    unlabel(world, c.LABEL_JOB_NAME, pod="mnist-worker-0")
+    world.finish(CHIEF)
+    if again:
+        operator = world.operator()
+        await operator.start()
+    await operator.pass_(5)
+    assert world.state == "Completed"
+    world.collect()
+    assert world.pods == [CHIEF, "mnist-evaluator-0"]
+    await operator.pass_(60)
+    assert operator.store.job(KEY).stub is not None, "what is gone is not asked for any more"
+
+
+async def test_a_worker_hidden_while_a_finished_job_is_cleaned_up_does_not_run_on(world, operator):
+    await training(world, operator)
+    world.finish("mnist-evaluator-0")
+    world.finish(CHIEF)
+    world.api.before = lambda verb, resource, name: (
+        unlabel(world, c.LABEL_JOB_NAME, pod="mnist-worker-1")
+        if (verb, name) == ("delete", "mnist-worker-0")
+        and c.LABEL_JOB_NAME in labels_of(world, "mnist-worker-1")
+        else None
+    )
+    await operator.pass_(60)
+    assert world.state == "Completed"
+    world.collect()
+    assert world.pods == [CHIEF, "mnist-evaluator-0"]
+
+
+async def test_a_worker_hidden_before_the_scale_down_that_drops_it_does_not_run_on(world, operator):
+    world.submit(
+        elastic={"minReplicas": 0, "maxReplicas": 2}, worker={"replicas": 2}, evaluator={"replicas": 1}
+    )
+    await operator.settle()
+    world.run()
+    await operator.settle()
+    unlabel(world, c.LABEL_JOB_NAME, pod="mnist-worker-1")
+    world.set_spec(worker={"replicas": 1})
+    await operator.pass_(5)
+    world.collect()
+    assert world.pods == [CHIEF, "mnist-evaluator-0", "mnist-worker-0"]
+
+
+async def test_a_job_is_suspended_only_when_pods_that_it_had_under_another_spec_are_gone_too(world, operator):
+    """Suspended and given fewer workers in one edit: the pod of a worker that the new spec does not have is hidden."""
+    await training(world, operator)
+    world.api.unwatch(operator.watch)
+    unlabel(world, c.LABEL_JOB_NAME, pod="mnist-worker-1")
+    world.set_spec(suspend=True, worker={"replicas": 1})
+    operator = world.operator()
+    await operator.start()
+    for _ in range(3):
+        world.collect()
+        await operator.pass_(30)
+    assert (world.state, world.pods) == ("Suspended", [])
+
+
+async def test_a_chief_that_is_not_there_has_completed_only_when_it_is_not_there_by_name_either(
+    world, operator
+):
+    """What it reported last says that it is through, and no list shows it: it may save and export all the same."""
+    await training(world, operator)
+    operator.report(CHIEF, global_step=100, state="Finished")
+    await operator.pass_(20)
+    assert world.status["progress"]["finished"] is True
+    unlabel(world, c.LABEL_JOB_NAME)
+    await operator.pass_(60)
+    assert world.state == "Training"
+    assert not world.status.get("completedReplicas")
+    world.api.remove(PODS, "default", CHIEF, now=True)
+    await operator.pass_(60)
+    assert world.status["completedReplicas"] == ["chief-0"]
+
+
+async def test_a_job_that_ends_with_all_its_pods_in_sight_asks_for_none(world, operator):
+    await training(world, operator)
+    world.finish("mnist-evaluator-0")
+    world.finish(CHIEF)
+    await operator.pass_(5)
+    world.collect()
+    await operator.pass_(60)
+    assert world.state == "Completed"
+    assert world.api.calls["get pods"] == 0
+    assert world.api.calls["list pods"] == 0
+
+
+def labels_of(world: World, pod: str) -> dict[str, str]:
+    return world.api.objects["pods", "default", pod]["metadata"]["labels"]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
+import pytest
 from fake_api import status_error
 from fake_operator import KEY, FakeOperator
 from job_world import World, job_manifest
 
-from estimator_operator.kube.resources import CLAIMS, CORE_EVENTS, JOBS
+from estimator_operator.kube.resources import CLAIMS, CORE_EVENTS, JOBS, PODS
 
 MISSING = 'MountVolume.SetUp failed for volume "code" : configmap "trainer" not found'
 
@@ -180,3 +182,79 @@ async def test_a_job_without_a_claim_asks_for_none(world, operator):
     await held(world, operator)
     await operator.pass_(60)
     assert world.api.calls["get persistentvolumeclaims"] == world.api.calls["list events"] == 0
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        {"involvedObject": "mnist-chief-0"},
+        {"involvedObject": None},
+        {"message": {"not": "text"}, "series": ["none"]},
+        {"metadata": None, "lastTimestamp": None},
+    ],
+)
+async def test_one_event_that_cannot_be_read_hides_no_other(world, operator, harm):
+    await waiting(world, operator)
+    warn(world, "FailedMount", "unreadable", seen="09")
+    warn(world, "FailedMount", MISSING, seen="03")
+    listed = world.api.pages
+
+    async def pages(resource, namespace, **selectors):
+        async for page in listed(resource, namespace, **selectors):
+            for one in page.items:
+                if one.get("message") == "unreadable":
+                    one.update(harm)
+            yield page
+
+    world.api.pages = pages
+    await operator.pass_(11)
+    assert 'configmap "trainer" not found' in world.condition("Ready")["message"]
+    counted = operator.object_errors["events", "unreadable"]
+    assert counted == (harm.get("involvedObject", "") is not None), "an event about nothing is no fault"
+
+
+async def test_a_look_that_fails_costs_its_own_namespace_only_and_is_tried_again_ever_more_rarely(
+    world, operator, monkeypatch
+):
+    await waiting(world, operator)
+    world.api.put(JOBS, "other", job_manifest())
+    await operator.settle()
+    world.api.edit(PODS, "mnist-chief-0", waits_for_its_volume, namespace="other")
+    warn(world, "FailedMount", MISSING, seen="03")
+    causes, looks = operator.causes._causes, []
+
+    async def broken(namespace, *args):
+        looks.append((namespace, world.clock.monotonic()))
+        if namespace == "default" and len(looks) < 12:
+            raise RuntimeError("nobody thought of this")
+        return await causes(namespace, *args)
+
+    monkeypatch.setattr(operator.causes, "_causes", broken)
+    await operator.pass_(60)
+    tries = [at for namespace, at in looks if namespace == "default"]
+    assert len(tries) == 3
+    assert operator.object_errors["events", "failed"] == 3
+    assert [namespace for namespace, _ in looks].count("other") == 2
+    reasons = {row["reason"] for row in operator.controller.schedule(10)}
+    assert "why pods wait" in reasons
+    await operator.pass_(3000)
+    pauses = [later - earlier for earlier, later in pairwise(at for name, at in looks if name == "default")]
+    assert pauses == sorted(pauses)
+    assert 'configmap "trainer" not found' in world.condition("Ready")["message"]
+
+
+async def test_a_claim_that_cannot_be_read_costs_its_own_job_only(world, operator):
+    world.submit(modelDir={"persistentVolumeClaim": {"claimName": "models"}})
+    world.api.put(CLAIMS, "default", {"metadata": {"name": "models"}, "status": ["none"]})
+    await operator.settle()
+    world.wait("mnist-chief-0", "ContainerCreating")
+    warn(world, "FailedMount", MISSING, seen="03")
+    await operator.pass_(11)
+    assert 'configmap "trainer" not found' in world.condition("Ready")["message"]
+    assert operator.object_errors["persistentvolumeclaims", "unreadable"] == 1
+
+
+def waits_for_its_volume(pod: dict[str, Any]) -> None:
+    pod["spec"]["nodeName"] = "node-1"
+    state = {"waiting": {"reason": "ContainerCreating"}}
+    pod["status"] = {"phase": "Pending", "containerStatuses": [{"name": "estimator", "state": state}]}
