@@ -57,7 +57,7 @@ class JobObject:
     @property
     def resource_version(self) -> str:
         """The job's resourceVersion."""
-        return str(self.manifest["metadata"]["resourceVersion"])
+        return str(self.manifest["metadata"].get("resourceVersion") or "0")
 
     @property
     def generation(self) -> int | None:

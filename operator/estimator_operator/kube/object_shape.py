@@ -40,7 +40,7 @@ def in_shape(found: Any, resource: Resource) -> Json:
         if not _is_segment(metadata.get(key)):
             raise UndecodableError(f"its metadata.{key} is none")
     fault = _fault(found, metadata, resource)
-    return found if fault is None else _stub(found, metadata, resource, fault)
+    return found if fault is None else _stub(found, metadata, fault)
 
 
 def version_of(manifest: Mapping[str, Any]) -> int:
@@ -59,17 +59,19 @@ def _fault(found: Json, metadata: Json, resource: Resource) -> str | None:
     for key in ("spec", "status"):
         if not isinstance(found.get(key), dict | None):
             return key
+    if resource is JOBS and not _are_names_or_none((found.get("status") or {}).get("completedReplicas")):
+        return "status.completedReplicas"
     return None if _are_conditions(found.get("status"), resource) else "status.conditions"
 
 
-def _stub(found: Json, metadata: Json, resource: Resource, fault: str) -> Json:
+def _stub(found: Json, metadata: Json, fault: str) -> Json:
     kept: Json = {key: metadata[key] for key in ("namespace", "name", "uid")}
     for key, is_right in _METADATA.items():
         if metadata.get(key) is not None and is_right(metadata[key]):
             kept[key] = metadata[key]
     spec, status = found.get("spec"), found.get("status")
     manager = spec.get("managedBy") if isinstance(spec, dict) else None
-    readable = isinstance(status, dict) and _are_conditions(status, resource)
+    readable = isinstance(status, dict) and not fault.startswith("status")
     return {
         "metadata": kept,
         "spec": {"managedBy": manager} if isinstance(manager, str) else {},
@@ -109,6 +111,10 @@ def _are_references(value: Any) -> bool:
 
 def _are_names(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(one, str) for one in value)
+
+
+def _are_names_or_none(value: Any) -> bool:
+    return value is None or _are_names(value)
 
 
 def _are_conditions(status: Any, resource: Resource) -> bool:

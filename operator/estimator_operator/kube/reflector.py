@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from estimator_operator.errors import ApiError, ForbiddenError, api_error
 from estimator_operator.kube.api import Api
+from estimator_operator.kube.decoding import list_version
 from estimator_operator.kube.hand_over import TURN, HandOver
 from estimator_operator.kube.resources import Resource
 from estimator_operator.kube.retry_after import WATCH_MOST_SECONDS
@@ -132,8 +133,8 @@ class Reflector:
                 if kind in ("ADDED", "MODIFIED", "DELETED"):
                     self._told.event(self._resource, kind, found)
                 metadata = found.get("metadata")
-                if isinstance(metadata, dict):
-                    self._version = str(metadata.get("resourceVersion") or self._version)
+                if isinstance(metadata, dict) and (version := list_version(metadata)):
+                    self._version = str(version)
                 number += 1
                 if number % TURN == 0:
                     await asyncio.sleep(0)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import aiohttp
 import pytest
 import pytest_asyncio
+from hostile_json import any_spoilt, as_text, is_named
 from watch_server import FixedCredentials, Refusal, Told, WatchServer, event, thing
 
 from estimator_operator.kube import kopf_session
@@ -266,6 +268,43 @@ async def test_one_object_that_cannot_be_taken_in_ends_nothing(server, told, wat
     await until(watching, told, "ADDED", "b")
     assert sorted(why for _, why in told.skipped) == ["failed", "failed", "unreadable", "unreadable"]
     assert caplog.text.count("default/bad cannot be taken in") == 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_a_list_and_a_watch_full_of_hostile_objects_end_nothing(server, told, watching, seed):
+    draw, kinds = random.Random(seed), ("ADDED", "MODIFIED", "DELETED", "BOOKMARK", "SURPRISE")
+    found = [any_spoilt(draw, JOBS) for _ in range(300)]
+    # What has no name and cannot be decoded either is no event at all: that begins a new list.
+    texts = [as_text(one, draw) for one in found if is_named(one)]
+    others = [as_text(one, draw) for one in found if not is_named(one)]
+    lines = [b'{"type":"%s","object":%s}\n' % (draw.choice(kinds).encode(), one) for one in texts]
+    lines += [event("BOOKMARK", {"metadata": value}) for value in (None, [], {"resourceVersion": 5}, {})]
+    lines.append(b'\xef\xbb\xbf{"type":"ADDED","object":{}}\n')
+    lines.append(b'{"type":"ADDED","object":{"metadata":{"name":"a","uid":"u","a":"\xed\xa0\x80"}}}\n')
+    items = b",".join(texts[:100] + others)
+    server.lists = [b'{"metadata":{"resourceVersion":"7"},"items":[' + items + b"]}"] * 2
+    server.watches = [b"".join(lines) + event("ADDED", thing("b", 999))]
+    server.watches += [b'{"type":"ADDED","object":3}\n', event("ADDED", thing("c", 999))]
+    assert len(lines) > 200
+    await until(watching, told, "ADDED", "b")
+    await until(watching, told, "ADDED", "c")
+    assert {why for _, why in told.skipped} == {"unreadable"}
+
+
+@pytest.mark.parametrize("version", ["9" * 5000, 5, None, [], "x"], ids=lambda one: str(one)[:10])
+async def test_a_list_whose_version_is_none_sweeps_nothing_that_is_known(server, told, watching, version):
+    server.lists = [json.dumps({"metadata": {"resourceVersion": version}, "items": [thing("a")]}).encode()]
+    await until(watching, told, "relisted", None, ("uid-a",), 0)
+
+
+@pytest.mark.parametrize("metadata", [[1], "x", {"continue": 5}, {"continue": ["a"]}], ids=str)
+async def test_a_list_that_is_none_is_asked_for_again(server, told, watching, metadata):
+    server.lists = [json.dumps({"metadata": metadata, "items": []}).encode(), [thing("a")]]
+    await until(watching, told, None, "a")
+    assert [one for one in told.log if one[0] == "relisted"][:1] in (
+        [],
+        [("relisted", None, ("uid-a",), server._version)],
+    )
 
 
 async def test_a_token_that_is_not_taken_is_read_again(server, told, watching):
