@@ -40,6 +40,7 @@ from estimator_operator.errors import LeadershipLostError, OperatorError
 from estimator_operator.kube.api import Api
 from estimator_operator.kube.credentials import Credentials, find_credentials, own_namespace
 from estimator_operator.kube.fence import Fence
+from estimator_operator.kube.hand_over import HandOver
 from estimator_operator.kube.lease import Elector, LeaseTiming
 from estimator_operator.kube.lease_thread import LeaseThread
 from estimator_operator.kube.rate_limit import TokenBucket
@@ -80,7 +81,8 @@ class Operator:
             progress_limit=settings.progress_metrics_limit,
             standstill=self._standstill,
         )
-        self._store = Store(on_status=JobChanges(metrics), on_error=self._object_failed)
+        self._fence = Fence(metrics.skipped, monotonic=self._clock.monotonic)
+        self._store = Store(on_status=JobChanges(metrics), on_error=self._fence.note)
         self._queue: WorkQueue[JobKey] = WorkQueue(on_wait=metrics.waited, on_retry=metrics.retried)
         self._outage = Outage(self._clock.monotonic, on_recovery=self._queue.hurry)
         self._identity = f"{socket.gethostname()}_{secrets.token_hex(4)}"
@@ -159,15 +161,15 @@ class Operator:
         }
         if lease is not None:
             parts["lease"] = lease.hold()
-        fence = Fence(controller, count=self._metrics.skipped)
+        told = HandOver(controller, self._fence)
         for resource in (PODS, SERVICES, CLAIMS):
             for namespace in settings.namespaces or (None,):
-                reflector = Reflector(api, resource, namespace, fence, labels=c.LABEL_JOB_NAME)
+                reflector = Reflector(api, resource, namespace, told, labels=c.LABEL_JOB_NAME)
                 parts[f"watch of {resource.plural} in {namespace or 'all namespaces'}"] = reflector.run()
         # When kopf ends, it ends every task that began after it: it begins last.
         parts["watch"] = watch(
             credentials=credentials,
-            fence=fence,
+            told=told,
             namespaces=settings.namespaces,
             on_signals=self._catch_signals,
         )
@@ -193,7 +195,7 @@ class Operator:
         namespaces = self._settings.namespaces
         survey = Survey(api, self._store, namespaces=namespaces, count=metrics.surveyed)
         children = Children(self._store)
-        causes = Causes(api, self._store, self._clock, count=metrics.skipped)
+        causes = Causes(api, self._store, self._clock, fence=self._fence)
         return Controller(
             store=self._store,
             queue=self._queue,
@@ -233,10 +235,6 @@ class Operator:
     def _called(self, verb: str, resource: str, status: int, seconds: float) -> None:
         self._metrics.called(verb, resource, status, seconds)
         self._outage.answered(status)
-
-    def _object_failed(self, resource: str, manifest: dict[str, Any], error: Exception) -> None:
-        if self._controller is not None:
-            self._controller.object_failed(resource, manifest, error)
 
     def _deliver(self, target: Target, progress: Progress) -> bool:
         key = JobKey(*target.job)

@@ -21,10 +21,10 @@ from typing import Any, Final
 from estimator_api import InvalidJobError
 from estimator_operator.control.clock import Clock
 from estimator_operator.control.job_record import JobKey, JobRecord
-from estimator_operator.control.object_fence import ObjectFence
 from estimator_operator.control.store import Store
 from estimator_operator.errors import ApiError, NotFoundError
 from estimator_operator.kube.api import Api
+from estimator_operator.kube.fence import Fence
 from estimator_operator.kube.resources import CLAIMS, CORE_EVENTS
 from estimator_operator.plan.observed import Pod
 
@@ -52,7 +52,7 @@ class Causes:
         api: The API server.
         store: Where the causes are noted.
         clock: To judge how long a pod has waited.
-        count: Told of what could not be read or looked up: a resource, and unreadable or failed.
+        fence: Around each object that is looked at, and each namespace.
     """
 
     def __init__(
@@ -61,13 +61,12 @@ class Causes:
         store: Store,
         clock: Clock,
         *,
-        count: Callable[[str, str], None] = lambda _resource, _reason: None,
+        fence: Fence | None = None,
     ) -> None:
         self._api = api
         self._store = store
         self._clock = clock
-        self._count = count
-        self._fence = ObjectFence(clock, lambda resource: count(resource, "unreadable"))
+        self._fence = fence or Fence()
         self._failures: dict[str, tuple[int, float]] = {}
         self._wanted: dict[str, dict[JobKey, None]] = {}
         self._wake = asyncio.Event()
@@ -106,8 +105,8 @@ class Causes:
         keys = self._wanted.pop(namespace)
         try:
             await self._look_into(namespace, keys)
-        except Exception:  # noqa: BLE001  (one namespace must not end the looks into the others)
-            self._note_failure(namespace)
+        except Exception as error:  # noqa: BLE001  (one namespace must not end the looks into the others)
+            self._note_failure(namespace, error)
         else:
             self._failures.pop(namespace, None)
         for key in keys:
@@ -132,12 +131,12 @@ class Causes:
         for uid, (key, age) in waiting.items():
             self._store.put_cause(key, uid, causes.get(uid), age=age)
 
-    def _note_failure(self, namespace: str) -> None:
+    def _note_failure(self, namespace: str, error: Exception) -> None:
         count, _ = self._failures.get(namespace, (0, 0.0))
         pause = min(_RETRY_FIRST * 2.0 ** min(count, 16), _RETRY_MOST)
         self._failures[namespace] = count + 1, self._clock.monotonic() + pause
-        self._count(CORE_EVENTS.plural, "failed")
-        _log.exception("why pods in %s wait cannot be looked up, trying again in %.0f s", namespace, pause)
+        about = {"metadata": {"namespace": namespace, "name": "*"}}
+        self._fence.note(CORE_EVENTS.plural, about, error, "failed")
 
     def _waiting(self, record: JobRecord) -> list[tuple[Pod, float, float]]:
         """The pods that wait silently, or for a claim perhaps, with their age and the age at which the next look is due."""

@@ -11,6 +11,8 @@ from estimator_api import constants as c
 from estimator_operator.control.creation import claim_on, model_claim_name, tensorboard_service_name
 from estimator_operator.control.job_record import JobKey, JobRecord
 from estimator_operator.control.store import Store
+from estimator_operator.kube.decoding import UNREADABLE
+from estimator_operator.kube.object_shape import version_of
 from estimator_operator.kube.pod_summary import controller_of
 from estimator_operator.kube.resources import CLAIMS, SERVICES, Resource
 
@@ -30,28 +32,40 @@ class Children:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._known: dict[JobKey, dict[str, tuple[Resource, Json]]] = {}
+        self._keys: dict[str, JobKey] = {}
 
     def put(self, resource: Resource, manifest: Json) -> JobKey | None:
         """Notes an object; returns the key of its job when that lacks something now, or no longer."""
         metadata = {name: manifest["metadata"][name] for name in _KEPT if name in manifest["metadata"]}
-        key = _key(manifest)
-        if key is None:
+        uid, key = metadata["uid"], _key(manifest)
+        was = self._keys.get(uid)
+        before = None if was is None else self._known[was][uid][1]
+        if before is not None and UNREADABLE in manifest:
+            # It exists; whose it is may be what cannot be read.
+            key, metadata = was, before["metadata"]
+        if before is not None and version_of(before) >= version_of(manifest) > 0:
             return None
-        known = self._known.setdefault(key, {})
-        before = known.get(metadata["uid"])
-        if before is not None and _version(before[1]) >= _version({"metadata": metadata}):
-            return None
-        known[metadata["uid"]] = (resource, {"metadata": metadata})
-        return self._told(key, resource)
+        if was is not None and was != key:
+            # It was given to another job.
+            self._forget(was, uid)
+        if key is not None:
+            self._known.setdefault(key, {})[uid] = (resource, {"metadata": metadata})
+            self._keys[uid] = key
+        told = [self._told(one, resource) for one in (was, key) if one is not None]
+        return next((one for one in told if one is not None), None)
 
     def drop(self, resource: Resource, manifest: Json) -> JobKey | None:
         """Forgets an object that no longer exists; returns the key of its job when that lacks something now."""
-        key = _key(manifest)
-        if key is None or self._known.get(key, {}).pop(manifest["metadata"]["uid"], None) is None:
+        key = self._keys.get(manifest["metadata"]["uid"])
+        if key is None:
             return None
+        self._forget(key, manifest["metadata"]["uid"])
+        return self._told(key, resource)
+
+    def _forget(self, key: JobKey, uid: str) -> None:
+        del self._keys[uid], self._known[key][uid]
         if not self._known[key]:
             del self._known[key]
-        return self._told(key, resource)
 
     def sweep(
         self, resource: Resource, namespace: str | None, listed: set[str], version: int
@@ -62,7 +76,7 @@ class Children:
             for key, known in self._known.items()
             if namespace in (None, key.namespace)
             for uid, (kind, found) in known.items()
-            if kind is resource and uid not in listed and _version(found) <= version
+            if kind is resource and uid not in listed and version_of(found) <= version
         ]
         return [key for key in (self.drop(resource, found) for found in gone) if key is not None]
 
@@ -100,8 +114,3 @@ def _key(manifest: Json) -> JobKey | None:
     metadata = manifest["metadata"]
     name = (controller_of(manifest) or {}).get("name") or (metadata.get("labels") or {}).get(c.LABEL_JOB_NAME)
     return JobKey(metadata["namespace"], name) if name else None
-
-
-def _version(manifest: Json) -> int:
-    text = manifest["metadata"].get("resourceVersion") or "0"
-    return int(text) if text.isdecimal() else 0

@@ -6,8 +6,9 @@ import logging
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Final, Protocol
+
+from estimator_operator.kube.http_date import http_date
 
 _log = logging.getLogger(__name__)
 
@@ -15,7 +16,14 @@ _EXACT: Final = timedelta(seconds=2)
 """A Date has whole seconds, and an answer takes a while: a smaller difference is none."""
 _WORTH_TELLING: Final = timedelta(seconds=10)
 _DOUBTS: Final = 3
-"""Answers in a row that must disagree with the clock before it is set anew."""
+"""Answers in a row that must tell one other time before the clock is set to it."""
+_STEADY: Final = 10.0
+"""Seconds for which they must have done so: a burst of calls goes to one API server of several."""
+_STEADY_MOST: Final = 320.0
+_CALM: Final = 600.0
+"""Seconds without an answer that disagrees after which the clock is set as readily as at first."""
+_YEARS: Final = range(2000, 3000)
+"""A machine without a clock begins in 1970; and from the last days of 9999 nothing can be counted on."""
 
 
 class Clock(Protocol):
@@ -36,6 +44,10 @@ class ClusterClock:
     A deletionTimestamp and the like are the API server's time. On a machine whose clock is ahead, every grace period
     would seem to be over. Between answers the monotonic clock goes on, so a step of the local clock changes nothing.
 
+    There may be several API servers whose clocks are apart. A clock that went to and fro between them would let a
+    deadline pass and not have passed, so it stays with the first until answers have told one other time, and only that,
+    for a while; each time that it is set it takes twice as long until it is set again.
+
     Args:
         wall: The time of day of this machine, believed until the API server has told its own.
         monotonic: Clock in seconds.
@@ -53,6 +65,10 @@ class ClusterClock:
         self._known = False
         self._told = False
         self._doubts = 0
+        self._doubted_at = 0.0
+        self._other = self._anchor
+        self._disagreed_at = -_CALM
+        self._steady = _STEADY
 
     def now(self) -> datetime:
         """The time of day in the cluster, in UTC."""
@@ -64,24 +80,31 @@ class ClusterClock:
 
     def heard(self, date: str) -> None:
         """An answer bears that Date, just now."""
-        try:
-            said = parsedate_to_datetime(date)
-        except (ValueError, OverflowError):
+        said = http_date(date)
+        if said is None or said.year not in _YEARS:
             return
-        if said.tzinfo is None:
-            said = said.replace(tzinfo=UTC)
         # Whole seconds, cut off: on average it is half a second more.
-        said += timedelta(seconds=0.5)
+        said, at = said + timedelta(seconds=0.5), self._monotonic()
         if abs(said - self.now()) <= _EXACT:
             self._known, self._doubts = True, 0
+            if at - self._disagreed_at >= _CALM:
+                self._steady = _STEADY
             return
-        self._doubts += 1
-        if self._known and self._doubts < _DOUBTS:
-            # One answer of several, from a proxy or another API server: the clock must not jump to and fro.
+        self._disagreed_at = at
+        if self._known and not self._is_steady(said, at):
             return
-        self._anchor, self._anchored_at = said, self._monotonic()
+        if self._known:
+            self._steady = min(2 * self._steady, _STEADY_MOST)
+        self._anchor, self._anchored_at = said, at
         self._known, self._doubts = True, 0
         offset = said - self._wall()
         if abs(offset) > _WORTH_TELLING and not self._told:
             self._told = True
             _log.warning("the API server's clock is %+.0f s from this machine's", offset.total_seconds())
+
+    def _is_steady(self, said: datetime, at: float) -> bool:
+        """Answers have told that other time for long enough."""
+        if not self._doubts or abs(said - self._other - timedelta(seconds=at - self._doubted_at)) > _EXACT:
+            self._doubts, self._doubted_at, self._other = 0, at, said
+        self._doubts += 1
+        return self._doubts >= _DOUBTS and at - self._doubted_at >= self._steady

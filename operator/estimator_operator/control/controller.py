@@ -17,7 +17,6 @@ from estimator_operator.control.children import Children
 from estimator_operator.control.clock import Clock
 from estimator_operator.control.freshness import Freshness
 from estimator_operator.control.job_record import JobKey
-from estimator_operator.control.object_fence import ObjectFence
 from estimator_operator.control.outage import Outage
 from estimator_operator.control.reconcile import TTL, Reconciler
 from estimator_operator.control.recorder import Recorder
@@ -48,12 +47,9 @@ class ReconcileObserver(Protocol):
     def told(self, resource: str, kind: str | None) -> None:
         """The watch told of an object of that resource: ADDED, MODIFIED, DELETED, or listed (None)."""
 
-    def skipped(self, resource: str, reason: str) -> None:
-        """An object of that resource could not be read and was passed over."""
-
 
 class Controller:
-    """Keeps jobs as their specs say. Implements `kube.watch.WatchObserver`.
+    """Keeps jobs as their specs say. Implements `kube.hand_over.WatchObserver`.
 
     Args:
         store: What is known.
@@ -95,7 +91,6 @@ class Controller:
         self._outage = outage
         self._clock = clock
         self._observer = observer
-        self._fence = ObjectFence(clock, lambda resource: observer.skipped(resource, "unreadable"))
         self._busy: dict[JobKey, float] = {}
         self._crashes: dict[JobKey, int] = {}
         self.ready = False
@@ -160,10 +155,6 @@ class Controller:
     def heard(self, resource: Resource, namespace: str | None) -> None:
         """The watch is alive."""
         self._freshness.heard(resource.plural, namespace)
-
-    def object_failed(self, resource: str, manifest: Json, error: Exception) -> None:
-        """An object could not be read: it is passed over."""
-        self._fence.note(resource, manifest, error)
 
     def _look_at(self, key: JobKey) -> None:
         record = self._store.job(key)

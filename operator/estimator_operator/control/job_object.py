@@ -9,6 +9,7 @@ from estimator_api import constants as c
 from estimator_operator.control.believable import believable
 from estimator_operator.control.pruned_status import Unkept
 from estimator_operator.kube.decoding import UNREADABLE
+from estimator_operator.kube.object_shape import version_of
 
 Json = dict[str, Any]
 
@@ -56,7 +57,7 @@ class JobObject:
     @property
     def resource_version(self) -> str:
         """The job's resourceVersion."""
-        return str(self.manifest["metadata"]["resourceVersion"])
+        return str(self.manifest["metadata"].get("resourceVersion") or "0")
 
     @property
     def generation(self) -> int | None:
@@ -117,9 +118,3 @@ class JobObject:
         if isinstance(self._parsed, InvalidJobError):
             raise self._parsed
         return self._parsed
-
-
-def version_of(manifest: Json) -> int:
-    """The resourceVersion of an object as a number."""
-    text = manifest["metadata"].get("resourceVersion") or "0"
-    return int(text) if text.isdecimal() else 0

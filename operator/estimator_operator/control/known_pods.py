@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from estimator_api import Progress
 from estimator_api import constants as c
@@ -15,8 +14,6 @@ from estimator_operator.kube.pod_summary import PodRecord, controller_of
 from estimator_operator.plan.observed import Replica
 
 Json = dict[str, Any]
-
-_REPLICA: Final = re.compile(r"([a-z]+)-([0-9]{1,4})(?:-r([0-9]{1,6}))?")
 
 
 @dataclass(slots=True)
@@ -80,6 +77,11 @@ def is_owned_by(manifest: Json, uid: str) -> bool:
     return (controller_of(manifest) or {}).get("uid") == uid
 
 
+def has_controller(manifest: Json) -> bool:
+    """Some controller owns the pod, of whatever kind."""
+    return any(one.get("controller") for one in manifest["metadata"].get("ownerReferences") or ())
+
+
 def claimed(manifest: Json, key: JobKey, uid: str, known: Collection[str]) -> Json:
     """A pod with the job as its owner, when it was made for the job and somebody has edited its owner references.
 
@@ -100,21 +102,3 @@ def claimed(manifest: Json, key: JobKey, uid: str, known: Collection[str]) -> Js
         return manifest
     owner = {"apiVersion": c.API_VERSION, "kind": c.KIND, "name": key.name, "uid": uid, "controller": True}
     return {**manifest, "metadata": {**metadata, "ownerReferences": [owner]}}
-
-
-def named(manifest: Json, key: JobKey) -> Json:
-    """A pod with the labels that its name promises: `<job>-<role>-<index>`, then `-r<attempt>`."""
-    metadata = manifest["metadata"]
-    rest = str(metadata["name"]).removeprefix(f"{key.name}-")
-    found = _REPLICA.fullmatch(rest)
-    if found is None:
-        return manifest
-    role, index, attempt = found.groups()
-    labels = {
-        **(metadata.get("labels") or {}),
-        c.LABEL_JOB_NAME: key.name,
-        c.LABEL_ROLE: role,
-        c.LABEL_INDEX: index,
-        c.LABEL_ATTEMPT: attempt or "0",
-    }
-    return {**manifest, "metadata": {**metadata, "labels": labels}}

@@ -9,28 +9,29 @@ Whatever goes wrong while one object is read is that object's: it is reported an
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Container, Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from estimator_api import Progress
 from estimator_api import constants as c
-from estimator_operator.control.job_object import JobObject, version_of
+from estimator_operator.control.job_object import JobObject
 from estimator_operator.control.job_record import JobKey, JobRecord
 from estimator_operator.control.job_stub import JobStub, stub_at_first_sight
-from estimator_operator.control.known_pods import KnownPods, claimed, is_owned_by, named, pod_key
+from estimator_operator.control.known_pods import KnownPods, claimed, has_controller, is_owned_by, pod_key
 from estimator_operator.control.observation import observe, pods_of
+from estimator_operator.control.pod_reader import ObjectErrorObserver, PodReader
+from estimator_operator.control.tombstones import Tombstones
+from estimator_operator.kube.decoding import UNREADABLE
+from estimator_operator.kube.object_shape import in_shape, version_of
 from estimator_operator.kube.pod_summary import PodRecord, summarize
+from estimator_operator.kube.resources import JOBS
 from estimator_operator.plan.observed import Observed, Pod
 
 Json = dict[str, Any]
 StatusObserver = Callable[[JobRecord, Json], None]
 """Told of every new status of a job that is known already, with the one before; once, whoever wrote it."""
-ObjectErrorObserver = Callable[[str, Json, Exception], None]
-"""Told of an object (its plural, its manifest) that could not be read, and why."""
-_TOMBSTONES: Final = 20_000
 
 
 class Store:
@@ -49,13 +50,13 @@ class Store:
         on_status: StatusObserver = lambda _record, _before: None,
         on_error: ObjectErrorObserver = lambda _plural, _manifest, _error: None,
     ) -> None:
-        self._parse_pod = parse_pod
+        self._reader = PodReader(parse_pod, on_error)
         self._on_status = on_status
         self._on_error = on_error
         self._jobs: dict[JobKey, JobRecord] = {}
         self._pods: dict[JobKey, KnownPods] = {}
-        self._gone: OrderedDict[str, None] = OrderedDict()
-        self._gone_jobs: OrderedDict[str, None] = OrderedDict()
+        self._keys: dict[str, JobKey] = {}
+        self._gone, self._gone_jobs = Tombstones(), Tombstones()
 
     def __iter__(self) -> Iterator[JobRecord]:
         return iter(tuple(self._jobs.values()))
@@ -73,7 +74,11 @@ class Store:
         Args:
             manifest: The job.
             whole: It was read because it needs a look: it is not to become a stub again before that.
+
+        Raises:
+            UndecodableError: It has no identity.
         """
+        manifest = in_shape(manifest, JOBS)
         key, uid = job_key(manifest), manifest["metadata"]["uid"]
         known = self._jobs.get(key)
         if uid in self._gone_jobs:
@@ -90,7 +95,11 @@ class Store:
                 self._shrink(record)
             return key, True
         stub = known.stub
-        if version_of(manifest) <= known.version:
+        if UNREADABLE in manifest and not version_of(manifest):
+            # How new it is cannot be told; that what was known is not true any more, can.
+            metadata = {**manifest["metadata"], "resourceVersion": known.resource_version}
+            manifest = {**manifest, "metadata": metadata}
+        elif version_of(manifest) <= known.version:
             if stub is not None and whole and version_of(manifest) == known.version:
                 known.put(JobObject(manifest))
             return key, False
@@ -131,8 +140,7 @@ class Store:
     def rest(self, record: JobRecord, stub: JobStub) -> None:
         """There is nothing to do for a job: keeps a stub of it, and of its pods only those that exist."""
         record.rest(stub)
-        pods = self._pods.get(record.key)
-        if pods is None:
+        if (pods := self._pods.get(record.key)) is None:
             return
         pods.gone.clear()
         if record.finished:
@@ -150,9 +158,7 @@ class Store:
                 such evidence.
         """
         if told:
-            self._gone_jobs[uid] = None
-            if len(self._gone_jobs) > _TOMBSTONES:
-                self._gone_jobs.popitem(last=False)
+            self._gone_jobs.add(uid)
         known = self._jobs.get(key)
         if known is None or known.uid != uid:
             return False
@@ -160,7 +166,7 @@ class Store:
         pods = self._pods.pop(key, KnownPods())
         others = {name: one for name, one in pods.records.items() if one.owner_uid != uid}
         for name in [name for name in pods.records if name not in others]:
-            pods.drop(name)
+            self._drop(pods, name)
         pods.departed.clear()
         pods.gone.clear()
         if pods.records:
@@ -168,34 +174,46 @@ class Store:
         return True
 
     def put_pod(self, manifest: Json) -> JobKey | None:
-        """Notes a pod; returns the key of its job when this was news."""
-        key = pod_key(manifest)
+        """Notes a pod; returns the key of the job that has it, or had it, when this was news."""
+        shaped = self._reader.shaped(manifest)
+        if shaped is None:
+            return None
+        name, before = shaped["metadata"]["name"], self._keys.get(shaped["metadata"]["uid"])
+        # Whose it is may be what cannot be read.
+        key = (before if UNREADABLE in shaped else None) or pod_key(shaped) or before
         if key is None:
             return None
-        name = manifest["metadata"]["name"]
         pods = self._pods.get(key)
-        known = pods.records.get(name) if pods is not None else None
+        known = None if pods is None else pods.records.get(name)
         # Most pods that the watch tells of are known in this version, for we made them: those are not read again.
-        if known is not None and known.version >= version_of(manifest):
+        if known is not None and known.version >= version_of(shaped) > 0:
             return None
-        try:
-            record = self._parse_pod(manifest)
-        except Exception as error:  # noqa: BLE001  (one pod that cannot be read must not stop the others)
-            self._on_error("pods", manifest, error)
-            return None
+        record = self._reader.summary(shaped, known)
         job = self._jobs.get(key)
         if record is not None and known is not None and job is not None and known.pod.uid == record.pod.uid:
             # Another uid in its owner reference is as if it had none.
             record = None if known.owner_uid == job.uid != record.owner_uid else record
         if record is None and pods is not None and name in pods.strays:
-            return self._put_pod(key, self._parse_stray(key, manifest), stray=True)
+            return self._put_pod(key, self._read_stray(key, shaped), stray=True)
         if record is None and pods is not None and known is not None:
-            # Its labels were changed by hand, or it was given away: what was known of it is not true any more. Whether
-            # it is still the job's own is asked by name before another takes its place.
+            # It was given away: what was known of it is not true any more. Whether it is still the job's own is asked
+            # by name before another takes its place.
             self._miss(key, known)
-            pods.drop(name)
+            self._drop(pods, name)
             return key
-        return self._put_pod(key, record, stray=False)
+        news = self._put_pod(key, record, stray=False)
+        if before is not None and before != key:
+            # It was given to another job.
+            self._miss(before, self._pods[before].records[name])
+            self._drop(self._pods[before], name)
+            return before
+        return news
+
+    def _drop(self, pods: KnownPods, name: str) -> None:
+        """Forgets a pod without a word on what became of it."""
+        if (known := pods.records.get(name)) is not None:
+            self._keys.pop(known.pod.uid, None)
+        pods.drop(name)
 
     def put_stray(self, key: JobKey, manifest: Json) -> bool:
         """Notes a pod that was found by its name; tells whether the job's own pod stands there.
@@ -204,33 +222,32 @@ class Store:
             key: The job that its name belongs to.
             manifest: The pod, whatever its labels say.
         """
-        record, job = self._parse_stray(key, manifest), self._jobs.get(key)
-        if record is None or job is None or record.owner_uid != job.uid:
+        shaped, job = self._reader.shaped(manifest), self._jobs.get(key)
+        record = None if shaped is None else self._read_stray(key, shaped)
+        if shaped is None or record is None or job is None or record.owner_uid != job.uid:
             return False
         # That it left the watch was taken for its end.
-        self._gone.pop(record.pod.uid, None)
+        self._gone.discard(record.pod.uid)
         if key in self._pods:
             self._pods[key].departed.pop(record.pod.name, None)
             self._pods[key].gone.pop(record.pod.replica, None)
-        shown = (manifest["metadata"].get("labels") or {}).get(c.LABEL_JOB_NAME) == key.name
-        visible = shown and self._parse_pod(manifest) is not None
-        self._put_pod(key, record, stray=not visible)
-        owners = manifest["metadata"].get("ownerReferences") or ()
-        if not is_owned_by(manifest, job.uid) and any(one.get("controller") for one in owners):
+        shown = (shaped["metadata"].get("labels") or {}).get(c.LABEL_JOB_NAME) == key.name
+        owned = is_owned_by(shaped, job.uid)
+        self._put_pod(key, record, stray=not (shown and owned))
+        if not owned and has_controller(shaped):
             self._pods[key].adopted.add(record.pod.name)
         return True
 
-    def _parse_stray(self, key: JobKey, manifest: Json) -> PodRecord | None:
-        """A summary by the name, and by who made the pod where its owner was changed by hand."""
-        job = self._jobs.get(key)
+    def _read_stray(self, key: JobKey, shaped: Json) -> PodRecord | None:
+        """A summary, by who made the pod where its owner was changed by hand."""
+        job, pods = self._jobs.get(key), self._pods.get(key, KnownPods())
         if job is not None:
-            manifest = claimed(manifest, key, job.uid, {one.pod.uid for one in self.pod_records(job)})
-        return self._parse_pod(named(manifest, key))
+            shaped = claimed(shaped, key, job.uid, {one.pod.uid for one in self.pod_records(job)})
+        return self._reader.summary(shaped, pods.records.get(shaped["metadata"]["name"]))
 
     def adopted(self, key: JobKey) -> frozenset[str]:
         """Names of the job's pods that another controller owns by now."""
-        pods = self._pods.get(key)
-        return frozenset() if pods is None else frozenset(pods.adopted)
+        return frozenset(self._pods.get(key, KnownPods()).adopted)
 
     def knows_pod(self, key: JobKey, uid: str) -> bool:
         """A pod of that uid exists, as far as is known."""
@@ -238,9 +255,7 @@ class Store:
 
     def strays(self, key: JobKey) -> tuple[tuple[str, str], ...]:
         """Name and uid of the job's pods that no list by label shows."""
-        pods = self._pods.get(key)
-        if pods is None:
-            return ()
+        pods = self._pods.get(key, KnownPods())
         return tuple((name, pods.records[name].pod.uid) for name in sorted(pods.strays))
 
     def _put_pod(self, key: JobKey, record: PodRecord | None, *, stray: bool) -> JobKey | None:
@@ -252,19 +267,17 @@ class Store:
         if known is not None and known.version > record.version:
             return None
         if known is not None and known.pod.uid != record.pod.uid:
-            pods.drop(name)
+            self._drop(pods, name)
         pods.put(record)
+        self._keys[record.pod.uid] = key
         (pods.strays.add if stray else pods.strays.discard)(name)
         return None if known is not None and known.pod == record.pod else key
 
     def drop_pod(self, manifest: Json) -> JobKey | None:
         """Forgets a pod that no longer exists; returns the key of its job when it was known."""
-        key = pod_key(manifest)
-        if key is None:
-            return None
-        return (
-            key if self.forget_pod(key, manifest["metadata"]["name"], manifest["metadata"]["uid"]) else None
-        )
+        name, uid = manifest["metadata"]["name"], manifest["metadata"]["uid"]
+        key = self._keys.get(uid) or pod_key(manifest)
+        return key if key is not None and self.forget_pod(key, name, uid) else None
 
     def expect_end(self, key: JobKey, uid: str, *, expected: bool = True) -> None:
         """Notes that this operator asks for the deletion of a pod, or that the pod was not deleted after all."""
@@ -276,10 +289,7 @@ class Store:
 
     def forget_pod(self, key: JobKey, name: str, uid: str) -> bool:
         """Forgets a pod that no longer exists; tells whether it was known."""
-        # A list that was read before the deletion may arrive after it: this uid never comes back.
-        self._gone[uid] = None
-        if len(self._gone) > _TOMBSTONES:
-            self._gone.popitem(last=False)
+        self._gone.add(uid)
         pods = self._pods.get(key)
         known = pods.records.get(name) if pods is not None else None
         if pods is None or known is None or known.pod.uid != uid:
@@ -287,7 +297,7 @@ class Store:
         told = uid in pods.told
         if not told:
             self._miss(key, known)
-        pods.drop(name)
+        self._drop(pods, name)
         is_replica = known.pod.replica.role != c.TENSORBOARD
         if known.pod.phase == "Succeeded" and key in self._jobs and is_replica:
             pods.departed[name] = replace(known, pod=replace(known.pod, deleting=True, remembered=True))
@@ -347,8 +357,7 @@ class Store:
         if pods is None:
             return False
         known = pods.progress.get(uid)
-        pods.progress[uid] = progress
-        pods.heard[uid] = at
+        pods.progress[uid], pods.heard[uid] = progress, at
         # Every document has the time at which it was made.
         return known is None or known.model_copy(update={"time": progress.time}) != progress
 
@@ -365,15 +374,12 @@ class Store:
 
     def looked_at(self, key: JobKey, uid: str) -> float | None:
         """The age of a pod in seconds when it was last looked up why it waits, or None when it never was."""
-        pods = self._pods.get(key)
-        return pods.looks.get(uid) if pods is not None else None
+        return self._pods.get(key, KnownPods()).looks.get(uid)
 
     def pod_records(self, record: JobRecord) -> tuple[PodRecord, ...]:
         """The pods that exist and that a job owns, with what the plan does not need to know of them."""
-        pods = self._pods.get(record.key)
-        if pods is None:
-            return ()
-        return tuple(one for one in pods.records.values() if one.owner_uid == record.uid)
+        records = self._pods.get(record.key, KnownPods()).records
+        return tuple(one for one in records.values() if one.owner_uid == record.uid)
 
     def pods(self, record: JobRecord) -> tuple[Pod, ...]:
         """The pods that a job owns, by name."""

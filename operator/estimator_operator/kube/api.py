@@ -9,12 +9,9 @@ the calls about the same namespace, lists of all namespaces by such lists. Lease
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import AsyncGenerator, Callable, MutableSequence, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final, Self
 
 import aiohttp
@@ -24,18 +21,18 @@ from kubernetes.aio.client.exceptions import ApiException
 from estimator_operator.errors import PreflightError, TooManyRequestsError, UnauthorizedError, api_error
 from estimator_operator.kube.credentials import Credentials, environment_proxy
 from estimator_operator.kube.decoding import (
+    NAMELESS,
     UndecodableError,
     decode_event,
     decode_list,
     decode_object,
-    has_name,
+    list_version,
 )
 from estimator_operator.kube.page_size import PageSize, PageTooLargeError, read_page
 from estimator_operator.kube.rate_limit import TokenBucket
 from estimator_operator.kube.resources import LEASES, Resource
-from estimator_operator.kube.retry_after import seconds_to_wait
+from estimator_operator.kube.status_object import refusal
 from estimator_operator.kube.stream_lines import whole_lines
-from estimator_operator.plain_text import one_line
 
 Json = dict[str, Any]
 CallObserver = Callable[[str, str, int, float], None]
@@ -54,10 +51,17 @@ _MERGE_PATCH: Final = "application/merge-patch+json"
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Objects as they were at one version of the cluster."""
+    """Objects as they were at one version of the cluster.
+
+    Attributes:
+        items: The objects.
+        version: The version; 0 when it is not known.
+        nameless: What else the answer has, which cannot be told from others.
+    """
 
     items: Sequence[Json]
     version: int
+    nameless: Sequence[Any] = ()
 
 
 class Api:
@@ -130,11 +134,10 @@ class Api:
             except PageTooLargeError:
                 continue
             metadata = page.get("metadata") or {}
-            version = str(metadata.get("resourceVersion") or "0")
-            items = [one for one in page.get("items") or () if has_name(one)]
             more = metadata.get("continue")
+            items, nameless = page.get("items") or (), page.get(NAMELESS) or ()
             del page
-            yield Listing(items=items, version=int(version) if version.isdecimal() else 0)
+            yield Listing(items=items, version=list_version(metadata), nameless=nameless)
             if not more:
                 return
             query["continue"] = more
@@ -187,7 +190,7 @@ class Api:
                 text = await response.read()
                 if response.status == 401:
                     await self._reload()
-                raise _translate(call, response.status, text, response.headers.get("Retry-After"))
+                raise refusal(call, response.status, text, response.headers.get("Retry-After"))
         except _NO_ANSWER as error:
             raise api_error(f"{call}: {str(error) or type(error).__name__}", status=0) from error
         heard()
@@ -318,7 +321,7 @@ class Api:
             except UndecodableError as error:
                 # A proxy on the way may say 200 and mean something else.
                 raise api_error(f"{method} {path}: {error}", status=0) from error
-        raise _translate(f"{method} {path}", status, text, response.headers.get("Retry-After"))
+        raise refusal(f"{method} {path}", status, text, response.headers.get("Retry-After"))
 
     async def _send(
         self,
@@ -346,16 +349,3 @@ async def _event(line: bytes) -> Json:
     except UndecodableError as error:
         # What it was cannot be known: what exists can, from a new list.
         return {"type": "ERROR", "object": {"code": 410, "message": str(error)}}
-
-
-def _translate(call: str, status: int, text: bytes, retry_after: str | None) -> Exception:
-    """The exception for an answer that is not a success; the server's own words are the message."""
-    reason, message = "", text[:512].decode(errors="replace").strip()
-    details: Any = None
-    with suppress(ValueError, AttributeError, TypeError, RecursionError):
-        document = json.loads(text)
-        reason = document.get("reason") or ""
-        message = str(document.get("message") or message)
-        details = (document.get("details") or {}).get("retryAfterSeconds")
-    seconds = seconds_to_wait(retry_after, details, datetime.now(UTC))
-    return api_error(one_line(message) or call, status=status, reason=reason, retry_after=seconds)

@@ -13,16 +13,19 @@ import asyncio
 import json
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any, Final
 
 Json = dict[str, Any]
 
 UNREADABLE: Final = "estimator.dev/unreadable"
 """Top-level key of a stub: why the object could not be decoded."""
+NAMELESS: Final = "estimator.dev/nameless"
+"""Top-level key of a list: what else it has that cannot be told from others."""
 MOST_LEVELS: Final = 200
 """Levels of nesting that are read; the models' own limit is about the same."""
 
+VERSION_MOST: Final = 19
+"""Digits of a resourceVersion: etcd's revisions have 63 bits."""
 _TOKEN: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{\[]+|[}\]]+|,', re.DOTALL)
 _KEY: Final = re.compile(rb'\s*("[^"\\]*(?:\\.[^"\\]*)*")\s*:\s*', re.DOTALL)
 _OPEN: Final = b"{["
@@ -49,7 +52,7 @@ async def decode_object(text: bytes) -> Json:
 
 
 async def decode_list(text: bytes) -> Json:
-    """A list of objects, each of which may be a stub. Items of which not even a name can be read are left out.
+    """A list of objects, each of which may be a stub. Items of which not even a name can be read are under `NAMELESS`.
 
     Raises:
         UndecodableError: It is no list.
@@ -58,8 +61,16 @@ async def decode_list(text: bytes) -> Json:
     if found is None or _too_deep(text, found):
         found = await asyncio.to_thread(_slow_list, text)
     # Taken for an empty list, anything else would say that nothing exists any more.
-    if not isinstance(found.get("items", 0), list | None):
+    metadata = found.get("metadata")
+    if not isinstance(found.get("items", 0), list | None) or not isinstance(metadata, dict | None):
         raise UndecodableError("the answer is no list")
+    if not isinstance((metadata or {}).get("continue"), str | None):
+        raise UndecodableError("the list cannot be continued")
+    items = found.get("items") or []
+    nameless = [one for one in items if not has_name(one)]
+    if nameless:
+        found[NAMELESS] = nameless
+        found["items"] = [one for one in items if has_name(one)]
     return found
 
 
@@ -80,7 +91,17 @@ async def decode_event(line: bytes) -> Json:
 def has_name(found: Any) -> bool:
     """It is an object of which at least name and uid can be told; no other is worth a look."""
     metadata = found.get("metadata") if isinstance(found, dict) else None
-    return isinstance(metadata, dict) and bool(metadata.get("name")) and bool(metadata.get("uid"))
+    if not isinstance(metadata, dict):
+        return False
+    return all(isinstance(metadata.get(key), str) and metadata[key] for key in ("name", "uid"))
+
+
+def list_version(metadata: Json) -> int:
+    """The version of the cluster that a list shows; 0 when it does not say."""
+    text = metadata.get("resourceVersion")
+    if not isinstance(text, str) or not text.isascii() or not text.isdecimal() or len(text) > VERSION_MOST:
+        return 0
+    return int(text)
 
 
 def _fast(text: bytes) -> Json | None:
@@ -132,10 +153,12 @@ def _slow_list(text: bytes) -> Json:
     array = members.pop("items", b"").strip()
     if array[:1] != b"[":
         raise UndecodableError("the answer is no list")
-    items = []
+    items: list[Json] = []
     for part in _parts(array):
-        with suppress(UndecodableError):
+        try:
             items.append(_slow_object(part))
+        except UndecodableError:
+            items.append({})
     return {key: _value(part) for key, part in members.items()} | {"items": items}
 
 

@@ -1,111 +1,90 @@
-"""The fence between the watches and whoever is told: what goes wrong with one object ends with that object.
+"""The fence around each object of the cluster: what goes wrong while one is read ends with that object.
 
-Labels, names and whatever else a foreign object says is hostile input. An exception while one is taken in is counted
-and logged (once a minute for each object), and the next object is served.
+Labels, names and whatever else an object says is hostile input, chosen by whoever may create it. An exception while one
+is read is counted each time (`skipped_objects_total`) and logged once an hour, and the next object is served. There
+may be thousands of such objects: in one minute some lines are logged and no more, escaped and cut.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from typing import Any, Final, Protocol
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final, Literal
 
-from estimator_operator.kube.decoding import UNREADABLE
-from estimator_operator.kube.resources import CLAIMS, JOBS, PODS, SERVICES, Resource
+from estimator_operator.plain_text import one_line
 
 _log = logging.getLogger(__name__)
 
-Json = dict[str, Any]
-Teller = Callable[[str | None, Json], None]
+Reason = Literal["unreadable", "failed"]
 
-_LOG_EVERY: Final = 60.0
-_REMEMBERED_MOST: Final = 1000
-
-
-class WatchObserver(Protocol):
-    """Who is told of events. Calls come from the event loop and must not block."""
-
-    def job_event(self, kind: str | None, job: Json) -> None:
-        """A job was ADDED, MODIFIED or DELETED, or was listed (None)."""
-
-    def pod_event(self, kind: str | None, pod: Json) -> None:
-        """The same for a pod that carries the job-name label."""
-
-    def service_event(self, kind: str | None, service: Json) -> None:
-        """The same for a Service that carries it."""
-
-    def claim_event(self, kind: str | None, claim: Json) -> None:
-        """The same for a PersistentVolumeClaim that carries it."""
-
-    def relisted(self, resource: Resource, namespace: str | None, uids: set[str], version: int) -> None:
-        """A list is complete: what was known up to that version and is not among the uids is gone."""
-
-    def refused(self, resource: Resource, namespace: str | None) -> None:
-        """The list is forbidden for now."""
-
-    def heard(self, resource: Resource, namespace: str | None) -> None:
-        """The watch got an answer of any kind, or tries to get one: it is alive."""
+LOGGED_EVERY: Final = 3600.0
+LINES_A_MINUTE: Final = 60
+_MINUTE: Final = 60.0
+_REMEMBERED: Final = 1000
+_NAME_MOST: Final = 320
+_TEXT_MOST: Final = 512
 
 
 class Fence:
-    """An observer whose failures with one object stay with it.
+    """Keeps what goes wrong with one object to that object.
 
     Args:
-        observer: Who is told.
-        count: Told of each object that could not be taken in: its resource and `unreadable` or `failed`.
+        count: Told each time: the resource, and `unreadable` (the object is not what it should be) or `failed` (an
+            error while it was taken in).
         monotonic: Clock in seconds.
     """
 
     def __init__(
         self,
-        observer: WatchObserver,
+        count: Callable[[str, str], None] = lambda _resource, _reason: None,
         *,
-        count: Callable[[str, str], None] = lambda _resource, _why: None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._observer = observer
         self._count = count
         self._monotonic = monotonic
-        self._logged: dict[str, float] = {}
-        self._tellers: dict[Resource, Teller] = {
-            JOBS: observer.job_event,
-            PODS: observer.pod_event,
-            SERVICES: observer.service_event,
-            CLAIMS: observer.claim_event,
-        }
+        self._logged: OrderedDict[tuple[str, str], float] = OrderedDict()
+        self._minute, self._lines = -_MINUTE, 0
 
-    def event(self, resource: Resource, kind: str | None, found: Json) -> None:
-        """Something was ADDED, MODIFIED or DELETED, or was listed (None)."""
+    @contextmanager
+    def around(self, resource: str, found: Any, reason: Reason = "unreadable") -> Iterator[None]:
+        """Passes over an object when its handling fails, whatever the error.
+
+        Args:
+            resource: The plural.
+            found: The object.
+            reason: What the failure is counted as.
+        """
         try:
-            if UNREADABLE in found:
-                self._count(resource.plural, "unreadable")
-                self._log(resource, found, found[UNREADABLE])
-            self._tellers[resource](kind, found)
-        except Exception as error:  # noqa: BLE001  (one object must not stop the others)
-            self._count(resource.plural, "failed")
-            self._log(resource, found, repr(error))
+            yield
+        except Exception as error:  # noqa: BLE001  (that is what it is for)
+            self.note(resource, found, error, reason)
 
-    def relisted(self, resource: Resource, namespace: str | None, uids: set[str], version: int) -> None:
-        """A list is complete."""
-        self._observer.relisted(resource, namespace, uids, version)
-
-    def refused(self, resource: Resource, namespace: str | None) -> None:
-        """A list is forbidden."""
-        self._observer.refused(resource, namespace)
-
-    def heard(self, resource: Resource, namespace: str | None) -> None:
-        """A watch is alive."""
-        self._observer.heard(resource, namespace)
-
-    def _log(self, resource: Resource, found: Any, why: str) -> None:
-        metadata = found.get("metadata") if isinstance(found, dict) else None
-        metadata = metadata if isinstance(metadata, dict) else {}
-        what = f"{resource.plural} {metadata.get('namespace')}/{metadata.get('name')}"
-        now = self._monotonic()
-        if now - self._logged.get(what, -_LOG_EVERY) < _LOG_EVERY:
+    def note(self, resource: str, found: Any, error: Exception | str, reason: Reason = "unreadable") -> None:
+        """An object could not be read."""
+        self._count(resource, reason)
+        what, now = (resource, _name(found)), self._monotonic()
+        if now - self._logged.get(what, -LOGGED_EVERY) < LOGGED_EVERY:
             return
-        if len(self._logged) >= _REMEMBERED_MOST:
-            self._logged.clear()
+        if now - self._minute >= _MINUTE:
+            self._minute, self._lines = now, 0
+        self._lines += 1
+        if self._lines > LINES_A_MINUTE:
+            return
         self._logged[what] = now
-        _log.warning("%s cannot be taken in: %s", what, why)
+        self._logged.move_to_end(what)
+        if len(self._logged) > _REMEMBERED:
+            self._logged.popitem(last=False)
+        text = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
+        _log.warning("%s %s cannot be taken in: %s", *what, one_line(text[:_TEXT_MOST]))
+
+
+def _name(found: Any) -> str:
+    """Namespace and name, as far as the object has any."""
+    metadata = found.get("metadata") if isinstance(found, dict) else None
+    if not isinstance(metadata, dict):
+        return "without metadata"
+    parts = (metadata.get(key) for key in ("namespace", "name"))
+    return one_line("/".join(one[:_NAME_MOST] if isinstance(one, str) else "?" for one in parts))

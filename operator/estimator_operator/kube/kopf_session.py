@@ -4,7 +4,8 @@ kopf takes any answer that it does not expect for the end of the operator: an ob
 event that is not a 410, a continue token that has expired, a line that was cut off. Here every such answer becomes
 one that it has a way to go on from: a new list. Lists are read in pages bounded in bytes, and their objects handed to
 the observer while they are decoded, with word of a complete list at its end; kopf, which would only queue them, gets
-the page without them. Errors that pass (401, 403, 429, 5xx) reach kopf as they are: it logs in again, or retries.
+the page without them. Refusals that pass (401, 403, 429, 5xx) reach kopf, which logs in again or retries, in words that
+it understands: a Retry-After in seconds, and a Status object or nothing.
 """
 
 from __future__ import annotations
@@ -12,17 +13,30 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import re
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import Any, Final, Self
 
 import aiohttp
 from yarl import URL
 
-from estimator_operator.kube.decoding import UNREADABLE, UndecodableError, decode_event, decode_list, has_name
-from estimator_operator.kube.fence import Fence
+from estimator_operator.errors import ApiError
+from estimator_operator.kube.decoding import (
+    NAMELESS,
+    UNREADABLE,
+    UndecodableError,
+    decode_event,
+    decode_list,
+    list_version,
+)
+from estimator_operator.kube.hand_over import HandOver
+from estimator_operator.kube.object_shape import in_shape
 from estimator_operator.kube.page_size import PageSize, PageTooLargeError, read_page
 from estimator_operator.kube.resources import JOBS
+from estimator_operator.kube.retry_after import WATCH_MOST_SECONDS
+from estimator_operator.kube.status_object import refusal
 from estimator_operator.kube.stream_lines import whole_lines
 
 _log = logging.getLogger(__name__)
@@ -34,8 +48,8 @@ _RETRY: Final = 3.0
 """Seconds until a list is begun anew after an answer that will be the same at once."""
 _GONE: Final = b'{"type":"ERROR","object":{"kind":"Status","code":410}}\n'
 """What makes kopf list anew."""
-_TURN: Final = 20
-"""Objects that are handed over before others have their turn in the event loop."""
+_REFUSAL_MOST: Final = 65536
+"""Bytes that are read of a refusal."""
 
 
 class KopfSession:
@@ -43,18 +57,18 @@ class KopfSession:
 
     Args:
         session: The real one; closed with this.
-        fence: Who is told.
+        told: Who is told.
         sleep: Waits so many seconds.
     """
 
     def __init__(
         self,
         session: aiohttp.ClientSession,
-        fence: Fence,
+        told: HandOver,
         sleep: Callable[[float], Any] = asyncio.sleep,
     ) -> None:
         self._session = session
-        self._fence = fence
+        self._told = told
         self._sleep = sleep
         self._lists: dict[str | None, _List] = {}
 
@@ -81,9 +95,10 @@ class KopfSession:
         address = URL(url)
         path = _JOBS_PATH.search(address.path)
         if path is None or method.lower() != "get":
-            return await self._session.request(method, address, **options)
+            response = await self._session.request(method, address, **options)
+            return response if response.status < 400 else await _Refusal.of(response)
         namespace = path[1]
-        self._fence.heard(JOBS, namespace)
+        self._told.heard(JOBS, namespace)
         if "watch" in address.query:
             return await self._watch(namespace, address, options)
         return await self._list(namespace, address, options)
@@ -91,13 +106,13 @@ class KopfSession:
     async def _watch(self, namespace: str | None, address: URL, options: Json) -> Any:
         response: Any = await self._session.request("get", address, **options)
         if _is_kopfs(response.status):
-            return response
+            return await _Refusal.of(response)
         if response.status >= 400:
             _log.info("the watch of jobs begins anew: HTTP status %d", response.status)
             response.release()
             await self._sleep(_RETRY)
             return _Expired()
-        response.content = _Events(response.content, namespace, self._fence)
+        response.content = _Events(response.content, namespace, self._told)
         return response
 
     async def _list(self, namespace: str | None, address: URL, options: Json) -> Any:
@@ -111,9 +126,9 @@ class KopfSession:
             url = address.update_query(limit=str(progress.size.limit))
             response = await self._session.request("get", url, **options)
             if response.status == 403:
-                self._fence.refused(JOBS, namespace)
+                self._told.refused(JOBS, namespace)
             if _is_kopfs(response.status):
-                return response
+                return await _Refusal.of(response)
             async with response:
                 if response.status >= 400:
                     await self._fail(f"HTTP status {response.status}")
@@ -124,17 +139,11 @@ class KopfSession:
                 except UndecodableError as error:
                     await self._fail(str(error))
             break
-        for number, item in enumerate(page.pop("items", None) or ()):
-            if not has_name(item):
-                continue
-            progress.uids.add(item["metadata"]["uid"])
-            self._fence.event(JOBS, None, item)
-            if number % _TURN == _TURN - 1:
-                await asyncio.sleep(0)
-        metadata = page.setdefault("metadata", {})
+        items, nameless = page.get("items") or (), page.pop(NAMELESS, ())
+        await self._told.page(JOBS, (*items, *nameless), progress.uids)
+        metadata = page["metadata"] = page.get("metadata") or {}
         if not metadata.get("continue"):
-            version = str(metadata.get("resourceVersion") or "0")
-            self._fence.relisted(JOBS, namespace, progress.uids, int(version) if version.isdecimal() else 0)
+            self._told.relisted(JOBS, namespace, progress.uids, list_version(metadata))
             del self._lists[namespace]
         return _Page(page | {"items": []})
 
@@ -155,7 +164,7 @@ class _List:
 class _Answer:
     """A response that is complete."""
 
-    status: Final = 200
+    status: int = 200
     closed: Final = True
 
     async def __aenter__(self) -> Self:
@@ -166,6 +175,41 @@ class _Answer:
 
     def close(self) -> None:
         """There is nothing to close."""
+
+
+class _Refusal(_Answer):
+    """A status of 400 and more, with what kopf reads of it: it ends at a Retry-After that is a date, or at a list."""
+
+    def __init__(self, response: aiohttp.ClientResponse, error: ApiError) -> None:
+        self.status = response.status
+        seconds = error.retry_after
+        self.headers = {} if seconds is None else {"Retry-After": str(math.ceil(seconds))}
+        self._response = response
+        self._document: Json = {
+            "kind": "Status",
+            "code": self.status,
+            "reason": error.reason,
+            "message": error.message,
+        }
+
+    @classmethod
+    async def of(cls, response: aiohttp.ClientResponse) -> Self:
+        """Reads a response, as far as it can be read, and closes it."""
+        text = b""
+        async with response:
+            with suppress(aiohttp.ClientError, TimeoutError, OSError):
+                text = await response.content.read(_REFUSAL_MOST)
+        call, asked = f"{response.method} {response.url.path}", response.headers.get("Retry-After")
+        return cls(response, refusal(call, response.status, text, asked, most=WATCH_MOST_SECONDS))
+
+    async def json(self) -> Json:
+        """The Status object."""
+        return self._document
+
+    def raise_for_status(self) -> None:
+        """Raises what aiohttp does."""
+        one = self._response
+        raise aiohttp.ClientResponseError(one.request_info, one.history, status=one.status)
 
 
 class _Page(_Answer):
@@ -193,10 +237,10 @@ class _Expired(_Answer):
 class _Events:
     """A watch's stream, of which kopf reads whole lines that it can decode and nothing else."""
 
-    def __init__(self, content: Any, namespace: str | None, fence: Fence) -> None:
+    def __init__(self, content: Any, namespace: str | None, told: HandOver) -> None:
         self._content = content
         self._namespace = namespace
-        self._fence = fence
+        self._told = told
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._content, name)
@@ -204,29 +248,53 @@ class _Events:
     async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
         """Lines that kopf can decode, one at a time."""
         async for line in whole_lines(self._content.iter_chunked(size), self._heard):
-            safe = await _safe(line)
+            safe = await self._safe(line)
             if safe is not None:
                 yield safe
 
+    async def _safe(self, line: bytes) -> bytes | None:
+        """The line as kopf can read it, or None when there is nothing in it for kopf."""
+        try:
+            event = await decode_event(line)
+        except UndecodableError as error:
+            _log.warning("the watch of jobs begins anew: %s", error)
+            return _GONE
+        kind, found = event["type"], event["object"]
+        if kind == "ERROR":
+            if found.get("code") != 410:
+                _log.warning(
+                    "the watch of jobs begins anew: %s", found.get("message") or "it ended with ERROR"
+                )
+            return _GONE
+        if kind == "BOOKMARK":
+            version = list_version(found["metadata"]) if isinstance(found.get("metadata"), dict) else 0
+            told = {"metadata": {"resourceVersion": str(version)}}
+            return _line(kind, told) if version else None
+        if kind not in ("ADDED", "MODIFIED", "DELETED"):
+            return None
+        try:
+            told = in_shape(found, JOBS)
+        except UndecodableError:
+            # kopf could not even queue it: it is counted at once.
+            self._told.event(JOBS, kind, found)
+            return None
+        is_safe = told is found and UNREADABLE not in found and _is_plain(line)
+        return line + b"\n" if is_safe else _line(kind, told)
+
     def _heard(self) -> None:
-        self._fence.heard(JOBS, self._namespace)
+        self._told.heard(JOBS, self._namespace)
 
 
-async def _safe(line: bytes) -> bytes | None:
-    """The line as kopf can read it, or None when there is nothing in it for anybody."""
+def _line(kind: str, found: Json) -> bytes:
+    return json.dumps({"type": kind, "object": found}).encode() + b"\n"
+
+
+def _is_plain(line: bytes) -> bool:
+    """Kopf decodes the line as we did: JSON may be in other encodings than UTF-8, and UTF-8 with half characters."""
     try:
-        event = await decode_event(line)
-    except UndecodableError as error:
-        _log.warning("the watch of jobs begins anew: %s", error)
-        return _GONE
-    found = event["object"]
-    if event["type"] == "ERROR":
-        if found.get("code") != 410:
-            _log.warning("the watch of jobs begins anew: %s", found.get("message") or found)
-        return _GONE
-    if event["type"] != "BOOKMARK" and not has_name(found):
-        return None
-    return json.dumps(event).encode() + b"\n" if UNREADABLE in found else line + b"\n"
+        return line.lstrip()[:1] == b"{" and b"\0" not in line and bool(line.decode())
+    except UnicodeDecodeError:
+        return False
 
 
 def _is_kopfs(status: int) -> bool:

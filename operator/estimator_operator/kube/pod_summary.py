@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any, Final, cast
 
 from estimator_api import MalformedProgressError, Progress, parse_progress
 from estimator_api import constants as c
+from estimator_operator.kube.object_shape import version_of
 from estimator_operator.plain_text import one_line, visible
 from estimator_operator.plan.observed import NODE_NOT_READY, SCHEDULING_GATED, Phase, Pod, Replica
 from estimator_operator.plan.pinned import shown_by
@@ -31,6 +32,10 @@ _NAME: Final = re.compile(rf"(?P<role>{'|'.join(c.ROLES)})-(?P<index>[0-9]+)(?:-
 _INDEX_MOST: Final = 1000
 _ATTEMPT_MOST: Final = 100_000
 _DIGITS_MOST: Final = 9
+_CODE_MOST: Final = 2**31
+_YEARS: Final = (1970, 9000)
+_TEXTS: Final = ("reason", "message", "node", "ip", "unready", "version", "spec_hash", "pinned")
+_UNREADABLE: Final = "the pod cannot be read, so nobody knows how it is; the operator's log says why"
 _UNREMARKABLE_WAITING: Final = frozenset({"ContainerCreating", "PodInitializing"})
 
 
@@ -43,20 +48,24 @@ class PodRecord:
         owner_uid: Uid of the job that controls the pod.
         version: resourceVersion as a number.
         host_network: The pod has its node's address.
+        readable: False when all that is known of the pod, as it is now, is that it exists.
     """
 
     pod: Pod
     owner_uid: str
     version: int
     host_network: bool = False
+    readable: bool = True
 
 
 def summarize(pod: Json) -> PodRecord | None:
-    """The summary of a pod, or None when it belongs to no EstimatorJob (labels or owner are not ours)."""
+    """The summary of a pod, or None when it belongs to no EstimatorJob (labels or owner are not ours).
+
+    Raises:
+        Exception: It is not what a pod should be, wherever that shows first; `unreadable` is what is left of it.
+    """
     metadata = pod["metadata"]
-    labels = metadata.get("labels") or {}
-    owner = controller_of(pod)
-    identity = None if owner is None else _identity(metadata["name"], owner.get("name"), labels)
+    owner, identity = controller_of(pod), identity_of(pod)
     if owner is None or identity is None:
         return None
     role, index, attempt = identity
@@ -84,9 +93,9 @@ def summarize(pod: Json) -> PodRecord | None:
     report = _report(ended)
     if report is not None and report.error:
         message = _one_line(report.error)
-    return PodRecord(
+    record = PodRecord(
         owner_uid=owner["uid"],
-        version=_version(metadata),
+        version=version_of(pod),
         host_network=bool(spec.get("hostNetwork")),
         pod=Pod(
             name=metadata["name"],
@@ -118,6 +127,47 @@ def summarize(pod: Json) -> PodRecord | None:
             shown=None if c.ANNOTATION_PINNED in annotations else shown_by(spec),
         ),
     )
+    _check_types(record.pod)
+    return record
+
+
+def unreadable(pod: Json, known: PodRecord | None = None) -> PodRecord | None:
+    """What is left of a pod that cannot be summarised: that it exists, so that none takes its place.
+
+    Whether it runs is not known, but one that was seen to end has ended.
+
+    Args:
+        pod: The pod, whose metadata is in order.
+        known: Its last summary.
+
+    Returns:
+        None when it belongs to no EstimatorJob, as far as can be told.
+    """
+    metadata, version = pod["metadata"], version_of(pod)
+    if known is None or known.pod.uid != metadata["uid"]:
+        owner, identity = controller_of(pod), identity_of(pod)
+        if owner is None or identity is None:
+            return None
+        role, index, attempt = identity
+        left = Pod(name=metadata["name"], uid=metadata["uid"], replica=Replica(role, index), attempt=attempt)
+        known = PodRecord(owner_uid=owner["uid"], version=version, pod=left)
+    left = replace(
+        known.pod,
+        deleting=known.pod.deleting or bool(metadata.get("deletionTimestamp")),
+        version=metadata.get("resourceVersion") or known.pod.version,
+    )
+    if not left.finished and left.exit_code is None:
+        left = replace(
+            left,
+            phase="Unknown",
+            ready=False,
+            waiting=True,
+            reason="Unreadable",
+            message=_UNREADABLE,
+            ip=None,
+        )
+        left = replace(left, unschedulable=False, unready=None, unready_since=None)
+    return replace(known, pod=left, version=version or known.version, readable=False)
 
 
 def controller_of(manifest: Json) -> Mapping[str, Any] | None:
@@ -132,6 +182,16 @@ def controller_of(manifest: Json) -> Mapping[str, Any] | None:
         ),
         None,
     )
+
+
+def _check_types(pod: Pod) -> None:
+    """Refuses what the plan would carry into a status that the API server refuses."""
+    for key in _TEXTS:
+        if not isinstance(getattr(pod, key), str | None):
+            raise TypeError(f"the pod's {key} is no text")
+    code = pod.exit_code
+    if code is not None and (isinstance(code, bool) or not isinstance(code, int) or abs(code) >= _CODE_MOST):
+        raise TypeError("the exit code is none")
 
 
 def _explanation(
@@ -200,8 +260,11 @@ def _one_line(text: str | None) -> str | None:
     return one_line(text or "")[:_MESSAGE_LENGTH] or None
 
 
-def _identity(name: str, job: Any, labels: Json) -> tuple[str, int, int] | None:
+def identity_of(pod: Json) -> tuple[str, int, int] | None:
     """Role, index and attempt: of the name, which nobody can change, else of the labels, which anybody can."""
+    metadata = pod["metadata"]
+    name, labels = metadata["name"], metadata.get("labels") or {}
+    job = (controller_of(pod) or {}).get("name")
     if name == f"{job}-{c.TENSORBOARD}":
         return c.TENSORBOARD, 0, 0
     if isinstance(job, str) and name.startswith(f"{job}-"):
@@ -228,9 +291,10 @@ def _is_number(text: Any) -> bool:
 
 
 def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
-
-
-def _version(metadata: Json) -> int:
-    text = metadata.get("resourceVersion") or "0"
-    return int(text) if text.isdecimal() else 0
+    """A moment, aware; None where none is given or it is one that nothing can be compared with, as Go's zero time."""
+    if not text:
+        return None
+    moment = datetime.fromisoformat(text)
+    if not _YEARS[0] <= moment.year <= _YEARS[1]:
+        return None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

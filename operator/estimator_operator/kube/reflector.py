@@ -19,9 +19,10 @@ from typing import Any, Final
 
 from estimator_operator.errors import ApiError, ForbiddenError, api_error
 from estimator_operator.kube.api import Api
-from estimator_operator.kube.decoding import has_name
-from estimator_operator.kube.fence import Fence
+from estimator_operator.kube.decoding import list_version
+from estimator_operator.kube.hand_over import TURN, HandOver
 from estimator_operator.kube.resources import Resource
+from estimator_operator.kube.retry_after import WATCH_MOST_SECONDS
 
 _log = logging.getLogger(__name__)
 
@@ -32,10 +33,7 @@ _RELIST_SECONDS: Final = 1800.0
 """A list that nobody needs: it heals what nobody thought of, and costs a few calls in half an hour."""
 _BACKOFF_FIRST: Final = 1.0
 _BACKOFF_MOST: Final = 60.0
-_BUSY_MOST: Final = 300.0
 _JITTER: Final = 0.3
-_TURN: Final = 20
-"""Objects that are handed over before others have their turn in the event loop."""
 
 
 class Reflector:
@@ -45,7 +43,7 @@ class Reflector:
         api: The API server.
         resource: What is listed and watched.
         namespace: Where; None for all namespaces.
-        fence: Who is told.
+        told: Who is told.
         labels: Label selector.
         monotonic: Clock in seconds.
         sleep: Waits so many seconds.
@@ -56,7 +54,7 @@ class Reflector:
         api: Api,
         resource: Resource,
         namespace: str | None,
-        fence: Fence,
+        told: HandOver,
         *,
         labels: str | None = None,
         monotonic: Callable[[], float] = time.monotonic,
@@ -65,7 +63,7 @@ class Reflector:
         self._api = api
         self._resource = resource
         self._namespace = namespace
-        self._fence = fence
+        self._told = told
         self._labels = labels
         self._monotonic = monotonic
         self._sleep = sleep
@@ -93,13 +91,9 @@ class Reflector:
         async for page in self._api.pages(self._resource, self._namespace, labels=self._labels):
             self._heard()
             version = page.version
-            for number, found in enumerate(page.items):
-                uids.add(found["metadata"]["uid"])
-                self._fence.event(self._resource, None, found)
-                if number % _TURN == _TURN - 1:
-                    await asyncio.sleep(0)
+            await self._told.page(self._resource, (*page.items, *page.nameless), uids)
         self._version = str(version)
-        self._fence.relisted(self._resource, self._namespace, uids, version)
+        self._told.relisted(self._resource, self._namespace, uids, version)
 
     async def _follow(self) -> None:
         """Watches from the list's version until that is no longer possible, or everything is to be listed anew."""
@@ -136,13 +130,13 @@ class Reflector:
                         )
                     raise api_error(str(found.get("message") or "ERROR"), status=410)
                 self._failures = 0
-                if kind in ("ADDED", "MODIFIED", "DELETED") and has_name(found):
-                    self._fence.event(self._resource, kind, found)
+                if kind in ("ADDED", "MODIFIED", "DELETED"):
+                    self._told.event(self._resource, kind, found)
                 metadata = found.get("metadata")
-                if isinstance(metadata, dict):
-                    self._version = str(metadata.get("resourceVersion") or self._version)
+                if isinstance(metadata, dict) and (version := list_version(metadata)):
+                    self._version = str(version)
                 number += 1
-                if number % _TURN == 0:
+                if number % TURN == 0:
                     await asyncio.sleep(0)
         if self._monotonic() - began < _BACKOFF_FIRST:
             # A server or proxy that closes every connection at once must not be asked at once.
@@ -155,13 +149,13 @@ class Reflector:
         """Notes a failure and waits, longer each time."""
         self._heard()
         if isinstance(error, ForbiddenError):
-            self._fence.refused(self._resource, self._namespace)
+            self._told.refused(self._resource, self._namespace)
         elif self._failures == 0 and error.status != 410:
             _log.warning("%s cannot be watched, trying again: %s", self._resource.plural, error.message)
         pause = min(_BACKOFF_FIRST * 2.0 ** min(self._failures, 16), _BACKOFF_MOST)
         self._failures += 1
-        asked = min(error.retry_after or 0.0, _BUSY_MOST)
+        asked = min(error.retry_after or 0.0, WATCH_MOST_SECONDS)
         await self._sleep(max(pause * random.uniform(1 - _JITTER, 1), asked))  # noqa: S311
 
     def _heard(self) -> None:
-        self._fence.heard(self._resource, self._namespace)
+        self._told.heard(self._resource, self._namespace)

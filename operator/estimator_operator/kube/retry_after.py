@@ -6,47 +6,52 @@ more than ten minutes is taken for ten minutes, for no mistake of a proxy may st
 
 from __future__ import annotations
 
-import math
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+import re
+from datetime import datetime, timedelta
 from typing import Any, Final
 
+from estimator_operator.kube.http_date import http_date
+
 MOST_SECONDS: Final = 600.0
+WATCH_MOST_SECONDS: Final = 300.0
+"""The most for a watch: one that is not heard of for ten minutes counts as dead."""
+_SECONDS: Final = re.compile(r"\s*[0-9]+(?:\.[0-9]*)?\s*", re.ASCII)
 
 
-def seconds_to_wait(header: str | None, details: Any, now: datetime) -> float | None:
+def seconds_to_wait(
+    header: str | None, details: Any, now: datetime, *, most: float = MOST_SECONDS
+) -> float | None:
     """Seconds that the server asks for, or None when it asks for nothing.
 
     Args:
         header: The Retry-After header; it wins.
         details: `details.retryAfterSeconds` of the Status object.
         now: The present (aware), from which a date counts.
+        most: What more is taken for.
     """
     for found in (_of_header(header, now), _of_number(details)):
         if found is not None and found > 0:
-            return min(found, MOST_SECONDS)
+            return min(found, most)
     return None
 
 
 def _of_header(header: str | None, now: datetime) -> float | None:
     if not header:
         return None
-    seconds = _of_number(header.strip())
+    seconds = _of_number(header)
     if seconds is not None:
         return seconds
-    try:
-        moment = parsedate_to_datetime(header)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        # "-0000" says that the zone is unknown; HTTP dates are in UTC.
-        moment = moment.replace(tzinfo=UTC)
-    return (moment - now) / timedelta(seconds=1)
+    moment = http_date(header)
+    return None if moment is None else (moment - now) / timedelta(seconds=1)
 
 
-def _of_number(text: Any) -> float | None:
-    try:
-        seconds = float(text)
-    except (TypeError, ValueError):
+def _of_number(found: Any) -> float | None:
+    """Seconds of a number or its decimal digits, of which there may be thousands; NaN and Infinity are none."""
+    if isinstance(found, bool) or not isinstance(found, int | float | str):
         return None
-    return seconds if math.isfinite(seconds) else None
+    if isinstance(found, int):
+        return float(min(found, MOST_SECONDS)) if found > 0 else None
+    if isinstance(found, str):
+        # Of so many digits that no float has them: infinity, which is more than the most.
+        return float(found) if _SECONDS.fullmatch(found) else None
+    return found if found < float("inf") else None

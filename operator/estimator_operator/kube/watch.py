@@ -18,7 +18,7 @@ import kopf
 
 from estimator_api import constants as c
 from estimator_operator.kube.credentials import Credentials
-from estimator_operator.kube.fence import Fence
+from estimator_operator.kube.hand_over import HandOver
 from estimator_operator.kube.kopf_session import KopfSession
 from estimator_operator.kube.resources import JOBS
 
@@ -108,7 +108,7 @@ def _settings() -> kopf.OperatorSettings:
     return settings
 
 
-def _registry(credentials: Credentials, fence: Fence) -> kopf.OperatorRegistry:
+def _registry(credentials: Credentials, told: HandOver) -> kopf.OperatorRegistry:
     registry = kopf.OperatorRegistry()
     logins = 0
 
@@ -119,11 +119,11 @@ def _registry(credentials: Credentials, fence: Fence) -> kopf.OperatorRegistry:
         if logins > 1:
             # It asks again at once when the API server does not take the token.
             await asyncio.sleep(_LOGIN_PAUSE)
-        return await credentials.kopf_session(lambda session: KopfSession(session, fence))
+        return await credentials.kopf_session(lambda session: KopfSession(session, told))
 
     @kopf.on.event(JOBS.group, JOBS.version, JOBS.plural, registry=registry)
     async def job(event: Json, **_: Any) -> None:
-        fence.event(JOBS, event["type"], event["object"])
+        told.event(JOBS, event["type"], event["object"])
 
     return registry
 
@@ -131,7 +131,7 @@ def _registry(credentials: Credentials, fence: Fence) -> kopf.OperatorRegistry:
 async def watch(
     *,
     credentials: Credentials,
-    fence: Fence,
+    told: HandOver,
     namespaces: Sequence[str] = (),
     on_signals: Callable[[], None] = lambda: None,
 ) -> None:
@@ -141,7 +141,7 @@ async def watch(
 
     Args:
         credentials: The API server.
-        fence: Who is told.
+        told: Who is told.
         namespaces: Namespaces to watch; empty for all.
         on_signals: Called once kopf has installed its signal handlers, to put one's own in their place.
     """
@@ -149,7 +149,7 @@ async def watch(
     logging.getLogger("kopf.objects").setLevel(logging.WARNING)
     others = asyncio.all_tasks()
     tasks = await kopf.spawn_tasks(
-        registry=_registry(credentials, fence),
+        registry=_registry(credentials, told),
         settings=_settings(),
         clusterwide=not namespaces,
         namespaces=list(namespaces),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 from fake_api import FakeApi
 from fake_clock import FakeClock
@@ -27,6 +26,7 @@ from estimator_operator.control.survey import LISTED, Survey
 from estimator_operator.control.work_queue import WorkQueue
 from estimator_operator.errors import ForbiddenError
 from estimator_operator.kube.fence import Fence
+from estimator_operator.kube.hand_over import HandOver
 from estimator_operator.kube.reflector import Reflector
 from estimator_operator.kube.resources import JOBS
 from estimator_operator.observe.job_changes import JobChanges
@@ -60,14 +60,15 @@ class FakeOperator:
         self.event_results: Counter[str] = Counter()
         self.surveys: Counter[tuple[str, str]] = Counter()
         self.object_errors: Counter[tuple[str, str]] = Counter()
-        self.store = Store(on_status=JobChanges(self), on_error=self._object_failed)
+        self.fence = Fence(self.skipped, monotonic=clock.monotonic)
+        self.store = Store(on_status=JobChanges(self), on_error=self.fence.note)
         self.queue: WorkQueue[JobKey] = WorkQueue(monotonic=clock.monotonic)
         self.outage = Outage(clock.monotonic, on_recovery=self.queue.hurry)
         api.answered.append(self.outage.answered)
         self.freshness = Freshness(clock)
         self.survey = Survey(api, self.store, namespaces=namespaces, count=self._surveyed)
         self.children = Children(self.store)
-        self.causes = Causes(api, self.store, clock, count=self.skipped)
+        self.causes = Causes(api, self.store, clock, fence=self.fence)
         self.results: Counter[str] = Counter()
         self.pruned = 0
         self.leads = True
@@ -109,9 +110,15 @@ class FakeOperator:
             clock=clock,
             observer=self,
         )
-        self.fence = fence = Fence(self.controller, count=self.skipped, monotonic=clock.monotonic)
+        self.hand_over = HandOver(self.controller, self.fence)
         self.reflectors = [
-            Reflector(api, resource, namespace, fence, labels=None if resource is JOBS else c.LABEL_JOB_NAME)
+            Reflector(
+                api,
+                resource,
+                namespace,
+                self.hand_over,
+                labels=None if resource is JOBS else c.LABEL_JOB_NAME,
+            )
             for resource in LISTED
             for namespace in namespaces or (None,)
         ]
@@ -121,9 +128,6 @@ class FakeOperator:
 
     def told(self, resource: str, kind: str | None) -> None:
         self.told_of[resource, kind] += 1
-
-    def _object_failed(self, resource: str, manifest: dict[str, Any], error: Exception) -> None:
-        self.controller.object_failed(resource, manifest, error)
 
     def skipped(self, resource: str, reason: str) -> None:
         self.object_errors[resource, reason] += 1

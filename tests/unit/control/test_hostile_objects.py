@@ -9,7 +9,7 @@ from fake_clock import FakeClock
 from fake_operator import FakeOperator
 from job_world import World, job_manifest
 
-from estimator_operator.control.object_fence import LOGGED_EVERY, ObjectFence
+from estimator_operator.kube.fence import LINES_A_MINUTE, LOGGED_EVERY, Fence
 from estimator_operator.kube.resources import CLAIMS, JOBS, PODS, SERVICES
 
 HOSTILE: dict[str, Any] = {
@@ -26,19 +26,19 @@ HOSTILE: dict[str, Any] = {
 @pytest.mark.parametrize("resource", [JOBS, PODS, SERVICES, CLAIMS], ids=lambda one: one.plural)
 @pytest.mark.parametrize("kind", [None, "ADDED", "MODIFIED", "DELETED"])
 def test_no_event_ends_the_watch(operator: FakeOperator, manifest, resource, kind):
-    operator.fence.event(resource, kind, manifest)
+    operator.hand_over.event(resource, kind, manifest)
 
 
 async def test_the_others_go_on(world: World, operator: FakeOperator):
     broken = job_manifest("broken")
     broken["metadata"] |= {"namespace": "default", "uid": "b", "resourceVersion": "1", "generation": 1}
     broken["status"] = {"conditions": "all is well"}
-    operator.fence.event(JOBS, "ADDED", broken)
-    operator.fence.event(JOBS, "ADDED", {"metadata": None})
+    operator.hand_over.event(JOBS, "ADDED", broken)
+    operator.hand_over.event(JOBS, "ADDED", {"metadata": None})
     world.submit()
     await operator.settle()
     assert world.pods == ["mnist-chief-0"]
-    assert operator.object_errors["estimatorjobs", "failed"] >= 1
+    assert operator.object_errors["estimatorjobs", "unreadable"] == 2
 
 
 async def test_a_pod_that_cannot_be_summarised_keeps_what_was_known_of_it(world, operator):
@@ -60,7 +60,7 @@ async def test_a_pod_that_cannot_be_summarised_keeps_what_was_known_of_it(world,
 
 def test_one_object_does_not_fill_the_log(caplog):
     clock, counted = FakeClock(), []
-    fence = ObjectFence(clock, counted.append)
+    fence = Fence(lambda *one: counted.append(one), monotonic=clock.monotonic)
     for _ in range(100):
         with fence.around("pods", {"metadata": {"namespace": "a", "name": "b"}}):
             raise RecursionError("too deep" * 1000)
@@ -71,6 +71,30 @@ def test_one_object_does_not_fill_the_log(caplog):
     clock.pass_(LOGGED_EVERY)
     fence.note("pods", {"metadata": {"namespace": "a", "name": "b"}}, ValueError())
     assert len(caplog.records) == 2
+
+
+def test_many_objects_do_not_fill_the_log_either(caplog):
+    clock, counted = FakeClock(), []
+    fence = Fence(lambda *one: counted.append(one), monotonic=clock.monotonic)
+    for number in range(5000):
+        fence.note("pods", {"metadata": {"namespace": "a", "name": f"b{number}"}}, "no")
+    assert len(counted) == 5000
+    assert len(caplog.records) == LINES_A_MINUTE
+    clock.pass_(60)
+    fence.note("pods", {"metadata": {"namespace": "a", "name": "b4999"}}, "no")
+    assert len(caplog.records) == LINES_A_MINUTE + 1, "its turn comes"
+
+
+def test_the_log_shows_foreign_text_on_one_line(caplog):
+    fence = Fence()
+    name = "\x1b[31mred\nERROR forged" + "x" * 5000
+    fence.note("pods", {"metadata": {"namespace": ["a"], "name": name}}, ValueError("\x1b[2J\nforged\ud800"))
+    (record,) = caplog.records
+    line = record.getMessage()
+    assert line.startswith("pods ?/red ERROR forgedxxx")
+    assert line.endswith("cannot be taken in: ValueError: forged")
+    assert "\x1b" not in line
+    assert len(line) < 1000
 
 
 @pytest.mark.parametrize(

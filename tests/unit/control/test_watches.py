@@ -4,21 +4,49 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
+import aiohttp
 import pytest
 import pytest_asyncio
-from watch_server import FixedCredentials, Told, WatchServer, event, thing
+from hostile_json import any_spoilt, as_text, is_named
+from watch_server import FixedCredentials, Refusal, Told, WatchServer, event, thing
 
 from estimator_operator.kube import kopf_session
 from estimator_operator.kube.api import Api
+from estimator_operator.kube.kopf_session import KopfSession
 from estimator_operator.kube.rate_limit import TokenBucket
 from estimator_operator.kube.reflector import Reflector
-from estimator_operator.kube.resources import PODS
+from estimator_operator.kube.resources import JOBS, PODS
+from estimator_operator.kube.retry_after import WATCH_MOST_SECONDS
 from estimator_operator.kube.watch import watch
 
 DEEP = b'{"a":' * 3000 + b"1" + b"}" * 3000
 DEEP_EVENT = event("MODIFIED", thing("deep", 201))[:-3] + b',"spec":{"params":' + DEEP + b"}}}\n"
 GONE = {"kind": "Status", "code": 410, "message": "too old resource version"}
+UNTIL_WHEN = (
+    "Thu, 01 Jan 2015 12:00:30 GMT",
+    "Thu, 01 Jan " + "9" * 30 + " 12:00:30 GMT",
+    "Thu, 01 Jan 2015 12:00:30 +" + "9" * 30,
+    "soon",
+    "-5",
+    "nan",
+    "-inf",
+    "0",
+    " ",
+)
+"""A Retry-After that asks for nothing."""
+BODIES = (
+    b"[1]",
+    b'"no"',
+    b"\xff\xfe",
+    b'{"kind":"Status","details":{"retryAfterSeconds":"soon"}}',
+    b'{"kind":"Status","details":[1],"message":{}}',
+    b'{"kind":"Status","details":{"retryAfterSeconds":-3}}',
+    DEEP,
+)
 BROKEN = {"kind": "Status", "code": 500, "message": "unable to decode an event"}
 
 
@@ -49,13 +77,15 @@ async def watching(request, server, told, monkeypatch):
         monkeypatch.setattr("estimator_operator.kube.watch._BACKOFFS", (0, 0, 0))
         monkeypatch.setattr("estimator_operator.kube.watch._BACKOFF_MOST", 0)
         monkeypatch.setattr("kopf.run_tasks", _run_tasks)
-        task = asyncio.ensure_future(watch(credentials=credentials, fence=told.fence, on_signals=_no_signals))
+        task = asyncio.ensure_future(
+            watch(credentials=credentials, told=told.hand_over, on_signals=_no_signals)
+        )
         yield task
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
     else:
         async with Api(credentials, limit=TokenBucket(rate=0, burst=1)) as api:
-            task = asyncio.ensure_future(Reflector(api, PODS, None, told.fence, sleep=at_once).run())
+            task = asyncio.ensure_future(Reflector(api, PODS, None, told.hand_over, sleep=at_once).run())
             yield task
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
@@ -140,6 +170,60 @@ async def test_a_list_that_fails_is_tried_again(server, told, watching, trouble)
     await until(watching, told, None, "a")
 
 
+@pytest.mark.parametrize("place", ["list", "watch"])
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        *(Refusal(429, header) for header in UNTIL_WHEN),
+        *(Refusal(429, None, body) for body in BODIES),
+        *(Refusal(503, None, body) for body in BODIES),
+        *(Refusal(403, None, body) for body in BODIES[:4]),
+        Refusal(503, "Thu, 01 Jan 2026 12:00:30 GMT"),
+    ],
+    ids=lambda one: f"{one.status} {one.retry_after or one.body!r}"[:60],
+)
+async def test_a_refusal_that_nobody_can_read_is_waited_for_like_any_other(
+    server, told, watching, trouble, place
+):
+    if place == "list":
+        server.lists = [trouble, [thing("a")]]
+        await until(watching, told, None, "a")
+    else:
+        server.watches = [trouble, event("ADDED", thing("b", 201))]
+        await until(watching, told, "ADDED", "b")
+
+
+@pytest.mark.parametrize("query", ["", "?watch=true"], ids=["list", "watch"])
+@pytest.mark.parametrize("path", [f"/apis/{JOBS.group}/{JOBS.version}/{JOBS.plural}", "/elsewhere"])
+@pytest.mark.parametrize(
+    ("header", "body", "least", "most"),
+    [
+        ("7", b"", 7, 7),
+        ("1.5", b"", 2, 2),
+        ("9" * 400, b"", WATCH_MOST_SECONDS, WATCH_MOST_SECONDS),
+        (timedelta(hours=1), b"", WATCH_MOST_SECONDS, WATCH_MOST_SECONDS),
+        (timedelta(seconds=200), b"", 100, 200),
+        ("soon", b'{"kind":"Status","details":{"retryAfterSeconds":4}}', 4, 4),
+        (None, b'{"kind":"Status","details":{"retryAfterSeconds":1' + b"0" * 400 + b"}}", 300, 300),
+    ],
+    ids=lambda one: str(one)[:20],
+)
+async def test_kopf_is_told_in_seconds_how_long_a_server_is_to_be_left_alone(
+    server, told, path, query, header, body, least, most
+):
+    if isinstance(header, timedelta):
+        header = format_datetime(datetime.now(UTC) + header, usegmt=True)
+    server.lists, server.watches = [Refusal(429, header, body)], [Refusal(429, header, body)]
+    async with aiohttp.ClientSession() as real:
+        session = KopfSession(real, told.hand_over)
+        answer = await session.request(method="get", url=f"{server.url}{path}{query or '?limit=5'}")
+        assert answer.status == 429
+        assert least <= int(answer.headers["Retry-After"]) <= most
+        assert "details" not in await answer.json()
+        with pytest.raises(aiohttp.ClientResponseError):
+            answer.raise_for_status()
+
+
 async def test_a_continue_token_that_has_expired_begins_the_list_anew(server, told, watching):
     server.page = 1
     server.lists = [[thing("a"), thing("b")], 410, [thing("c")]]
@@ -182,8 +266,45 @@ async def test_one_object_that_cannot_be_taken_in_ends_nothing(server, told, wat
         + event("ADDED", thing("b", 202))
     ]
     await until(watching, told, "ADDED", "b")
-    assert [why for _, why in told.skipped] == ["failed", "failed"]
+    assert sorted(why for _, why in told.skipped) == ["failed", "failed", "unreadable", "unreadable"]
     assert caplog.text.count("default/bad cannot be taken in") == 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_a_list_and_a_watch_full_of_hostile_objects_end_nothing(server, told, watching, seed):
+    draw, kinds = random.Random(seed), ("ADDED", "MODIFIED", "DELETED", "BOOKMARK", "SURPRISE")
+    found = [any_spoilt(draw, JOBS) for _ in range(300)]
+    # What has no name and cannot be decoded either is no event at all: that begins a new list.
+    texts = [as_text(one, draw) for one in found if is_named(one)]
+    others = [as_text(one, draw) for one in found if not is_named(one)]
+    lines = [b'{"type":"%s","object":%s}\n' % (draw.choice(kinds).encode(), one) for one in texts]
+    lines += [event("BOOKMARK", {"metadata": value}) for value in (None, [], {"resourceVersion": 5}, {})]
+    lines.append(b'\xef\xbb\xbf{"type":"ADDED","object":{}}\n')
+    lines.append(b'{"type":"ADDED","object":{"metadata":{"name":"a","uid":"u","a":"\xed\xa0\x80"}}}\n')
+    items = b",".join(texts[:100] + others)
+    server.lists = [b'{"metadata":{"resourceVersion":"7"},"items":[' + items + b"]}"] * 2
+    server.watches = [b"".join(lines) + event("ADDED", thing("b", 999))]
+    server.watches += [b'{"type":"ADDED","object":3}\n', event("ADDED", thing("c", 999))]
+    assert len(lines) > 200
+    await until(watching, told, "ADDED", "b")
+    await until(watching, told, "ADDED", "c")
+    assert {why for _, why in told.skipped} == {"unreadable"}
+
+
+@pytest.mark.parametrize("version", ["9" * 5000, 5, None, [], "x"], ids=lambda one: str(one)[:10])
+async def test_a_list_whose_version_is_none_sweeps_nothing_that_is_known(server, told, watching, version):
+    server.lists = [json.dumps({"metadata": {"resourceVersion": version}, "items": [thing("a")]}).encode()]
+    await until(watching, told, "relisted", None, ("uid-a",), 0)
+
+
+@pytest.mark.parametrize("metadata", [[1], "x", {"continue": 5}, {"continue": ["a"]}], ids=str)
+async def test_a_list_that_is_none_is_asked_for_again(server, told, watching, metadata):
+    server.lists = [json.dumps({"metadata": metadata, "items": []}).encode(), [thing("a")]]
+    await until(watching, told, None, "a")
+    assert [one for one in told.log if one[0] == "relisted"][:1] in (
+        [],
+        [("relisted", None, ("uid-a",), server._version)],
+    )
 
 
 async def test_a_token_that_is_not_taken_is_read_again(server, told, watching):

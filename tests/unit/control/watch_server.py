@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
@@ -13,6 +14,7 @@ from kubernetes.aio.client.configuration import Configuration
 
 from estimator_operator.kube.credentials import Credentials
 from estimator_operator.kube.fence import Fence
+from estimator_operator.kube.hand_over import HandOver
 from estimator_operator.kube.resources import JOBS
 
 Json = dict[str, Any]
@@ -50,20 +52,34 @@ DISCOVERY = {
 """What kopf wants to see before it watches anything."""
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """An answer of a status and a body, and how long the server asks to be left alone."""
+
+    status: int
+    retry_after: str | None = None
+    body: bytes = b""
+
+    def answer(self) -> web.Response:
+        headers = {} if self.retry_after is None else {"Retry-After": self.retry_after}
+        kind = "application/json"
+        return web.Response(status=self.status, body=self.body, headers=headers, content_type=kind)
+
+
 class WatchServer:
     """Answers from scripts; what a script does not have is an empty list, and a watch that stays open.
 
     Attributes:
-        lists: Answers to lists: objects, or an HTTP status.
-        watches: Answers to watches: bytes of the stream, or an HTTP status.
+        lists: Answers to lists: objects, an HTTP status, or a whole refusal.
+        watches: Answers to watches: bytes of the stream, an HTTP status, or a whole refusal.
         asked: Queries of lists and watches so far.
         page: Objects of a page whatever is asked for.
         url: Where it is.
     """
 
     def __init__(self) -> None:
-        self.lists: list[list[Json] | int | bytes] = []
-        self.watches: list[bytes | int] = []
+        self.lists: list[list[Json] | int | bytes | Refusal] = []
+        self.watches: list[bytes | int | Refusal] = []
         self.asked: list[tuple[str, Json]] = []
         self.page = 10**6
         self.url = ""
@@ -92,6 +108,8 @@ class WatchServer:
             answer = self.lists.pop(0)
             if isinstance(answer, bytes):
                 return web.Response(body=answer)
+            if isinstance(answer, Refusal):
+                return answer.answer()
             return web.json_response({"kind": "Status", "code": answer, "message": "no"}, status=answer)
         if not start and self.lists:
             self._current = self.lists.pop(0)
@@ -103,6 +121,8 @@ class WatchServer:
 
     async def _watch(self, request: web.Request) -> web.StreamResponse:
         answer = self.watches.pop(0) if self.watches else b""
+        if isinstance(answer, Refusal):
+            return answer.answer()
         if isinstance(answer, int):
             return web.json_response({"kind": "Status", "code": answer, "message": "no"}, status=answer)
         response = web.StreamResponse()
@@ -155,7 +175,7 @@ class Told:
         self.skipped: list[tuple[str, str]] = []
         self.broken: set[str] = set()
         self._changed = asyncio.Event()
-        self.fence = Fence(self, count=lambda *one: self.skipped.append(one))
+        self.hand_over = HandOver(self, Fence(lambda *one: self.skipped.append(one)))
 
     def job_event(self, kind: str | None, found: Json) -> None:
         self._tell(kind, found["metadata"]["name"])
