@@ -4,6 +4,9 @@ CommandError (exit 2)
   ManifestError     the manifest or what it refers to is wrong; one line per fault
   ModelDirInUse     another run holds the model directory
   ClusterError      the cluster cannot be reached or refuses; exit 1
+    ObjectNotFound  there is no such object
+      JobNotFound   there is no such job
+    Unreachable     no answer came, or one that says to try again
 """
 
 from __future__ import annotations
@@ -40,3 +43,15 @@ class ClusterError(CommandError):
     """The API server cannot be reached, refuses, or does not know the job."""
 
     exit_code: ClassVar[int] = 1
+
+
+class ObjectNotFound(ClusterError):  # noqa: N818 - names a state of the cluster, not a bug
+    """There is no such object."""
+
+
+class JobNotFound(ObjectNotFound):
+    """There is no such job."""
+
+
+class Unreachable(ClusterError):  # noqa: N818 - names a state of the cluster, not a bug
+    """No answer came, or one that says to try again."""

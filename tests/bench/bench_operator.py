@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import statistics
 import sys
 import tempfile
@@ -19,13 +18,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
+_TESTS = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(_TESTS), str(_TESTS / "integration")]
 
 from api_server import ApiServer  # noqa: E402  (the path above has to come first)
 from audit_log import AuditLog, tally  # noqa: E402
 from fake_kubelet import FakeKubelet  # noqa: E402
 from live_jobs import complete, five_pod_job, is_true, train  # noqa: E402
 from live_namespace import LiveNamespace  # noqa: E402
+from measurements import Row, Usage, conclude  # noqa: E402
 from operator_process import ACCOUNT, OperatorProcess, account_user, make_account, service_account_token  # noqa: E402
 
 Json = dict[str, Any]
@@ -39,26 +40,6 @@ MANY_JOBS: Final = 500
 BATCH: Final = 50
 MINUTES: Final = 300.0
 """Seconds after which something is broken, not slow."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the table; `most` None is for information."""
-
-    name: str
-    measured: float
-    most: float | None = None
-    unit: str = ""
-
-    @property
-    def ok(self) -> bool:
-        """The target is met."""
-        return self.most is None or self.measured <= self.most
-
-    def __str__(self) -> str:
-        target = "" if self.most is None else f"<= {self.most:g}"
-        verdict = "" if self.most is None else "ok" if self.ok else "MISSED"
-        return f"{self.name:58} {self.measured:9.2f} {self.unit:4} {target:>8}  {verdict}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,16 +180,19 @@ async def _bare(server: ApiServer, namespace: str, token: str, jobs: Sequence[Js
 async def many_jobs(server: ApiServer) -> list[Row]:
     """Jobs from creation to completion, batch by batch: memory before and after, CPU between."""
     async with Bench.open(server, "bench-many") as bench, FakeKubelet.play(bench.live) as kubelet:
-        idle, before = _resident_mib(bench.operator.pid), _cpu_seconds(bench.operator.pid)
+        before = Usage.of(bench.operator.pid)
         for first in range(0, MANY_JOBS, BATCH):
             names = [f"job-{number:03}" for number in range(first, first + BATCH)]
             await _through(bench.live, kubelet, names)
-        after = _resident_mib(bench.operator.pid)
-        spent = _cpu_seconds(bench.operator.pid) - before
+        after = Usage.of(bench.operator.pid)
     return [
-        Row("operator's memory, idle", idle, 100, "MiB"),
-        Row(f"operator's memory after {MANY_JOBS} jobs", after, 200, "MiB"),
-        Row(f"operator's CPU per job, mean of {MANY_JOBS}", 1000 * spent / MANY_JOBS, unit="ms"),
+        Row("operator's memory, idle", before.resident, 100, "MiB"),
+        Row(f"operator's memory after {MANY_JOBS} jobs", after.resident, 200, "MiB"),
+        Row(
+            f"operator's CPU per job, mean of {MANY_JOBS}",
+            1000 * (after.cpu - before.cpu) / MANY_JOBS,
+            unit="ms",
+        ),
     ]
 
 
@@ -242,18 +226,6 @@ async def _namespace(server: ApiServer, name: str) -> AsyncIterator[LiveNamespac
         yield live
 
 
-def _resident_mib(pid: int) -> float:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    (kib,) = (line.split()[1] for line in lines if line.startswith("VmRSS:"))
-    return int(kib) / 1024
-
-
-def _cpu_seconds(pid: int) -> float:
-    # The name in parentheses may hold spaces: the fields start after the last one.
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 async def main() -> int:
     """Runs everything; returns the exit status."""
     rows: list[Row] = []
@@ -266,9 +238,7 @@ async def main() -> int:
                 rows.append(row)
     finally:
         server.down()
-    missed = [row.name for row in rows if not row.ok]
-    print(f"missed: {', '.join(missed)}" if missed else "all targets are met")
-    return 1 if missed else 0
+    return conclude(rows)
 
 
 if __name__ == "__main__":

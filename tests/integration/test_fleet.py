@@ -37,3 +37,8 @@ async def test_a_fleet_costs_its_budget_and_nothing_again_after_a_restart(
         assert [str(one) for one in again if one.verb == "get"] == [], "finished jobs are not asked for"
         lists = sum(count for name, count in counted(fleet.calls()).items() if name.startswith("list "))
         assert lists <= 12, "lists do not grow with the number of jobs"
+        used, (late, busy) = fleet.usage(), await fleet.standstill()
+        print(
+            f"{used}; standstill {late:.3f} s, of which {busy:.3f} s its own work; {sum(made.values())} calls"
+        )
+        assert used.peak <= 512, "MiB, the chart's limit"

@@ -7,12 +7,10 @@ tests. Every job has five pods, which a fake kubelet plays; chiefs and evaluator
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +19,7 @@ from audit_log import AuditLog, Call, tally
 from fake_kubelet import FakeKubelet
 from live_jobs import five_pod_job, has_reason
 from live_namespace import LiveNamespace
+from measurements import Usage
 from operator_process import OperatorProcess, account_user, make_account
 
 Json = dict[str, Any]
@@ -31,33 +30,6 @@ MAX_STEPS: Final = 100_000
 LONG: Final = 3600.0
 """Seconds after which something is broken, not slow."""
 _FINISHED_AT: Final = "2026-01-01T00:00:00Z"
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What a process has used so far.
-
-    Attributes:
-        cpu: Seconds of CPU.
-        resident: MiB in memory.
-        peak: The most of it so far.
-    """
-
-    cpu: float
-    resident: float
-    peak: float
-
-    @classmethod
-    def of(cls, pid: int) -> Usage:
-        """Of a running process."""
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-        sizes = {
-            name: text.split()[0] for name, _, text in (line.partition(":") for line in lines) if text.split()
-        }
-        # The name in parentheses may hold spaces: the fields start after the last one.
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        cpu = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-        return cls(cpu, int(sizes["VmRSS"]) / 1024, int(sizes["VmHWM"]) / 1024)
 
 
 class Fleet:

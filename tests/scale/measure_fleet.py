@@ -14,7 +14,6 @@ import os
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +22,7 @@ sys.path[:0] = [str(_TESTS), str(_TESTS / "integration")]
 
 from api_server import ApiServer  # noqa: E402  (the path above has to come first)
 from live_namespace import LiveNamespace  # noqa: E402
+from measurements import Row, conclude  # noqa: E402
 from scale.fleet import PODS_PER_JOB, Fleet, counted  # noqa: E402
 
 JOBS: Final = int(os.environ.get("SCALE_JOBS", "2000"))
@@ -33,26 +33,6 @@ SETTLE: Final = 70.0
 SAMPLE: Final = 15.0
 """Seconds between two scrapes, as Prometheus does."""
 NAMESPACE: Final = "scale"
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the table; `most` None is for information."""
-
-    name: str
-    measured: float
-    most: float | None = None
-    unit: str = ""
-
-    @property
-    def ok(self) -> bool:
-        """The target is met."""
-        return self.most is None or self.measured <= self.most
-
-    def __str__(self) -> str:
-        target = "" if self.most is None else f"<= {self.most:g}"
-        verdict = "" if self.most is None else "ok" if self.ok else "MISSED"
-        return f"{self.name:58} {self.measured:10.3f} {self.unit:6} {target:>10}  {verdict}"
 
 
 class Table:
@@ -148,9 +128,7 @@ async def main() -> int:
         await measure(server, table)
     finally:
         server.down()
-    missed = [row.name.strip() for row in table.rows if not row.ok]
-    print(f"missed: {', '.join(missed)}" if missed else "all targets are met")
-    return 1 if missed else 0
+    return conclude(table.rows)
 
 
 if __name__ == "__main__":

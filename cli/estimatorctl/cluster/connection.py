@@ -21,12 +21,12 @@ from kubernetes.aio.client.exceptions import ApiException
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 
 from estimator_api import constants as c
-from estimatorctl.errors import ClusterError
+from estimatorctl.cluster.refusal import JOBS_ROOT, refusal
+from estimatorctl.errors import ClusterError, JobNotFound, Unreachable
 
 Document = dict[str, Any]
 
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=30, connect=10)
-_JOBS_ROOT: Final = f"/apis/{c.GROUP}/{c.VERSION}"
 _WATCH_SECONDS: Final = 240
 _WATCH_TIMEOUT: Final = aiohttp.ClientTimeout(total=_WATCH_SECONDS + 30, connect=10)
 _LOG_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, connect=10, sock_read=30)
@@ -34,18 +34,6 @@ _JSON: Final = "application/json"
 _MERGE_PATCH: Final = "application/merge-patch+json"
 _NAMESPACE_FILE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _RETRY_MOST: Final = 10.0
-
-
-class ObjectNotFound(ClusterError):  # noqa: N818 - names a state of the cluster, not a bug
-    """There is no such object."""
-
-
-class JobNotFound(ObjectNotFound):
-    """There is no such job."""
-
-
-class Unreachable(ClusterError):  # noqa: N818 - names a state of the cluster, not a bug
-    """No answer came, or one that says to try again."""
 
 
 class _WatchEndedError(Exception):
@@ -253,6 +241,8 @@ class Connection:
             document: Document = json.loads(await response.read())
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise Unreachable(f"no answer from the API server: {_words(error)}") from error
+        except RecursionError as error:
+            raise ClusterError(f"{path} is nested too deep to be read") from error
         return document
 
     async def _call(
@@ -275,7 +265,7 @@ class Connection:
             text = await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError, ApiException) as error:
             raise Unreachable(f"the API server cannot be reached: {_words(error)}") from error
-        raise _refusal(response.status, text, path)
+        raise refusal(response.status, text, path)
 
     async def _once(
         self,
@@ -319,7 +309,7 @@ def _own_namespace() -> str:
 
 
 def _jobs(namespace: str, name: str | None = None) -> str:
-    return _path(f"{_JOBS_ROOT}/namespaces", namespace, c.PLURAL, name)
+    return _path(f"{JOBS_ROOT}/namespaces", namespace, c.PLURAL, name)
 
 
 def _pods(namespace: str, name: str | None = None) -> str:
@@ -330,29 +320,6 @@ def _path(root: str, namespace: str, plural: str, name: str | None) -> str:
     # Quoted, so that a slash in what a person typed does not lead to another resource.
     known = f"{root}/{quote(namespace, safe='')}/{plural}"
     return known if name is None else f"{known}/{quote(name, safe='')}"
-
-
-def _refusal(status: int, text: bytes, path: str) -> ClusterError:
-    """The exception for an answer that is no success; the server's own words are the message."""
-    message = text[:512].decode(errors="replace").strip()
-    try:
-        document = json.loads(text)
-    except ValueError:
-        document = None
-    known = isinstance(document, dict) and document.get("kind") == "Status"
-    if known:
-        message = document.get("message") or message
-    if status == 404:
-        is_job = path.startswith(_JOBS_ROOT)
-        if known and (document.get("details") or {}).get("name"):
-            return JobNotFound(message) if is_job else ObjectNotFound(message)
-        if is_job:
-            return ClusterError(
-                f"the cluster does not know EstimatorJobs ({path}): is the operator installed?"
-            )
-    if status == 429 or status >= 500:
-        return Unreachable(f"the API server answers {status}: {message}")
-    return ClusterError(f"the API server refuses ({status}): {message}")
 
 
 def _words(error: BaseException) -> str:

@@ -12,8 +12,9 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Final
 
-from estimatorctl.cluster.connection import Connection, ObjectNotFound, Unreachable
+from estimatorctl.cluster.connection import Connection
 from estimatorctl.cluster.replica_pods import ReplicaPod, replica_pod
+from estimatorctl.errors import ObjectNotFound, Unreachable
 
 _STAMPED: Final = re.compile(
     rb"((\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:Z|[+-]\d\d:\d\d)) ?(.*)", re.DOTALL

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from estimator_api import constants as c
+from estimator_operator.plain_text import one_line
 
 _ORDER: Final = (*c.ROLES, c.TENSORBOARD)
 
@@ -88,7 +89,7 @@ def replica_pod(document: Mapping[str, Any]) -> ReplicaPod:
         container=container,
         started="running" in state or "terminated" in state,
         running="running" in state,
-        waits_for=_cause(status, state),
+        waits_for=one_line(_cause(status, state)),
     )
 
 

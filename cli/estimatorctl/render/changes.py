@@ -55,6 +55,10 @@ class ChangeLog:
         if self.told is None or words.state(new) != words.state(old):
             word, message = words.state(new)
             yield f"{word}: {message}" if message else word
+        now_told, before_told = words.abnormal(new), words.abnormal(old)
+        yield from (f"{label}: {text}" for label, text in now_told.items() if before_told.get(label) != text)
+        if not words.is_final(new):
+            yield from (words.no_longer(label) for label in before_told if label not in now_told)
         restored = new.checkpoints.restored_from if new.checkpoints is not None else None
         if restored is not None and restored != (old.checkpoints and old.checkpoints.restored_from):
             yield _restored(restored, new.progress)

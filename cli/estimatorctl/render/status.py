@@ -16,9 +16,10 @@ from rich.table import Table
 from rich.text import Text
 
 from estimator_api import EstimatorJobStatus
-from estimator_api import constants as c
 from estimator_api.status import Checkpoint, ExportStatus, TrainingProgress
+from estimator_operator.plain_text import one_line
 from estimatorctl.render import words
+from estimatorctl.render.restarts import incident_lines, next_try, restarts_text
 
 DEFAULT_MODE: Final = "TrainAndEvaluate"
 """What needs no mention."""
@@ -27,8 +28,16 @@ _BAR: Final = 30
 
 
 def status_of(document: Mapping[str, Any]) -> EstimatorJobStatus:
-    """The status of a job's document."""
-    return EstimatorJobStatus.model_validate(document.get("status") or {})
+    """The status of a job's document, without what a terminal would act on: replicas and webhooks write into it."""
+    return EstimatorJobStatus.model_validate(_plain(document.get("status") or {}))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return one_line(value)
+    if isinstance(value, Mapping):
+        return {key: _plain(one) for key, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, list) else value
 
 
 def status_page(document: Mapping[str, Any], *, now: datetime) -> RenderableType:
@@ -44,7 +53,7 @@ def status_page(document: Mapping[str, Any], *, now: datetime) -> RenderableType
         parts += [Text(), _roles(status)]
     if status.progress is not None:
         parts += [Text(), _progress(status.progress, at_work=words.is_at_work(status))]
-    facts = [*_facts(status), *_surroundings(document, status)]
+    facts = [*_facts(status), *_troubles(document, status, now), *_surroundings(document, status)]
     if facts:
         grid = Table.grid(padding=(0, 2, 0, 0))
         grid.add_column(style="dim", no_wrap=True)
@@ -129,16 +138,23 @@ def _facts(status: EstimatorJobStatus) -> Iterator[tuple[str, RenderableType]]:
         yield "Predictions", f"{made.examples} in {made.uri or made.path}"
     for number, export in enumerate(status.exports):
         yield "" if number else "Exports", _export(export)
+
+
+def _troubles(
+    document: Mapping[str, Any], status: EstimatorJobStatus, now: datetime
+) -> Iterator[tuple[str, RenderableType]]:
+    """What went wrong, what is not as it should be, and when the next try is."""
     if status.restarts.total:
-        by_replica = ", ".join(
-            f"{one.replica} {one.count}" for one in status.restarts.by_replica if one.count
-        )
-        yield "Restarts", f"{status.restarts.total} ({status.restarts.counted} counted): {by_replica}"
+        yield "Restarts", restarts_text(document, status.restarts)
+    for number, line in enumerate(incident_lines(status.restarts)):
+        yield "" if number else "Incidents", line
     for number, failure in enumerate(reversed(status.failures[-_FAILURES_SHOWN:])):
         yield "" if number else "Failures", f"{failure.time}  {words.failure_text(failure)}"
-    degraded = status.condition(c.EVALUATOR_DEGRADED)
-    if degraded is not None and degraded.status == "True":
-        yield "Evaluator", Text(f"given up: {degraded.message}", style=words.BUSY)
+    for label, text in words.abnormal(status).items():
+        yield label, Text(text, style=words.BUSY)
+    wait = next_try(document, status, now)
+    if wait:
+        yield "Next try", wait
 
 
 def _surroundings(

@@ -15,6 +15,13 @@ GOOD: Final = "green"
 BAD: Final = "bold red"
 BUSY: Final = "yellow"
 _AT_WORK: Final = (c.REASON_TRAINING, c.REASON_EVALUATING, c.REASON_PREDICTING, c.REASON_EXPORTING)
+_ORDINARY: Final = frozenset({c.READY, c.RECONCILING, c.COMPLETE, c.FAILED, c.SUSPENDED})
+"""Conditions that the state in a word tells of."""
+_ABNORMAL: Final = {
+    c.EVALUATOR_DEGRADED: ("Evaluator", "given up: ", "runs again"),
+    c.PROGRESS_UNKNOWN: ("Progress", "not known: ", "known again"),
+}
+"""How conditions that are there only while something is wrong are told: label, beginning, and their end."""
 _STYLES: Final = {
     **dict.fromkeys(_AT_WORK, "cyan"),
     c.REASON_COMPLETED: GOOD,
@@ -38,16 +45,39 @@ def state(status: EstimatorJobStatus) -> tuple[str, str]:
     ready = status.condition(c.READY)
     if ready is None:
         return "New", "no operator has looked at it yet"
-    word = f"Failed ({ready.reason})" if status.is_true(c.FAILED) else ready.reason
-    return word, ready.message
+    if status.is_true(c.FAILED):
+        return f"Failed ({ready.reason})", ready.message
+    if status.is_true(c.STALLED):
+        # The same reason may end a job; this one waits, and its pods run.
+        return f"Stalled ({ready.reason})", ready.message
+    return ready.reason, ready.message
 
 
 def state_style(status: EstimatorJobStatus) -> str:
     """The colour of the state."""
     ready = status.condition(c.READY)
-    if status.is_true(c.FAILED):
+    if status.is_true(c.FAILED) or status.is_true(c.STALLED):
         return BAD
     return BUSY if ready is None else _STYLES.get(ready.reason, BUSY)
+
+
+def abnormal(status: EstimatorJobStatus) -> dict[str, str]:
+    """What is not as it should be beside the state, by label; conditions that this version does not know, too."""
+    ready = status.condition(c.READY)
+    said = "" if ready is None else ready.message
+    told = {}
+    for one in status.conditions:
+        if one.status != "True" or one.type in _ORDINARY or (one.type == c.STALLED and one.message == said):
+            continue
+        label, beginning, _ = _ABNORMAL.get(one.type, (one.type, "", ""))
+        told[label] = f"{beginning}{one.message or one.reason}"
+    return told
+
+
+def no_longer(label: str) -> str:
+    """That what `abnormal` told under a label is over."""
+    end = next((its for known, _, its in _ABNORMAL.values() if known == label), "no more")
+    return f"{label}: {end}"
 
 
 def duration(seconds: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,19 +12,22 @@ from code_blocks import code_blocks
 from lupa import lua51
 from rendered_chart import CHART, REPOSITORY
 
+from estimator_api import EstimatorJobStatus
 from estimator_api import constants as c
+from estimator_operator.plan import conditions
 
+NOW = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
 SCRIPT = (CHART / "files/argocd-health.lua").read_text()
 GUIDE = REPOSITORY / "docs/operations.md"
 KEY = f"resource.customizations.health.{c.GROUP}_{c.KIND}"
 Conditions = dict[str, tuple[str, str]]
 
 
-def status(conditions: Conditions, *, generation: int = 1) -> dict[str, Any]:
+def status(known: Conditions, *, generation: int = 1) -> dict[str, Any]:
     """A status by its conditions: type to status and reason."""
     found = [
         {"type": kind, "status": truth, "reason": reason, "message": f"{kind}: {reason}"}
-        for kind, (truth, reason) in conditions.items()
+        for kind, (truth, reason) in known.items()
     ]
     return {"observedGeneration": generation, "conditions": found}
 
@@ -105,8 +109,48 @@ def test_health_by_state(name: str) -> None:
     assert words in message
 
 
+def kstatus(document: dict[str, Any] | None, *, generation: int = 1) -> str:
+    """What Flux, `helm --wait` and `kubectl wait` make of the same: the rules of sigs.k8s.io/cli-utils."""
+    found = document or {}
+    truths = {one["type"]: one["status"] for one in found.get("conditions", ())}
+    if found.get("observedGeneration", generation) != generation:
+        return "InProgress"
+    if truths.get(c.RECONCILING) == "True":
+        return "InProgress"
+    if truths.get(c.STALLED) == "True":
+        return "Failed"
+    return "Current" if truths.get(c.READY, "True") == "True" else "InProgress"
+
+
+ALIKE = {"Current": {"Healthy", "Suspended"}, "InProgress": {"Progressing"}, "Failed": {"Degraded"}}
+
+
+@pytest.mark.parametrize("name", [one for one in CASES if one not in ("new", "empty", "no-conditions")])
+def test_argo_cd_judges_as_those_do_who_know_kstatus(name: str) -> None:
+    """The user guide says so. Only before the operator's first look does the check know better: it is not healthy."""
+    document, health_of_argo_cd, _ = CASES[name]
+    assert health_of_argo_cd in ALIKE[kstatus(document)]
+
+
+def test_every_state_that_the_plan_knows_is_judged() -> None:
+    rows = {
+        "pending": conditions.pending(c.REASON_PODS_PENDING, "waits"),
+        "running": conditions.running(c.REASON_TRAINING, "trains"),
+        "unheard": conditions.progress_unknown(conditions.running(c.REASON_TRAINING, "trains"), "not heard"),
+        "suspending": conditions.suspending("goes"),
+        "suspended": conditions.suspended("gone"),
+        "complete": conditions.complete("done"),
+        "failed": conditions.failed(c.REASON_DEADLINE_EXCEEDED, "late"),
+        "unreadable": conditions.unhandled(c.REASON_INVALID_SPEC, "what?", EstimatorJobStatus()),
+    }
+    for name, row in rows.items():
+        settled = conditions.settle(EstimatorJobStatus(), row, generation=1, now=NOW)
+        written = {"observedGeneration": 1, "conditions": [one.to_json() for one in settled]}
+        assert health(written)[0] in ALIKE[kstatus(written)], name
+
+
 @pytest.mark.parametrize(
-    ("conditions", "expected"),
+    ("found", "expected"),
     [
         ({c.READY: ("True", "Training")}, "Progressing"),
         ({c.READY: ("True", "Suspended"), c.SUSPENDED: ("True", "Suspended")}, "Progressing"),
@@ -114,8 +158,8 @@ def test_health_by_state(name: str) -> None:
         ({c.READY: ("False", "Error"), c.FAILED: ("True", "Error")}, "Degraded"),
     ],
 )
-def test_a_newer_spec_is_waited_for_unless_the_job_has_ended(conditions: Conditions, expected: str) -> None:
-    assert health(status(conditions, generation=1), generation=2)[0] == expected
+def test_a_newer_spec_is_waited_for_unless_the_job_has_ended(found: Conditions, expected: str) -> None:
+    assert health(status(found, generation=1), generation=2)[0] == expected
 
 
 def test_a_condition_without_a_message_tells_its_reason() -> None:

@@ -10,6 +10,8 @@ TRUTHS = {
     "New": {},
     "PodsPending": {"Ready": "False", "Reconciling": "True"},
     "PodsNotReady": {"Ready": "False", "Reconciling": "True"},
+    "PodCreationForbidden": {"Ready": "False", "Reconciling": "True"},
+    "InvalidSpec": {"Ready": "False", "Stalled": "True"},
     "Training": {"Ready": "True"},
     "Evaluating": {"Ready": "True"},
     "Restarting": {"Ready": "False", "Reconciling": "True"},
@@ -118,6 +120,73 @@ CRASHED = {
 }
 
 
+def abnormal(kind, reason, message):
+    """A condition that is there only while something is not as it should be."""
+    return {
+        "type": kind,
+        "status": "True",
+        "reason": reason,
+        "message": message,
+        "lastTransitionTime": "2026-01-31T12:00:00Z",
+    }
+
+
+def retrying():
+    """An outage has ended eight workers, one of which was killed again; the evaluator has failed, too."""
+    workers = [f"worker-{number}" for number in range(8)]
+    job = document(
+        "Restarting",
+        "worker-1 failed with exit code 137 (OOMKilled); it starts again at 2026-01-31T12:05:40Z",
+        startTime="2026-01-31T12:00:00Z",
+        restarts={
+            "total": 10,
+            "counted": 2,
+            "evaluator": 1,
+            "byReplica": [
+                {"replica": "evaluator-0", "count": 1},
+                *({"replica": name, "count": 2 if name == "worker-1" else 1} for name in workers),
+            ],
+            "pending": ["worker-1"],
+            "incidents": [
+                {"reason": "Error", "exitCode": 1, "time": "2026-01-31T12:02:00Z", "replicas": workers},
+                {
+                    "reason": "OOMKilled",
+                    "exitCode": 137,
+                    "time": "2026-01-31T12:05:00Z",
+                    "replicas": ["worker-1"],
+                },
+            ],
+        },
+        failures=[
+            KILLED | {"time": f"2026-01-31T12:0{minute}:00Z", "attempt": attempt}
+            for attempt, minute in enumerate((3, 4, 5))
+        ],
+    )
+    job["spec"] |= {
+        "image": "trainer",
+        "modelDir": {"uri": "gs://m"},
+        "worker": {"replicas": 8},
+        "runPolicy": {"backoffLimit": 6},
+    }
+    del job["spec"]["fieldOfTomorrow"]
+    return job
+
+
+def unheard():
+    """A job that trains as far as anybody knows, without its evaluator."""
+    job = document("Training", "all replicas are ready", **TRAINED)
+    job["status"]["conditions"] += [
+        abnormal("EvaluatorDegraded", "EvaluatorFailed", "evaluator-0 failed with exit code 1"),
+        abnormal(
+            "ProgressUnknown",
+            "NotHeard",
+            "chief-0 has answered no poll of /progress: whether it makes steps is not known, and"
+            " stallTimeoutSeconds waits",
+        ),
+    ]
+    return job
+
+
 def states():
     """Every state by name."""
     restarts = {
@@ -191,6 +260,18 @@ def states():
             " or delete the claim digits-model, to start afresh",
             **nothing,
         ),
+        "forbidden": document(
+            "PodCreationForbidden",
+            'pods "digits-worker-0" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1',
+            roles=roles(worker=0),
+        ),
+        "unreadable": document(
+            "InvalidSpec",
+            "spec.tomorrow: unknown field; pods are left as they are",
+            **TRAINED,
+        ),
+        "retrying": retrying(),
+        "unheard": unheard(),
         "endless": document("Training", "all replicas are ready", **endless),
         "completed": document("Completed", "training has ended at step 2000", **done),
         "failed": document("BackoffLimitExceeded", "chief-0 failed with exit code 1: ValueError", **failed),

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from job_documents import TRAINED, document, states
 from job_server import JobServer, call
+
+from estimatorctl.cluster.refusal import refusal
 
 ELASTIC = {"elastic": {"minReplicas": 1, "maxReplicas": 4}, "worker": {"replicas": 2}}
 
@@ -117,6 +121,38 @@ async def test_refusals_of_the_change_are_told(tmp_path, capsys, monkeypatch, re
     captured = capsys.readouterr()
     assert words in captured.err
     assert captured.out == ""
+
+
+NOT_CHECKED = (
+    "<nil>: Invalid value: null: some validation rules were not checked because the object was invalid; correct the"
+    " existing errors to complete validation"
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            f'EstimatorJob.estimator.dev "digits" is invalid: [spec.worker.replicas: Invalid value: 5000: should be'
+            f" less than or equal to 1000, {NOT_CHECKED}]",
+            'EstimatorJob.estimator.dev "digits" is invalid: spec.worker.replicas: Invalid value: 5000: should be'
+            " less than or equal to 1000",
+        ),
+        (
+            f'EstimatorJob.estimator.dev "digits" is invalid: [spec.a: no, spec.b: no, {NOT_CHECKED}]',
+            'EstimatorJob.estimator.dev "digits" is invalid: [spec.a: no, spec.b: no]',
+        ),
+        (
+            f'EstimatorJob.estimator.dev "digits" is invalid: [{NOT_CHECKED}, spec.resources.limits[cpu]: no]',
+            'EstimatorJob.estimator.dev "digits" is invalid: spec.resources.limits[cpu]: no',
+        ),
+        ("denied: \x1b[31mred\x1b[0m\nline", "denied: red line"),
+    ],
+    ids=["one fault", "two faults", "first", "escapes"],
+)
+def test_a_refusal_says_what_is_wrong_and_nothing_else(said, told):
+    status = json.dumps({"kind": "Status", "message": said}).encode()
+    assert str(refusal(422, status, "/apis")) == f"the API server refuses (422): {told}"
 
 
 async def test_another_controller_is_named(tmp_path, capsys):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from job_documents import CRASHED, KILLED, NOW, document, states
+from job_documents import CRASHED, KILLED, NOW, document, states, unheard
 
 from estimatorctl.render.changes import ChangeLog
 
@@ -125,3 +125,14 @@ def test_a_model_directory_at_its_last_step_is_not_said_to_train_on():
     assert "the model directory is already at step 3204 of 3000 (/model/model.ckpt-3204)" in lines
     assert not any("training goes on" in one for one in lines)
     assert any("nothing was trained" in one for one in lines)
+
+
+def test_what_is_not_as_it_should_be_is_told_when_it_begins_and_when_it_is_over():
+    lines = told(states()["training"], unheard(), unheard(), states()["training"])
+    assert [one for one in lines if "chief-0" in one or "evaluator-0" in one or "again" in one] == [
+        "Evaluator: given up: evaluator-0 failed with exit code 1",
+        "Progress: not known: chief-0 has answered no poll of /progress: whether it makes steps is not known, and"
+        " stallTimeoutSeconds waits",
+        "Evaluator: runs again",
+        "Progress: known again",
+    ]

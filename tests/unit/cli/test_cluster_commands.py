@@ -6,6 +6,7 @@ import json
 
 import pytest
 import yaml
+from aiohttp import web
 from job_documents import document, states
 from job_server import DROP, END, GONE, JobServer, call, deleted, modified
 
@@ -83,6 +84,20 @@ async def test_refusals_are_told_in_the_server_s_words(tmp_path, capsys, command
         assert await call(command, "digits", "--kubeconfig", kubeconfig) == 1
 
     assert words in capsys.readouterr().err
+
+
+async def test_a_job_that_is_nested_too_deep_is_a_refusal_and_no_traceback(tmp_path, capsys):
+    """The API server takes depths of up to 10,000, which this program's parser does not."""
+
+    class Deep(JobServer):
+        async def _answer(self, request):
+            params = "[" * 9000 + "]" * 9000
+            return web.Response(text='{"spec": ' + params + "}", content_type="application/json")
+
+    async with Deep(None).serving(tmp_path, namespace="team") as kubeconfig:
+        assert await call("status", "digits", "--kubeconfig", kubeconfig) == 1
+
+    assert "estimatorjobs/digits is nested too deep to be read" in capsys.readouterr().err
 
 
 async def test_an_expired_token_is_read_again_once(tmp_path, capsys):

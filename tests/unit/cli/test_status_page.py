@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 
 import pytest
-from job_documents import NOW, document, states
+from job_documents import NOW, abnormal, document, retrying, states
 from rich.console import Console
 
 from estimatorctl.render.status import status_page
@@ -75,13 +75,7 @@ def test_a_mode_that_is_not_the_usual_one_is_told(estimator, told):
 def test_a_given_up_evaluator_is_told():
     job = document("Training", "all replicas are ready")
     job["status"]["conditions"].append(
-        {
-            "type": "EvaluatorDegraded",
-            "status": "True",
-            "reason": "EvaluatorFailed",
-            "message": "evaluator-0 failed [with] markup",
-            "lastTransitionTime": "2026-01-31T12:00:00Z",
-        }
+        abnormal("EvaluatorDegraded", "EvaluatorFailed", "evaluator-0 failed [with] markup")
     )
     assert "given up: evaluator-0 failed [with] markup" in text_of(job, 80)
 
@@ -95,6 +89,57 @@ def test_words_of_replicas_are_not_taken_for_markup():
 
     assert "[red]worker-1[/red] waits" in text
     assert "[bold]x[/]" in text
+
+
+def test_the_evaluator_s_own_budget_is_told_beside_that_of_the_others():
+    text = text_of(retrying(), 120)
+    assert "Restarts   10 (2 of 6 counted; evaluator 1 of 6)" in text
+
+
+def test_failures_of_several_replicas_with_one_cause_are_told_as_one_incident():
+    text = text_of(retrying(), 120)
+    assert (
+        "2026-01-31T12:02:00Z  Error, exit code 1: worker-0, worker-1, worker-2, worker-3 and 4 more" in text
+    )
+    assert "OOMKilled, exit code 137: worker-1\n" not in text, "one replica's is among the failures"
+
+
+def test_a_replica_in_backoff_is_told_with_the_seconds_that_are_left():
+    assert "Next try   worker-1 in 40 s" in text_of(retrying(), 120)
+
+
+def test_a_wait_that_is_over_is_no_longer_told():
+    job = retrying()
+    job["status"]["restarts"]["pending"] = []
+    assert "Next try" not in text_of(job, 120)
+
+
+def test_waits_of_a_job_that_this_version_cannot_read_are_left_out():
+    job = retrying()
+    job["spec"]["worker"] = "of another version"
+    assert "Restarts" in text_of(job, 120)
+    assert "Next try" not in text_of(job, 120)
+
+
+def test_a_condition_of_a_later_version_is_told():
+    job = document("Training", "all replicas are ready")
+    job["status"]["conditions"].append(abnormal("QuotaReserved", "Queued", "waits for a queue"))
+    assert "QuotaReserved  waits for a queue" in text_of(job, 80)
+
+
+def test_nothing_that_others_wrote_acts_on_the_terminal():
+    evil = "\x1b[31mred\x9b2m\u202e\x07"
+    job = states()["failed"]
+    status = job["status"]
+    for one in status["conditions"]:
+        one["message"] = evil
+    status["evaluation"]["metrics"][0]["name"] = status["exports"][0]["name"] = evil
+    status["exports"][0]["uri"] = status["checkpoints"]["latest"]["uri"] = evil
+    status["failures"][0] = status["failures"][0] | {"message": evil, "reason": evil}
+    status["conditions"].append(abnormal("EvaluatorDegraded", "EvaluatorFailed", evil))
+    text = text_of(job, 80)
+    assert "red" in text
+    assert not any(one in text for one in "\x1b\x9b\x07\u202e")
 
 
 if __name__ == "__main__":
