@@ -31,6 +31,7 @@ from estimator_operator.control.job_record import JobKey
 from estimator_operator.control.missing_pods import MissingPods
 from estimator_operator.control.nodes import Nodes
 from estimator_operator.control.outage import Outage
+from estimator_operator.control.progress_writes import PROGRESS, progress_wait
 from estimator_operator.control.reconcile import Reconciler
 from estimator_operator.control.recorder import Recorder
 from estimator_operator.control.store import Store
@@ -239,9 +240,13 @@ class Operator:
     def _deliver(self, target: Target, progress: Progress) -> bool:
         key = JobKey(*target.job)
         news = self._store.put_progress(key, target.uid, progress, at=self._clock.now())
+        record = self._store.job(key)
         # That there is no news decides whether a job has stalled.
-        if news or target.stall_timeout is not None:
+        if target.stall_timeout is not None:
             self._queue.add(key)
+        elif news and record is not None:
+            wait = progress_wait(record, self._poller.write_interval, self._clock.monotonic())
+            self._queue.add_after(key, wait, PROGRESS)
         return news
 
     def _unready(self) -> str | None:

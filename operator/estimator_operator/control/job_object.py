@@ -31,7 +31,7 @@ class JobObject:
         version: Its resourceVersion as a number.
     """
 
-    __slots__ = ("_parsed", "is_mended", "kept_status", "manifest", "version")
+    __slots__ = ("_conditions", "_parsed", "is_mended", "kept_status", "manifest", "version")
 
     def __init__(self, manifest: Json, unkept: Unkept | None = None) -> None:
         metadata = {key: value for key, value in manifest["metadata"].items() if key != "managedFields"}
@@ -44,6 +44,7 @@ class JobObject:
             self.is_mended = status is not whole
         self.version = version_of(manifest)
         self._parsed: EstimatorJob | InvalidJobError | None = None
+        self._conditions: tuple[str | None, str] | None = None
 
     def with_unkept(self, unkept: Unkept | None) -> JobObject:
         """The same object, with something else that the API server did not keep of its status."""
@@ -85,17 +86,22 @@ class JobObject:
     @property
     def result(self) -> str | None:
         """Complete or Failed, once the status says one of them."""
-        conditions = self.status.get("conditions") or ()
-        ends = (one["type"] for one in conditions if one["status"] == "True")
-        return next((str(one) for one in ends if one in (c.COMPLETE, c.FAILED)), None)
+        return self._said()[0]
 
     @property
     def state(self) -> str:
         """Reason of the Ready condition, New before the first, Unmanaged when somebody else runs the job."""
-        if not self.managed:
-            return UNMANAGED
-        conditions = self.status.get("conditions") or ()
-        return next((str(one["reason"]) for one in conditions if one["type"] == c.READY), "New")
+        return self._said()[1]
+
+    def _said(self) -> tuple[str | None, str]:
+        """Result and state, read once: polls, metrics and surveys ask for them of all jobs, again and again."""
+        if self._conditions is None:
+            conditions = self.status.get("conditions") or ()
+            ends = (one["type"] for one in conditions if one["status"] == "True")
+            result = next((str(one) for one in ends if one in (c.COMPLETE, c.FAILED)), None)
+            ready = next((str(one["reason"]) for one in conditions if one["type"] == c.READY), "New")
+            self._conditions = (result, ready if self.managed else UNMANAGED)
+        return self._conditions
 
     @property
     def status(self) -> Json:

@@ -27,6 +27,7 @@ from estimator_operator.control.job_stub import stub_of
 from estimator_operator.control.missing_pods import ASKED_EVERY, MissingPods
 from estimator_operator.control.nodes import KNOWN_FOR, Nodes
 from estimator_operator.control.outcome import Look, Outcome
+from estimator_operator.control.progress_writes import PROGRESS, write_wait
 from estimator_operator.control.recorder import Recorder
 from estimator_operator.control.second_look import wants_second_look
 from estimator_operator.control.store import Store
@@ -266,11 +267,10 @@ class Reconciler:
         """
         if made.status == before and not (isinstance(record.object, JobObject) and record.object.is_mended):
             return False
-        written_at = record.work.written_at
-        if made.progress_only and written_at is not None:
-            wait = written_at + self._progress_interval() - self._clock.monotonic()
+        if made.progress_only:
+            wait = write_wait(record, self._progress_interval(), self._clock.monotonic())
             if wait > 0:
-                self._later(record.key, wait, "progress to be written")
+                self._later(record.key, wait, PROGRESS)
                 return False
         if not await self._applier.write_status(record, made):
             return None

@@ -8,7 +8,7 @@ pod networks names them, and then these alone are asked, host networking or not.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 Network = IPv4Network | IPv6Network
@@ -23,7 +23,8 @@ def parse_network(text: str) -> Network:
     return ip_network(text)
 
 
-def may_ask(text: str, *, host_network: bool, networks: Sequence[Network] = ()) -> bool:
+@lru_cache(maxsize=16384)
+def may_ask(text: str, *, host_network: bool, networks: tuple[Network, ...] = ()) -> bool:
     """Whether a pod of that address is asked for its progress.
 
     Args:

@@ -74,7 +74,7 @@ class ProgressPoller:
         """Asks until cancelled."""
         # A connection kept open would hold a thread in the pod; proxies and cookies are not for pods. The schedule
         # bounds the number of connections.
-        connector = aiohttp.TCPConnector(force_close=True, limit=0)
+        connector = aiohttp.TCPConnector(force_close=True, limit=0, happy_eyeballs_delay=None)
         async with (
             aiohttp.ClientSession(
                 connector=connector,

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-BEAT: Final = 0.05
+BEAT: Final = 0.1
 WINDOW: Final = 30.0
 
 

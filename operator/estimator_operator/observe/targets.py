@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from estimator_api import constants as c
@@ -22,6 +23,7 @@ from estimator_operator.observe.poll_schedule import Target
 _log = logging.getLogger(__name__)
 
 _PORT_MOST: Final = 65535
+_UNKNOWN_AGE: Final = datetime.min.replace(tzinfo=UTC)
 _SLICE: Final = 100
 """Jobs looked at before others have the event loop for a moment."""
 
@@ -33,8 +35,9 @@ async def targets_of(store: Store, networks: Sequence[Network] = ()) -> list[Tar
         store: What is known.
         networks: The only networks in which pods are asked; empty for all but dangerous addresses.
     """
-    newest: dict[str, str] = {}
-    found: list[tuple[Target, str]] = []
+    newest: dict[str, datetime] = {}
+    found: list[tuple[Target, datetime]] = []
+    networks = tuple(networks)
     for number, record in enumerate(store, start=1):
         if number % _SLICE == 0:
             await asyncio.sleep(0)
@@ -48,9 +51,9 @@ async def targets_of(store: Store, networks: Sequence[Network] = ()) -> list[Tar
 def _look_at(
     record: JobRecord,
     pods: Iterable[PodRecord],
-    networks: Sequence[Network],
-    newest: dict[str, str],
-    found: list[tuple[Target, str]],
+    networks: tuple[Network, ...],
+    newest: dict[str, datetime],
+    found: list[tuple[Target, datetime]],
 ) -> None:
     """Adds the addresses of a job's pods with their age, and the pods to ask."""
     if record.finished or record.deleting or not record.managed:
@@ -59,9 +62,9 @@ def _look_at(
         ip = one.pod.ip
         if not ip:
             continue
-        age = _age(one)
-        if not one.host_network:
-            newest[ip] = max(newest.get(ip, ""), age)
+        age = one.pod.created_at or _UNKNOWN_AGE
+        if not one.host_network and newest.get(ip, _UNKNOWN_AGE) <= age:
+            newest[ip] = age
         if _reports(one) and may_ask(ip, host_network=one.host_network, networks=networks):
             target = _target(record, one, ip)
             if target is not None:
@@ -92,9 +95,3 @@ def _reports(one: PodRecord) -> bool:
     pod = one.pod
     reports = pod.replica.index == 0 and pod.replica.role in (c.CHIEF, c.EVALUATOR)
     return reports and pod.phase == "Running" and pod.exit_code is None
-
-
-def _age(one: PodRecord) -> str:
-    """Sorts pods by age, the youngest last."""
-    created = one.pod.created_at
-    return "" if created is None else created.isoformat()

@@ -22,9 +22,22 @@ from estimator_operator.plan.roster import Roster, live
 _DIGITS: Final = 16
 
 
+_last: list[tuple[EstimatorJobSpec, str]] = []
+"""The spec that was hashed last: a plan asks for the same one several times, from all its parts."""
+
+
 def spec_hash(job: EstimatorJob) -> str:
     """The hash of the present spec."""
-    text = json.dumps(_immutable(job.spec), sort_keys=True, separators=(",", ":"))
+    for spec, known in _last:
+        if spec is job.spec:
+            return known
+    made = _hash(job.spec)
+    _last[:] = [(job.spec, made)]
+    return made
+
+
+def _hash(spec: EstimatorJobSpec) -> str:
+    text = json.dumps(_immutable(spec), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
 
 
