@@ -170,9 +170,9 @@ def test_all_pods_together_stay_within_the_budget_and_all_are_asked():
     evaluators = targets(2000, replica=Replica("evaluator", 0))
     pods = Pods(*targets(2000), *evaluators)
     pods.says = lambda one: (Progress(role=one.replica.role), one.replica == CHIEF)
-    pods.pass_(1500)
+    pods.pass_(3000)
     polls = sum(map(len, pods.asked.values()))
-    assert 0.8 * 1500 * POLLS_PER_SECOND <= polls <= 1500 * POLLS_PER_SECOND + 10
+    assert 0.8 * 3000 * POLLS_PER_SECOND <= polls <= 3000 * POLLS_PER_SECOND + 10
     assert len(pods.asked) == 4000
     chief, evaluator = pods.polls(target(0)), pods.polls(evaluators[0])
     assert chief >= 1.5 * evaluator, "whose answers stay the same is asked less often"
@@ -241,7 +241,7 @@ def test_shares_are_fair(wanted, shares):
     assert fair_shares(wanted, 10) == pytest.approx(shares)
 
 
-@pytest.mark.parametrize(("jobs", "seconds"), [(0, 10), (100, 10), (2000, 200)])
+@pytest.mark.parametrize(("jobs", "seconds"), [(0, 10), (60, 10), (2000, 2000 / 6)])
 def test_progress_writes_stay_within_their_budget(jobs, seconds):
     assert write_interval(INTERVAL, jobs) == seconds
     assert jobs / write_interval(INTERVAL, jobs) <= WRITES_PER_SECOND
