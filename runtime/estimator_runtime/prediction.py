@@ -39,7 +39,7 @@ def predict(
         ValueError: `predict_keys` does not fit the predictions, or their first dimensions differ.
     """
     graph = tf.Graph()
-    with graph.as_default(), graph.device(model.device_fn):
+    with graph.as_default():
         model.begin_graph(graph)
         batch = model.call_input_fn(input_fn, ModeKeys.PREDICT)
         if not inputs.ends(graph):
@@ -52,7 +52,9 @@ def predict(
         predictions = _filtered(spec.predictions, predict_keys)
         session = sessions.checkpoint_session(
             model.config,
-            master=model.config.master,
+            # A task's own affair: in a cluster nobody need be there, and on the task's server the variables would be
+            # shared with whatever else it predicts at the time.
+            master="" if model.config.cluster_spec else model.config.master,
             scaffold=spec.scaffold,
             checkpoint_path=checkpoint_path,
             hooks=[*batch.hooks, *hooks, *spec.prediction_hooks],
