@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from estimator_runtime import inputs, sessions
 from estimator_runtime.bound_model import BoundModel
+from estimator_runtime.export.outputs import flat_name
 from estimator_runtime.model_fn import ModeKeys
 
 
@@ -82,7 +83,7 @@ def _filtered(predictions: Any, predict_keys: Sequence[str] | str | None) -> Any
     if not isinstance(predictions, dict):
         raise ValueError("predict_keys argument is not valid in case of non-dict predictions.")  # noqa: TRY004 - tf.estimator's type
     wanted = {predict_keys} if isinstance(predict_keys, str) else set(predict_keys)
-    kept = {key: value for key, value in predictions.items() if key in wanted}
+    kept = {key: value for key, value in predictions.items() if key in wanted or flat_name(key) in wanted}
     if not kept:
         raise ValueError(
             f"Expected to run at least one output from {predictions.keys()}, provided {predict_keys}."
