@@ -40,7 +40,8 @@ class BoundModel:
         copy_of_params: makes the hyperparameters that a call is given.
         copy_of_config: makes the RunConfig that a call is given.
         config: the RunConfig, with model_dir and session_config filled in.
-        device_fn: placement of operations, or None.
+        device_fn: placement of operations while training, or None. Nothing else may place variables on parameter servers:
+            restoring a checkpoint there would overwrite those that the cluster trains.
         warm_start: where first values come from, or None.
         create_global_step: makes the global step of a graph.
     """

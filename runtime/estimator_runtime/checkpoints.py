@@ -32,7 +32,7 @@ def latest(model_dir: str) -> str | None:
 
     When there are checkpoints and none is whole, it is the one that the directory names, for an error to name it.
     """
-    state = _state(model_dir)
+    state = named_checkpoints(model_dir)
     if state is None and _listed(model_dir):
         state = _awaited(model_dir)
     named = None if state is None else str(state.model_checkpoint_path)
@@ -56,7 +56,7 @@ def latest(model_dir: str) -> str | None:
 def repair(model_dir: str) -> None:
     """Makes the file `checkpoint` name the newest checkpoint that is whole; for the process that writes there."""
     path = latest(model_dir)
-    state = _state(model_dir)
+    state = named_checkpoints(model_dir)
     if path is None or (state is not None and path == state.model_checkpoint_path):
         return
     known = [] if state is None else list(state.all_model_checkpoint_paths)
@@ -170,7 +170,7 @@ def eval_dir(model_dir: str, name: str | None) -> str:
     return os.path.join(model_dir, f"eval_{name}" if name else "eval")  # noqa: PTH118 - may be a gs:// address
 
 
-def _state(model_dir: str) -> Any:
+def named_checkpoints(model_dir: str) -> Any:
     """What the file `checkpoint` says, paths made absolute; None when it is missing or unreadable."""
     try:
         state = tf.train.get_checkpoint_state(model_dir)
@@ -196,7 +196,7 @@ def _awaited(model_dir: str) -> Any:
     """What the file `checkpoint` says once it is there again; None when it stays away."""
     for _ in range(0 if model_dir in _STATELESS else _LOOKS_FOR_STATE):
         time.sleep(_PAUSE_SECS)
-        state = _state(model_dir)
+        state = named_checkpoints(model_dir)
         if state is not None:
             return state
     _STATELESS.add(model_dir)

@@ -8,12 +8,12 @@ The conditions of `stop_if_*` read the event files of an evaluation, so they see
 """
 
 import operator
-import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import tensorflow as tf
 
+from estimator_runtime import event_files
 from estimator_runtime.estimator import Estimator
 
 _SessionRunHook: Any = tf.compat.v1.train.SessionRunHook
@@ -168,9 +168,7 @@ def read_eval_metrics(eval_dir: str) -> dict[int, dict[str, float]]:
 
 
 def _events(eval_dir: str) -> Iterator[Any]:
-    if not tf.compat.v1.gfile.Exists(eval_dir):
-        return
-    for event_file in tf.compat.v1.gfile.Glob(os.path.join(eval_dir, "*.tfevents.*")):  # noqa: PTH118 - may be a URI
+    for event_file in event_files.matching(eval_dir, "*.tfevents.*"):
         try:
             yield from tf.compat.v1.train.summary_iterator(event_file)
         except tf.errors.DataLossError as error:

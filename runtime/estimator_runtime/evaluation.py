@@ -130,7 +130,7 @@ def evaluate(
         ValueError: a metric has one of those two names.
     """
     observer = observation.current()
-    with observer.evaluating(), tf.Graph().as_default() as graph, graph.device(model.device_fn):
+    with observer.evaluating(), tf.Graph().as_default():
         evaluation = build(
             model, input_fn, is_warm_started=checkpoint_path is None, strategy=model.config.eval_distribute
         )

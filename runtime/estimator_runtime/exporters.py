@@ -17,7 +17,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime import arguments
+from estimator_runtime import arguments, event_files
 
 BEST_RESULT_FILE = "best_eval_result.json"
 _COMPARED = ("best_eval_result", "current_eval_result")
@@ -282,12 +282,12 @@ class BestExporter(_SavedModelExporter):
             return recorded
         tf.compat.v1.logging.info("Loading best metric from event files.")
         model_dir = tf.compat.as_str_any(estimator.model_dir)
-        pattern = os.path.join(model_dir, self._event_file_pattern)  # noqa: PTH118 - model_dir may be a URI
-        return self._best_of_events(pattern, eval_result.get("global_step"))
+        files = event_files.matching(model_dir, self._event_file_pattern)
+        return self._best_of_events(files, eval_result.get("global_step"))
 
-    def _best_of_events(self, pattern: str, current_step: int | None) -> EvalResult | None:
+    def _best_of_events(self, files: list[str], current_step: int | None) -> EvalResult | None:
         best: EvalResult | None = None
-        for event_file in tf.compat.v1.gfile.Glob(pattern):
+        for event_file in files:
             for event in tf.compat.v1.train.summary_iterator(event_file):
                 result = {
                     value.tag: value.simple_value

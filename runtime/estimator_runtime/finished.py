@@ -12,11 +12,13 @@ A model directory outlives a run, so a marker may be left from an earlier one. W
 * The chief otherwise removes the marker before it trains on, that is when its `max_steps` is above the latest checkpoint's step
   (or None). It keeps a marker that it would only write again.
 * The evaluator believes a marker whose step has reached its own `max_steps` at once: no further checkpoint can come.
-* A marker below that (early stopping, end of input) it believes when it names the evaluator's `max_steps` and it
-  appeared while the evaluator ran. One that was there before may belong to a run that this run continues, or to this
-  very run if the evaluator was restarted; the evaluator then leaves the chief `STALE_AFTER_SECS` to remove it.
-* Workers and parameter servers believe one that appeared while they ran, a parameter server also one that has reached
-  its `max_steps`.
+* A marker below that (early stopping, end of input) must name the evaluator's `max_steps`. A replica of an EstimatorJob
+  believes it when it names this job and a training that this process has not seen end yet, whenever it was written, and
+  never another one. Where no job is known it believes one that appeared while the evaluator ran. One that was there
+  before may belong to a run that this run continues, or to this very run if the evaluator was restarted; the evaluator
+  then leaves the chief `STALE_AFTER_SECS` to remove it.
+* Workers and parameter servers believe one that appeared while they ran, and that names no other job; a parameter
+  server also one that has reached its `max_steps`.
 * A marker of another `max_steps` is of another run: the chief of this one has not removed it yet. It is not believed.
 """
 
@@ -41,7 +43,7 @@ REACHED_MAX_STEPS = "max_steps"
 STOPPED_EARLY = "stopped"
 
 _ended_here: Counter[str] = Counter()
-"""How many trainings have ended in a model directory, in the order of this process's calls."""
+"""How many trainings in a model directory this process has taken part in to their end, in the order of its calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,15 @@ def announcing(estimator: Any, max_steps: int | None) -> Iterator[bool]:
         write(model_dir, marker)
 
 
+@contextlib.contextmanager
+def taking_part(estimator: Any) -> Iterator[None]:
+    """Surrounds the part of a task that is no chief in one training, so that it knows which one is next."""
+    yield
+    model_dir = directory(estimator)
+    if model_dir is not None and not interruption.requested():
+        _ended_here[model_dir] += 1
+
+
 def _had_ended(model_dir: str, max_steps: int | None) -> bool:
     """Tells whether an earlier process of this job ended this run."""
     job = job_uid()
@@ -193,7 +204,7 @@ class Appearance:
         marker = None if self._model_dir is None else read(self._model_dir)
         if marker is None:
             self._inherited = None
-        return marker != self._inherited
+        return marker is not None and marker != self._inherited and job_uid() in (None, marker.job)
 
 
 class Watch:
@@ -222,6 +233,8 @@ class Watch:
             return True
         if marker.max_steps != self._max_steps:
             return False
+        if (job := job_uid()) is not None:
+            return marker.job == job and marker.run > _ended_here[self._model_dir or ""]
         fresh = marker != self._inherited
         return fresh or bool(self._clock() - self._started >= STALE_AFTER_SECS)
 

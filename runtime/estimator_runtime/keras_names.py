@@ -3,10 +3,10 @@
 Keras 3 is made for eager execution and differs in two ways from the Keras of TensorFlow 2.15:
 
 * It numbers its layers without a name per process, not per graph: the second graph of a model function would call its
-  variables `dense_1/kernel`, and no checkpoint of the first would fit. So the numbering starts anew for each graph.
-  `clear_session` is the public way to do that, and it also resets the default graph of the calling thread and the
-  process's dtype policy: it is called in a thread of its own, which has a default graph of its own, and the policy is
-  put back.
+  variables `dense_1/kernel`, and no checkpoint of the first would fit. So the numbering of the calling thread starts
+  anew for each graph. `clear_session`, the public way to do that, replaces the state of all threads, with the dtype
+  policy, the custom objects and whatever else the program has set: models that are built in other threads meanwhile
+  would lose count. So the counters alone are reset, by the function that Keras has for it inside.
 * It opens a layer's name scope twice, to build the layer and to call it. In a graph the second one becomes `dense_1`,
   and the next layer, which Keras calls `dense_1`, gets the variable `dense_1_1/kernel`. So the second scope enters the
   first one again, and checkpoints of 2.15 fit.
@@ -15,16 +15,18 @@ Legacy Keras does both by itself and is left alone, and so is Keras 3 outside th
 """
 
 import functools
+import importlib
 import sys
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import tensorflow as tf
 
 _graphs: weakref.WeakSet[Any] = weakref.WeakSet()
+_TEACHING = threading.Lock()
 
 
 def restart() -> None:
@@ -32,22 +34,20 @@ def restart() -> None:
     keras: Any = sys.modules.get("keras")
     if keras is None or not hasattr(keras, "dtype_policies"):
         return
-    policy = keras.config.dtype_policy()
-    clearing = threading.Thread(target=keras.utils.clear_session, kwargs={"free_memory": False})
-    clearing.start()
-    clearing.join()
-    if keras.config.dtype_policy() != policy:
-        keras.config.set_dtype_policy(policy)
+    importlib.import_module("keras.src.utils.naming").reset_uids()
     _graphs.add(tf.compat.v1.get_default_graph())
     _teach_scopes(keras.Layer)
 
 
 def _teach_scopes(layer_class: Any) -> None:
     """Makes a call of a layer open one name scope, in the graphs that `restart` has seen."""
-    call = layer_class.__call__
-    if hasattr(call, "opens_one_scope"):
-        return
+    with _TEACHING:
+        call = layer_class.__call__
+        if not hasattr(call, "opens_one_scope"):
+            layer_class.__call__ = _in_one_scope(call)
 
+
+def _in_one_scope(call: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(call)
     def call_in_one_scope(layer: Any, *args: Any, **kwargs: Any) -> Any:
         graph = None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
@@ -57,7 +57,7 @@ def _teach_scopes(layer_class: Any) -> None:
             return call(layer, *args, **kwargs)
 
     call_in_one_scope.opens_one_scope = True  # type: ignore[attr-defined]  # a mark on the function
-    layer_class.__call__ = call_in_one_scope
+    return call_in_one_scope
 
 
 @contextmanager

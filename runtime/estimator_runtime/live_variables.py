@@ -65,7 +65,7 @@ class LiveVariables:
             )
             self._text = tf.compat.v1.placeholder(tf.string, [], name="text")
             self._write = self._mark.assign(self._text).op
-            self._is_marked = tf.compat.v1.is_variable_initialized(self._mark)
+            self._is_marked = tf.raw_ops.VarIsInitializedOp(resource=self._mark.handle)
             self._read = self._mark.read_value()
         self._reach = []
         for task in range(config.num_ps_replicas):

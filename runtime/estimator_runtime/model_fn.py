@@ -17,6 +17,9 @@ import tensorflow as tf
 from estimator_runtime import metrics
 from estimator_runtime.export import outputs as export_output
 
+_COMPOSITE = (tf.SparseTensor, tf.RaggedTensor, tf.IndexedSlices)
+"""Tensors to `tf.is_tensor`, and none that a session's caller could use as one."""
+
 
 class ModeKeys:
     """Names of the three ways a model function is called."""
@@ -137,7 +140,7 @@ def _check_in_default_graph(value: Any, name: str, key: str | None = None) -> No
 
 
 def _check_tensor(value: Any, name: str) -> None:
-    if not tf.is_tensor(value):
+    if isinstance(value, _COMPOSITE) or not tf.is_tensor(value):
         raise TypeError(f"{name} must be Tensor, given: {value}")
 
 
@@ -146,7 +149,7 @@ def _checked_train_op(train_op: Any, mode: str) -> Any:
         if mode == ModeKeys.TRAIN:
             raise ValueError("Missing train_op.")
         return None
-    if not (isinstance(train_op, tf.Operation) or tf.is_tensor(train_op)):
+    if isinstance(train_op, _COMPOSITE) or not (isinstance(train_op, tf.Operation) or tf.is_tensor(train_op)):
         raise TypeError(f"train_op must be Operation or Tensor, given: {train_op}")
     _check_in_default_graph(train_op, "train_op")
     return train_op

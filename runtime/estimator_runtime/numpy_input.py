@@ -5,6 +5,7 @@ their order unless they are shuffled, batches run on over the end of an epoch, a
 """
 
 import itertools
+import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -31,7 +32,7 @@ def numpy_input_fn(
         y: array, or dict of arrays, of labels; None for none.
         batch_size: rows per batch; the last batch has what is left.
         num_epochs: how often each thread goes through the rows; None for ever.
-        shuffle: True or False; there is no default.
+        shuffle: True or False; there is no default. When True, each thread begins at a random row in each call.
         queue_capacity: rows that the queue holds. A shuffled batch is drawn from those.
         num_threads: threads that fill the queue, each with all rows. With more than one, the order is open.
 
@@ -126,7 +127,10 @@ def dequeued_batch(
         )
         enqueues = []
         for _ in range(num_threads):
-            source = _RowSource(columns, max(1, min(batch_size, queue_capacity // 2)), num_epochs)
+            # Any row may be the first: calls, threads, workers and restarts that all began at row 0 would train on the
+            # same first rows alone. As in tf.estimator no seed decides, or every call would begin at the same one.
+            start = secrets.randbelow(len(columns[0])) if shuffle and len(columns[0]) else 0
+            source = _RowSource(columns, max(1, min(batch_size, queue_capacity // 2)), num_epochs, start)
             rows = tf.compat.v1.py_func(source.next_rows, [], dtypes, stateful=True)
             for tensor, shape in zip(rows, shapes, strict=True):
                 tensor.set_shape([None, *shape])
@@ -144,16 +148,17 @@ class _RowSource:
         columns: arrays of one length.
         size: rows at a time.
         num_epochs: times that the rows are gone through; None for ever.
+        start: the first row; after the last one it goes on at row 0, and an epoch ends before `start`.
     """
 
-    def __init__(self, columns: Sequence[Any], size: int, num_epochs: int | None) -> None:
+    def __init__(self, columns: Sequence[Any], size: int, num_epochs: int | None, start: int) -> None:
         self._columns = columns
         self._size = size
         length = len(columns[0])
         rounds: Iterator[Any] = (
             itertools.repeat(None) if num_epochs is None else itertools.repeat(None, num_epochs)
         )
-        self._indices = (index for _ in rounds for index in range(length))
+        self._indices = ((start + index) % length for _ in rounds for index in range(length))
         # Two sessions of one graph, as after a lost one, may ask at once.
         self._lock = threading.Lock()
 

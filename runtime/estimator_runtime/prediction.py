@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from estimator_runtime import inputs, sessions
 from estimator_runtime.bound_model import BoundModel
+from estimator_runtime.export.outputs import flat_name
 from estimator_runtime.model_fn import ModeKeys
 
 
@@ -39,7 +40,7 @@ def predict(
         ValueError: `predict_keys` does not fit the predictions, or their first dimensions differ.
     """
     graph = tf.Graph()
-    with graph.as_default(), graph.device(model.device_fn):
+    with graph.as_default():
         model.begin_graph(graph)
         batch = model.call_input_fn(input_fn, ModeKeys.PREDICT)
         if not inputs.ends(graph):
@@ -52,7 +53,9 @@ def predict(
         predictions = _filtered(spec.predictions, predict_keys)
         session = sessions.checkpoint_session(
             model.config,
-            master=model.config.master,
+            # A task's own affair: in a cluster nobody need be there, and on the task's server the variables would be
+            # shared with whatever else it predicts at the time.
+            master="" if model.config.cluster_spec else model.config.master,
             scaffold=spec.scaffold,
             checkpoint_path=checkpoint_path,
             hooks=[*batch.hooks, *hooks, *spec.prediction_hooks],
@@ -80,7 +83,7 @@ def _filtered(predictions: Any, predict_keys: Sequence[str] | str | None) -> Any
     if not isinstance(predictions, dict):
         raise ValueError("predict_keys argument is not valid in case of non-dict predictions.")  # noqa: TRY004 - tf.estimator's type
     wanted = {predict_keys} if isinstance(predict_keys, str) else set(predict_keys)
-    kept = {key: value for key, value in predictions.items() if key in wanted}
+    kept = {key: value for key, value in predictions.items() if key in wanted or flat_name(key) in wanted}
     if not kept:
         raise ValueError(
             f"Expected to run at least one output from {predictions.keys()}, provided {predict_keys}."

@@ -25,7 +25,7 @@ def train(estimator: Any, train_spec: TrainSpec) -> None:
             if anything_left:
                 _train(estimator, train_spec, train_spec.saving_listeners)
     else:
-        _train(estimator, train_spec, None)
+        run_worker(estimator, train_spec)
 
 
 def run_chief(estimator: Any, train_spec: TrainSpec, eval_spec: EvalSpec) -> None:
@@ -36,10 +36,11 @@ def run_chief(estimator: Any, train_spec: TrainSpec, eval_spec: EvalSpec) -> Non
             _train(estimator, train_spec, train_spec.saving_listeners)
 
 
-def run_worker(estimator: Any, train_spec: TrainSpec, eval_spec: EvalSpec) -> None:
+def run_worker(estimator: Any, train_spec: TrainSpec, eval_spec: EvalSpec | None = None) -> None:
     """Trains on the variables that the chief initialised."""
     del eval_spec
-    _train(estimator, train_spec, None)
+    with finished.taking_part(estimator):
+        _train(estimator, train_spec, None)
 
 
 def run_master(estimator: Any, train_spec: TrainSpec, eval_spec: EvalSpec) -> None:
@@ -58,7 +59,8 @@ def run_ps(estimator: Any, train_spec: TrainSpec, eval_spec: EvalSpec) -> None:
 
 def run_evaluator(estimator: Any, train_spec: TrainSpec, eval_spec: EvalSpec) -> None:
     """Evaluates and exports checkpoints as they appear."""
-    evaluator.run(estimator, train_spec.max_steps, eval_spec)
+    with finished.taking_part(estimator):
+        evaluator.run(estimator, train_spec.max_steps, eval_spec)
 
 
 ROLES: dict[str, Role] = {
@@ -73,7 +75,8 @@ ROLES: dict[str, Role] = {
 def _serve(estimator: Any, train_spec: TrainSpec) -> None:
     config = estimator.config
     end = server.ClusterEnd(config, finished.directory(estimator), train_spec.max_steps)
-    server.join(server.start(config), ended=end)
+    with finished.taking_part(estimator):
+        server.join(server.start(config), ended=end)
 
 
 def _train(estimator: Any, train_spec: TrainSpec, saving_listeners: tuple[Any, ...] | None) -> None:

@@ -79,7 +79,15 @@ class RestoringSessionCreator(tf.compat.v1.train.SessionCreator):  # type: ignor
             self._live.disown()
             session = self._restored()
             self._live.claim(session)
+        else:
+            self._remember_checkpoints()
         return session
+
+    def _remember_checkpoints(self) -> None:
+        """Tells the saver which checkpoints there are, for it to delete the oldest: only a restore does that by itself."""
+        state = checkpoints.named_checkpoints(self._model_dir) if self._model_dir is not None else None
+        if state is not None:
+            self._scaffold.saver.recover_last_checkpoints(state.all_model_checkpoint_paths)
 
     def _restored(self) -> Any:
         while True:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from google.protobuf import message  # type: ignore[import-untyped]
 
 _GLOBAL_STEP = tf.compat.v1.GraphKeys.GLOBAL_STEP
 
@@ -38,7 +39,14 @@ def _add(summary: Any, name: str, value: Any) -> None:
     if isinstance(value, bool | int | float | np.bool_ | np.integer | np.floating):
         summary.value.add(tag=name, simple_value=float(value))
     elif isinstance(value, bytes):
-        for index, part in enumerate(tf.compat.v1.Summary.FromString(value).value):
+        try:
+            parts = tf.compat.v1.Summary.FromString(value).value
+        except message.DecodeError:
+            tf.compat.v1.logging.warning(
+                "Skipping summary for %s: it is a string, and none that holds a serialized Summary.", name
+            )
+            return
+        for index, part in enumerate(parts):
             added = summary.value.add()
             added.CopyFrom(part)
             added.tag = f"{name}/{index}"

@@ -3,13 +3,14 @@
 Invariants:
 
 * hooks are run in the order: input, the caller's, NaN check, logging, the model's, the observer's, on a worker the end of
-  the chief's training; then, on the chief, checkpoints and the model's chief hooks;
+  the chief's training. On the chief, checkpoints and the model's chief hooks come before all of these;
 * there is a `loss` summary, and the loss is in the LOSSES collection;
 * the caller's saving listeners see every checkpoint of this call and of no later one.
 """
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
@@ -58,7 +59,7 @@ def train(
         fetches = [keras_state.with_updates(spec.train_op, spec.loss, graph), spec.loss]
         loss = None
         with (
-            _leaving_with_chief(),
+            _leaving_with_chief() as left,
             storage.explained(model.model_dir),
             replicas.scope(model.config.train_distribute),
             _listening(saver_hooks.existing, saving_listeners),
@@ -77,6 +78,8 @@ def train(
             # The session swallows the end of the input, so what the last step returned is kept out here.
             while not session.should_stop():
                 _, loss = session.run(fetches)
+    if left.early:
+        return
     if loss is None:
         tf.compat.v1.logging.warning(
             "Training with estimator made no steps. Perhaps input is empty or misspecified."
@@ -84,11 +87,20 @@ def train(
     tf.compat.v1.logging.info("Loss for final step: %s.", loss)
 
 
+@dataclass(slots=True)
+class _Leave:
+    """Whether a worker left before it had a session, for the chief had ended the training."""
+
+    early: bool = False
+
+
 @contextlib.contextmanager
-def _leaving_with_chief() -> Iterator[None]:
+def _leaving_with_chief() -> Iterator[_Leave]:
+    leave = _Leave()
     try:
-        yield
+        yield leave
     except TrainingEnded:
+        leave.early = True
         tf.compat.v1.logging.info("The chief has ended the training while this task waited for a session.")
 
 
@@ -164,7 +176,8 @@ def _listening(saver_hook: Any, listeners: Sequence[Any]) -> Iterator[None]:
     # The list has no public name, and the hook reads it at every save.
     attached = saver_hook._listeners  # noqa: SLF001
     before = list(attached)
-    attached[:] = [*observation.current().saving_listeners(), *before, *listeners]
+    added = [listener for listener in listeners if all(listener is not one for one in before)]
+    attached[:] = [*observation.current().saving_listeners(), *before, *added]
     try:
         yield
     finally:

@@ -183,3 +183,15 @@ def test_a_metric_of_keras_3_names_the_ways_out(trained):
 
     with pytest.raises(MetricsError, match=r"tf\.compat\.v1\.metrics.*TF_USE_LEGACY_KERAS=1"):
         evaluated(trained, model_with_metrics(metrics))
+
+
+def test_a_metric_that_is_a_string_is_returned_and_no_summary(trained, tf_log):
+    model = linear_model.model_with(
+        eval_metric_ops=lambda features: {"note": (tf.constant("hello world"), tf.no_op())}
+    )
+    evaluated = linear_model.estimator(trained.model_dir, model)
+    result = evaluated.evaluate(linear_model.eval_input)
+    assert result["note"] == b"hello world"
+    assert "loss" in result
+    (line,) = [line for line in tf_log if "Skipping summary for note" in line]
+    assert "serialized Summary" in line

@@ -242,3 +242,68 @@ def test_a_program_that_trains_several_times_goes_on_where_it_ended(of_job, mode
     assert [ended(estimator, None) for _ in range(4)] == [True, True, False, False]
     of_job("one")
     assert [ended(estimator, None) for _ in range(5)] == [True, True, True, True, False]
+
+
+LONG = 10 * finished.STALE_AFTER_SECS
+"""Seconds after which a guess by the clock would be made."""
+
+
+@pytest.mark.parametrize("max_steps", [None, 5000], ids=["end of input", "max_steps"])
+@pytest.mark.parametrize("writer", [None, "another"], ids=["no job", "another job"])
+def test_the_evaluator_of_a_job_never_believes_a_marker_of_an_earlier_run(
+    of_job, model_dir, writer, max_steps
+):
+    """However long its chief needs to come."""
+    finished.write(model_dir, Finished(10, "stopped", max_steps, writer, 1))
+    of_job("one")
+    clock = Clock()
+    watch = finished.Watch(model_dir, max_steps, clock)
+    clock.now += LONG
+    assert not watch.believed()
+    finished.remove(model_dir)
+    assert not watch.believed()
+    finished.write(model_dir, Finished(12, "stopped", max_steps, "another", 1))
+    clock.now += LONG
+    assert not watch.believed(), "another job that trains in the same directory"
+    finished.write(model_dir, Finished(20, "stopped", max_steps, "one", 1))
+    assert watch.believed()
+
+
+def test_the_evaluator_of_a_job_believes_its_own_marker_at_once(of_job, model_dir):
+    """One that was restarted, or that comes after a short training."""
+    finished.write(model_dir, Finished(10, "stopped", None, "one", 1))
+    of_job("one")
+    assert finished.Watch(model_dir, None, Clock()).believed()
+    assert not finished.Watch(model_dir, 5000, Clock()).believed(), "the job was changed since"
+
+
+def test_an_evaluator_in_its_second_training_awaits_the_second_marker(of_job, model_dir):
+    estimator = linear_model.estimator(model_dir)
+    of_job("one")
+    finished.write(model_dir, Finished(10, "stopped", None, "one", 1))
+    with finished.taking_part(estimator):
+        assert finished.Watch(model_dir, None, Clock()).believed()
+    clock = Clock()
+    watch = finished.Watch(model_dir, None, clock)
+    clock.now += LONG
+    assert not watch.believed()
+    finished.write(model_dir, Finished(20, "stopped", None, "one", 2))
+    assert watch.believed()
+
+
+def test_an_evaluator_that_was_interrupted_has_not_seen_the_end(of_job, model_dir):
+    of_job("one")
+    finished.write(model_dir, Finished(10, "stopped", None, "one", 1))
+    with finished.taking_part(linear_model.estimator(model_dir)):
+        interruption.request()
+    interruption.clear()
+    assert finished.Watch(model_dir, None, Clock()).believed()
+
+
+def test_who_serves_the_training_of_a_job_believes_no_other_job(of_job, model_dir):
+    of_job("one")
+    appearance = finished.Appearance(model_dir)
+    finished.write(model_dir, Finished(10, "stopped", None, "another", 1))
+    assert not appearance.seen()
+    finished.write(model_dir, Finished(10, "stopped", None, "one", 1))
+    assert appearance.seen()

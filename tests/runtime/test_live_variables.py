@@ -1,5 +1,6 @@
 """A chief that comes back to parameter servers that have outlived it: when it goes on with their variables."""
 
+import gc
 import json
 import math
 from pathlib import Path
@@ -7,55 +8,12 @@ from pathlib import Path
 import linear_model
 import pytest
 import tensorflow as tf
-from cluster_tasks import free_ports
 from linear_model import train_input
+from live_servers import Servers
 
 from estimator_runtime import Estimator, live_variables, observation
 
 v1 = tf.compat.v1
-
-
-class Servers:
-    """The servers of a chief and of two parameter servers, all in this process."""
-
-    def __init__(self):
-        chief, *ps = (f"127.0.0.1:{port}" for port in free_ports(3))
-        self.cluster = {"chief": [chief], "ps": ps}
-        self.ps = [tf.distribute.Server(self.cluster, job_name="ps", task_index=index) for index in range(2)]
-        self.chief = tf.distribute.Server(self.cluster, job_name="chief", task_index=0)
-
-    def loses(self, name=None):
-        """The servers lose a variable, or all that they hold."""
-        if name is None:
-            v1.Session.reset(self.chief.target)
-        else:
-            self.run(name, lambda handle: tf.raw_ops.DestroyResourceOp(resource=handle))
-
-    def holds(self, name, value):
-        dtype = tf.int64 if name == "global_step" else tf.float32
-        self.run(
-            name,
-            lambda handle: tf.raw_ops.AssignVariableOp(resource=handle, value=tf.constant(value, dtype)),
-        )
-
-    def value_of_w(self):
-        read = []
-        self.run("w", lambda handle: tf.raw_ops.ReadVariableOp(resource=handle, dtype=tf.float32), read)
-        return read[0].item()
-
-    def run(self, name, make, results=None):
-        """Runs an operation on a variable, as a worker would."""
-        dtype, shape = (tf.int64, []) if name == "global_step" else (tf.float32, [1, 1])
-        with tf.Graph().as_default():
-            for index in range(2):
-                with tf.device(f"/job:ps/task:{index}"):
-                    handle = tf.raw_ops.VarHandleOp(dtype=dtype, shape=shape, shared_name=name)
-                    there, operation = tf.raw_ops.VarIsInitializedOp(resource=handle), make(handle)
-                with v1.Session(self.chief.target) as session:
-                    if session.run(there):
-                        result = session.run(operation)
-                        if results is not None:
-                            results.append(result)
 
 
 @pytest.fixture(scope="module")
@@ -201,3 +159,19 @@ def test_a_mark_that_cannot_be_read_is_none(chief, tmp_path, tf_log):
     assert chief(1) == []
     assert [line for line in tf_log if "Ignoring the unreadable file" in line]
     assert chief(1) == [6], "the restart has left a new one"
+
+
+def test_a_chief_that_adopts_deletes_old_checkpoints_as_one_that_restores(chief, servers, tmp_path):
+    for start in range(5):
+        assert chief(3, keep_checkpoint_max=2, save_checkpoints_steps=2) == ([3 * start] if start else [])
+    model_dir = tmp_path / "model"
+    kept = tf.train.get_checkpoint_state(str(model_dir)).all_model_checkpoint_paths
+    assert [Path(path).name for path in kept] == ["model.ckpt-14", "model.ckpt-15"]
+    assert sorted(path.stem for path in model_dir.glob("*.index")) == ["model.ckpt-14", "model.ckpt-15"]
+
+
+def test_a_first_start_logs_no_misuse_of_tensorflow(chief, caplog):
+    with caplog.at_level("ERROR", logger="tensorflow"):
+        chief(1)
+        gc.collect()
+    assert not caplog.records

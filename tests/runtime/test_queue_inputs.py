@@ -1,5 +1,7 @@
 """numpy_input_fn and pandas_input_fn: what comes out of their queues, and in which order."""
 
+import contextlib
+
 import linear_model
 import numpy as np
 import pandas as pd
@@ -7,7 +9,7 @@ import pytest
 import tensorflow as tf
 from linear_model import v1
 
-from estimator_runtime import faces
+from estimator_runtime import faces, numpy_input
 
 numpy_input_fn = faces.INPUTS.resolve("numpy_input_fn")
 pandas_input_fn = faces.INPUTS.resolve("pandas_input_fn")
@@ -190,3 +192,51 @@ def test_a_frame_that_is_changed_later():
 def test_refused_frames(arguments, error, text):
     with pytest.raises(error, match=text):
         pandas_input_fn(**arguments)
+
+
+def first_rows(fn, batches=1):
+    """The rows of the first batches of one call of an input function."""
+    with tf.Graph().as_default():
+        batch = fn()
+        with tf.compat.v1.train.MonitoredSession() as session:
+            return np.concatenate([session.run(batch) for _ in range(batches)]).ravel()
+
+
+def test_shuffled_calls_begin_anywhere_in_the_data():
+    """Twenty short runs over many rows see far more of them than one run does."""
+    rows = np.arange(100_000)
+    fn = numpy_input_fn(rows, batch_size=10, num_epochs=None, shuffle=True, queue_capacity=100)
+    seen = np.unique(np.concatenate([first_rows(fn) for _ in range(20)]))
+    assert len(seen) > 150
+    assert seen.max() - seen.min() > 20_000
+
+
+def test_shuffled_threads_of_one_call_begin_at_different_rows(monkeypatch):
+    starts = iter([10, 20, 30, 40])
+    monkeypatch.setattr(numpy_input.secrets, "randbelow", lambda length: next(starts))
+    fn = numpy_input_fn(
+        np.arange(50), batch_size=5, num_epochs=1, shuffle=True, queue_capacity=20, num_threads=4
+    )
+    with tf.Graph().as_default():
+        batch = fn()
+        seen = []
+        with tf.compat.v1.train.MonitoredSession() as session:
+            while not session.should_stop():
+                seen.extend(session.run(batch))
+    assert sorted(seen) == sorted([*range(50)] * 4)
+    assert next(starts, None) is None, "one for each thread"
+
+
+@pytest.mark.parametrize("start", [0, 1, 7])
+def test_an_epoch_from_any_start_has_every_row_once(start):
+    source = numpy_input._RowSource([np.arange(8)], 3, 2, start)
+    rows = []
+    with contextlib.suppress(StopIteration):
+        while True:
+            rows.extend(source.next_rows()[0].tolist())
+    assert rows == [(start + index) % 8 for index in range(16)]
+
+
+def test_rows_that_are_not_shuffled_begin_at_the_first_one():
+    fn = numpy_input_fn(np.arange(1000), batch_size=5, num_epochs=None, shuffle=False)
+    assert first_rows(fn).tolist() == [0, 1, 2, 3, 4]

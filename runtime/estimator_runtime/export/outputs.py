@@ -158,6 +158,11 @@ def _single_string_input(receiver_tensors: Mapping[str, Any], kind: str) -> Any:
     raise ValueError(f"{kind} input must be a single string Tensor; got {dict(receiver_tensors)}")
 
 
+def flat_name(key: Any) -> Any:
+    """A key as one name: the tuple of one head of several, ("head", "scores"), becomes "head/scores"."""
+    return "/".join(str(part) for part in key) if isinstance(key, tuple) else key
+
+
 def named(tensors: Any, single_name: str, kind: str) -> dict[str, Any]:
     """Tensors by name; a single one gets `single_name`.
 
@@ -167,8 +172,7 @@ def named(tensors: Any, single_name: str, kind: str) -> dict[str, Any]:
     by_name = dict(tensors) if isinstance(tensors, Mapping) else {single_name: tensors}
     checked = {}
     for key, value in by_name.items():
-        # A tuple as key names the output of one head of several: ("head", "scores") becomes "head/scores".
-        name = "/".join(str(part) for part in key) if isinstance(key, tuple) else key
+        name = flat_name(key)
         if not isinstance(name, str):
             raise ValueError(f"{kind} output key must be a string; got {key}.")  # noqa: TRY004 - tf.estimator's type
         if not tf.is_tensor(value):

@@ -15,6 +15,7 @@ from estimator_api import EstimatorSection
 from estimator_api.estimator import PredictSection
 from estimator_runtime import observation
 from estimator_runtime.estimator import Estimator
+from estimator_runtime.export.outputs import flat_name
 from estimator_runtime.job.environment import Environment
 from estimator_runtime.job.errors import JobConfigError
 from estimator_runtime.job.hook_references import resolve_hooks
@@ -92,7 +93,7 @@ def _named(predictions: Iterator[Any], predict: PredictSection) -> Iterator[Mapp
     """
     wanted = set(predict.predict_keys or ())
     for index, one in enumerate(predictions):
-        example = one if isinstance(one, Mapping) else {_BARE: one}
+        example = {flat_name(key): one[key] for key in one} if isinstance(one, Mapping) else {_BARE: one}
         if index == 0 and not wanted <= example.keys():
             missing = ", ".join(sorted(wanted - example.keys()))
             raise JobConfigError(f"estimator.predict.predictKeys: the model makes no prediction {missing}")

@@ -6,8 +6,9 @@ once at which global step the run ends (`model_dir/step_target`), and everybody 
 
 A target belongs to a run (a name that its restarts share) and is spent once a checkpoint has reached it: then the next
 chief of that name begins a new run, unless it is known to be of the same job: a chief whose end nobody saw is started
-again, and has nothing left to train. A worker may find a spent target that its chief has not renewed yet; it leaves the
-chief `finished.STALE_AFTER_SECS` before it takes it for the end of its own run.
+again, and has nothing left to train. A worker may find a spent target that its chief has not renewed yet. In a job it
+waits for one that names the job; where none is known it leaves the chief `finished.STALE_AFTER_SECS` before it takes it
+for the end of its own run.
 """
 
 import json
@@ -73,7 +74,9 @@ def await_declared(
         target = _read(model_dir)
         if target is not None and (target.run, target.steps) == (run, steps):
             spent = checkpoints.global_step(model_dir) >= target.max_steps
-            if not spent or _is_of_this_job(target) or clock() - start >= STALE_AFTER_SECS:
+            # Where no job is known, a target that is spent may be this run's own, of a worker that was restarted late.
+            guessed = job_uid() is None and clock() - start >= STALE_AFTER_SECS
+            if not spent or _is_of_this_job(target) or guessed:
                 return target.max_steps
         sleep(_LOOK_EVERY_SECS)
 
