@@ -29,6 +29,11 @@ def one_line(text: str) -> str:
     return " ".join(visible(text).split())
 
 
+def first_bytes(text: str, most: int) -> str:
+    """As much of the text as fits into so many bytes of UTF-8, in whole characters."""
+    return text if len(text) * 4 <= most else text.encode(errors="ignore")[:most].decode(errors="ignore")
+
+
 def escaped(document: str) -> str:
     """A JSON document that says the same, with what a terminal would act on written as numbers."""
     return _CONTROLS.sub(lambda found: "".join(f"\\u{ord(one):04x}" for one in found.group()), document)
