@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from estimator_api import constants as c
 from estimator_api.base import ApiModel, Rule
@@ -22,8 +22,16 @@ class ClaimSource(ApiModel):
     """Directory within the volume, relative; default its root."""
 
 
-_QUANTITY = "([1-9][0-9]*([.][0-9]+)?|0[.][0-9]*[1-9][0-9]*)([KMGTPE]i|[kMGTPE])?"
+_QUANTITY = (
+    "[+]?([0-9]*[1-9][0-9]*([.][0-9]*)?|0*[.][0-9]*[1-9][0-9]*)([KMGTPE]i|[numkMGTPE]|[eE][-+]?[0-9]{1,3})?"
+)
+"""Every way in which Kubernetes takes an amount above zero."""
 _QUANTITY_MESSAGE = "must be an amount of bytes above zero, for example 10Gi"
+
+
+def _whole(value: Any) -> Any:
+    """A whole number however YAML had it: 1e9 without quotes is a fraction to some readers."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 class StorageRequest(ApiModel):
@@ -31,7 +39,7 @@ class StorageRequest(ApiModel):
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            cel=f"type(self.storage) == int ? self.storage > 0 : self.storage.matches(r'^(?:{_QUANTITY})$')",
+            cel=f"type(self.storage) == string ? self.storage.matches(r'^(?:{_QUANTITY})$') : self.storage > 0",
             message=_QUANTITY_MESSAGE,
             holds=lambda r: (
                 r.storage > 0
@@ -43,7 +51,9 @@ class StorageRequest(ApiModel):
     )
 
     storage: Annotated[
-        int | str, Field(json_schema_extra={"x-kubernetes-int-or-string": True, "maxLength": 32})
+        int | str,
+        BeforeValidator(_whole),
+        Field(json_schema_extra={"x-kubernetes-int-or-string": True, "maxLength": 32}),
     ]
     """A quantity, for example `10Gi`."""
 

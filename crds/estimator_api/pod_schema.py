@@ -116,13 +116,17 @@ def _give_keys_defaults(array: dict[str, Any]) -> None:
 
 
 _BOUNDS: Final = {
+    "metadata.labels": {"maxProperties": 1024},
+    "metadata.annotations": {"maxProperties": 1024},
+    "spec.initContainers": {"maxItems": 64},
+    "spec.initContainers[].ports": {"maxItems": 256},
     "spec.containers": {"maxItems": 64},
     "spec.containers[].name": {"maxLength": 63},
     "spec.containers[].env": {"maxItems": 1024},
     "spec.containers[].env[].name": {"maxLength": 1024},
     "spec.containers[].ports": {"maxItems": 256},
     "spec.containers[].ports[].name": {"maxLength": 63},
-    "spec.containers[].volumeMounts": {"maxItems": 256},
+    "spec.containers[].volumeMounts": {"maxItems": 128},
     "spec.containers[].volumeMounts[].mountPath": {"maxLength": 1024},
     "spec.volumes": {"maxItems": 512},
     "spec.volumes[].name": {"maxLength": 63},

@@ -108,6 +108,8 @@ _ROLE_TEMPLATES = (
     " || (has(self.evaluator) && has(self.evaluator.template))"
 )
 _CONTAINERS = "has(self.template) && has(self.template.spec) && has(self.template.spec.containers)"
+_SHARED = f"has(self.modelDir.uri) && ({_SEVERAL}) && !({_ROLE_TEMPLATES})"
+"""Several pods use the model directory, and the shared template is all of them."""
 
 
 class EstimatorJobSpec(ApiModel):
@@ -201,12 +203,31 @@ class EstimatorJobSpec(ApiModel):
             admission=True,
         ),
         Rule(
-            cel=f"!has(self.modelDir.uri) || !self.modelDir.uri.startsWith('/') || !({_SEVERAL}) || {_ROLE_TEMPLATES}"
+            cel=f"!({_SHARED}) || !self.modelDir.uri.startsWith('/')"
             f" || ({_CONTAINERS} && self.template.spec.containers.exists(c, c.name == 'estimator'"
-            " && has(c.volumeMounts) && c.volumeMounts.exists(m, self.modelDir.uri.startsWith(m.mountPath)"
-            " && (m.mountPath.endsWith('/') || self.modelDir.uri.charAt(size(m.mountPath)) in ['', '/']))))",
+            " && has(c.volumeMounts) && c.volumeMounts.exists(m, m.mountPath.endsWith('/')"
+            " ? (self.modelDir.uri + '/').startsWith(m.mountPath) : self.modelDir.uri.startsWith(m.mountPath)"
+            " && self.modelDir.uri.charAt(size(m.mountPath)) in ['', '/'])))",
             message="no volume is mounted there, so every replica would have a model directory of its own: mount one in"
             " container `estimator` of the template, or name a claim",
+            field_path=".modelDir.uri",
+            admission=True,
+        ),
+        Rule(
+            # Whether one is would cost the API server too much to find out, and the path says the same.
+            cel=f"!has(self.modelDir.uri) || !self.modelDir.uri.startsWith('file:') || !({_SEVERAL})",
+            message="a file: URI is a path in the pod, and as far as can be told no volume is mounted there: write the"
+            " path itself, or name a claim",
+            field_path=".modelDir.uri",
+            admission=True,
+        ),
+        Rule(
+            # Which volume the mount is of would cost the API server too much: one of several is found by the operator.
+            cel=f"!({_SHARED}) || !self.modelDir.uri.startsWith('/') || !({_CONTAINERS})"
+            " || !has(self.template.spec.volumes) || size(self.template.spec.volumes) == 0"
+            " || self.template.spec.volumes.exists(v, !has(v.emptyDir) && !has(v.ephemeral))",
+            message="the volume mounted there is each pod's own, so every replica would have a model directory of its"
+            " own: mount one that they share, or name a claim",
             field_path=".modelDir.uri",
             admission=True,
         ),

@@ -7,6 +7,7 @@ cannot ask; a job with such a fault is told InvalidSpec with the path.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -29,17 +30,16 @@ _ENV: Final = (
     c.ENV_TF_CONFIG,
     c.ENV_SPEC,
 )
+_DOMAIN: Final = f"{c.GROUP}/"
 _LABELS: Final = (
-    c.LABEL_JOB_NAME,
-    c.LABEL_ROLE,
-    c.LABEL_INDEX,
-    c.LABEL_ATTEMPT,
     c.LABEL_APP_NAME,
     c.LABEL_APP_INSTANCE,
     c.LABEL_APP_COMPONENT,
     c.LABEL_APP_MANAGED_BY,
 )
 _VOLUMES: Final = (c.MODEL_VOLUME, c.CODE_VOLUME, c.ENVIRONMENT_VOLUME)
+_FOREIGN: Final = "tensorflow"
+"""Name that other operators demand of the container that trains; beside `estimator` it is a sidecar as any other."""
 _PORT_NAMES: Final = (c.GRPC_PORT_NAME, c.PROGRESS_PORT_NAME)
 
 
@@ -105,7 +105,7 @@ def faults_of_roles(spec: Any) -> Iterator[Rule]:
             continue
         metadata = role.template.metadata
         template = {
-            "metadata": {"labels": metadata.labels if metadata is not None else None},
+            "metadata": {} if metadata is None else metadata.to_json(),
             "spec": role.template.spec,
         }
         for check in _CHECKS:
@@ -116,6 +116,11 @@ def faults_of_roles(spec: Any) -> Iterator[Rule]:
 def main_containers(template: Json) -> Iterator[Json]:
     """The main container of a template, if it is there."""
     return (one for one in containers(template) if one.get("name") == c.CONTAINER)
+
+
+def _metadata(template: Json, field: str) -> Json:
+    found = (template.get("metadata") or {}).get(field)
+    return found if isinstance(found, Mapping) else {}
 
 
 def _spec(template: Json) -> Json:
@@ -143,9 +148,54 @@ def _has_no_command(template: Json, spec: Any, shared: bool) -> bool:
     )
 
 
+def _ways_to_write(path: str) -> str:
+    """Expression that matches a path however it is written: what starts a container cleans it, and fills in the slash."""
+    return f"^(.*/[.][.]/+|(/|[.]/)*){path.strip('/')}(/[.]?)*$"
+
+
+def _mounts_at(path: str) -> str:
+    """In CEL: no mount of the main container is there. What the API server can afford: the ways that people write it."""
+    ways = (path, f"{path}/", f"/{path}", f"/{path}/", f"{path}/.", f"{path}//", path.strip("/"))
+    return (
+        f"{_CONTAINERS}.all(c, c.name != 'estimator' || !has(c.volumeMounts)"
+        f" || !c.volumeMounts.exists(m, m.mountPath in {_cel(ways)}))"
+    )
+
+
 def _has_free_mounts(template: Json, path: str) -> bool:
     mounts = (mount for one in main_containers(template) for mount in _items(one.get("volumeMounts")))
-    return all(one.get("mountPath") not in (path, f"{path}/") for one in mounts)
+    taken = re.compile(_ways_to_write(path))
+    return not any(taken.match(str(one.get("mountPath"))) for one in mounts)
+
+
+def _has_no_foreign_trainer(template: Json, spec: Any, shared: bool) -> bool:
+    names = {one.get("name") for one in containers(template)}
+    if shared:
+        of_shared = set()
+        runs = any(one is not None for one in (spec.estimator, spec.program, spec.image))
+    else:
+        # Laid over the shared template, in which it may be a sidecar beside `estimator`.
+        of_shared = {one.get("name") for one in containers(spec.template or {})}
+        runs = True
+    return not runs or _FOREIGN not in names - of_shared or c.CONTAINER in names
+
+
+def _native_sidecars(template: Json) -> Iterator[Json]:
+    """Init containers that go on while the others run."""
+    every = _items(_spec(template).get("initContainers"))
+    return (one for one in every if one.get("restartPolicy") == "Always")
+
+
+def _sidecars_leave_ports(template: Json, spec: Any) -> bool:
+    ports = (port for one in _native_sidecars(template) for port in _items(one.get("ports")))
+    return not any(
+        one.get("containerPort") in (c.GRPC_PORT, spec.progress_port) and one.get("protocol", "TCP") == "TCP"
+        for one in ports
+    )
+
+
+def _has_no_name_of_the_domain(names: Any) -> bool:
+    return not any(str(one).startswith(_DOMAIN) for one in names or ())
 
 
 def _has_free_ports(template: Json, spec: Any) -> bool:
@@ -185,11 +235,21 @@ _CHECKS: Final = (
     ),
     _Check(
         ".metadata.labels",
-        "estimator.dev/job-name, role, index and attempt, and app.kubernetes.io/name, instance, component and"
-        " managed-by are the operator's: remove them",
+        "labels that begin with estimator.dev/, and app.kubernetes.io/name, instance, component and managed-by are the"
+        " operator's: remove them",
         "!has(self.template) || !has(self.template.metadata) || !has(self.template.metadata.labels)"
-        f" || !{_cel(_LABELS)}.exists(l, l in self.template.metadata.labels)",
-        lambda template, *_: not set(_LABELS) & set((template.get("metadata") or {}).get("labels") or {}),
+        f" || !self.template.metadata.labels.exists(l, l in {_cel(_LABELS)} || l.startsWith('{_DOMAIN}'))",
+        lambda template, *_: (
+            _has_no_name_of_the_domain(_metadata(template, "labels"))
+            and not set(_LABELS) & set(_metadata(template, "labels"))
+        ),
+    ),
+    _Check(
+        ".metadata.annotations",
+        "annotations that begin with estimator.dev/ are the operator's: remove them",
+        "!has(self.template) || !has(self.template.metadata) || !has(self.template.metadata.annotations)"
+        f" || !self.template.metadata.annotations.exists(a, a.startsWith('{_DOMAIN}'))",
+        lambda template, *_: _has_no_name_of_the_domain(_metadata(template, "annotations")),
     ),
     _Check(
         ".spec.volumes",
@@ -225,8 +285,7 @@ _CHECKS: Final = (
         ".spec.containers",
         "/model is where the claim of the model directory is mounted: mount it elsewhere, or name the path in"
         " modelDir.uri",
-        f"has(self.modelDir.uri) || {_CONTAINERS}.all(c, c.name != 'estimator' || !has(c.volumeMounts)"
-        f" || !c.volumeMounts.exists(m, m.mountPath in ['{c.MODEL_MOUNT_PATH}', '{c.MODEL_MOUNT_PATH}/']))",
+        f"has(self.modelDir.uri) || {_mounts_at(c.MODEL_MOUNT_PATH)}",
         lambda template, spec, _: (
             spec.model_dir.uri is not None or _has_free_mounts(template, c.MODEL_MOUNT_PATH)
         ),
@@ -234,8 +293,7 @@ _CHECKS: Final = (
     _Check(
         ".spec.containers",
         "/code is where code from a ConfigMap is mounted: mount it elsewhere, or remove `code`",
-        f"!has(self.code) || {_CONTAINERS}.all(c, c.name != 'estimator' || !has(c.volumeMounts)"
-        f" || !c.volumeMounts.exists(m, m.mountPath in ['{c.CODE_MOUNT_PATH}', '{c.CODE_MOUNT_PATH}/']))",
+        f"!has(self.code) || {_mounts_at(c.CODE_MOUNT_PATH)}",
         lambda template, spec, _: spec.code is None or _has_free_mounts(template, c.CODE_MOUNT_PATH),
     ),
     _Check(
@@ -248,5 +306,22 @@ _CHECKS: Final = (
         f" || p.name == (p.containerPort == {c.GRPC_PORT} ? '{c.GRPC_PORT_NAME}' : '{c.PROGRESS_PORT_NAME}'))"
         f" : c.name != 'estimator' || !has(p.name) || !(p.name in {_cel(_PORT_NAMES)}))))",
         lambda template, spec, _: _has_free_ports(template, spec),
+    ),
+    _Check(
+        ".spec.initContainers",
+        "ports 2222 (tf-grpc) and progressPort (progress) are the main container's, and this one runs beside it: choose"
+        " another port",
+        f"{_SPEC} || !has(self.template.spec.initContainers) || self.template.spec.initContainers.all(c,"
+        " !has(c.restartPolicy) || c.restartPolicy != 'Always' || !has(c.ports)"
+        f" || !c.ports.exists(p, p.protocol == 'TCP' && p.containerPort in [{c.GRPC_PORT}, self.progressPort]))",
+        lambda template, spec, _: _sidecars_leave_ports(template, spec),
+    ),
+    _Check(
+        ".spec.containers",
+        "the container that trains is called `estimator`, not `tensorflow`: rename it, or give a sidecar another name",
+        "!(has(self.estimator) || has(self.program) || has(self.image))"
+        f" || {_CONTAINERS}.all(c, c.name != '{_FOREIGN}')"
+        f" || self.template.spec.containers.exists(c, c.name == '{c.CONTAINER}')",
+        _has_no_foreign_trainer,
     ),
 )

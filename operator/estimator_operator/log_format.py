@@ -14,12 +14,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
-from estimator_operator.plain_text import one_line, visible
+from estimator_operator.plain_text import escaped, one_line, visible
 
 _TEXT: Final = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 _OWN: Final = "estimator_operator"
 _CHATTY: Final = ("aiohttp.access", "asyncio", "kubernetes")
 _ATTRIBUTE: Final = "job"
+_MESSAGE_MOST: Final = 4096
+"""Characters of a message: an admission webhook may refuse each of many pods with a book."""
 _RESERVED: Final = frozenset({"time", "level", "logger", "message", "namespace", "name", "uid", "exception"})
 
 
@@ -69,7 +71,7 @@ class TextFormatter(logging.Formatter):
         if isinstance(job, AboutJob):
             record.message = f"{job.namespace}/{job.name}: {record.message}"
         # Foreign text must not act on the reader's terminal, nor look like another line of the log.
-        record.message = one_line(record.message)
+        record.message = _bounded(one_line(record.message))
         return super().formatMessage(record)
 
     def formatException(self, ei: Any) -> str:  # noqa: N802  (logging's name)
@@ -86,7 +88,7 @@ class JsonFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": _bounded(record.getMessage()),
         }
         job = getattr(record, _ATTRIBUTE, None)
         if isinstance(job, AboutJob):
@@ -96,7 +98,11 @@ class JsonFormatter(logging.Formatter):
             line |= job.fields
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False, default=str)
+        return escaped(json.dumps(line, ensure_ascii=False, default=str))
+
+
+def _bounded(message: str) -> str:
+    return message if len(message) <= _MESSAGE_MOST else f"{message[: _MESSAGE_MOST - 1]}…"
 
 
 def set_up_logging(style: Literal["text", "json"], level: str) -> None:

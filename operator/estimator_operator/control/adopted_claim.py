@@ -7,7 +7,6 @@ room after a day is told too late. The claim is read once, before the job has be
 from __future__ import annotations
 
 import logging
-from typing import Final
 
 from estimator_api import InvalidJobError
 from estimator_api import constants as c
@@ -21,8 +20,6 @@ from estimator_operator.plan.claim import difference
 from estimator_operator.plan.observed import JobEvent
 
 _log = logging.getLogger(__name__)
-
-_NOTE_MOST: Final = 1024
 
 
 class AdoptedClaims:
@@ -62,6 +59,5 @@ class AdoptedClaims:
         told = difference(template, found)
         if told is not None:
             _log.warning("%s", told, extra=about_job(record.key, record.uid))
-            note = told[:_NOTE_MOST]
-            event = JobEvent(type="Warning", reason=c.REASON_CLAIM_DIFFERS, action="AdoptClaim", note=note)
+            event = JobEvent(type="Warning", reason=c.REASON_CLAIM_DIFFERS, action="AdoptClaim", note=told)
             await self._recorder.record(record, event)

@@ -136,7 +136,7 @@ class Applier(JobWriter):
         await self._creator.surroundings(record, made)
 
     async def _tell_surroundings(self, record: JobRecord) -> None:
-        note = f"the Service or claim of the job cannot be made: {record.creation.message}"[:1024]
+        note = f"the Service or claim of the job cannot be made: {record.creation.message}"
         event = JobEvent(
             type="Warning", reason=c.REASON_POD_CREATION_FORBIDDEN, action="CreateService", note=note
         )
@@ -192,7 +192,7 @@ class Applier(JobWriter):
                 type="Warning",
                 reason=c.REASON_POD_CREATION_FORBIDDEN,
                 action="CreateTensorBoard",
-                note=f"TensorBoard: {error.message}"[:1024],
+                note=f"TensorBoard: {error.message}",
             )
             await self._recorder.record(record, event)
 

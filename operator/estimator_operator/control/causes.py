@@ -26,6 +26,7 @@ from estimator_operator.errors import ApiError, NotFoundError
 from estimator_operator.kube.api import Api
 from estimator_operator.kube.fence import Fence
 from estimator_operator.kube.resources import CLAIMS, CORE_EVENTS
+from estimator_operator.plain_text import one_line
 from estimator_operator.plan.observed import Pod
 
 _log = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ _IRRELEVANT: Final = frozenset({"FailedScheduling", "Unhealthy", "BackOff"})
 """Reasons of warnings that are over, or that the pod's own status tells better."""
 _FIELDS: Final = "involvedObject.kind=Pod,type=Warning"
 _LINE_MOST: Final = 1024
+_READ_MOST: Final = 8 * _LINE_MOST
 _RETRY_FIRST: Final = 10.0
 _RETRY_MOST: Final = 300.0
 """Backoff of a namespace in which a look failed."""
@@ -177,7 +179,7 @@ class Causes:
                     uid = str((one.get("involvedObject") or {}).get("uid"))
                     if uid not in uids or one.get("reason") in _IRRELEVANT or not one.get("message"):
                         continue
-                    line = " ".join(str(one["message"]).split())[:_LINE_MOST]
+                    line = one_line(str(one["message"])[:_READ_MOST])[:_LINE_MOST]
                     newest[uid] = max(newest.get(uid, ("", "")), (_seen_at(one), line))
             pages += 1
             if pages == _PAGES_MOST:

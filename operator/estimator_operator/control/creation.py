@@ -30,6 +30,7 @@ from estimator_operator.kube.pod_summary import controller_of
 from estimator_operator.kube.resources import CLAIMS, CONFIG_MAPS, PODS, SERVICES, Resource
 from estimator_operator.plan.observed import Plan
 from estimator_operator.plan.pods import PodManifests
+from estimator_operator.plan.template_path import told_by_place
 
 Json = dict[str, Any]
 
@@ -80,7 +81,10 @@ class Creator:
                 return
             if (lifted := above_default_limit(manifest, error)) is not None:
                 raise lifted from error
-            raise
+            if is_refusal(error):
+                raise
+            told = told_by_place(record.manifest.get("spec") or {}, manifest, error.message)
+            raise InvalidError(told, status=error.status) from error
 
     async def surroundings(self, record: JobRecord, made: Plan) -> None:
         """Creates the claim, the headless Service, and the file of variables that are too large for an environment."""

@@ -30,7 +30,6 @@ Json = dict[str, Any]
 TRIED_EVERY: Final = 300.0
 """Seconds after which a status that differs only in what the CRD does not know is sent all the same: the CRD may be
 another by now."""
-_NOTE_MOST: Final = 1024
 
 
 class JobWriter:
@@ -137,8 +136,7 @@ class JobWriter:
             self._told |= frozenset(fields)
             _log.warning("%s", text, extra=about_job(record.key, record.uid))
         if before is None:
-            note = text[:_NOTE_MOST]
-            event = JobEvent(type="Warning", reason=c.REASON_CRD_OUTDATED, action="WriteStatus", note=note)
+            event = JobEvent(type="Warning", reason=c.REASON_CRD_OUTDATED, action="WriteStatus", note=text)
             await self._recorder.record(record, event)
 
 

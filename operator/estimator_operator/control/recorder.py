@@ -22,7 +22,8 @@ from estimator_operator.errors import ApiError
 from estimator_operator.kube.api import Api
 from estimator_operator.kube.resources import EVENTS
 from estimator_operator.log_format import about_job
-from estimator_operator.plan.observed import JobEvent
+from estimator_operator.plain_text import first_bytes
+from estimator_operator.plan.observed import NOTE_BYTES, JobEvent
 
 _log = logging.getLogger(__name__)
 
@@ -35,8 +36,7 @@ REFILL: Final = 1 / 60
 JOBS_MOST: Final = 2000
 NOTES_MOST: Final = 16
 """Jobs, and events of each, that are remembered. Of an event only its hash is kept: all together some megabytes."""
-_INSTANCE_MOST: Final = 128
-_NOTE_MOST: Final = 1024
+_INSTANCE_BYTES: Final = 128
 
 
 @dataclass(slots=True)
@@ -71,7 +71,7 @@ class Recorder:
     ) -> None:
         self._api = api
         self._clock = clock
-        self._instance = instance[:_INSTANCE_MOST]
+        self._instance = first_bytes(instance, _INSTANCE_BYTES)
         self._count = count
         self._memories: OrderedDict[str, _Memory] = OrderedDict()
 
@@ -137,7 +137,7 @@ class Recorder:
         if known is None or not known.left_out:
             return event.note
         more = f" (and {known.left_out} more since the last event of this kind)"
-        return event.note[: _NOTE_MOST - len(more)] + more
+        return first_bytes(event.note, NOTE_BYTES - len(more)) + more
 
     def _memory(self, uid: str) -> _Memory:
         memory = self._memories.setdefault(uid, _Memory(updated=self._clock.monotonic()))

@@ -3,6 +3,9 @@
 A key that is added while it waits is there once. A key that is added while a worker has it comes back when the worker
 is done: no event is lost, and no two workers ever have the same key. Failures come back with a delay that doubles.
 
+Keys that wait are taken in turn by what they share, a namespace: one tenant's hundred jobs hold up another's one no
+longer than a single job of theirs. Within a turn the first to come is the first to go.
+
 This is the only place where a job waits for time: every delay has a reason, and `schedule` shows them. A wish for a look
 is over with the look, whatever its reason. What may not be done before some time whoever asks for a look is a hold.
 """
@@ -13,15 +16,17 @@ import asyncio
 import heapq
 import random
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections import OrderedDict, deque
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import suppress
-from typing import Final, Generic, TypeVar
+from itertools import zip_longest
+from typing import Any, Final, Generic, TypeVar
 
-Key = TypeVar("Key")
+Key = TypeVar("Key", bound=Hashable)
 
 NEWS: Final = "news"
 """Reason of a look that something that happened asks for."""
+_NOBODY: Final[Any] = object()
 _FIRST_DELAY: Final = 0.2
 _LONGEST_DELAY: Final = 120.0
 _JITTER: Final = 0.2
@@ -50,7 +55,8 @@ class WorkQueue(Generic[Key]):
         self._monotonic = monotonic
         self._on_wait = on_wait
         self._on_retry = on_retry
-        self._ready: deque[Key] = deque()
+        # Whose turn is next stands first; who has nothing to do has no place, and a new one comes last.
+        self._ready: OrderedDict[Hashable, deque[Key]] = OrderedDict()
         self._since: dict[Key, float] = {}
         self._working: set[Key] = set()
         self._again: set[Key] = set()
@@ -65,14 +71,14 @@ class WorkQueue(Generic[Key]):
 
     def __len__(self) -> int:
         """Keys that wait for a worker."""
-        return len(self._ready)
+        return len(self._since)
 
     def schedule(self) -> Iterator[tuple[Key, float, str]]:
         """Every key that is to be looked at, the next first: in how many seconds, and why."""
         now = self._monotonic()
         for key in tuple(self._working):
             yield key, 0.0, "being looked at"
-        for key in tuple(self._ready):
+        for key in self._in_turn():
             yield key, 0.0, self._reasons.get(key, NEWS)
         for key, due in sorted(self._due.items(), key=lambda one: one[1]):
             yield key, max(0.0, due - now), self._reasons.get(key, NEWS)
@@ -85,7 +91,7 @@ class WorkQueue(Generic[Key]):
             self._again.add(key)
         elif key not in self._since:
             self._since[key] = self._monotonic()
-            self._ready.append(key)
+            self._ready.setdefault(_share(key), deque()).append(key)
             self._wake.set()
 
     def add_after(self, key: Key, seconds: float, reason: str = NEWS) -> None:
@@ -171,7 +177,7 @@ class WorkQueue(Generic[Key]):
         while True:
             self._promote()
             if self._ready:
-                key = self._ready.popleft()
+                key = self._take()
                 self._on_wait(self._monotonic() - self._since.pop(key))
                 self._working.add(key)
                 self._reasons.pop(key, None)
@@ -188,6 +194,19 @@ class WorkQueue(Generic[Key]):
             self._again.discard(key)
             self.add(key, self._reasons.get(key, NEWS))
 
+    def _take(self) -> Key:
+        """The oldest key of whose turn it is; the next turn of theirs comes after everybody else's."""
+        share, keys = self._ready.popitem(last=False)
+        key = keys.popleft()
+        if keys:
+            self._ready[share] = keys
+        return key
+
+    def _in_turn(self) -> list[Key]:
+        """The keys that wait, in the order in which they are taken if nothing comes."""
+        rounds = zip_longest(*self._ready.values(), fillvalue=_NOBODY)
+        return [key for turn in rounds for key in turn if key is not _NOBODY]
+
     def _promote(self) -> None:
         now = self._monotonic()
         while self._later and self._later[0][0] <= now:
@@ -202,3 +221,8 @@ class WorkQueue(Generic[Key]):
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 await self._wake.wait()
+
+
+def _share(key: Hashable) -> Hashable:
+    """Whose turn a key is part of."""
+    return getattr(key, "namespace", None)

@@ -18,7 +18,9 @@ from estimator_api import constants as c
 from estimator_api.model_dir import ClaimTemplate
 from estimator_operator.plan.ownership import job_labels, owner_reference
 
-_QUANTITY: Final = re.compile(r"([0-9.]+(?:[eE][+-]?[0-9]+)?)(?:([KMGTPE])i|([numkMGTPE]))?")
+_QUANTITY: Final = re.compile(
+    r"([+-]?(?:[0-9]+(?:[.][0-9]*)?|[.][0-9]+)(?:[eE][+-]?[0-9]{1,3})?)(?:([KMGTPE])i|([numkMGTPE]))?"
+)
 _BINARY: Final = "KMGTPE"
 _DECIMAL: Final = {one: Decimal(1000) ** power for power, one in enumerate("num kMGTPE", -3)}
 

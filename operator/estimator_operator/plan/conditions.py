@@ -13,6 +13,7 @@ from typing import Literal
 
 from estimator_api import constants as c
 from estimator_api.status import Condition, EstimatorJobStatus
+from estimator_operator.plain_text import one_line
 from estimator_operator.plan.timestamps import to_text
 
 Truth = Literal["True", "False"]
@@ -39,6 +40,8 @@ _ORDER = (
     c.PROGRESS_UNKNOWN,
 )
 _NOT = Entry("False", c.REASON_RUNNING)
+_MESSAGE_MOST = 32768
+"""Longest message of a condition, in characters: a schema's maxLength counts those, not bytes."""
 
 
 def pending(reason: str, message: str) -> Row:
@@ -145,7 +148,8 @@ def settle(
                 type=kind,
                 status=entry.status,
                 reason=entry.reason,
-                message=entry.message[:32768],
+                # Much of it is the words of others: of events, of webhooks, of whoever may write to a pod.
+                message=one_line(entry.message)[:_MESSAGE_MOST],
                 last_transition_time=before.last_transition_time
                 if before is not None and same
                 else to_text(now),

@@ -12,11 +12,14 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 from estimator_api import EstimatorJobStatus, Progress
+from estimator_operator.plain_text import first_bytes, one_line
 
 Phase = Literal["Pending", "Running", "Succeeded", "Failed", "Unknown"]
 
 NODE_NOT_READY: Final = "NodeNotReady"
 """`Pod.unready` when the pod's node is NotReady; the node lifecycle controller itself gives no reason."""
+NOTE_BYTES: Final = 1024
+"""Longest note of an event (events.k8s.io/v1): bytes of UTF-8, not characters."""
 SCHEDULING_GATED: Final = "SchedulingGated"
 """`Pod.reason` while a scheduling gate keeps the scheduler from looking at the pod."""
 
@@ -201,6 +204,8 @@ class PodDeletion:
 class JobEvent:
     """A Kubernetes event to record once the status is written.
 
+    Its note is made fit for one: plain text on one line, as long as the API server takes it.
+
     Attributes:
         type: Normal or Warning.
         reason: One of the reasons in estimator_api.constants.
@@ -212,6 +217,10 @@ class JobEvent:
     reason: str
     action: str
     note: str
+
+    def __post_init__(self) -> None:
+        """Cuts the note here and nowhere else: of one that is too long the whole event would be refused."""
+        object.__setattr__(self, "note", first_bytes(one_line(self.note), NOTE_BYTES))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

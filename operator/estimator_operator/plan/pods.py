@@ -104,9 +104,9 @@ class PodFactory:
         spec["containers"] = [main, *others]
         tolerate_gpu_nodes(spec)
         restrict_pod(spec, assign_user=assigns_user(job, self._settings))
-        if spec.get("hostNetwork"):
-            # On the node's network the default policy asks the node's DNS, which knows no Service.
-            spec.setdefault("dnsPolicy", "ClusterFirstWithHostNet")
+        if spec.get("hostNetwork") and spec.get("dnsPolicy") in (None, "ClusterFirst"):
+            # On the node's network ClusterFirst, the default, asks the node's DNS, which knows no Service.
+            spec["dnsPolicy"] = "ClusterFirstWithHostNet"
         spec["restartPolicy"] = "Never"
         spec["hostname"] = f"{job.metadata.name}-{replica}"
         spec["subdomain"] = job.metadata.name

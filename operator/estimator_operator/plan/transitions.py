@@ -26,8 +26,6 @@ UNKNOWN: Final = "Unknown"
 """Reason of a restart that the status lists no failure for."""
 _ATTEMPTS_MOST: Final = 1000
 """Restarts of one replica that two statuses can be apart; what is beyond is no number of ours."""
-_NOTE_MOST = 1024
-"""Longest note of an event (events.k8s.io/v1)."""
 _PATIENT = frozenset(
     {
         "progress",
@@ -203,7 +201,7 @@ def _restart_events(made: Transition) -> list[JobEvent]:
 
 
 def _event(kind: Any, reason: str, action: str, note: str) -> JobEvent:
-    return JobEvent(type=kind, reason=reason, action=action, note=note[:_NOTE_MOST])
+    return JobEvent(type=kind, reason=reason, action=action, note=note)
 
 
 def _urgent(status: EstimatorJobStatus) -> dict[str, Any]:

@@ -84,7 +84,7 @@ def unhandled(
     ready = old_status.condition(c.READY)
     if made.status == old_status or (ready is not None and ready.reason == reason):
         return made
-    event = JobEvent(type="Warning", reason=reason, action="Read", note=note[:1024])
+    event = JobEvent(type="Warning", reason=reason, action="Read", note=note)
     return replace(made, events=(event,))
 
 

@@ -7,6 +7,8 @@ from fake_api import status_error
 from fake_operator import FakeOperator
 from job_world import FIVE_PODS, World
 
+from estimator_operator.plan.template_path import told_by_place
+
 TEMPLATE = {"spec": {"nodeSelector": {"disk": "fast"}}}
 
 TYPO = (
@@ -30,6 +32,46 @@ async def test_a_typo_in_one_role_is_found_before_a_pod_of_another_runs(world: W
     ready = world.condition("Ready")
     assert ready["reason"] == "InvalidSpec"
     assert "spec.nodeSelektor" in ready["message"]
+    assert ready["message"].startswith("spec.evaluator.template.spec.nodeSelektor: "), (
+        "in which of four templates the typo is, the path in the pod does not tell"
+    )
+
+
+@pytest.mark.parametrize(
+    ("spec", "words", "place"),
+    [
+        (
+            {
+                "worker": {
+                    "replicas": 1,
+                    "template": {
+                        "spec": {"containers": [{"name": "s"}, {"name": "estimator", "resorces": {}}]}
+                    },
+                }
+            },
+            'unknown field "spec.containers[0].resorces"',
+            "spec.worker.template.spec.containers[1].resorces",
+        ),
+        (
+            {"template": {"spec": {"nodeName": "A B"}}},
+            'Pod "x" is invalid: spec.nodeName: Invalid value',
+            "spec.template.spec.nodeName",
+        ),
+        (
+            {"ps": {"resources": {"limits": {"cpu": "x"}}}},
+            "quantities must match the regular expression",
+            "spec.ps",
+        ),
+    ],
+    ids=["a role's template", "the shared template", "a role's field"],
+)
+def test_a_fault_of_a_pod_is_told_by_its_place_in_the_spec(spec, words, place):
+    role = next((one for one in ("worker", "ps") if one in spec), "chief")
+    pod = {
+        "metadata": {"labels": {"estimator.dev/role": role}},
+        "spec": {"containers": [{"name": "estimator"}, {"name": "s"}]},
+    }
+    assert told_by_place(spec, pod, words) == f"{place}: {words}"
 
 
 async def test_there_is_one_for_each_role_that_is_described_and_none_for_a_restart(world, operator):

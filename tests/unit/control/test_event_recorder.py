@@ -7,10 +7,12 @@ import tracemalloc
 from fake_operator import KEY, FakeOperator
 from job_world import World
 
+from estimator_api.status import EstimatorJobStatus, Failure, ReplicaRestarts, Restarts
 from estimator_operator.control.job_record import JobRecord
 from estimator_operator.control.recorder import BURST, JOBS_MOST, NOTES_MOST, WINDOW, Recorder
 from estimator_operator.kube.resources import JOBS
 from estimator_operator.plan.observed import JobEvent
+from estimator_operator.plan.transitions import events_of
 
 
 def event(note: str = "worker-0 failed", reason: str = "Restarting") -> JobEvent:
@@ -121,3 +123,31 @@ async def test_memory_is_bounded_in_bytes_and_forgotten_with_the_job(world, oper
     world.api.remove(JOBS, "default", "mnist")
     await operator.settle()
     assert uid not in recorder(operator)._memories
+
+
+def test_a_note_has_at_most_1024_bytes_whatever_script_it_is_in():
+    failure = Failure(
+        replica="worker-0", reason="Error", exit_code=1, message="é" * 1024, time="2026-01-31T12:00:00Z"
+    )
+    new = EstimatorJobStatus(
+        failures=[failure],
+        restarts=Restarts(total=1, counted=1, by_replica=[ReplicaRestarts(replica="worker-0", count=1)]),
+    )
+    [made] = events_of(EstimatorJobStatus(), new)
+    assert len(made.note.encode()) <= 1024
+    assert "worker-0 failed with exit code 1" in made.note
+
+
+async def test_a_repeated_note_has_at_most_1024_bytes(world: World, operator: FakeOperator):
+    for seconds in (1, WINDOW, 1):
+        await recorder(operator).record(job(), event("é" * 512))
+        world.clock.pass_(seconds)
+    await recorder(operator).record(job(), event("é" * 512))
+    assert all(len(one.encode()) <= 1024 for one in notes(world))
+
+
+def test_a_note_is_plain_text_on_one_line_and_ends_with_a_whole_character():
+    assert event("a\nb\x1b[31m \u202ec").note == "a b c"
+    made = event("a" + "é" * 1024).note
+    assert made == "a" + "é" * 511
+    assert event("\U0001f600" * 300).note == "\U0001f600" * 256

@@ -168,3 +168,31 @@ def test_an_exception_s_text_does_nothing_to_a_terminal_either():
         made = logging.LogRecord("own", logging.ERROR, "f.py", 1, "no", (), sys.exc_info())
     text = TextFormatter().format(made)
     assert text.endswith("ValueError: red")
+
+
+BEHAVES_ON_A_TERMINAL = "\x9b31m \x85 \x7f \u061c \u200f \u2028 \u202e \u2066 \u206a \u206f \ud800"
+
+
+def record_of(message: str, **extra: object) -> logging.LogRecord:
+    return logging.getLogger("estimator_operator").makeRecord(
+        "estimator_operator", logging.WARNING, __file__, 1, message, (), None, extra=extra
+    )
+
+
+def test_a_line_for_machines_says_all_and_acts_on_no_terminal():
+    record = record_of(BEHAVES_ON_A_TERMINAL, **about_job(("default", "mnist"), said=BEHAVES_ON_A_TERMINAL))
+    line = JsonFormatter().format(record)
+    assert not any(one in line for one in BEHAVES_ON_A_TERMINAL.replace("31m", "").split())
+    line.encode()
+    read = json.loads(line)
+    assert (read["message"], read["said"]) == (BEHAVES_ON_A_TERMINAL, BEHAVES_ON_A_TERMINAL)
+
+
+def test_a_line_for_people_acts_on_no_terminal():
+    line = TextFormatter().format(record_of(BEHAVES_ON_A_TERMINAL))
+    assert not any(one in line for one in BEHAVES_ON_A_TERMINAL.replace("31m", "").split())
+
+
+@pytest.mark.parametrize("formatter", [TextFormatter(), JsonFormatter()])
+def test_a_refusal_as_long_as_a_book_is_cut(formatter):
+    assert len(formatter.format(record_of("no " * 30_000))) < 5000

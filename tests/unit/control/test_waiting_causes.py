@@ -258,3 +258,12 @@ def waits_for_its_volume(pod: dict[str, Any]) -> None:
     pod["spec"]["nodeName"] = "node-1"
     state = {"waiting": {"reason": "ContainerCreating"}}
     pod["status"] = {"phase": "Pending", "containerStatuses": [{"name": "estimator", "state": state}]}
+
+
+async def test_escape_sequences_of_an_event_do_not_reach_the_condition(world, operator):
+    await waiting(world, operator)
+    warn(world, "FailedMount", "no \x1b[31mred\u202e volume\x9b1m \x07", seen="03")
+    await operator.pass_(11)
+    message = world.condition("Ready")["message"]
+    assert "no red volume" in " ".join(message.split())
+    assert not any(one in message for one in "\x1b\x9b\x07\u202e")

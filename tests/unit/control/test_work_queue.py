@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from fake_clock import FakeClock
 
+from estimator_operator.control.job_record import JobKey
 from estimator_operator.control.work_queue import _STALE, WorkQueue
 
 
@@ -182,3 +183,30 @@ async def test_a_hold_outlasts_the_looks_that_others_ask_for(queue, clock):
     queue.hold("a", 30.0, "others change the job")
     queue.forget("a")
     assert queue.holds("a") == {}
+
+
+async def test_namespaces_take_turns_and_one_that_comes_back_comes_last(clock):
+    queue: WorkQueue[JobKey] = WorkQueue(monotonic=clock.monotonic)
+    large = [JobKey("large", str(number)) for number in range(150)]
+    for key in large:
+        queue.add(key)
+    assert await queue.get() == large[0]
+    small, other = JobKey("small", "one"), JobKey("other", "one")
+    queue.add(small)
+    queue.add(other)
+    queue.done(large[0])
+    queue.add(large[0])
+    expected = [large[1], small, other, *large[2:], large[0]]
+    assert [key for key, _, _ in queue.schedule()] == expected
+    assert len(queue) == len(expected)
+    assert [await queue.get() for _ in expected] == expected
+
+
+async def test_two_tenants_are_served_one_by_one(clock):
+    queue: WorkQueue[JobKey] = WorkQueue(monotonic=clock.monotonic)
+    for namespace in "ab":
+        for number in range(3):
+            queue.add(JobKey(namespace, str(number)))
+    taken = [await queue.get() for _ in range(6)]
+    assert [key.namespace for key in taken] == ["a", "b", "a", "b", "a", "b"]
+    assert [key.name for key in taken] == ["0", "0", "1", "1", "2", "2"]

@@ -97,7 +97,9 @@ def test_user_and_group_can_be_left_to_the_platform(assign_user, job, assigned):
     ("template", "policy"),
     [
         ({"hostNetwork": True}, "ClusterFirstWithHostNet"),
+        ({"hostNetwork": True, "dnsPolicy": "ClusterFirst"}, "ClusterFirstWithHostNet"),
         ({"hostNetwork": True, "dnsPolicy": "None"}, "None"),
+        ({"dnsPolicy": "ClusterFirst"}, "ClusterFirst"),
         ({"hostNetwork": False}, None),
         ({}, None),
     ],
