@@ -222,7 +222,7 @@ class EstimatorJobSpec(ApiModel):
             admission=True,
         ),
         Rule(
-            # Which volume the mount is of would cost the API server too much: one of several is found by the operator.
+            # Which volume the mount is of would cost the API server too much: with several volumes nobody asks.
             cel=f"!({_SHARED}) || !self.modelDir.uri.startsWith('/') || !({_CONTAINERS})"
             " || !has(self.template.spec.volumes) || size(self.template.spec.volumes) == 0"
             " || self.template.spec.volumes.exists(v, !has(v.emptyDir) && !has(v.ephemeral))",
