@@ -16,6 +16,7 @@ from typing import Any
 import tensorflow as tf
 
 from estimator_runtime import arguments, best_result, event_files
+from estimator_runtime.evaluation import EmptyResult
 
 _COMPARED = ("best_eval_result", "current_eval_result")
 
@@ -255,7 +256,12 @@ class BestExporter(_SavedModelExporter):
         eval_result: EvalResult,
         is_the_final_export: bool,  # noqa: ARG002 - Exporter's signature
     ) -> Any:
-        """Exports if the result is better than that of the model exported last, or there is no such model."""
+        """Exports if the result is better than that of the model exported last, or there is no such model.
+
+        The result of an evaluation without a batch is passed over.
+        """
+        if isinstance(eval_result, EmptyResult):
+            return None
         if self._export_path != export_path:
             self._best = self._exported_so_far(estimator, export_path, eval_result)
             self._export_path = export_path
