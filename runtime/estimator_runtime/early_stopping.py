@@ -1,12 +1,14 @@
 """Early stopping: hooks that end training when a condition holds, in every task of the cluster.
 
 The chief's hook looks at the condition now and then; when it holds, the hook sets a variable of the graph and stops,
-and the other tasks' hooks stop when they see the variable set. The chief clears the variable when it makes a session,
-so a training that is started again from a checkpoint of a stopped one does not stop at once.
+and the other tasks' hooks stop when they see the variable set. The variable is none of the model's: no checkpoint holds
+it, so a training that exists can be given a hook, and the chief clears it when it makes a session, so one that is
+started again from a checkpoint of a stopped one does not stop at once.
 
 The conditions of `stop_if_*` read the event files of an evaluation, so they see what the evaluator has written.
 """
 
+import math
 import operator
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,7 +16,9 @@ from typing import Any
 import tensorflow as tf
 
 from estimator_runtime import event_files
+from estimator_runtime.errors import MetricNotFoundError
 from estimator_runtime.estimator import Estimator
+from estimator_runtime.evaluation import LOSS
 
 _SessionRunHook: Any = tf.compat.v1.train.SessionRunHook
 _STOP_SCOPE = "signal_early_stopping"
@@ -75,7 +79,8 @@ def stop_if_higher_hook(
         A `SessionRunHook` for `TrainSpec.hooks` of every task.
 
     Raises:
-        KeyError: (in training) an evaluation has no metric of that name.
+        MetricNotFoundError: (when the session begins, or in training) there are evaluations, and none has a metric of
+            that name. It is a KeyError.
     """
     crossed = _Threshold(
         eval_dir=_eval_dir(estimator, eval_dir),
@@ -167,6 +172,26 @@ def read_eval_metrics(eval_dir: str) -> dict[int, dict[str, float]]:
     return dict(sorted(metrics.items()))
 
 
+def _evaluations_of(metric_name: str, *, eval_dir: str, min_steps: int) -> Iterator[tuple[int, float]]:
+    """(global step, value) of each evaluation from `min_steps` on.
+
+    Other steps of the event files are skipped: hooks write what they like, and the last evaluation may be half written.
+    What an evaluation writes always has a loss.
+
+    Raises:
+        MetricNotFoundError: there are evaluations, and none has the metric.
+    """
+    found = {step: one for step, one in read_eval_metrics(eval_dir).items() if step >= min_steps}
+    values = [(step, metrics[metric_name]) for step, metrics in found.items() if metric_name in metrics]
+    if not values:
+        names = sorted({name for metrics in found.values() if LOSS in metrics for name in metrics})
+        if names:
+            raise MetricNotFoundError(
+                f"no evaluation in {eval_dir} has {metric_name!r}; there are: {', '.join(names)}"
+            )
+    return iter(values)
+
+
 def _events(eval_dir: str) -> Iterator[Any]:
     for event_file in event_files.matching(eval_dir, "*.tfevents.*"):
         try:
@@ -203,10 +228,9 @@ class _Threshold:
         self._min_steps = min_steps
 
     def __call__(self) -> bool:
-        for step, metrics in read_eval_metrics(self._eval_dir).items():
-            if step < self._min_steps:
-                continue
-            value = metrics[self._metric_name]
+        for step, value in _evaluations_of(
+            self._metric_name, eval_dir=self._eval_dir, min_steps=self._min_steps
+        ):
             if self._is_beyond(value, self._threshold):
                 tf.compat.v1.logging.info(
                     'At step %s, metric "%s" has value %s which is %s the configured threshold (%s) for early stopping.',
@@ -241,11 +265,11 @@ class _NoImprovement:
     def __call__(self) -> bool:
         best: float | None = None
         best_step = 0
-        for step, metrics in read_eval_metrics(self._eval_dir).items():
-            if step < self._min_steps:
-                continue
-            value = metrics[self._metric_name]
-            if best is None or self._is_better(value, best):
+        for step, value in _evaluations_of(
+            self._metric_name, eval_dir=self._eval_dir, min_steps=self._min_steps
+        ):
+            beats_nan = best is not None and math.isnan(best) and not math.isnan(value)
+            if best is None or beats_nan or self._is_better(value, best):
                 best, best_step = value, step
             if step - best_step >= self._max_steps:
                 tf.compat.v1.logging.info(
@@ -267,8 +291,9 @@ def _stop_variable() -> Any:
             shape=[],
             dtype=tf.bool,
             initializer=tf.compat.v1.constant_initializer(False),
-            collections=[tf.compat.v1.GraphKeys.GLOBAL_VARIABLES],
+            collections=[_STOP_SCOPE],
             trainable=False,
+            use_resource=True,
         )
 
 
@@ -293,6 +318,8 @@ class _StopOnCondition(_SessionRunHook):  # type: ignore[misc] # TensorFlow is u
         stop = _stop_variable()
         self._set = tf.compat.v1.assign(stop, True)
         self._clear = tf.compat.v1.assign(stop, False)
+        if isinstance(self._should_stop_fn, _Threshold | _NoImprovement):
+            self._should_stop_fn()  # a metric that is not there shows before the first step
 
     def after_create_session(self, session: Any, coord: Any) -> None:
         del coord
@@ -320,7 +347,11 @@ class _StopOnSignal(_SessionRunHook):  # type: ignore[misc] # TensorFlow is unty
         self._stop: Any = None
 
     def begin(self) -> None:
-        self._stop = _stop_variable()
+        # A distribution strategy has one for each replica.
+        stop = tf.distribute.get_strategy().experimental_local_results(_stop_variable())[0]
+        # The chief, which initialises it, may come later.
+        is_there = tf.raw_ops.VarIsInitializedOp(resource=stop.handle)
+        self._stop = tf.cond(is_there, stop.read_value, lambda: tf.constant(False))
 
     def before_run(self, run_context: Any) -> Any:
         del run_context

@@ -9,6 +9,7 @@ tf.estimator keeps working:
     ├── CheckpointDamagedError         (ValueError)             no checkpoint of the directory can be restored
     ├── StorageFullError               (OSError)                there is no room for a checkpoint or an export
     ├── MetricsError                   (TypeError, ValueError)  eval_metric_ops of a wrong kind
+    ├── MetricNotFoundError            (KeyError)               early stopping looks at what no evaluation has
     ├── LegacyKerasError               (AttributeError)         a model function calls what only Keras 2 has
     └── DistributionNotSupportedError  (ValueError)             a strategy that does not run here was asked for
 
@@ -38,6 +39,12 @@ class StorageFullError(EstimatorError, OSError):
 
 class MetricsError(EstimatorError, TypeError, ValueError):
     """`eval_metric_ops` is not a dict, or one of its values is no metric the evaluation loop can run."""
+
+
+class MetricNotFoundError(EstimatorError, KeyError):
+    """Early stopping looks at a metric that none of the evaluations has."""
+
+    __str__ = Exception.__str__  # KeyError's shows a sentence in quotation marks
 
 
 class DistributionNotSupportedError(EstimatorError, ValueError):

@@ -17,6 +17,14 @@ LOSS = "loss"
 GLOBAL_STEP: str = tf.compat.v1.GraphKeys.GLOBAL_STEP
 
 
+class EmptyResult(dict[str, Any]):
+    """What an evaluation without a batch returns.
+
+    Programs index it, so it has the names of a result, as tf.estimator's, with the values that the metrics begin with.
+    They measure nothing: they are no summary, and no comparison may prefer them.
+    """
+
+
 class StopAfterBatchesHook(tf.compat.v1.train.SessionRunHook):  # type: ignore[misc]  # TensorFlow is untyped
     """Stops an evaluation after a number of batches.
 
@@ -101,15 +109,26 @@ def run(
         session_with: makes the monitored session from its hooks.
         steps: number of batches; None for all.
         hooks: the caller's hooks.
+
+    Returns:
+        The metrics by name; an `EmptyResult` when the input had no batch.
     """
     stop = [StopAfterBatchesHook(steps, evaluation.completed)] if steps is not None else []
     final = tf.compat.v1.train.FinalOpsHook(evaluation.values)
     all_hooks = [*evaluation.input_hooks, *hooks, *stop, *evaluation.spec.evaluation_hooks, final]
+    has_batches = False
     with session_with(all_hooks) as session:
         while not session.should_stop():
             session.run([evaluation.updates, evaluation.completed])
+            has_batches = True
     results: dict[str, Any] = final.final_ops_values
-    return results
+    if has_batches:
+        return results
+    tf.compat.v1.logging.warning(
+        "The evaluation ran no batch. Perhaps input is empty or misspecified. Its metrics measure nothing: they are not "
+        "written, and BestExporter passes them over."
+    )
+    return EmptyResult(results)
 
 
 def evaluate(
@@ -124,7 +143,8 @@ def evaluate(
     """Evaluates one checkpoint (fresh variables for None) and writes the result as a summary.
 
     Returns:
-        The metrics by name, with "loss" (the mean over batches) and "global_step".
+        The metrics by name, with "loss" (the mean over batches) and "global_step"; an `EmptyResult`, of which no summary
+        is written, when the input had no batch.
 
     Raises:
         ValueError: a metric has one of those two names.
@@ -146,6 +166,8 @@ def evaluate(
 
         with replicas.scope(model.config.eval_distribute):
             results = run(evaluation, session_with, steps=steps, hooks=hooks)
+    if isinstance(results, EmptyResult):
+        return results
     step = int(results[GLOBAL_STEP])
     summaries.write_metrics(eval_dir, results, step)
     if checkpoint_path is not None:

@@ -9,17 +9,15 @@ already hold the evaluation that is being judged, and they may hold one whose ex
 """
 
 import abc
-import json
 import os
-import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime import arguments, event_files
+from estimator_runtime import arguments, best_result, event_files
+from estimator_runtime.evaluation import EmptyResult
 
-BEST_RESULT_FILE = "best_eval_result.json"
 _COMPARED = ("best_eval_result", "current_eval_result")
 
 EvalResult = Mapping[str, Any]
@@ -248,6 +246,7 @@ class BestExporter(_SavedModelExporter):
         self._exports_to_keep = exports_to_keep
         self._export_path: str | None = None
         self._best: EvalResult | None = None
+        self._is_recorded = False
 
     def export(
         self,
@@ -257,27 +256,39 @@ class BestExporter(_SavedModelExporter):
         eval_result: EvalResult,
         is_the_final_export: bool,  # noqa: ARG002 - Exporter's signature
     ) -> Any:
-        """Exports if the result is better than that of the model exported last, or there is no such model."""
+        """Exports if the result is better than that of the model exported last, or there is no such model.
+
+        The result of an evaluation without a batch is passed over.
+        """
+        if isinstance(eval_result, EmptyResult):
+            return None
         if self._export_path != export_path:
             self._best = self._exported_so_far(estimator, export_path, eval_result)
             self._export_path = export_path
-        if self._best is not None and not self._compare_fn(
-            best_eval_result=self._best, current_eval_result=eval_result
-        ):
+            self._is_recorded = True
+        if self._best is not None and not self._beaten_by(eval_result):
             return None
         tf.compat.v1.logging.info("Performing best model export.")
         exported = self._save(estimator, export_path, checkpoint_path)
-        self._best = eval_result
-        _write_best_result(export_path, eval_result)
+        self._best, self._is_recorded = eval_result, False
+        best_result.write(export_path, eval_result)
         _delete_oldest(export_path, self._exports_to_keep)
         return exported
+
+    def _beaten_by(self, eval_result: EvalResult) -> bool:
+        assert self._best is not None
+        if self._is_recorded:
+            return best_result.is_better_than_recorded(
+                self._compare_fn, recorded=self._best, current=eval_result
+            )
+        return best_result.is_better(self._compare_fn, best=self._best, current=eval_result)
 
     def _exported_so_far(
         self, estimator: Any, export_path: str, eval_result: EvalResult
     ) -> EvalResult | None:
         if not _list_exports(export_path):
             return None
-        recorded = _read_best_result(export_path)
+        recorded = best_result.read(export_path)
         if recorded is not None or not self._event_file_pattern:
             return recorded
         tf.compat.v1.logging.info("Loading best metric from event files.")
@@ -296,36 +307,6 @@ class BestExporter(_SavedModelExporter):
                 }
                 if not result or event.step == current_step:
                     continue
-                if best is None or self._compare_fn(best_eval_result=best, current_eval_result=result):
+                if best is None or best_result.is_better(self._compare_fn, best=best, current=result):
                     best = result
         return best
-
-
-def _best_result_path(export_path: str) -> str:
-    return os.path.join(export_path, BEST_RESULT_FILE)  # noqa: PTH118 - export_path may be a URI
-
-
-def _read_best_result(export_path: str) -> dict[str, Any] | None:
-    try:
-        with tf.io.gfile.GFile(_best_result_path(export_path)) as file:
-            result = json.loads(file.read())
-    except tf.errors.NotFoundError:
-        return None
-    except ValueError as error:
-        tf.compat.v1.logging.warning("Ignoring %s: %s", _best_result_path(export_path), error)
-        return None
-    return result if isinstance(result, dict) and result else None
-
-
-def _write_best_result(export_path: str, eval_result: EvalResult) -> None:
-    scalars = {
-        name: value.item() if hasattr(value, "item") else value
-        for name, value in eval_result.items()
-        if getattr(value, "ndim", 0) == 0
-    }
-    numbers = {name: value for name, value in scalars.items() if isinstance(value, int | float)}
-    tf.io.gfile.makedirs(export_path)
-    temporary = f"{_best_result_path(export_path)}.{uuid.uuid4().hex}.tmp"
-    with tf.io.gfile.GFile(temporary, "w") as file:
-        file.write(json.dumps(numbers, sort_keys=True))
-    tf.io.gfile.rename(temporary, _best_result_path(export_path), overwrite=True)

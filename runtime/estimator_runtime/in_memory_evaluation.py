@@ -118,6 +118,8 @@ class InMemoryEvaluatorHook(_SessionRunHook):  # type: ignore[misc] # TensorFlow
         observer = observation.current()
         with observer.evaluating(), self._graph.as_default():
             results = evaluation.run(self._evaluation, session_with, steps=self._steps, hooks=self._hooks)
+        if isinstance(results, evaluation.EmptyResult):
+            return
         summaries.write_metrics(self._eval_dir, results, int(results[evaluation.GLOBAL_STEP]))
         observer.evaluated(results, None)
 

@@ -38,15 +38,17 @@ def pandas_input_fn(
         with it the labels: a Tensor, or a dict of them for a DataFrame.
 
     Raises:
-        ValueError: `shuffle` is no bool, a size is not positive, the indices of `x` and `y` differ, or `x` has a column `target_column`.
-        TypeError: `x` is no DataFrame, or `target_column` is no string.
+        ValueError: `x` has no rows, `shuffle` is no bool, a size is not positive, the indices of `x` and `y` differ, or `x` has a column `target_column`.
+        TypeError: `x` is no DataFrame, `target_column` is no string, or a column of texts has a missing value.
     """
     check_queue(shuffle, batch_size=batch_size, queue_capacity=queue_capacity, num_threads=num_threads)
     if not all(hasattr(x, name) for name in ("columns", "index", "iloc")):
         raise TypeError(f"x must be a pandas DataFrame; got {type(x).__name__}")
     if not isinstance(target_column, str):
         raise TypeError(f"target_column must be a string type; got {type(target_column).__name__}")
-    features = {name: np.array(x[name]) for name in x.columns}
+    if not len(x.index):
+        raise ValueError(f"x has no rows; its columns are {list(x.columns)}")
+    features = {name: _values(x[name], name) for name in x.columns}
     if y is None:
         labels: dict[Any, Any] = {}
     else:
@@ -60,7 +62,10 @@ def pandas_input_fn(
                 f"Index for x and y are mismatched.\nIndex for x: {x.index}\nIndex for y: {y.index}\n"
             )
         names = y.columns if hasattr(y, "columns") else None
-        labels = {None: np.array(y)} if names is None else {name: np.array(y[name]) for name in names}
+        if names is None:
+            labels = {None: _values(y, getattr(y, "name", None))}
+        else:
+            labels = {name: _values(y[name], name) for name in names}
 
     def input_fn() -> Any:
         tensors = dequeued_batch(
@@ -78,3 +83,17 @@ def pandas_input_fn(
         return made, made_labels.get(None, made_labels)
 
     return input_fn
+
+
+def _values(column: Any, name: Any) -> Any:
+    """The values of a Series, an array of shape [rows]."""
+    values = np.array(column)
+    # TensorFlow has no missing string: it would say so in a thread of the queue, at some step, without the column.
+    if values.dtype == object and any(isinstance(value, str | bytes) for value in values):
+        missing = np.flatnonzero(np.array(column.isna()))
+        if missing.size:
+            raise TypeError(
+                f"column {name!r} holds texts, and a missing value in row {column.index[missing[0]]!r}, the first of "
+                f"{missing.size}: fill them, as with x[{name!r}].fillna(''), or drop those rows"
+            )
+    return values

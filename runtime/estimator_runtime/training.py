@@ -57,7 +57,7 @@ def train(
         saver_hooks = _saver_hooks(model.config, spec, worker_hooks, saving_listeners)
         summary_steps, log_steps, master_hooks = _chief_reports(model.config, spec)
         fetches = [keras_state.with_updates(spec.train_op, spec.loss, graph), spec.loss]
-        loss = None
+        loss, made, is_stopped = None, 0, False
         with (
             _leaving_with_chief() as left,
             storage.explained(model.model_dir),
@@ -78,8 +78,14 @@ def train(
             # The session swallows the end of the input, so what the last step returned is kept out here.
             while not session.should_stop():
                 _, loss = session.run(fetches)
+                made += 1
+            is_stopped = True
     if left.early:
         return
+    if made and not is_stopped and any(isinstance(hook, tf.compat.v1.train.StopAtStepHook) for hook in hooks):
+        tf.compat.v1.logging.warning(
+            "The input ended after %d steps of this call, before the last step that was asked for.", made
+        )
     if loss is None:
         tf.compat.v1.logging.warning(
             "Training with estimator made no steps. Perhaps input is empty or misspecified."

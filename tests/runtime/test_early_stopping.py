@@ -1,5 +1,6 @@
 """Early stopping: the hooks' conditions, and the signal from the chief to the other tasks."""
 
+import contextlib
 import json
 import time
 
@@ -76,6 +77,58 @@ def test_a_metric_that_is_not_evaluated(estimator):
         trained_to(estimator, hook)
 
 
+def test_a_metric_that_no_evaluation_has_is_said_with_what_there_is_before_the_first_step(estimator):
+    write_evaluations(estimator.eval_dir(), 0.5, 0.4)
+    write_evaluations(estimator.eval_dir(), 0.5, 0.4, name="mae", first=1)
+    hook = LOWER(estimator, "loss_1", 1.0)
+    steps = linear_model.Recorder()
+    with pytest.raises(KeyError) as caught:
+        estimator.train(train_input, hooks=[hook, steps], max_steps=5)
+    assert str(caught.value) == f"no evaluation in {estimator.eval_dir()} has 'loss_1'; there are: loss"
+    assert steps.runs == 0
+
+
+@pytest.mark.parametrize(
+    ("make", "bound", "stops"), [(HIGHER, 0.4, True), (LOWER, 0.2, False), (NO_DECREASE, 20, True)]
+)
+def test_steps_of_the_event_files_without_the_metric_are_skipped(make, bound, stops, estimator):
+    write_evaluations(estimator.eval_dir(), 3.0, 2.0, 1.0, name="a_hooks_own", first=5)
+    write_evaluations(estimator.eval_dir(), 0.3, 0.5, 0.4)
+    hook = make(estimator, "loss", bound, run_every_secs=None, run_every_steps=1)
+    assert trained_to(estimator, hook) == (1 if stops else 30)
+
+
+def test_a_first_evaluation_that_is_half_written_is_waited_for(estimator):
+    write_evaluations(estimator.eval_dir(), 3.0, name="a_hooks_own")
+    assert trained_to(estimator, LOWER(estimator, "loss", 1.0, None, 0, None, 1)) == 30
+
+
+def test_evaluations_before_min_steps_need_not_have_the_metric(estimator):
+    write_evaluations(estimator.eval_dir(), 0.5, 0.4)
+    hook = LOWER(estimator, "accuracy", 0.5, min_steps=11, run_every_secs=None, run_every_steps=1)
+    assert trained_to(estimator, hook) == 30
+
+
+@pytest.mark.parametrize("make", [NO_DECREASE, NO_INCREASE])
+def test_the_first_number_is_an_improvement_on_nan(make, estimator):
+    nan = float("nan")
+    write_evaluations(estimator.eval_dir(), nan, 0.5, nan, nan)  # steps 0 to 30, the best at 10
+    patient = make(estimator, "loss", 21, run_every_secs=None, run_every_steps=1)
+    assert trained_to(estimator, patient, 5) == 5
+    assert trained_to(estimator, make(estimator, "loss", 20, None, 0, None, 1)) == 6
+
+
+def test_the_signal_is_no_saved_variable(estimator):
+    trained_to(estimator, LOWER(estimator, "loss", 1.0), 5)
+    assert sorted(estimator.get_variable_names()) == ["global_step", "w"]
+
+
+def test_a_run_that_exists_takes_a_hook(estimator):
+    estimator.train(train_input, max_steps=5)
+    stop = experimental.make_early_stopping_hook(estimator, lambda: True, None, 1)
+    assert trained_to(estimator, stop) == 6
+
+
 def test_half_a_record_is_ignored(estimator, tmp_path, tf_log):
     write_evaluations(estimator.eval_dir(), 0.5, 0.4)
     (file,) = (tmp_path / "eval").glob("events*")
@@ -131,23 +184,29 @@ def test_the_chief_stops_the_other_tasks(tmp_path, monkeypatch):
                 Estimator(linear_model.model_fn, config=config), lambda: True, None, 1
             )
         )
+    chief, worker = hooks
     server = tf.distribute.Server.create_local_server()
-    with tf.Graph().as_default():
-        v1.train.create_global_step()
-        nothing = tf.no_op()
-        chief, worker = hooks
-        with (
-            v1.train.MonitoredSession(v1.train.ChiefSessionCreator(master=server.target), [chief]) as first,
-            v1.train.MonitoredSession(
-                v1.train.WorkerSessionCreator(master=server.target), [worker]
-            ) as second,
-        ):
-            second.run(nothing)
-            assert not second.should_stop()
-            first.run(nothing)
-            assert first.should_stop()
-            second.run(nothing)
-            assert second.should_stop()
+    chief_creator, worker_creator = (v1.train.ChiefSessionCreator, v1.train.WorkerSessionCreator)
+    with contextlib.ExitStack() as sessions:
+
+        def session_of(creator, *session_hooks):
+            with tf.Graph().as_default():
+                v1.train.create_global_step()
+                tf.no_op("nothing")
+                made = v1.train.MonitoredSession(creator(master=server.target), list(session_hooks))
+            return sessions.enter_context(made)
+
+        session_of(chief_creator)
+        second = session_of(worker_creator, worker)
+        second.run("nothing")
+        assert not second.should_stop(), "the chief's hook, which initialises the signal, is not there yet"
+        first = session_of(chief_creator, chief)
+        second.run("nothing")
+        assert not second.should_stop()
+        first.run("nothing")
+        assert first.should_stop()
+        second.run("nothing")
+        assert second.should_stop()
 
 
 @pytest.mark.parametrize(

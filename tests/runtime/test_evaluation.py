@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from linear_model import Recorder, X, eval_input, v1
 
-from estimator_runtime import Estimator, EstimatorNotTrainedError, MetricsError, ModeKeys
+from estimator_runtime import BestExporter, Estimator, EstimatorNotTrainedError, MetricsError, ModeKeys
 
 
 def model_with_metrics(make):
@@ -195,3 +195,31 @@ def test_a_metric_that_is_a_string_is_returned_and_no_summary(trained, tf_log):
     assert "loss" in result
     (line,) = [line for line in tf_log if "Skipping summary for note" in line]
     assert "serialized Summary" in line
+
+
+def nothing():
+    return eval_input().take(0)
+
+
+def test_an_evaluation_of_nothing_is_said_and_writes_no_metrics(tmp_path, tf_log):
+    estimator = linear_model.estimator(tmp_path).train(linear_model.train_input, steps=5)
+    result = estimator.evaluate(nothing)
+    # Programs index the result, so the names and the metrics' first values are there as in tf.estimator.
+    assert result == {"loss": 0.0, "mae": 0.0, "global_step": 5}
+    assert [line for line in tf_log if "The evaluation ran no batch" in line]
+    assert summary_values(estimator.eval_dir()) == []
+
+
+def test_an_evaluation_of_nothing_is_never_the_best(tmp_path):
+    estimator = linear_model.estimator(tmp_path).train(linear_model.train_input, steps=5)
+    exporter = BestExporter("best", linear_model.raw_receiver)
+    path = str(tmp_path / "export" / "best")
+
+    def exported(input_fn):
+        return exporter.export(
+            estimator, path, estimator.latest_checkpoint(), estimator.evaluate(input_fn), False
+        )
+
+    assert exported(nothing) is None
+    assert exported(eval_input)
+    assert exported(nothing) is None

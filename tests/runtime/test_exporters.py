@@ -5,6 +5,7 @@ import os
 from unittest import mock
 
 import linear_model
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -201,6 +202,76 @@ def test_best_compares_as_told(exports):
         assert bool(exporter.export(exports, exports.path, "c", result, False)) is exported
     with open(os.path.join(exports.path, "best_eval_result.json")) as file:
         assert json.load(file) == {"accuracy": 0.6, "global_step": 2}
+
+
+NAN = float("nan")
+
+
+def higher_auc(best_eval_result, current_eval_result):
+    return current_eval_result["auc"] > best_eval_result["auc"]
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_the_first_number_beats_a_loss_that_is_nan(exports, restarts):
+    exporter = BestExporter("best", receiver_fn)
+    exported = []
+    for step, loss in enumerate([NAN, NAN, 0.5, NAN, 0.6, 0.4]):
+        if restarts:
+            exporter = BestExporter("best", receiver_fn)
+        exported.append(bool(judge(exporter, exports, np.float32(loss), step)))
+    assert exported == [True, False, True, False, False, True]
+
+
+def test_a_metric_that_is_nan_is_never_better_to_a_comparison_that_reads_it(exports):
+    exporter = BestExporter("best", receiver_fn, compare_fn=higher_auc)
+    results = [{"auc": auc, "loss": NAN if auc > 0.5 else 1.0} for auc in (NAN, 0.5, NAN, 0.4, 0.6)]
+    made = [bool(exporter.export(exports, exports.path, "c", result, False)) for result in results]
+    assert made == [True, True, False, False, True]
+
+
+def test_a_comparison_that_negates_does_not_prefer_nan(exports):
+    def not_worse(best_eval_result, current_eval_result):
+        return not current_eval_result["loss"] >= best_eval_result["loss"]
+
+    exporter = BestExporter("best", receiver_fn, compare_fn=not_worse)
+    assert [bool(judge(exporter, exports, loss)) for loss in (0.5, NAN, 0.4)] == [True, False, True]
+
+
+def test_a_comparison_that_knows_nan_decides_where_both_are(exports):
+    def auc_or_loss(best_eval_result, current_eval_result):
+        if np.isnan(current_eval_result["auc"]) and np.isnan(best_eval_result["auc"]):
+            return current_eval_result["loss"] < best_eval_result["loss"]
+        return higher_auc(best_eval_result, current_eval_result)
+
+    exporter = BestExporter("best", receiver_fn, compare_fn=auc_or_loss)
+    results = [{"auc": NAN, "loss": loss} for loss in (3, 2, 4)]
+    made = [bool(exporter.export(exports, exports.path, "c", result, False)) for result in results]
+    assert made == [True, True, False]
+
+
+def test_event_files_that_begin_with_nan_do_not_hide_the_best(exports):
+    os.makedirs(os.path.join(exports.path, "1400000000"))
+    for step, loss in ((1, NAN), (2, 0.3), (3, NAN)):
+        exports.add_evaluation(step, loss=loss)
+    assert judge(BestExporter("best", receiver_fn), exports, 0.4, 4) is None
+    assert judge(BestExporter("best", receiver_fn), exports, 0.2, 5)
+
+
+def test_a_record_without_what_the_comparison_reads_counts_as_none(exports):
+    def by_worst_class(best_eval_result, current_eval_result):
+        return current_eval_result["recalls"].min() > best_eval_result["recalls"].min()
+
+    for restart in range(2):
+        exporter = BestExporter("best", receiver_fn, compare_fn=by_worst_class)
+        result = {"recalls": np.array([0.1 * restart, 0.5]), "loss": 1.0}
+        assert exporter.export(exports, exports.path, "c", result, False)
+
+
+def test_a_comparison_that_reads_what_no_evaluation_has_fails(exports):
+    exporter = BestExporter("best", receiver_fn, compare_fn=higher_auc)
+    judge(exporter, exports, 0.5)
+    with pytest.raises(KeyError, match="auc"):
+        judge(BestExporter("best", receiver_fn, compare_fn=higher_auc), exports, 0.4)
 
 
 @pytest.mark.parametrize(

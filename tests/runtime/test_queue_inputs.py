@@ -240,3 +240,25 @@ def test_an_epoch_from_any_start_has_every_row_once(start):
 def test_rows_that_are_not_shuffled_begin_at_the_first_one():
     fn = numpy_input_fn(np.arange(1000), batch_size=5, num_epochs=None, shuffle=False)
     assert first_rows(fn).tolist() == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("missing", [None, float("nan")])
+def test_a_text_that_is_missing_is_said_with_column_and_row(missing):
+    frame = pd.DataFrame({"n": [1.0, None, 2.0], "b": ["x", missing, "z"]}, index=["r1", "r2", "r3"])
+    text = "column 'b' holds texts, and a missing value in row 'r2', the first of 1"
+    with pytest.raises(TypeError, match=text):
+        pandas_input_fn(frame.astype({"b": object}), shuffle=False)
+    with pytest.raises(TypeError, match=text):
+        pandas_input_fn(frame[["n"]], frame["b"].astype(object), shuffle=False)
+
+
+def test_a_frame_without_rows_is_refused():
+    with pytest.raises(ValueError, match="x has no rows"):
+        pandas_input_fn(FRAME[:0], shuffle=False)
+
+
+def test_missing_numbers_are_nan_as_they_were():
+    frame = pd.DataFrame({"n": [1.0, None]})
+    ((first, second),) = [batch["n"] for batch in batches(pandas_input_fn(frame, shuffle=False))]
+    assert first == 1.0
+    assert np.isnan(second)

@@ -271,6 +271,23 @@ def test_training_ends_with_the_input(tmp_path):
     assert global_step(estimator) == 2
 
 
+@pytest.mark.parametrize("limit", [{"steps": 100}, {"max_steps": 100}])
+@pytest.mark.parametrize("input_fn", [linear_model.eval_input, *linear_model.ENDING])
+def test_an_input_that_ends_before_the_last_step_is_said(tmp_path, tf_log, limit, input_fn):
+    estimator = linear_model.estimator(tmp_path).train(input_fn, **limit)
+    made = global_step(estimator)
+    said = [line for line in tf_log if "input ended" in line]
+    assert said == [
+        f"The input ended after {made} steps of this call, before the last step that was asked for."
+    ]
+
+
+@pytest.mark.parametrize("limit", [{}, {"steps": 2}, {"max_steps": 1}])
+def test_an_input_that_may_end_is_not_talked_about(tmp_path, tf_log, limit):
+    linear_model.estimator(tmp_path).train(linear_model.eval_input, **limit)
+    assert not [line for line in tf_log if "input ended" in line]
+
+
 def test_training_on_nothing(tmp_path, tf_log):
     estimator = linear_model.estimator(tmp_path)
     estimator.train(lambda: linear_model.eval_input().take(0))
