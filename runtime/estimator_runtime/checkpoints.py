@@ -18,6 +18,7 @@ from estimator_runtime import checkpoint_faults
 from estimator_runtime.checkpoint_faults import UNREADABLE
 from estimator_runtime.errors import CheckpointMismatchError, EstimatorNotTrainedError
 
+_Path = TypeVar("_Path", str, str | None)
 _Result = TypeVar("_Result")
 _STANDARD_NAME = re.compile(r"(model\.ckpt-(\d+))\.index")
 # Where a rename is no single operation, `checkpoint` is missing for a moment whenever it is replaced.
@@ -64,9 +65,7 @@ def repair(model_dir: str) -> None:
     tf.compat.v1.train.update_checkpoint_state(model_dir, path, [*others, path])
 
 
-def on_newest(
-    choose: Callable[[], str | None], use: Callable[[str | None], _Result], *, given: bool
-) -> _Result:
+def on_newest(choose: Callable[[], _Path], use: Callable[[_Path], _Result], *, given: bool) -> _Result:
     """Calls `use` with the checkpoint that `choose` returns, and with an older one when that cannot be read.
 
     Args:
@@ -85,17 +84,6 @@ def on_newest(
                 raise
             if not checkpoint_faults.condemn(path) or choose() == path:
                 raise
-
-
-def read_through(choose: Callable[[], str | None]) -> str | None:
-    """The checkpoint that `choose` returns, of which every value could be read, or an older one for which that holds."""
-    path = choose()
-    while path is not None and checkpoint_faults.condemn(path):
-        older = choose()
-        if older == path:
-            break
-        path = older
-    return path
 
 
 def trained(model_dir: str) -> str:

@@ -155,18 +155,22 @@ class ExportingEstimator:
         strip_default_attrs: bool = True,
     ) -> saved_model.ExportPath:
         """Every export goes through here: a subclass may override it."""
-        return saved_model.export(
-            self._bound,
-            export_dir_base,
-            input_receiver_fn_map,
-            checkpoint_path=self._checkpoint_to_export(checkpoint_path),
-            assets_extra=assets_extra,
-            as_text=as_text,
-            strip_default_attrs=strip_default_attrs,
+        return checkpoints.on_newest(
+            lambda: self._checkpoint_to_export(checkpoint_path),
+            lambda path: saved_model.export(
+                self._bound,
+                export_dir_base,
+                input_receiver_fn_map,
+                checkpoint_path=path,
+                assets_extra=assets_extra,
+                as_text=as_text,
+                strip_default_attrs=strip_default_attrs,
+            ),
+            given=bool(checkpoint_path),
         )
 
     def _checkpoint_to_export(self, given: str | os.PathLike[str] | None) -> str:
-        path = os.fspath(given) if given else checkpoints.read_through(self.latest_checkpoint)
+        path = os.fspath(given) if given else self.latest_checkpoint()
         if not path and self._bound.warm_start is not None:
             source = self._bound.warm_start.ckpt_to_initialize_from
             path = checkpoints.latest(source) if tf.compat.v1.gfile.IsDirectory(source) else source

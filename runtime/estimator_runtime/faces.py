@@ -152,11 +152,21 @@ V1 = Face(
     {"experimental": Face({**_EXPERIMENTAL, **_LOGIT_FNS}), "export": EXPORT, "inputs": INPUTS},
 )
 
-_TPU = "TPU support left TensorFlow's Python package"
+_TPU = (
+    "not built here; without a TPU an Estimator takes its model_fn, with EstimatorSpec for TPUEstimatorSpec, and "
+    "tf.compat.v1.tpu.CrossShardOptimizer is still there"
+)
+_RNN = "it is built on sequence layers of Keras 2; a model_fn with tf.keras.layers.LSTM takes its place"
 LEFT_OUT: Mapping[str, str] = {
-    "experimental.KMeans": "its clustering kernels have no public name; tf.estimator deprecated it",
-    "experimental.LinearSDCA": "its optimizer kernels have no public name",
-    "experimental.RNNClassifier": "it is built on sequence layers of Keras 2",
-    "experimental.RNNEstimator": "it is built on sequence layers of Keras 2",
+    "experimental.KMeans": (
+        "not built here; scikit-learn's MiniBatchKMeans takes its place, and its kernels are "
+        "tf.raw_ops.KmeansPlusPlusInitialization and tf.raw_ops.NearestNeighbors"
+    ),
+    "experimental.LinearSDCA": (
+        "not built here; LinearClassifier and LinearRegressor with their FTRL optimizer take its place, and its kernel "
+        "is tf.raw_ops.SdcaOptimizerV2"
+    ),
+    "experimental.RNNClassifier": _RNN,
+    "experimental.RNNEstimator": _RNN,
     "tpu": _TPU,
 }

@@ -9,6 +9,7 @@ Invariants:
 """
 
 import contextlib
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -76,8 +77,12 @@ def train(
             storage.explained(model.model_dir),
         ):
             # The session swallows the end of the input, so what the last step returned is kept out here.
-            while not session.should_stop():
-                _, loss = session.run(fetches)
+            for number in itertools.count(1):
+                if session.should_stop():
+                    break
+                # TensorBoard's profiler groups by these what belongs to one step.
+                with tf.profiler.experimental.Trace("train", step_num=number, _r=1):
+                    _, loss = session.run(fetches)
                 made += 1
             is_stopped = True
     if left.early:

@@ -226,3 +226,9 @@ def test_sharded_and_partitioned_variables_and_texts(tmp_path):
         path = v1.train.Saver(sharded=True).save(session, str(tmp_path / "model.ckpt"), 1)
     assert checkpoint_faults.fault(path) is None
     assert not checkpoint_faults.condemn(path)
+
+
+def test_an_export_of_a_whole_checkpoint_reads_no_value_before_it_restores(trained, tmp_path, monkeypatch):
+    """It would read the largest table twice, and hold a second copy of it."""
+    monkeypatch.setattr(checkpoint_faults, "condemn", pytest.fail)
+    trained.export_saved_model(str(tmp_path / "export"), linear_model.raw_receiver)

@@ -175,3 +175,15 @@ def test_a_first_start_logs_no_misuse_of_tensorflow(chief, caplog):
         chief(1)
         gc.collect()
     assert not caplog.records
+
+
+def test_an_infinity_that_nobody_trains_is_no_objection(chief, monkeypatch):
+    """A mask of an attention, for one."""
+
+    def masked(features, labels, mode):
+        v1.get_variable("mask", initializer=tf.constant([0.0, -math.inf]), trainable=False)
+        return linear_model.spec(mode, linear_model.linear(features["x"]), labels)
+
+    monkeypatch.setattr(linear_model, "model_fn", masked)
+    assert chief(5) == []
+    assert chief(1) == [5]

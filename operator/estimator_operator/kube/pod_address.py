@@ -8,6 +8,7 @@ pod networks names them, and then these alone are asked, host networking or not.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
@@ -23,8 +24,7 @@ def parse_network(text: str) -> Network:
     return ip_network(text)
 
 
-@lru_cache(maxsize=16384)
-def may_ask(text: str, *, host_network: bool, networks: tuple[Network, ...] = ()) -> bool:
+def may_ask(text: str, *, host_network: bool, networks: Sequence[Network] = ()) -> bool:
     """Whether a pod of that address is asked for its progress.
 
     Args:
@@ -32,6 +32,12 @@ def may_ask(text: str, *, host_network: bool, networks: tuple[Network, ...] = ()
         host_network: The pod has its node's address.
         networks: The only networks that are asked; empty for all but the dangerous ones.
     """
+    return _may_ask(text, host_network, tuple(networks))
+
+
+@lru_cache(maxsize=16384)
+def _may_ask(text: str, host_network: bool, networks: tuple[Network, ...]) -> bool:
+    """Asked of thousands of pods again and again, whose addresses stay what they are."""
     try:
         address = _unwrapped(text)
     except ValueError:

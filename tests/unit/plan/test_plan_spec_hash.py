@@ -86,7 +86,9 @@ def test_pods_carry_it_and_what_the_flags_gave():
 
 
 def test_the_template_cannot_say_otherwise():
-    job = make_job(template={"metadata": {"annotations": {"estimator.dev/spec-hash": "x", "note": "n"}}})
+    """Of a job that began before such annotations were refused."""
+    template = {"metadata": {"annotations": {"estimator.dev/spec-hash": "x", "note": "n"}}}
+    job = make_job(template=template, status={"startTime": "2026-01-31T12:00:00Z"})
     assert annotations(job)["estimator.dev/spec-hash"] == spec_hash(job)
     assert annotations(job)["note"] == "n"
 
