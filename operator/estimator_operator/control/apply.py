@@ -28,7 +28,7 @@ from estimator_operator.control.creation import (
     tensorboard_service_name,
 )
 from estimator_operator.control.job_record import JobRecord
-from estimator_operator.control.job_writer import JobWriter, is_outdated
+from estimator_operator.control.job_writer import JobWriter
 from estimator_operator.control.recorder import Recorder
 from estimator_operator.control.refusal import passes
 from estimator_operator.control.store import Store
@@ -112,10 +112,10 @@ class Applier(JobWriter):
         board, replicas = _parted(record, made.delete_pods)
         current, failed = await self._delete_pods(record, replicas)
         if creating and error is None:
-            if is_outdated(record, made):
-                # Nothing holds a creation to a version of the job: another attempt may be the present one.
+            if self._is_outdated(record, made):
+                # Another attempt may be the present one.
                 return Acted(anew=True, failed=failed)
-            error = await self._create_pods(record, made.create_pods)
+            error = await self._create_pods(record, made)
         if error is not None:
             self._refuse(record, error)
             if not made.create_pods and record.creation.message != before:
@@ -133,6 +133,8 @@ class Applier(JobWriter):
     async def _prepare(self, record: JobRecord, made: Plan) -> None:
         if made.create_pods:
             await self._creator.dry_run(record, made.create_pods)
+            if self._is_outdated(record, made):
+                return
         await self._creator.surroundings(record, made)
 
     async def _tell_surroundings(self, record: JobRecord) -> None:
@@ -158,10 +160,14 @@ class Applier(JobWriter):
         waits = [one for one in (record.creation.wait(now), record.tensorboard.wait(now)) if one is not None]
         return min(waits, default=None)
 
-    async def _create_pods(self, record: JobRecord, manifests: Iterable[Json]) -> ApiError | None:
+    async def _create_pods(self, record: JobRecord, made: Plan) -> ApiError | None:
         created: list[str] = []
+
+        def wanted() -> bool:
+            return not self._is_outdated(record, made)
+
         try:
-            return await error_of(self._creator.pods(record, manifests, created))
+            return await error_of(self._creator.pods(record, made.create_pods, created, wanted=wanted))
         finally:
             _log_created(record, created)
 

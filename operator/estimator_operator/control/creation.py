@@ -97,10 +97,20 @@ class Creator:
         if isinstance(made.create_pods, PodManifests) and made.create_pods.environment_file is not None:
             await self._environment_file(record, made.create_pods.environment_file)
 
-    async def pods(self, record: JobRecord, manifests: Iterable[Json], created: list[str]) -> None:
-        """Creates pods; `created` gets the names of those that did not exist, also when another is refused."""
+    async def pods(
+        self,
+        record: JobRecord,
+        manifests: Iterable[Json],
+        created: list[str],
+        *,
+        wanted: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """Creates pods; `created` gets the names of those that did not exist, also when another is refused.
+
+        `wanted` is asked before each batch: a job may be deleted, suspended or changed while its pods are made.
+        """
         left, size = iter(manifests), _BATCH
-        while batch := list(islice(left, size)):
+        while wanted() and (batch := list(islice(left, size))):
             await every([self._pod(record, one, created) for one in batch])
             size = min(2 * size, _BATCH_MOST)
 

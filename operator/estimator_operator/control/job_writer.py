@@ -59,7 +59,7 @@ class JobWriter:
         Returns:
             False when the job is at another version by now; what has become of it is then in the store.
         """
-        if is_outdated(record, made):
+        if self._is_outdated(record, made):
             return False
         sent = made.status.to_json()
         if not self._is_worth_a_call(record, sent):
@@ -90,7 +90,7 @@ class JobWriter:
 
     async def delete_job(self, record: JobRecord, made: Plan) -> bool:
         """Deletes a job whose time to live is over; False when it is at another version than was planned for."""
-        if is_outdated(record, made):
+        if self._is_outdated(record, made):
             return False
         namespace, name = record.key
         try:
@@ -111,6 +111,15 @@ class JobWriter:
             self._store.put_job(await self._api.get(JOBS, namespace, name), whole=True)
         except NotFoundError:
             self._store.drop_job(record.key, record.uid)
+
+    def _is_outdated(self, record: JobRecord, made: Plan) -> bool:
+        """The store has heard of another version of the job since the plan was made, or of its end.
+
+        A write would be refused then; a creation has no version to be held to, so it is asked here.
+        """
+        if self._store.job(record.key) is not record:
+            return True
+        return made.based_on is not None and made.based_on != record.resource_version
 
     def _is_worth_a_call(self, record: JobRecord, sent: Json) -> bool:
         """Something is new that the CRD knows, or it is time to see whether it knows more."""
@@ -138,8 +147,3 @@ class JobWriter:
         if before is None:
             event = JobEvent(type="Warning", reason=c.REASON_CRD_OUTDATED, action="WriteStatus", note=text)
             await self._recorder.record(record, event)
-
-
-def is_outdated(record: JobRecord, made: Plan) -> bool:
-    """The store has heard of another version of the job since the plan was made: a write would be refused."""
-    return made.based_on is not None and made.based_on != record.resource_version

@@ -54,6 +54,8 @@ _AFTER_ACTING: Final = 1.0
 """Seconds until a job whose pods were created or deleted is looked at again: the plan was made without them."""
 _CONFLICTS_AT_ONCE: Final = 3
 _CRASH_MOST: Final = 512
+_FOUND_MOST: Final = 3
+"""Plans in one look that are made anew for pods that were found by name."""
 _CALM_FIRST: Final = 0.2
 _CALM_MOST: Final = 30.0
 """A job that others change all the time is left alone after some conflicts in a row, for longer each time."""
@@ -226,9 +228,15 @@ class Reconciler:
         if wants_second_look(before, made):
             await self._look_up(record)
             before, made = self._plan(record, lost)
-        while await self._missing.find(record, before, made):
+        for _ in range(_FOUND_MOST):
+            if not await self._missing.find(record, before, made):
+                break
             self._later(record.key, ASKED_EVERY, INVISIBLE)
             before, made = self._plan(record, lost)
+        else:
+            # What is found does not become known: the job is not the one that was looked at any more.
+            self._later(record.key, ASKED_EVERY, INVISIBLE)
+            made = Plan(status=before, leave_status=True, based_on=record.resource_version)
         return before, made
 
     async def _look_up(self, record: JobRecord) -> None:
@@ -248,7 +256,7 @@ class Reconciler:
             except ValidationError:
                 # Written over, it would lose what another version has counted.
                 before = EstimatorJobStatus()
-                return before, Plan(status=before, based_on=record.resource_version)
+                return before, Plan(status=before, leave_status=True, based_on=record.resource_version)
             return before, unreadable(_metadata(record), before, str(error), self._clock.now())
         observed = replace(self._store.observe(record), lost_nodes=lost)
         made = plan(job, observed, self._clock.now(), self._settings)
@@ -265,6 +273,8 @@ class Reconciler:
         Returns:
             Whether it was written; None when the job is not what the plan took it for.
         """
+        if made.leave_status:
+            return False
         if made.status == before and not (isinstance(record.object, JobObject) and record.object.is_mended):
             return False
         if made.progress_only:

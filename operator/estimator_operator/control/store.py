@@ -159,8 +159,7 @@ class Store:
         """
         if told:
             self._gone_jobs.add(uid)
-        known = self._jobs.get(key)
-        if known is None or known.uid != uid:
+        if (known := self._jobs.get(key)) is None or known.uid != uid:
             return False
         del self._jobs[key]
         pods = self._pods.pop(key, KnownPods())
@@ -201,13 +200,13 @@ class Store:
             self._miss(key, known)
             self._drop(pods, name)
             return key
-        news = self._put_pod(key, record, stray=False)
-        if before is not None and before != key:
-            # It was given to another job.
-            self._miss(before, self._pods[before].records[name])
-            self._drop(self._pods[before], name)
-            return before
-        return news
+        if before is None or before == key:
+            return self._put_pod(key, record, stray=False)
+        # It was given to another job.
+        self._miss(before, self._pods[before].records[name])
+        self._drop(self._pods[before], name)
+        self._put_pod(key, record, stray=False)
+        return before
 
     def _drop(self, pods: KnownPods, name: str) -> None:
         """Forgets a pod without a word on what became of it."""
@@ -228,14 +227,13 @@ class Store:
             return False
         # That it left the watch was taken for its end.
         self._gone.discard(record.pod.uid)
-        if key in self._pods:
-            self._pods[key].departed.pop(record.pod.name, None)
-            self._pods[key].gone.pop(record.pod.replica, None)
+        pods = self._pods.setdefault(key, KnownPods())
+        pods.departed.pop(record.pod.name, None)
+        pods.gone.pop(record.pod.replica, None)
         shown = (shaped["metadata"].get("labels") or {}).get(c.LABEL_JOB_NAME) == key.name
         owned = is_owned_by(shaped, job.uid)
         self._put_pod(key, record, stray=not (shown and owned))
-        if not owned and has_controller(shaped):
-            self._pods[key].adopted.add(record.pod.name)
+        (pods.adopted.discard if owned or not has_controller(shaped) else pods.adopted.add)(record.pod.name)
         return True
 
     def _read_stray(self, key: JobKey, shaped: Json) -> PodRecord | None:
@@ -271,6 +269,7 @@ class Store:
         pods.put(record)
         self._keys[record.pod.uid] = key
         (pods.strays.add if stray else pods.strays.discard)(name)
+        pods.adopted.intersection_update(pods.strays)
         return None if known is not None and known.pod == record.pod else key
 
     def drop_pod(self, manifest: Json) -> JobKey | None:

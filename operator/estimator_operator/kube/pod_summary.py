@@ -261,7 +261,10 @@ def _one_line(text: str | None) -> str | None:
 
 
 def identity_of(pod: Json) -> tuple[str, int, int] | None:
-    """Role, index and attempt: of the name, which nobody can change, else of the labels, which anybody can."""
+    """Role, index and attempt: of the name, which nobody can change, else of the labels, which anybody can.
+
+    A pod whose name is of another job than its owner was given away: it is no replica of either, whatever it says.
+    """
     metadata = pod["metadata"]
     name, labels = metadata["name"], metadata.get("labels") or {}
     job = (controller_of(pod) or {}).get("name")
@@ -271,6 +274,8 @@ def identity_of(pod: Json) -> tuple[str, int, int] | None:
         found = _NAME.fullmatch(name, len(job) + 1)
         if found is not None:
             return _within(found["role"], found["index"], found["attempt"] or "0")
+    elif isinstance(job, str):
+        return None
     role, index, attempt = (labels.get(key) for key in (c.LABEL_ROLE, c.LABEL_INDEX, c.LABEL_ATTEMPT))
     if role == c.TENSORBOARD:
         # It is no replica: there is one, and it need not be numbered.

@@ -250,6 +250,7 @@ class Plan:
         progress_only: The new status differs from the old in progress, evaluation, checkpoints, exports, counts of
             pods and what else can be read from the pods again: the write may wait until
             `Settings.progress_interval` after the last write.
+        leave_status: The stored status cannot be read, so it is not written over, whatever is wrong with it besides.
         based_on: resourceVersion of the job that the plan was made from: the precondition of writes to the job.
     """
 
@@ -268,4 +269,5 @@ class Plan:
     requeue_after: float | None = None
     requeue_reason: str = ""
     progress_only: bool = False
+    leave_status: bool = False
     based_on: str | None = None

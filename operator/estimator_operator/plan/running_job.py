@@ -41,7 +41,9 @@ def running(draft: Draft) -> Plan:
     if scaling is not None:
         return _scaled(draft, scaling)
     factory = PodFactory(job, draft.settings)
-    fault = None if draft.started else factory.fault() or contradiction(job)
+    # One of an earlier version that has pods goes on with them, and may end.
+    begun = draft.started or draft.first_created is not None
+    fault = None if draft.started else factory.fault() or (None if begun else contradiction(job))
     if fault is not None:
         return unhandled(job.metadata, job.status, c.REASON_INVALID_SPEC, fault, now)
     verdict = judge(job, draft.needed, draft.everyone, started=draft.started, gone=observed.gone, now=now)

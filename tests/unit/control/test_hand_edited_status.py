@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -99,3 +100,33 @@ def test_what_an_operator_can_have_written_is_left_as_it_is():
     assert believable(status) is status
     assert believable({}) == {}
     assert believable({"restarts": None}) == {"restarts": None}
+
+
+@pytest.mark.parametrize("completed", [False, True], ids=["training", "completed"])
+async def test_a_status_of_a_later_version_is_not_written_over(world, operator, completed):
+    """Part of it cannot be read and part of it is not known here; a job that has ended must not train again."""
+    world.submit(**FIVE_PODS)
+    await operator.settle()
+    world.run()
+    await operator.settle()
+    if completed:
+        world.finish("mnist-evaluator-0")
+        world.finish("mnist-chief-0")
+        await operator.pass_(60)
+        world.collect()
+        assert world.state == "Completed"
+    pods = sorted(world.pods)
+
+    def of_a_later_version(job):
+        counts = [{"replica": "reader-0", "count": 1}, {"replica": "worker-0", "count": 2**31 - 1}]
+        job["status"]["restarts"] = {"total": 3, "byReplica": counts}
+        job["status"]["failures"] = "in another form"
+
+    world.api.edit(JOBS, "mnist", of_a_later_version)
+    stored = copy.deepcopy(world.status)
+    world.api.edit(
+        JOBS, "mnist", lambda job: job["metadata"].setdefault("annotations", {}).update(touched="1")
+    )
+    await operator.pass_(120)
+    assert world.status == stored
+    assert sorted(world.pods) == pods

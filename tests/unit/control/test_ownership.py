@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
 from fake_operator import KEY
-from job_world import FIVE_PODS, World
+from job_world import FIVE_PODS, World, job_manifest
 
+from estimator_operator.control.job_record import JobKey
 from estimator_operator.kube.resources import CLAIMS, JOBS, PODS, SERVICES, Resource
 
 CLAIM = {"volumeClaimTemplate": {"resources": {"requests": {"storage": "1Gi"}}}}
@@ -199,3 +201,78 @@ async def test_a_service_that_a_running_job_cannot_have_is_told(world, operator)
     (note,) = world.notes("PodCreationForbidden")
     assert "services mnist" in note
     assert world.api.calls["create services"] <= 8
+
+
+async def training(world, operator) -> None:
+    world.submit(**FIVE_PODS)
+    await operator.settle()
+    world.run()
+    await operator.settle()
+    assert world.state == "Training"
+
+
+async def test_a_pod_that_is_given_back_is_the_job_s_again(world, operator):
+    """As the event about it asks for; else a suspension would wait for it for ever."""
+    await training(world, operator)
+    worker = "mnist-worker-0"
+    ours = copy.deepcopy(world.api.objects["pods", "default", worker]["metadata"]["ownerReferences"])
+    world.api.edit(PODS, worker, lambda pod: pod["metadata"].update(ownerReferences=owned("ReplicaSet")))
+    await operator.pass_(60)
+    assert operator.store.adopted(KEY) == {worker}
+    world.api.edit(PODS, worker, lambda pod: pod["metadata"].update(ownerReferences=ours))
+    await operator.pass_(60)
+    assert operator.store.adopted(KEY) == frozenset()
+    world.api.edit(JOBS, "mnist", lambda job: job["spec"].update(suspend=True))
+    for _ in range(3):
+        await operator.pass_(60)
+        world.collect()
+    assert world.state == "Suspended"
+    assert not world.pods
+
+
+async def test_a_pod_that_goes_to_another_job_and_back_disturbs_neither(world, operator):
+    await training(world, operator)
+    world.submit(job_manifest("other"))
+    await operator.settle()
+    other = world.api.objects["estimatorjobs", "default", "other"]
+    worker = "mnist-worker-0"
+    ours = copy.deepcopy(world.api.objects["pods", "default", worker]["metadata"]["ownerReferences"])
+    theirs = [{**ours[0], "name": "other", "uid": other["metadata"]["uid"]}]
+    for owner in (theirs, ours):
+        world.api.edit(PODS, worker, lambda pod, owner=owner: pod["metadata"].update(ownerReferences=owner))
+        await operator.pass_(5)
+    chief = world.api.objects["pods", "default", "other-chief-0"]["metadata"]
+    await operator.pass_(300)
+    assert world.api.objects["pods", "default", "other-chief-0"]["metadata"]["uid"] == chief["uid"]
+    assert "deletionTimestamp" not in chief
+    assert [one.name for one in operator.store.pods(operator.store.job(JobKey("default", "other")))] == [
+        "other-chief-0"
+    ]
+    assert world.state == "Training"
+    assert worker in world.pods
+    assert f"{worker}-r1" not in world.pods
+
+
+@pytest.mark.parametrize("anew", [False, True], ids=["deleted", "deleted and made anew"])
+async def test_a_job_that_is_deleted_while_its_pods_are_made_gets_no_more(world, operator, monkeypatch, anew):
+    creator, told = operator.applier._creator, []
+    judge = creator.dry_run
+
+    async def deleted_meanwhile(record, manifests):
+        await judge(record, manifests)
+        if not told:
+            told.append(record.uid)
+            world.api.remove(JOBS, "default", "mnist")
+            if anew:
+                world.submit(**FIVE_PODS)
+            operator.watch.tell(operator.controller)
+
+    monkeypatch.setattr(creator, "dry_run", deleted_meanwhile)
+    world.submit(**FIVE_PODS)
+    await operator.settle()
+    owners = {
+        world.api.objects["pods", "default", name]["metadata"]["ownerReferences"][0]["uid"]
+        for name in world.pods
+    }
+    assert told[0] not in owners
+    assert len(world.pods) == (5 if anew else 0)

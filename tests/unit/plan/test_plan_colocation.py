@@ -170,3 +170,10 @@ def test_a_job_that_has_begun_is_not_asked_and_can_still_be_scheduled():
     to_pods = pod_manifest(job, replica("worker-0"), 0, SETTINGS)["spec"]["affinity"]["podAffinity"]
     assert to_pods[REQUIRED] == [term(CACHE)]
     assert len(to_pods[PREFERRED]) == 1
+
+
+def test_a_job_of_an_earlier_version_that_has_pods_already_goes_on():
+    """One of them waits, so it has no start time yet; refused, it would have no deadline and its chief no success."""
+    job = job_of(worker={"replicas": 2, "affinity": beside(term(CACHE))})
+    made = plan_of(job, seen(*pods_of(job, make_pod("worker-0", phase="Pending", ready=False))))
+    assert state(made) == ("False", "PodsPending")
