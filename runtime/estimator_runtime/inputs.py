@@ -9,7 +9,14 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from estimator_runtime import arguments
+from estimator_runtime import arguments, faces
+
+
+def __getattr__(name: str) -> Any:
+    """`inputs.numpy_input_fn` and `inputs.pandas_input_fn`, as programs know them from `tf.compat.v1.estimator.inputs`."""
+    if name in faces.INPUTS.homes:
+        return faces.INPUTS.resolve(name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class ModelInput(NamedTuple):

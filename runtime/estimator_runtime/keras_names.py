@@ -27,6 +27,7 @@ import tensorflow as tf
 
 _graphs: weakref.WeakSet[Any] = weakref.WeakSet()
 _TEACHING = threading.Lock()
+_NAMING = "keras.src.utils.naming"
 
 
 def restart() -> None:
@@ -34,9 +35,24 @@ def restart() -> None:
     keras: Any = sys.modules.get("keras")
     if keras is None or not hasattr(keras, "dtype_policies"):
         return
-    importlib.import_module("keras.src.utils.naming").reset_uids()
+    _restart_numbering(keras)
     _graphs.add(tf.compat.v1.get_default_graph())
     _teach_scopes(keras.Layer)
+
+
+def _restart_numbering(keras: Any) -> None:
+    try:
+        reset = importlib.import_module(_NAMING).reset_uids
+    except (ImportError, AttributeError):
+        # A Keras that has it elsewhere: models of one thread at a time.
+        policy = keras.config.dtype_policy()
+        clearing = threading.Thread(target=keras.utils.clear_session, kwargs={"free_memory": False})
+        clearing.start()
+        clearing.join()
+        if keras.config.dtype_policy() != policy:
+            keras.config.set_dtype_policy(policy)
+    else:
+        reset()
 
 
 def _teach_scopes(layer_class: Any) -> None:

@@ -36,7 +36,8 @@ def _pair(name: str, metric: Any) -> tuple[Any, Any]:
         )
     value, update = metric
     for part in tf.nest.flatten(value):
-        if not tf.is_tensor(part):
+        # An Operation has no value: the metric's is None then, as in tf.estimator.
+        if not (tf.is_tensor(part) or isinstance(part, tf.Operation)):
             raise MetricsError(f"metric_value of eval_metric_ops[{name}] must be Tensor, given: {part}")
     for part in tf.nest.flatten(update):
         if not (tf.is_tensor(part) or isinstance(part, tf.Operation)):

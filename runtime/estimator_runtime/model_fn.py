@@ -30,7 +30,7 @@ class ModeKeys:
 
 
 class _Fields(NamedTuple):
-    mode: str
+    mode: str | None
     predictions: Any
     loss: Any
     train_op: Any
@@ -47,7 +47,8 @@ class EstimatorSpec(_Fields):
     """The operations and objects that a model function hands to the Estimator.
 
     Args:
-        mode: a `ModeKeys` value.
+        mode: a `ModeKeys` value: what is required, and whether `export_outputs` are looked at, follows from it. A model
+            function that declares no `mode` may give None, as in tf.estimator, which requires nothing.
         predictions: a Tensor or a dict of Tensors. Required in PREDICT.
         loss: a Tensor of shape [] or [1]. Required in TRAIN and EVAL.
         train_op: the operation (or Tensor) that makes one training step. Required in TRAIN.
@@ -70,7 +71,7 @@ class EstimatorSpec(_Fields):
 
     def __new__(  # noqa: D102 - the class documents its arguments, in tf.estimator's order
         cls,
-        mode: str,
+        mode: str | None,
         predictions: Any = None,
         loss: Any = None,
         train_op: Any = None,
@@ -82,10 +83,6 @@ class EstimatorSpec(_Fields):
         evaluation_hooks: Iterable[Any] | None = None,
         prediction_hooks: Iterable[Any] | None = None,
     ) -> Self:
-        if mode not in (ModeKeys.TRAIN, ModeKeys.EVAL, ModeKeys.PREDICT):
-            raise ValueError(
-                f"mode must be one of the ModeKeys 'train', 'eval' and 'infer', given: {mode!r}."
-            )
         train_op = _checked_train_op(train_op, mode)
         loss = _checked_loss(loss, mode)
         predictions = _checked_predictions(predictions, mode)
@@ -144,7 +141,7 @@ def _check_tensor(value: Any, name: str) -> None:
         raise TypeError(f"{name} must be Tensor, given: {value}")
 
 
-def _checked_train_op(train_op: Any, mode: str) -> Any:
+def _checked_train_op(train_op: Any, mode: str | None) -> Any:
     if train_op is None:
         if mode == ModeKeys.TRAIN:
             raise ValueError("Missing train_op.")
@@ -155,7 +152,7 @@ def _checked_train_op(train_op: Any, mode: str) -> Any:
     return train_op
 
 
-def _checked_loss(loss: Any, mode: str) -> Any:
+def _checked_loss(loss: Any, mode: str | None) -> Any:
     if loss is None:
         if mode in (ModeKeys.TRAIN, ModeKeys.EVAL):
             raise ValueError("Missing loss.")
@@ -167,7 +164,7 @@ def _checked_loss(loss: Any, mode: str) -> Any:
     return loss if loss.shape.is_compatible_with([]) else tf.reshape(loss, [])
 
 
-def _checked_predictions(predictions: Any, mode: str) -> Any:
+def _checked_predictions(predictions: Any, mode: str | None) -> Any:
     if predictions is None:
         if mode == ModeKeys.PREDICT:
             raise ValueError("Missing predictions.")

@@ -185,6 +185,8 @@ def _add_fullness_summary(queue: Any, minimum: int, capacity: int) -> None:
 def _checked_columns(x: Any, y: Any) -> tuple[dict[Any, Any], dict[Any, Any]]:
     features = _columns(x, "x", "x cannot be an empty dict")
     labels = {} if y is None else _columns(y, "y", "y cannot be empty dict, use None instead.")
+    if any(column.shape[:1] == (0,) for column in features.values()):
+        raise ValueError("x cannot be an empty array")
     common = set(features) & set(labels) - {None}
     if common:
         raise ValueError(f"{len(common)} duplicate keys are found in both x and y: {common}")
@@ -194,8 +196,6 @@ def _checked_columns(x: Any, y: Any) -> tuple[dict[Any, Any], dict[Any, Any]]:
             "Length of tensors in x and y is mismatched. All elements in x and y must have the same length.\n"
             f"Shapes in x: {_shapes(features)}\nShapes in y: {_shapes(labels) if labels else None}\n"
         )
-    if lengths == {0}:
-        raise ValueError("x cannot be an empty array")
     return features, labels
 
 

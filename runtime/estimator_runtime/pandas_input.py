@@ -17,7 +17,7 @@ def pandas_input_fn(
     batch_size: int = 128,
     num_epochs: int | None = 1,
     shuffle: bool | None = None,
-    queue_capacity: int = 1000,
+    queue_capacity: int | None = 1000,
     num_threads: int = 1,
     target_column: str = "target",
 ) -> Callable[[], Any]:
@@ -29,7 +29,7 @@ def pandas_input_fn(
         batch_size: rows per batch; the last batch has what is left.
         num_epochs: how often each thread goes through the rows; None for ever.
         shuffle: True or False; there is no default.
-        queue_capacity: rows that the queue holds.
+        queue_capacity: rows that the queue holds; None for those of `x`, four times over when they are shuffled.
         num_threads: threads that fill the queue, each with all rows.
         target_column: name that `x` must not have for a column when there are labels.
 
@@ -41,7 +41,10 @@ def pandas_input_fn(
         ValueError: `x` has no rows, `shuffle` is no bool, a size is not positive, the indices of `x` and `y` differ, or `x` has a column `target_column`.
         TypeError: `x` is no DataFrame, `target_column` is no string, or a column of texts has a missing value.
     """
-    check_queue(shuffle, batch_size=batch_size, queue_capacity=queue_capacity, num_threads=num_threads)
+    if queue_capacity is None and hasattr(x, "index"):
+        queue_capacity = max(1, len(x.index)) * (4 if shuffle else 1)
+    rows = 1000 if queue_capacity is None else queue_capacity
+    check_queue(shuffle, batch_size=batch_size, queue_capacity=rows, num_threads=num_threads)
     if not all(hasattr(x, name) for name in ("columns", "index", "iloc")):
         raise TypeError(f"x must be a pandas DataFrame; got {type(x).__name__}")
     if not isinstance(target_column, str):
@@ -73,7 +76,7 @@ def pandas_input_fn(
             batch_size=batch_size,
             num_epochs=num_epochs,
             shuffle=bool(shuffle),
-            queue_capacity=queue_capacity,
+            queue_capacity=rows,
             num_threads=num_threads,
         )
         made = dict(zip(features, tensors, strict=False))

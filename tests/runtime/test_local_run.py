@@ -96,7 +96,7 @@ def test_stopped_continued_and_a_killed_ps_survived(job):
         assert process.wait() == 0, output
     assert f"training goes on from step {saved} " in output
     assert "ps-0 failed, exit code 137: killed by SIGKILL" in output
-    assert re.search(r"Restarts +\d+ \(\d+ counted\): .*ps-0 1", output), output
+    assert re.search(r"Restarts +\d+ \(\d+ of \d+ counted.*\): .*ps-0 1", output), output
     assert float(re.findall(r"accuracy ([0-9.]+)", output)[-1]) >= 0.95
     for name in ("best", "final"):
         assert list(job.parent.glob(f"model/export/{name}/*/saved_model.pb")), output

@@ -179,7 +179,6 @@ def complete(mode, **changed):
         (TRAIN, {"scaffold": 1}, TypeError, "scaffold must be tf.train.Scaffold. Given: 1"),
         (PREDICT, {"export_outputs": [1]}, TypeError, "`export_outputs` must be dict, received"),
         (PREDICT, {"export_outputs": {"a": 1}}, TypeError, "must be ExportOutput objects, received"),
-        ("training", {}, ValueError, "mode must be one of the ModeKeys"),
     ],
 )
 def test_refused_specs(mode, fields, error, text):
@@ -285,3 +284,32 @@ def test_the_policy_of_keras_stays(tmp_path):
 def test_an_export_output_of_a_model(trained):
     spec = complete(PREDICT, export_outputs=lambda: {"a": export.PredictOutput(scalar())})
     assert sorted(spec.export_outputs) == ["a", "serving_default"]
+
+
+@pytest.mark.parametrize("mode", [None, "one of my own"])
+def test_a_spec_of_no_known_mode_requires_nothing(mode):
+    """As in tf.estimator: a model function that declares no mode has none to give."""
+    with tf.Graph().as_default():
+        assert EstimatorSpec(mode, loss=tf.constant(1.0)).mode == mode
+
+
+def test_a_model_function_without_a_mode_trains_evaluates_and_predicts(tmp_path):
+    def model(features, labels):
+        y = linear_model.linear(features["x"])
+        if labels is None:
+            return EstimatorSpec(None, predictions={"y": y})
+        loss = tf.reduce_mean(tf.square(y - labels))
+        step = v1.train.get_global_step()
+        return EstimatorSpec(
+            None,
+            predictions={"y": y},
+            loss=loss,
+            train_op=v1.train.GradientDescentOptimizer(0.1).minimize(loss, step),
+            eval_metric_ops={"none": (tf.no_op(), tf.no_op())},
+        )
+
+    estimator = linear_model.estimator(tmp_path, model).train(linear_model.train_input, steps=2)
+    result = estimator.evaluate(linear_model.eval_input)
+    assert result["none"] is None, "an Operation has no value"
+    assert result["global_step"] == 2
+    assert "y" in next(estimator.predict(lambda: tf.data.Dataset.from_tensors({"x": linear_model.X})))

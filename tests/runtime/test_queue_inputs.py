@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 from linear_model import v1
 
+import estimator_runtime.inputs
 from estimator_runtime import faces, numpy_input
 
 numpy_input_fn = faces.INPUTS.resolve("numpy_input_fn")
@@ -262,3 +263,22 @@ def test_missing_numbers_are_nan_as_they_were():
     ((first, second),) = [batch["n"] for batch in batches(pandas_input_fn(frame, shuffle=False))]
     assert first == 1.0
     assert np.isnan(second)
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_a_frame_s_queue_without_a_capacity_holds_its_rows(shuffle):
+    fn = pandas_input_fn(FRAME, SERIES, shuffle=shuffle, queue_capacity=None)
+    rows = [row for batch, _ in batches(fn) for row in batch["a"]]
+    assert sorted(rows) == [1, 2, 3]
+
+
+def test_arrays_without_a_row_are_said_to_be_empty_whatever_the_labels():
+    with pytest.raises(ValueError, match="x cannot be an empty array"):
+        numpy_input_fn({"a": np.zeros([0]), "b": np.zeros([3])}, np.ones([1]), shuffle=True)()
+
+
+def test_the_inputs_module_has_both_functions_of_its_public_name():
+    assert estimator_runtime.inputs.numpy_input_fn is numpy_input_fn
+    assert estimator_runtime.inputs.pandas_input_fn is pandas_input_fn
+    with pytest.raises(AttributeError, match="has no attribute 'other'"):
+        estimator_runtime.inputs.other  # noqa: B018

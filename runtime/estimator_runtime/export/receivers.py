@@ -144,8 +144,15 @@ def _like(key: Any, tensor: Any, batch_size: int | None) -> Any:
     return tf.compat.v1.placeholder(tensor.dtype, shape=shape, name=name)
 
 
+def _has_tensor(value: Any) -> bool:
+    """An object around a Tensor that TensorFlow can convert to one, as LabeledTensor was."""
+    return hasattr(value, "tensor") and tf.is_tensor(tf.convert_to_tensor(value))
+
+
 def _checked_tensor(value: Any, what: str) -> Any:
-    if not (tf.is_tensor(value) or isinstance(value, tf.SparseTensor | tf.RaggedTensor)):
+    if not (
+        tf.is_tensor(value) or isinstance(value, tf.SparseTensor | tf.RaggedTensor) or _has_tensor(value)
+    ):
         raise ValueError(f"{what} must be a Tensor, SparseTensor, or RaggedTensor. Given: {value}")
     return value
 
