@@ -294,8 +294,7 @@ class Store:
         if pods is None or known is None or known.pod.uid != uid:
             return False
         told = uid in pods.told
-        if not told:
-            self._miss(key, known)
+        self._miss(key, known)
         self._drop(pods, name)
         is_replica = known.pod.replica.role != c.TENSORBOARD
         if known.pod.phase == "Succeeded" and key in self._jobs and is_replica:
@@ -310,7 +309,7 @@ class Store:
     def _miss(self, key: JobKey, known: PodRecord) -> None:
         """A pod has left the watch, which may be its end or only a changed label: it is to be asked for by name."""
         job, pod = self._jobs.get(key), known.pod
-        if job is None or job.uid != known.owner_uid or pod.finished or pod.deleting:
+        if job is None or job.uid != known.owner_uid or pod.finished or (pod.deleting and job.finished):
             return
         if job.stub is None or job.stub.unwanted(pod):
             job.work.vanished.add(pod.name)

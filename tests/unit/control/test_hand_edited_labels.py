@@ -246,3 +246,31 @@ async def test_a_job_that_ends_with_all_its_pods_in_sight_asks_for_none(world, o
 
 def labels_of(world: World, pod: str) -> dict[str, str]:
     return world.api.objects["pods", "default", pod]["metadata"]["labels"]
+
+
+async def test_a_pod_hidden_within_its_grace_has_no_second_one_beside_it(world, operator):
+    """It was told to end and runs until its grace is over, whatever the watch says."""
+    restart = {
+        "failurePolicy": {
+            "rules": [{"action": "RestartJob", "onExitCodes": {"operator": "In", "values": [1]}}]
+        }
+    }
+    world.submit(**FIVE_PODS, runPolicy=restart)
+    await operator.settle()
+    world.run()
+    await operator.settle()
+    worker = "mnist-worker-0"
+    world.finish(CHIEF, 1, "boom")
+    await operator.settle()
+    assert world.api.objects["pods", "default", worker]["metadata"]["deletionTimestamp"]
+    unlabel(world, c.LABEL_JOB_NAME, pod=worker)
+    await operator.pass_(3)
+    for name in [one for one in world.pods if one != worker]:
+        world.api.remove(PODS, "default", name, now=True)
+    await operator.pass_(20)
+    assert worker in world.pods
+    assert f"{worker}-r1" not in world.pods
+    assert world.api.calls["get pods"] >= 1
+    world.api.remove(PODS, "default", worker, now=True)
+    await operator.pass_(60)
+    assert f"{worker}-r1" in world.pods
