@@ -78,11 +78,6 @@ misuse(
 for field in ("training_hooks", "training_chief_hooks", "evaluation_hooks", "prediction_hooks"):
     misuse(f"EstimatorSpec: {field} with a string", spec("infer", **{field: ["hook"]}))
 misuse("EstimatorSpec: scaffold is a string", spec("infer", scaffold="scaffold"))
-misuse(
-    "EstimatorSpec: mode is unknown",
-    spec("serve", predictions=lambda y: y),
-    outcome="an unknown mode is refused; tf.estimator takes it for one that needs nothing",
-)
 
 
 def replaced_mode(directory):
