@@ -227,3 +227,10 @@ def test_refusals(arguments, error, text, estimator):
         experimental.make_early_stopping_hook(estimator if first else None, *rest)
     with pytest.raises(TypeError, match="`estimator` must have type"):
         LOWER(None, "loss", 1.0)
+
+
+@pytest.mark.parametrize("name", ["run[1]", "run*", "run?"])
+def test_a_directory_whose_name_could_be_a_pattern(name, tmp_path):
+    write_evaluations(tmp_path / name, 0.5)
+    write_evaluations(tmp_path / "run1", 0.25)
+    assert early_stopping.read_eval_metrics(str(tmp_path / name)) == {0: {"loss": 0.5}}

@@ -76,3 +76,11 @@ def test_other_missing_attributes_are_left_alone(tmp_path):
     with pytest.raises(AttributeError, match="no_such_name") as raised:
         linear_model.estimator(tmp_path, model_fn).train(linear_model.train_input, steps=1)
     assert not isinstance(raised.value, EstimatorError)
+
+
+def test_a_cell_of_keras_2_is_told_the_layers_that_take_its_place(tmp_path):
+    def model(features, labels, mode):
+        v1.nn.rnn_cell.BasicLSTMCell(3)
+
+    with pytest.raises(EstimatorError, match=r"tf.keras.layers.LSTM in place of BasicLSTMCell"):
+        linear_model.estimator(tmp_path, model).train(linear_model.train_input, steps=1)

@@ -6,7 +6,9 @@ import pytest
 import tensorflow as tf
 from linear_model import Recorder, X, eval_input, v1
 
-from estimator_runtime import Estimator, EstimatorNotTrainedError, ModeKeys
+from estimator_api.estimator import PredictSection
+from estimator_runtime import Estimator, EstimatorNotTrainedError, EstimatorSpec, ModeKeys
+from estimator_runtime.job import predict_mode
 
 
 def predicting(trained, **fields):
@@ -119,3 +121,25 @@ def test_labels_that_the_model_does_not_take(trained):
     assert next(estimator.predict(eval_input))["y"].shape == (1,)
     with pytest.raises(ValueError, match="model_fn does not take labels, but input_fn returns labels"):
         estimator.evaluate(eval_input)
+
+
+def of_two_heads(features):
+    y = linear_model.linear(features["x"])
+    return {("a", "y"): y, ("b", "y"): 2 * y}
+
+
+def test_predictions_of_several_heads_are_chosen_by_one_name(trained):
+    def two_heads(features, mode):
+        return EstimatorSpec(mode, predictions=of_two_heads(features))
+
+    estimator = linear_model.estimator(trained.model_dir, two_heads)
+    for one in estimator.predict(eval_input, predict_keys="b/y"):
+        assert list(one) == [("b", "y")]
+    for one in estimator.predict(eval_input, predict_keys=[("a", "y")]):
+        assert list(one) == [("a", "y")]
+
+
+def test_a_job_writes_predictions_of_several_heads_under_one_name_each():
+    section = PredictSection(input_fn="program:input_fn", predict_keys=["a/y"])
+    (named,) = predict_mode._named(iter([{("a", "y"): np.array([1.0])}]), section)
+    assert list(named) == ["a/y"]

@@ -1,5 +1,6 @@
 """Training: what is written, in which order hooks run, and what ends or refuses it."""
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 import tensorflow as tf
 from linear_model import Recorder, X, global_step, train_input, v1
 
-from estimator_runtime import Estimator, RunConfig
+from estimator_runtime import Estimator, RunConfig, chief_watch, sessions
 
 CLUSTER = {"chief": ["host0:0"], "ps": ["host1:1", "host2:2"], "worker": ["host3:3"]}
 
@@ -387,3 +388,34 @@ def test_beside_a_master_the_first_worker_writes_the_summaries(task, hooks, tmp_
     assert (asked["save_summaries_steps"], asked["log_step_count_steps"]) == (0, None)
     reports = (v1.train.SummarySaverHook, v1.train.StepCounterHook)
     assert [type(hook) for hook in asked["hooks"] if isinstance(hook, reports)] == hooks
+
+
+def test_a_listener_that_the_saver_hook_has_already_is_called_once(tmp_path):
+    calls = []
+    listener = Listener(calls)
+    hook = v1.train.CheckpointSaverHook(str(tmp_path), save_steps=2, listeners=[listener])
+    linear_model.estimator(tmp_path).train(train_input, hooks=[hook], steps=2, saving_listeners=[listener])
+    assert calls.count("begin listener") == 1
+    assert calls.count("end listener 2") == 1
+
+
+def test_a_worker_that_leaves_with_its_chief_does_not_blame_its_input(tmp_path, tf_log, monkeypatch):
+    def ended(*arguments, **settings):
+        raise chief_watch.TrainingEnded
+
+    monkeypatch.setattr(sessions, "training_session", ended)
+    linear_model.estimator(tmp_path).train(train_input, steps=2)
+    assert [line for line in tf_log if "The chief has ended the training" in line]
+    assert not [line for line in tf_log if "made no steps" in line]
+
+
+def test_each_step_is_one_of_the_profilers(tmp_path, monkeypatch):
+    traced = []
+
+    def trace(name, **fields):
+        traced.append((name, fields["step_num"]))
+        return contextlib.nullcontext()
+
+    monkeypatch.setattr(tf.profiler.experimental, "Trace", trace)
+    linear_model.estimator(tmp_path).train(train_input, steps=3)
+    assert traced == [("train", 1), ("train", 2), ("train", 3)]
