@@ -6,12 +6,13 @@ comparisons with NaN are all false: a NaN that came first would be the best for 
 
 import json
 import os
-import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+
+from estimator_runtime import whole_file
 
 FILE_NAME = "best_eval_result.json"
 
@@ -99,11 +100,7 @@ def write(export_path: str, eval_result: Mapping[str, Any]) -> None:
         if getattr(value, "ndim", 0) == 0
     }
     numbers = {name: value for name, value in scalars.items() if isinstance(value, int | float)}
-    tf.io.gfile.makedirs(export_path)
-    temporary = f"{_path(export_path)}.{uuid.uuid4().hex}.tmp"
-    with tf.io.gfile.GFile(temporary, "w") as file:
-        file.write(json.dumps(numbers, sort_keys=True))
-    tf.io.gfile.rename(temporary, _path(export_path), overwrite=True)
+    whole_file.write(_path(export_path), json.dumps(numbers, sort_keys=True))
 
 
 def _path(export_path: str) -> str:

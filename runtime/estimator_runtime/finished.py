@@ -25,7 +25,6 @@ A model directory outlives a run, so a marker may be left from an earlier one. W
 import contextlib
 import json
 import os
-import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -34,7 +33,7 @@ from typing import Any
 import tensorflow as tf
 
 from estimator_api.constants import ENV_JOB_UID
-from estimator_runtime import checkpoints, interruption
+from estimator_runtime import checkpoints, interruption, whole_file
 
 FILE_NAME = "finished"
 STALE_AFTER_SECS = 60.0
@@ -110,11 +109,7 @@ def write(model_dir: str, marker: Finished) -> None:
     document = {"globalStep": marker.global_step, "maxSteps": marker.max_steps, "reason": marker.reason}
     if marker.job is not None:
         document |= {"job": marker.job, "run": marker.run}
-    tf.io.gfile.makedirs(model_dir)
-    temporary = f"{path(model_dir)}.{uuid.uuid4().hex}.tmp"
-    with tf.io.gfile.GFile(temporary, "w") as file:
-        file.write(json.dumps(document))
-    tf.io.gfile.rename(temporary, path(model_dir), overwrite=True)
+    whole_file.write(path(model_dir), json.dumps(document))
 
 
 def remove(model_dir: str) -> None:

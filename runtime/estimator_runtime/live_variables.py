@@ -24,7 +24,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime import checkpoints, observation
+from estimator_runtime import checkpoints, observation, whole_file
 from estimator_runtime.run_config import RunConfig
 
 FILE_NAME = "live_variables"
@@ -169,8 +169,4 @@ def _noted(model_dir: str) -> _Mark | None:
 
 
 def _note(model_dir: str, mark: _Mark) -> None:
-    tf.io.gfile.makedirs(model_dir)
-    temporary = f"{_path(model_dir)}.{uuid.uuid4().hex}.tmp"
-    with tf.io.gfile.GFile(temporary, "w") as file:
-        file.write(json.dumps(asdict(mark)))
-    tf.io.gfile.rename(temporary, _path(model_dir), overwrite=True)
+    whole_file.write(_path(model_dir), json.dumps(asdict(mark)))

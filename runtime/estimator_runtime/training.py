@@ -9,7 +9,6 @@ Invariants:
 """
 
 import contextlib
-import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -77,9 +76,9 @@ def train(
             storage.explained(model.model_dir),
         ):
             # The session swallows the end of the input, so what the last step returned is kept out here.
-            for number in itertools.count(1):
-                if session.should_stop():
-                    break
+            number = 0
+            while not session.should_stop():
+                number += 1
                 # TensorBoard's profiler groups by these what belongs to one step.
                 with tf.profiler.experimental.Trace("train", step_num=number, _r=1):
                     _, loss = session.run(fetches)

@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from estimator_operator.kube.pod_summary import ATTEMPT_MOST
+
 Json = dict[str, Any]
 
 _SUM_MOST: Final = 1_000_000_000
 """Counters are 32 bits wide, and go on from here."""
-_ATTEMPT_MOST: Final = 100_000
 _QUICK_MOST: Final = 64
 _REPLICA: Final = re.compile(r"[a-z]{1,16}-[0-9]{1,4}")
 """A role that is not known here may be one of a later version."""
@@ -38,7 +39,7 @@ def _is_ours(one: Any) -> bool:
     if not isinstance(one, dict) or not isinstance(one.get("count"), int):
         return False
     named = isinstance(one.get("replica"), str) and _REPLICA.fullmatch(one["replica"]) is not None
-    return named and 0 <= one["count"] <= _ATTEMPT_MOST
+    return named and 0 <= one["count"] <= ATTEMPT_MOST
 
 
 def _quick(one: Json) -> Json:

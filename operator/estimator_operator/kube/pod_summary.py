@@ -30,7 +30,7 @@ _ROLES: Final = frozenset({*c.ROLES, c.TENSORBOARD})
 _PHASES: Final = frozenset({"Pending", "Running", "Succeeded", "Failed", "Unknown"})
 _NAME: Final = re.compile(rf"(?P<role>{'|'.join(c.ROLES)})-(?P<index>[0-9]+)(?:-r(?P<attempt>[0-9]+))?")
 _INDEX_MOST: Final = 1000
-_ATTEMPT_MOST: Final = 100_000
+ATTEMPT_MOST: Final = 100_000
 _DIGITS_MOST: Final = 9
 _CODE_MOST: Final = 2**31
 _YEARS: Final = (1970, 9000)
@@ -288,7 +288,7 @@ def _within(role: Any, index: Any, attempt: Any) -> tuple[str, int, int] | None:
     if role not in _ROLES or not _is_number(index) or not _is_number(attempt):
         return None
     found = int(index), int(attempt)
-    return (str(role), *found) if found[0] <= _INDEX_MOST and found[1] <= _ATTEMPT_MOST else None
+    return (str(role), *found) if found[0] <= _INDEX_MOST and found[1] <= ATTEMPT_MOST else None
 
 
 def _is_number(text: Any) -> bool:

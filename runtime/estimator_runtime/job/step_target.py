@@ -14,13 +14,12 @@ for the end of its own run.
 import json
 import os
 import time
-import uuid
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import tensorflow as tf
 
-from estimator_runtime import checkpoints
+from estimator_runtime import checkpoints, whole_file
 from estimator_runtime.finished import STALE_AFTER_SECS, job_uid
 
 FILE_NAME = "step_target"
@@ -52,11 +51,7 @@ def declare(model_dir: str, *, run: str, steps: int) -> int:
     if target is not None and known and (now < target.max_steps or _is_of_this_job(target)):
         return target.max_steps
     target = StepTarget(run, steps, now + steps, job_uid())
-    tf.io.gfile.makedirs(model_dir)
-    temporary = f"{_path(model_dir)}.{uuid.uuid4().hex}.tmp"
-    with tf.io.gfile.GFile(temporary, "w") as file:
-        file.write(json.dumps(asdict(target)))
-    tf.io.gfile.rename(temporary, _path(model_dir), overwrite=True)
+    whole_file.write(_path(model_dir), json.dumps(asdict(target)))
     return target.max_steps
 
 
