@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import math
 import random
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import suppress
 from itertools import zip_longest
 from typing import Any, Final, Generic, TypeVar
 
@@ -67,7 +67,10 @@ class WorkQueue(Generic[Key]):
         self._holds: dict[Key, dict[str, float]] = {}
         self._reasons: dict[Key, str] = {}
         self._sequence = 0
-        self._wake = asyncio.Event()
+        # One worker wakes for a key, not all: with thousands of delays they would do little else.
+        self._idle: deque[asyncio.Future[None]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._rings_at = math.inf
 
     def __len__(self) -> int:
         """Keys that wait for a worker."""
@@ -92,7 +95,7 @@ class WorkQueue(Generic[Key]):
         elif key not in self._since:
             self._since[key] = self._monotonic()
             self._ready.setdefault(_share(key), deque()).append(key)
-            self._wake.set()
+            self._wake()
 
     def add_after(self, key: Key, seconds: float, reason: str = NEWS) -> None:
         """Asks for a look at `key` in so many seconds; of several such wishes the earliest counts."""
@@ -112,7 +115,8 @@ class WorkQueue(Generic[Key]):
             self._due[key] = due
         self._sequence += 1
         heapq.heappush(self._later, (due, self._sequence, key))
-        self._wake.set()
+        if self._idle:
+            self._arm()
 
     def hold(self, key: Key, seconds: float, reason: str) -> None:
         """Something of `key` is not to be done for so many seconds, after which it is looked at again."""
@@ -181,10 +185,7 @@ class WorkQueue(Generic[Key]):
                 self._on_wait(self._monotonic() - self._since.pop(key))
                 self._working.add(key)
                 self._reasons.pop(key, None)
-                if self._ready:
-                    self._wake.set()
                 return key
-            self._wake.clear()
             await self._sleep()
 
     def done(self, key: Key) -> None:
@@ -215,12 +216,43 @@ class WorkQueue(Generic[Key]):
                 self.add(key, self._reasons.get(key, NEWS))
 
     async def _sleep(self) -> None:
-        """Until something is added or the next delay is over."""
-        timeout = max(0.0, self._later[0][0] - self._monotonic()) if self._later else None
-        # Not wait_for: before Python 3.12 it forgets a cancellation that comes together with the event.
-        with suppress(TimeoutError):
-            async with asyncio.timeout(timeout):
-                await self._wake.wait()
+        """Until there is a key for this worker."""
+        waiter = asyncio.get_running_loop().create_future()
+        self._idle.append(waiter)
+        self._arm()
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            if waiter in self._idle:
+                self._idle.remove(waiter)
+            else:
+                # It was its turn: somebody else takes the key.
+                self._wake()
+            raise
+
+    def _wake(self) -> None:
+        """Lets the worker that has waited longest look for a key, if one waits."""
+        while self._idle:
+            waiter = self._idle.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+
+    def _arm(self) -> None:
+        """Sees to it that the next delay that is over finds a worker."""
+        if not self._later or self._later[0][0] >= self._rings_at:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._rings_at = self._later[0][0]
+        delay = max(0.0, self._rings_at - self._monotonic())
+        self._timer = asyncio.get_running_loop().call_later(delay, self._ring)
+
+    def _ring(self) -> None:
+        self._timer, self._rings_at = None, math.inf
+        self._promote()
+        if self._idle:
+            self._arm()
 
 
 def _share(key: Hashable) -> Hashable:

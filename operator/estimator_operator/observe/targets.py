@@ -42,7 +42,9 @@ async def targets_of(store: Store, networks: Sequence[Network] = ()) -> list[Tar
         if number % _SLICE == 0:
             await asyncio.sleep(0)
         try:
-            _look_at(record, store.pod_records(record), networks, newest, found)
+            # Most jobs that are known have ended long ago: their pods are not even looked up.
+            if not (record.finished or record.deleting) and record.managed:
+                _look_at(record, store.pod_records(record), networks, newest, found)
         except Exception:  # noqa: BLE001  (one object that cannot be read must not end the polls of all others)
             _log.debug("%s: whom to ask cannot be told", record.key, exc_info=True)
     return [target for target, age in found if newest.get(target.host, age) == age]
@@ -56,8 +58,6 @@ def _look_at(
     found: list[tuple[Target, datetime]],
 ) -> None:
     """Adds the addresses of a job's pods with their age, and the pods to ask."""
-    if record.finished or record.deleting or not record.managed:
-        return
     for one in pods:
         ip = one.pod.ip
         if not ip:

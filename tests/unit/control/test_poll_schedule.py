@@ -113,7 +113,8 @@ def test_silent_namespaces_cost_a_speaking_one_nothing():
     pods = Pods(*[one for number in range(40) for one in targets(50, f"silent-{number}")], speaking)
     pods.silent = lambda one: one.job[0] != "team-b"
     pods.pass_(600)
-    assert pods.polls(speaking) == 60
+    # Its first poll waits for the turn of everybody who begins at the same time.
+    assert pods.polls(speaking) >= 59
 
 
 def test_many_jobs_of_one_namespace_do_not_slow_the_others():
@@ -170,9 +171,10 @@ def test_all_pods_together_stay_within_the_budget_and_all_are_asked():
     evaluators = targets(2000, replica=Replica("evaluator", 0))
     pods = Pods(*targets(2000), *evaluators)
     pods.says = lambda one: (Progress(role=one.replica.role), one.replica == CHIEF)
-    pods.pass_(3000)
+    seconds = 36_000 / POLLS_PER_SECOND
+    pods.pass_(seconds)
     polls = sum(map(len, pods.asked.values()))
-    assert 0.8 * 3000 * POLLS_PER_SECOND <= polls <= 3000 * POLLS_PER_SECOND + 10
+    assert 0.8 * seconds * POLLS_PER_SECOND <= polls <= seconds * POLLS_PER_SECOND + 10
     assert len(pods.asked) == 4000
     chief, evaluator = pods.polls(target(0)), pods.polls(evaluators[0])
     assert chief >= 1.5 * evaluator, "whose answers stay the same is asked less often"
@@ -189,7 +191,8 @@ def test_whoever_is_about_to_end_is_asked_more_often():
 
 
 def test_a_pod_is_asked_every_interval_when_there_is_budget_whatever_it_says():
-    pods = Pods(*targets(50), *targets(50, replica=Replica("evaluator", 0)))
+    half = int(INTERVAL * POLLS_PER_SECOND * 0.4)
+    pods = Pods(*targets(half), *targets(half, replica=Replica("evaluator", 0)))
     pods.says = lambda one: (Progress(role=one.replica.role), False)
     pods.pass_(600)
     assert {len(times) for times in pods.asked.values()} <= {58, 59, 60}
@@ -241,7 +244,7 @@ def test_shares_are_fair(wanted, shares):
     assert fair_shares(wanted, 10) == pytest.approx(shares)
 
 
-@pytest.mark.parametrize(("jobs", "seconds"), [(0, 10), (60, 10), (2000, 2000 / 6)])
+@pytest.mark.parametrize(("jobs", "seconds"), [(0, 10), (40, 10), (2000, 500)])
 def test_progress_writes_stay_within_their_budget(jobs, seconds):
     assert write_interval(INTERVAL, jobs) == seconds
     assert jobs / write_interval(INTERVAL, jobs) <= WRITES_PER_SECOND

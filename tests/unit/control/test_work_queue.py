@@ -210,3 +210,53 @@ async def test_two_tenants_are_served_one_by_one(clock):
     taken = [await queue.get() for _ in range(6)]
     assert [key.namespace for key in taken] == ["a", "b", "a", "b", "a", "b"]
     assert [key.name for key in taken] == ["0", "0", "1", "1", "2", "2"]
+
+
+async def idle_workers(queue, count):
+    """Workers that wait for a key, and how often each looked for one."""
+    looks = []
+    promote = queue._promote
+    queue._promote = lambda: (looks.append(asyncio.current_task()), promote())[1]
+    workers = [asyncio.create_task(queue.get()) for _ in range(count)]
+    while len(queue._idle) < count:
+        await asyncio.sleep(0)
+    looks.clear()
+    return workers, looks
+
+
+async def test_one_worker_wakes_for_a_key_and_the_others_sleep_on(queue):
+    workers, looks = await idle_workers(queue, 10)
+    queue.add("a")
+    await asyncio.wait(workers, return_when=asyncio.FIRST_COMPLETED)
+    assert len(looks) == 1
+    assert [worker.result() for worker in workers if worker.done()] == ["a"]
+    queue.add("b")
+    queue.add("c")
+    await asyncio.gather(*workers[1:3])
+    assert len(looks) == 3
+    for worker in workers[3:]:
+        worker.cancel()
+    await asyncio.wait(workers)
+    assert not queue._idle
+
+
+async def test_a_delay_that_is_over_finds_one_worker():
+    queue: WorkQueue[str] = WorkQueue()
+    workers, looks = await idle_workers(queue, 10)
+    queue.add_after("later", 0.02)
+    queue.add_after("sooner", 0.01)
+    done, _ = await asyncio.wait(workers, return_when=asyncio.FIRST_COMPLETED)
+    assert [worker.result() for worker in done] == ["sooner"]
+    assert sum(task is not None for task in looks) == 1
+    assert await workers[1] == "later"
+    for worker in workers[2:]:
+        worker.cancel()
+    await asyncio.wait(workers)
+
+
+async def test_a_key_is_not_lost_with_the_worker_that_was_woken_for_it(queue):
+    workers, _ = await idle_workers(queue, 2)
+    queue.add("a")
+    workers[0].cancel()
+    assert await workers[1] == "a"
+    assert workers[0].cancelled()
