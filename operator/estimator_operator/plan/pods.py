@@ -16,11 +16,11 @@ from typing import Any, overload
 
 from estimator_api import EstimatorJob
 from estimator_api import constants as c
+from estimator_operator.plan import environment_faults, shared_model_dir
 from estimator_operator.plan.cluster_spec import compact_json
 from estimator_operator.plan.colocation import keep_together
 from estimator_operator.plan.container import main_container
 from estimator_operator.plan.environment import JobEnvironment, template_of
-from estimator_operator.plan.environment_faults import fault_of
 from estimator_operator.plan.environment_file import environment_file
 from estimator_operator.plan.gpu import tolerate_gpu_nodes
 from estimator_operator.plan.observed import Pod, Replica, Settings
@@ -71,8 +71,10 @@ class PodFactory:
         return self._kinds[role]
 
     def fault(self) -> str | None:
-        """Why none of them could ever start, or None."""
-        return fault_of(self._job, self._environment)
+        """Why none of them could ever start, or do what it is for; or None."""
+        return environment_faults.fault_of(self._job, self._environment) or shared_model_dir.fault_of(
+            self._job
+        )
 
     @cached_property
     def environment_file(self) -> dict[str, Any] | None:

@@ -1,0 +1,80 @@
+"""Whether all replicas of a job see one model directory, where it is a path in their pods.
+
+The API server asks this of the simplest jobs alone (see `EstimatorJobSpec.rules`): which volume a mount is of, and what
+a role's template makes of it, would cost it too much. Here it is known before a pod is made.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from estimator_api import EstimatorJob
+from estimator_api import constants as c
+from estimator_api.template_rules import main_containers
+from estimator_operator.plan.environment import template_of
+
+_OWN: Final = ("emptyDir", "ephemeral")
+"""Volumes that each pod has for itself."""
+_READ_ONLY: Final = ("configMap", "secret", "downwardAPI", "projected", "image")
+"""Volumes that no container can write to."""
+_REMEDY: Final = "mount a volume that all share, or name a claim"
+
+
+def fault_of(job: EstimatorJob) -> str | None:
+    """Why a replica's model directory would be another than the others', with the path; None when it is not known to be.
+
+    A job of one pod may keep its model where it likes, as long as it can be written.
+    """
+    uri = job.spec.model_dir.uri
+    if uri is None or not uri.startswith("/"):
+        return None
+    for role in c.ROLES:
+        if job.spec.replicas(role) or (role == c.WORKER and job.spec.elastic is not None):
+            fault = _fault(job, role, posixpath.normpath(uri))
+            if fault is not None:
+                return f"spec.modelDir.uri: {fault}"
+    return None
+
+
+def _fault(job: EstimatorJob, role: str, path: str) -> str | None:
+    spec = template_of(job, role).get("spec")
+    spec = spec if isinstance(spec, Mapping) else {}
+    several = job.spec.has_several_pods
+    mount = max(_mounts_above(spec, path), key=lambda one: len(one["mountPath"]), default=None)
+    if mount is None:
+        if not several or not job.spec.has_role_templates:
+            return None
+        return (
+            f"the template of role {role} mounts no volume at {path}, so every replica would have a model directory of"
+            f" its own: {_REMEDY}"
+        )
+    for volume in _mappings(spec.get("volumes")):
+        if volume.get("name") != mount.get("name"):
+            continue
+        if several and any(kind in volume for kind in _OWN):
+            return (
+                f"volume {volume['name']}, which role {role} has there, is each pod's own, so every replica would have a"
+                f" model directory of its own: {_REMEDY}"
+            )
+        if any(kind in volume for kind in _READ_ONLY):
+            return (
+                f"nothing can be written to volume {volume['name']}, which role {role} has there: {_REMEDY}"
+            )
+    return None
+
+
+def _mounts_above(spec: Mapping[str, Any], path: str) -> Iterator[Mapping[str, Any]]:
+    """The main container's mounts that hold `path`."""
+    for container in main_containers({"spec": spec}):
+        for mount in _mappings(container.get("volumeMounts")):
+            place = mount.get("mountPath")
+            if isinstance(place, str) and (path + "/").startswith(
+                posixpath.normpath(place).rstrip("/") + "/"
+            ):
+                yield mount
+
+
+def _mappings(items: Any) -> Iterator[Mapping[str, Any]]:
+    yield from (one for one in (items if isinstance(items, list) else ()) if isinstance(one, Mapping))
