@@ -15,8 +15,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime import checkpoint_faults
-from estimator_runtime.checkpoint_hold import CheckpointHold
+from estimator_runtime.checkpoints import faults
+from estimator_runtime.checkpoints.holds import CheckpointHold
 from estimator_runtime.specs import EvalSpec
 
 _WARN_EVERY_SECS = 600
@@ -103,7 +103,7 @@ class CheckpointEvaluator:
                         raise
                     # On a shared directory the names of files may be seen before their contents.
                     self._warn(
-                        f"Checkpoint {checkpoint_path} cannot be read ({checkpoint_faults.fault(checkpoint_path)}). "
+                        f"Checkpoint {checkpoint_path} cannot be read ({faults.fault(checkpoint_path)}). "
                         "Will look for it again."
                     )
                     return Outcome(Status.MISSING_CHECKPOINT)
@@ -193,6 +193,6 @@ def _check_metrics(metrics: Any) -> None:
 
 def _is_lost(checkpoint_path: str, error: Exception) -> bool:
     """Tells whether it was the checkpoint that could not be read."""
-    if checkpoint_faults.fault(checkpoint_path) is not None:
+    if faults.fault(checkpoint_path) is not None:
         return True
-    return isinstance(error, tf.errors.DataLossError) and checkpoint_faults.condemn(checkpoint_path)
+    return isinstance(error, tf.errors.DataLossError) and faults.condemn(checkpoint_path)

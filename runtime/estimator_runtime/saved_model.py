@@ -12,8 +12,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime import observation, storage
+from estimator_runtime import observation
 from estimator_runtime.bound_model import BoundModel
+from estimator_runtime.checkpoints import storage
 from estimator_runtime.export import meta_graphs
 
 _NAMING_ATTEMPTS = 10

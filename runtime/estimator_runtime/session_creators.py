@@ -16,7 +16,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime import checkpoint_faults, checkpoints, interruption
+from estimator_runtime import checkpoints, interruption
+from estimator_runtime.checkpoints import faults
 from estimator_runtime.chief_watch import ChiefWatch
 from estimator_runtime.errors import CheckpointDamagedError
 from estimator_runtime.live_variables import LiveVariables
@@ -95,11 +96,11 @@ class RestoringSessionCreator(tf.compat.v1.train.SessionCreator):  # type: ignor
                 return self._creator.create_session()
             except (tf.errors.DataLossError, tf.errors.OutOfRangeError) as error:
                 path = None if self._model_dir is None else checkpoints.latest(self._model_dir)
-                if self._model_dir is None or path is None or not checkpoint_faults.condemn(path):
+                if self._model_dir is None or path is None or not faults.condemn(path):
                     raise
                 if checkpoints.latest(self._model_dir) == path:
                     raise CheckpointDamagedError(
-                        f"The checkpoint {path} is damaged ({checkpoint_faults.fault(path)}) and {self._model_dir} "
+                        f"The checkpoint {path} is damaged ({faults.fault(path)}) and {self._model_dir} "
                         "has no other one that is whole. Put one back, or train from the beginning in another "
                         "model_dir."
                     ) from error

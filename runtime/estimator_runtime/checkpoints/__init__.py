@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 
 import tensorflow as tf
 
-from estimator_runtime import checkpoint_faults
-from estimator_runtime.checkpoint_faults import UNREADABLE
+from estimator_runtime.checkpoints import faults
+from estimator_runtime.checkpoints.faults import UNREADABLE
 from estimator_runtime.errors import CheckpointMismatchError, EstimatorNotTrainedError
 
 _Path = TypeVar("_Path", str, str | None)
@@ -37,11 +37,11 @@ def latest(model_dir: str) -> str | None:
     if state is None and _listed(model_dir):
         state = _awaited(model_dir)
     named = None if state is None else str(state.model_checkpoint_path)
-    if named is not None and checkpoint_faults.fault(named) is None:
+    if named is not None and faults.fault(named) is None:
         return named
     older = [] if state is None else [str(path) for path in reversed(state.all_model_checkpoint_paths)]
     for path in dict.fromkeys((*older, *_listed(model_dir))):
-        if path != named and checkpoint_faults.fault(path) is None:
+        if path != named and faults.fault(path) is None:
             _warn_once(
                 f"{_what_is_wrong(model_dir, named)}; going on with {path}, the newest one that is whole. "
                 "Nothing was deleted."
@@ -82,7 +82,7 @@ def on_newest(choose: Callable[[], _Path], use: Callable[[_Path], _Result], *, g
             is_data = isinstance(error, tf.errors.DataLossError | tf.errors.OutOfRangeError)
             if given or path is None or not (is_data or type(error) is tf.errors.OpError):
                 raise
-            if not checkpoint_faults.condemn(path) or choose() == path:
+            if not faults.condemn(path) or choose() == path:
                 raise
 
 
@@ -194,7 +194,7 @@ def _awaited(model_dir: str) -> Any:
 def _what_is_wrong(model_dir: str, named: str | None) -> str:
     if named is None:
         return f"The file `checkpoint` in {model_dir} is missing or unreadable"
-    return f"The checkpoint {named} is damaged or incomplete ({checkpoint_faults.fault(named)})"
+    return f"The checkpoint {named} is damaged or incomplete ({faults.fault(named)})"
 
 
 def _warn_once(message: str) -> None:

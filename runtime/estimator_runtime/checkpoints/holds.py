@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from estimator_runtime import checkpoint_faults
+from estimator_runtime.checkpoints import faults
 
 DIRECTORY = "checkpoint_in_evaluation"
 _FILE = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})")
@@ -43,9 +43,9 @@ class CheckpointHold:
     def readable(self, checkpoint_path: str) -> str:
         """Returns the path prefix at which the held checkpoint is to be read: its own for as long as it is there."""
         held = self._held.get(checkpoint_path)
-        if held is None or checkpoint_faults.fault(checkpoint_path) is None:
+        if held is None or faults.fault(checkpoint_path) is None:
             return checkpoint_path
-        return held if checkpoint_faults.fault(held) is None else checkpoint_path
+        return held if faults.fault(held) is None else checkpoint_path
 
     def _link(self, prefix: Path) -> None:
         if self._directory is None:
