@@ -5,8 +5,8 @@ from typing import Any
 import tensorflow as tf
 
 from estimator_runtime import local, roles
+from estimator_runtime.cluster.tf_config import TaskType
 from estimator_runtime.specs import EvalSpec, TrainSpec
-from estimator_runtime.tf_config import TaskType
 
 
 def train_and_evaluate(estimator: Any, train_spec: TrainSpec, eval_spec: EvalSpec) -> tuple[Any, Any] | None:

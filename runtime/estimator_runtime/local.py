@@ -4,8 +4,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime import finished, interruption
+from estimator_runtime import interruption
 from estimator_runtime.checkpoint_evaluator import CheckpointEvaluator, Outcome, Status
+from estimator_runtime.cluster import finished
 from estimator_runtime.specs import EvalSpec, TrainSpec
 
 _CheckpointSaverListener: Any = tf.compat.v1.train.CheckpointSaverListener

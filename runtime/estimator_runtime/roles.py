@@ -6,7 +6,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime import checkpoints, evaluator, finished, local, server, tf_config
+from estimator_runtime import checkpoints, evaluator, local
+from estimator_runtime.cluster import finished, server, tf_config
 from estimator_runtime.specs import EvalSpec, TrainSpec
 
 _MAX_DELAY_SECS = 60

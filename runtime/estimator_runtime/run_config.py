@@ -13,8 +13,8 @@ from typing import Any, Final, Self
 import tensorflow as tf
 
 from estimator_runtime import arguments, strategies
-from estimator_runtime import tf_config as tf_configs
-from estimator_runtime.tf_config import TaskType
+from estimator_runtime.cluster import tf_config as tf_configs
+from estimator_runtime.cluster.tf_config import TaskType
 
 __all__ = ["RunConfig", "TaskType"]
 

@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from estimator_runtime import checkpoints, interruption
 from estimator_runtime.checkpoints import faults
-from estimator_runtime.chief_watch import ChiefWatch
+from estimator_runtime.cluster.chief_watch import ChiefWatch
 from estimator_runtime.errors import CheckpointDamagedError
 from estimator_runtime.live_variables import LiveVariables
 

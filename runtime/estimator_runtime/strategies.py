@@ -9,8 +9,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from estimator_runtime.cluster.tf_config import TaskType
 from estimator_runtime.errors import DistributionNotSupportedError
-from estimator_runtime.tf_config import TaskType
 
 _WAY_OUT = (
     "To train over several tasks leave it None and describe chief, worker and ps tasks in TF_CONFIG's cluster; to "

@@ -18,7 +18,7 @@ import tensorflow as tf
 from estimator_runtime import checkpoints, keras_state, observation, replicas, sessions
 from estimator_runtime.bound_model import BoundModel
 from estimator_runtime.checkpoints import storage
-from estimator_runtime.chief_watch import ChiefWatch, EndWithChiefHook, TrainingEnded
+from estimator_runtime.cluster.chief_watch import ChiefWatch, EndWithChiefHook, TrainingEnded
 from estimator_runtime.model_fn import EstimatorSpec, ModeKeys
 from estimator_runtime.run_config import RunConfig, TaskType
 

@@ -7,9 +7,10 @@ import linear_model
 import pytest
 import tensorflow as tf
 
-from estimator_runtime import EvalSpec, Exporter, FinalExporter, evaluator, finished, interruption
+from estimator_runtime import EvalSpec, Exporter, FinalExporter, evaluator, interruption
 from estimator_runtime.checkpoint_evaluator import CheckpointEvaluator, Status
 from estimator_runtime.checkpoints import holds
+from estimator_runtime.cluster import finished
 
 
 def input_fn():

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from estimator_api import EstimatorSection, EvaluateSection, Export, RunConfigSection
 from estimator_api.constants import ENV_MODEL_DIR, ENV_SPEC
 from estimator_runtime import dispatch, roles
+from estimator_runtime.cluster.tf_config import TaskType
 from estimator_runtime.estimator import Estimator
 from estimator_runtime.exporters import BestExporter, Exporter, FinalExporter, LatestExporter
 from estimator_runtime.job import evaluate_mode, export_mode, predict_mode, step_target
@@ -24,7 +25,6 @@ from estimator_runtime.job.locations import check_scheme
 from estimator_runtime.job.references import resolve_callable
 from estimator_runtime.run_config import RunConfig
 from estimator_runtime.specs import EvalSpec, TrainSpec
-from estimator_runtime.tf_config import TaskType
 
 _TRAINING_TASKS = (TaskType.CHIEF, TaskType.MASTER, TaskType.WORKER)
 

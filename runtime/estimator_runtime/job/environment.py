@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from estimator_api import constants as c
-from estimator_runtime import environment_files
+from estimator_runtime.cluster import environment_files
 from estimator_runtime.job.errors import JobConfigError
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime import finished, interruption, observation
-from estimator_runtime.tf_config import TaskType
+from estimator_runtime import interruption, observation
+from estimator_runtime.cluster import finished
+from estimator_runtime.cluster.tf_config import TaskType
 
 _TRAINING_TASKS = (TaskType.CHIEF, TaskType.MASTER, TaskType.WORKER)
 _LOOK_FOR_INTERRUPTION_SECS = 0.5

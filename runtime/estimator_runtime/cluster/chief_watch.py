@@ -11,7 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime import finished
+from estimator_runtime.cluster import finished
 
 _LOOK_EVERY_SECS = 2.0
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime import environment_files
+from estimator_runtime.cluster import environment_files
 
 ENVIRONMENT_VARIABLE = "TF_CONFIG"
 LOCAL_MASTER = ""
