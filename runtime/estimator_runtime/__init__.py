@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         PoissonRegressionHead,
         RegressionHead,
     )
+    from estimator_runtime.config.run_config import RunConfig
     from estimator_runtime.dispatch import train_and_evaluate
     from estimator_runtime.errors import (
         DistributionNotSupportedError,
@@ -66,7 +67,6 @@ if TYPE_CHECKING:
         SummarySaverHook,
     )
     from estimator_runtime.model_fn import EstimatorSpec, ModeKeys
-    from estimator_runtime.run_config import RunConfig
     from estimator_runtime.specs import EvalSpec, TrainSpec
     from estimator_runtime.warm_start import VocabInfo, WarmStartSettings
 

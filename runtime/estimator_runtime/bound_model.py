@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from estimator_runtime import arguments, inputs, keras_names, legacy_keras
+from estimator_runtime.config.run_config import RunConfig
 from estimator_runtime.model_fn import EstimatorSpec
-from estimator_runtime.run_config import RunConfig
 from estimator_runtime.warm_start import WarmStartSettings
 
 MODEL_FN_ARGUMENTS = ("features", "labels", "mode", "params", "config", "model_dir")

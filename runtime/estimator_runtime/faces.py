@@ -81,7 +81,7 @@ _SHARED = {
     **at("estimator", "Estimator"),
     **at("exporters", "BestExporter", "Exporter", "FinalExporter", "LatestExporter"),
     **at("model_fn", "EstimatorSpec", "ModeKeys"),
-    **at("run_config", "RunConfig"),
+    **at("config.run_config", "RunConfig"),
     **at("specs", "EvalSpec", "TrainSpec"),
     **at("warm_start", "VocabInfo", "WarmStartSettings"),
 }

@@ -25,7 +25,7 @@ from typing import Any
 import tensorflow as tf
 
 from estimator_runtime import checkpoints, observation, whole_file
-from estimator_runtime.run_config import RunConfig
+from estimator_runtime.config.run_config import RunConfig
 
 FILE_NAME = "live_variables"
 _DEVICE = "/job:ps/task:0/device:CPU:0"

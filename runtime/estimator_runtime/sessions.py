@@ -12,8 +12,8 @@ import tensorflow as tf
 
 from estimator_runtime import checkpoints
 from estimator_runtime.cluster.chief_watch import ChiefWatch
+from estimator_runtime.config.run_config import RunConfig
 from estimator_runtime.live_variables import LiveVariables
-from estimator_runtime.run_config import RunConfig
 from estimator_runtime.session_creators import (
     PacedSessionCreator,
     RestoringSessionCreator,

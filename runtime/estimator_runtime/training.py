@@ -19,8 +19,8 @@ from estimator_runtime import checkpoints, keras_state, observation, replicas, s
 from estimator_runtime.bound_model import BoundModel
 from estimator_runtime.checkpoints import storage
 from estimator_runtime.cluster.chief_watch import ChiefWatch, EndWithChiefHook, TrainingEnded
+from estimator_runtime.config.run_config import RunConfig, TaskType
 from estimator_runtime.model_fn import EstimatorSpec, ModeKeys
-from estimator_runtime.run_config import RunConfig, TaskType
 
 
 def train(

@@ -16,9 +16,9 @@ from estimator_runtime.canned import (
     summaries,
 )
 from estimator_runtime.canned.head import Head
+from estimator_runtime.config.run_config import RunConfig
 from estimator_runtime.estimator import Estimator
 from estimator_runtime.model_fn import EstimatorSpec, ModeKeys
-from estimator_runtime.run_config import RunConfig
 
 SCOPE = "linear"
 _HIGHEST_LEARNING_RATE = 0.2

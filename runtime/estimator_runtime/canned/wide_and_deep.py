@@ -9,8 +9,8 @@ import tensorflow as tf
 from estimator_runtime.canned import feature_layers, linear, network, optimizers, summaries
 from estimator_runtime.canned.head import Head
 from estimator_runtime.canned.network import Network
+from estimator_runtime.config.run_config import RunConfig
 from estimator_runtime.model_fn import EstimatorSpec
-from estimator_runtime.run_config import RunConfig
 
 _LINEAR_LEARNING_RATE = 0.005
 _DNN_LEARNING_RATE_V1 = 0.001

@@ -80,7 +80,7 @@ DEEP_MODULES: dict[str, Face] = {
         "inputs.pandas_io": Face(_of(_INPUTS, "pandas_input_fn")),
         "mode_keys": Face(_of(V1, "ModeKeys")),
         "model_fn": Face({**_of(V1, "EstimatorSpec", "ModeKeys"), **_of(_EXPERIMENTAL, "call_logit_fn")}),
-        "run_config": Face({**_of(V1, "RunConfig"), "TaskType": "run_config:TaskType"}),
+        "run_config": Face({**_of(V1, "RunConfig"), "TaskType": "config.run_config:TaskType"}),
         "training": Face(_of(V1, "EvalSpec", "TrainSpec", "train_and_evaluate")),
     }.items()
 }

@@ -12,9 +12,10 @@ from typing import Any, Final, Self
 
 import tensorflow as tf
 
-from estimator_runtime import arguments, strategies
+from estimator_runtime import arguments
 from estimator_runtime.cluster import tf_config as tf_configs
 from estimator_runtime.cluster.tf_config import TaskType
+from estimator_runtime.config import strategies
 
 __all__ = ["RunConfig", "TaskType"]
 
