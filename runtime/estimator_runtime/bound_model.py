@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from estimator_runtime import arguments, inputs, keras_names, legacy_keras
+from estimator_runtime import arguments, inputs
 from estimator_runtime.config.run_config import RunConfig
+from estimator_runtime.keras import layer_names, legacy_api
 from estimator_runtime.model_fn import EstimatorSpec
 from estimator_runtime.warm_start import WarmStartSettings
 
@@ -96,7 +97,7 @@ class BoundModel:
         Raises:
             ValueError: there are labels that the model function does not take, or it returns no EstimatorSpec.
         """
-        keras_names.restart()
+        layer_names.restart()
         return self.call_model_fn_of_replica(features, labels, mode, config)
 
     def call_model_fn_of_replica(
@@ -116,7 +117,7 @@ class BoundModel:
         }
         passed = {name: value() for name, value in offered.items() if name in declared}
         tf.compat.v1.logging.info("Calling model_fn.")
-        with legacy_keras.explained():
+        with legacy_api.explained():
             spec = self.model_fn(**passed)
         tf.compat.v1.logging.info("Done calling model_fn.")
         if not isinstance(spec, EstimatorSpec):

@@ -22,8 +22,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime import inputs, keras_names
+from estimator_runtime import inputs
 from estimator_runtime.bound_model import BoundModel, BuiltModel
+from estimator_runtime.keras import layer_names
 from estimator_runtime.model_fn import EstimatorSpec, ModeKeys
 
 
@@ -99,7 +100,7 @@ def _call_model_fn(
         # The specs are kept aside: returned, the strategy would take them to pieces and make new ones of those.
         specs[number] = model.call_model_fn_of_replica(features, labels, mode)
 
-    keras_names.restart()
+    layer_names.restart()
     # Not converted by AutoGraph, as without a strategy: the model function's errors stay its own.
     strategy.extended.call_for_each_replica(tf.autograph.experimental.do_not_convert(build_replica))
     return [specs[number] for number in sorted(specs)]

@@ -15,11 +15,12 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime import checkpoints, keras_state, observation, replicas, sessions
+from estimator_runtime import checkpoints, observation, replicas, sessions
 from estimator_runtime.bound_model import BoundModel
 from estimator_runtime.checkpoints import storage
 from estimator_runtime.cluster.chief_watch import ChiefWatch, EndWithChiefHook, TrainingEnded
 from estimator_runtime.config.run_config import RunConfig, TaskType
+from estimator_runtime.keras import layer_state
 from estimator_runtime.model_fn import EstimatorSpec, ModeKeys
 
 
@@ -57,7 +58,7 @@ def train(
         ]
         saver_hooks = _saver_hooks(model.config, spec, worker_hooks, saving_listeners)
         summary_steps, log_steps, master_hooks = _chief_reports(model.config, spec)
-        fetches = [keras_state.with_updates(spec.train_op, spec.loss, graph), spec.loss]
+        fetches = [layer_state.with_updates(spec.train_op, spec.loss, graph), spec.loss]
         loss, made, is_stopped = None, 0, False
         with (
             _leaving_with_chief() as left,

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import tensorflow as tf
 
-from estimator_runtime.canned import keras_optimizers
+from estimator_runtime.keras import keras_optimizers
 
 _T = TypeVar("_T")
 _V1: Mapping[str, str] = {
