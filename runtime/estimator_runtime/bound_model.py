@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from estimator_runtime import arguments, inputs
+from estimator_runtime import arguments
 from estimator_runtime.config.run_config import RunConfig
+from estimator_runtime.inputs import model_input
 from estimator_runtime.keras import layer_names, legacy_api
 from estimator_runtime.model_fn import EstimatorSpec
 from estimator_runtime.warm_start import WarmStartSettings
@@ -71,7 +72,7 @@ class BoundModel:
         self, input_fn: Callable[..., Any] | None, mode: str, input_context: Any = None
     ) -> Any:
         """What `input_fn` returns; see `inputs.result_of`."""
-        return inputs.result_of(
+        return model_input.result_of(
             input_fn,
             mode=mode,
             params=self.copy_of_params(),
@@ -79,9 +80,9 @@ class BoundModel:
             input_context=input_context,
         )
 
-    def call_input_fn(self, input_fn: Callable[..., Any] | None, mode: str) -> inputs.ModelInput:
+    def call_input_fn(self, input_fn: Callable[..., Any] | None, mode: str) -> model_input.ModelInput:
         """One batch of `input_fn`; see `inputs.read`."""
-        return inputs.read(self.result_of_input_fn(input_fn, mode))
+        return model_input.read(self.result_of_input_fn(input_fn, mode))
 
     def build(self, graph: Any, input_fn: Callable[..., Any] | None, mode: str) -> BuiltModel:
         """Builds input and model in the (default) graph."""

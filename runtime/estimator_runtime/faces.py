@@ -112,7 +112,7 @@ _EXPERIMENTAL = {
     **at("logit_fn", "call_logit_fn"),
     **at("stop_at_checkpoint", "make_stop_at_checkpoint_step_hook"),
 }
-INPUTS = Face({**at("numpy_input", "numpy_input_fn"), **at("pandas_input", "pandas_input_fn")})
+INPUTS = Face({**at("inputs.numpy_input", "numpy_input_fn"), **at("inputs.pandas_input", "pandas_input_fn")})
 
 _HEADS = {
     **at("canned.head", "Head"),

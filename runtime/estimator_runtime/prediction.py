@@ -11,9 +11,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime import inputs, sessions
+from estimator_runtime import sessions
 from estimator_runtime.bound_model import BoundModel
 from estimator_runtime.export.outputs import flat_name
+from estimator_runtime.inputs import model_input
 from estimator_runtime.model_fn import ModeKeys
 
 
@@ -43,7 +44,7 @@ def predict(
     with graph.as_default():
         model.begin_graph(graph)
         batch = model.call_input_fn(input_fn, ModeKeys.PREDICT)
-        if not inputs.ends(graph):
+        if not model_input.ends(graph):
             tf.compat.v1.logging.warning(
                 "Input graph does not contain a QueueRunner, nor does it use tf.data.Dataset. "
                 "That means predict yields forever. This is probably a mistake."

@@ -22,8 +22,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime import inputs
 from estimator_runtime.bound_model import BoundModel, BuiltModel
+from estimator_runtime.inputs import model_input
 from estimator_runtime.keras import layer_names
 from estimator_runtime.model_fn import EstimatorSpec, ModeKeys
 
@@ -68,7 +68,7 @@ def _batches(
                 "input_fn must return a tf.data.Dataset when there is a strategy: the queue that it makes counts "
                 "epochs in a variable, which cannot be mirrored."
             ) from error
-        if not (inputs.is_dataset(result) or callable(result)):
+        if not (model_input.is_dataset(result) or callable(result)):
             raise ValueError(
                 "input_fn must return a tf.data.Dataset or a callable when there is a strategy, so that each replica "
                 f"has batches of its own, but returned: {result}."
@@ -77,8 +77,8 @@ def _batches(
 
     iterator = strategy.make_input_fn_iterator(dataset)
     batches = _together(strategy.experimental_local_results(iterator.get_next()))
-    hook = inputs.IteratorInitializerHook(iterator.initializer)
-    return [inputs.features_and_labels(batch) for batch in batches], hook
+    hook = model_input.IteratorInitializerHook(iterator.initializer)
+    return [model_input.features_and_labels(batch) for batch in batches], hook
 
 
 def _together(batches: Sequence[Any]) -> list[Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from estimator_runtime.numpy_input import check_queue, dequeued_batch
+from estimator_runtime.inputs.numpy_input import check_queue, dequeued_batch
 
 
 def pandas_input_fn(
