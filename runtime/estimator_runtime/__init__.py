@@ -66,9 +66,9 @@ if TYPE_CHECKING:
         StopAtStepHook,
         SummarySaverHook,
     )
-    from estimator_runtime.model_fn import EstimatorSpec, ModeKeys
+    from estimator_runtime.model.model_fn import EstimatorSpec, ModeKeys
+    from estimator_runtime.model.warm_start import VocabInfo, WarmStartSettings
     from estimator_runtime.specs import EvalSpec, TrainSpec
-    from estimator_runtime.warm_start import VocabInfo, WarmStartSettings
 
 __all__ = [
     "BaselineClassifier",

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from estimator_runtime import observation, replicas, sessions, summaries
-from estimator_runtime.bound_model import BoundModel
-from estimator_runtime.model_fn import EstimatorSpec, ModeKeys
+from estimator_runtime.model.bound_model import BoundModel
+from estimator_runtime.model.model_fn import EstimatorSpec, ModeKeys
 
 LOSS = "loss"
 GLOBAL_STEP: str = tf.compat.v1.GraphKeys.GLOBAL_STEP

@@ -9,7 +9,7 @@ from estimator_runtime.early_stopping import (
 )
 from estimator_runtime.export.supervised import build_raw_supervised_input_receiver_fn
 from estimator_runtime.in_memory_evaluation import InMemoryEvaluatorHook
-from estimator_runtime.logit_fn import call_logit_fn
+from estimator_runtime.model.logit_fn import call_logit_fn
 from estimator_runtime.stop_at_checkpoint import make_stop_at_checkpoint_step_hook
 
 __all__ = [

@@ -80,14 +80,20 @@ _SHARED = {
     **at("dispatch", "train_and_evaluate"),
     **at("estimator", "Estimator"),
     **at("exporters", "BestExporter", "Exporter", "FinalExporter", "LatestExporter"),
-    **at("model_fn", "EstimatorSpec", "ModeKeys"),
+    **at("model.model_fn", "EstimatorSpec", "ModeKeys"),
     **at("config.run_config", "RunConfig"),
     **at("specs", "EvalSpec", "TrainSpec"),
-    **at("warm_start", "VocabInfo", "WarmStartSettings"),
+    **at("model.warm_start", "VocabInfo", "WarmStartSettings"),
 }
 EXPORT = Face(
     {
-        **at("export.outputs", "ClassificationOutput", "ExportOutput", "PredictOutput", "RegressionOutput"),
+        **at(
+            "model.export_outputs",
+            "ClassificationOutput",
+            "ExportOutput",
+            "PredictOutput",
+            "RegressionOutput",
+        ),
         **at("export.supervised", "EvalOutput"),
         **at(
             "export.receivers",
@@ -109,7 +115,7 @@ _EXPERIMENTAL = {
     ),
     **at("export.supervised", "build_raw_supervised_input_receiver_fn"),
     **at("in_memory_evaluation", "InMemoryEvaluatorHook"),
-    **at("logit_fn", "call_logit_fn"),
+    **at("model.logit_fn", "call_logit_fn"),
     **at("stop_at_checkpoint", "make_stop_at_checkpoint_step_hook"),
 }
 INPUTS = Face({**at("inputs.numpy_input", "numpy_input_fn"), **at("inputs.pandas_input", "pandas_input_fn")})

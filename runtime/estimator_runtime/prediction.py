@@ -12,10 +12,10 @@ from typing import Any
 import tensorflow as tf
 
 from estimator_runtime import sessions
-from estimator_runtime.bound_model import BoundModel
-from estimator_runtime.export.outputs import flat_name
 from estimator_runtime.inputs import model_input
-from estimator_runtime.model_fn import ModeKeys
+from estimator_runtime.model.bound_model import BoundModel
+from estimator_runtime.model.export_outputs import flat_name
+from estimator_runtime.model.model_fn import ModeKeys
 
 
 def begun(model: BoundModel, input_fn: Callable[..., Any] | None, **settings: Any) -> Iterator[Any]:

@@ -22,10 +22,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime.bound_model import BoundModel, BuiltModel
 from estimator_runtime.inputs import model_input
 from estimator_runtime.keras import layer_names
-from estimator_runtime.model_fn import EstimatorSpec, ModeKeys
+from estimator_runtime.model.bound_model import BoundModel, BuiltModel
+from estimator_runtime.model.model_fn import EstimatorSpec, ModeKeys
 
 
 def scope(strategy: Any) -> AbstractContextManager[Any]:

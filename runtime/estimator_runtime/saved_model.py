@@ -13,9 +13,9 @@ from typing import Any
 import tensorflow as tf
 
 from estimator_runtime import observation
-from estimator_runtime.bound_model import BoundModel
 from estimator_runtime.checkpoints import storage
 from estimator_runtime.export import meta_graphs
+from estimator_runtime.model.bound_model import BoundModel
 
 _NAMING_ATTEMPTS = 10
 

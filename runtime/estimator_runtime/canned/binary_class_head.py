@@ -8,7 +8,7 @@ import tensorflow as tf
 from estimator_runtime.canned import head, reductions, streaming_metrics, targets
 from estimator_runtime.canned.classes import Classes
 from estimator_runtime.canned.keys import MetricKeys, PredictionKeys
-from estimator_runtime.export.outputs import (
+from estimator_runtime.model.export_outputs import (
     DEFAULT_KEY,
     ClassificationOutput,
     ExportOutput,

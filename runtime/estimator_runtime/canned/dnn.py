@@ -10,7 +10,7 @@ from estimator_runtime.canned import heads_of_classes, network, optimizers, redu
 from estimator_runtime.canned.head import Head
 from estimator_runtime.config.run_config import RunConfig
 from estimator_runtime.estimator import Estimator
-from estimator_runtime.model_fn import EstimatorSpec, ModeKeys
+from estimator_runtime.model.model_fn import EstimatorSpec, ModeKeys
 
 _LEARNING_RATE_V1 = 0.05
 

@@ -15,8 +15,8 @@ from estimator_runtime.canned import (
     targets,
 )
 from estimator_runtime.canned.keys import MetricKeys
-from estimator_runtime.export.outputs import DEFAULT_KEY, ExportOutput, PredictOutput
-from estimator_runtime.model_fn import EstimatorSpec, ModeKeys
+from estimator_runtime.model.export_outputs import DEFAULT_KEY, ExportOutput, PredictOutput
+from estimator_runtime.model.model_fn import EstimatorSpec, ModeKeys
 
 _Key = TypeVar("_Key")
 Metrics = dict[str, streaming_metrics.StreamingMetric]

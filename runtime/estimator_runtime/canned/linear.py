@@ -18,7 +18,7 @@ from estimator_runtime.canned import (
 from estimator_runtime.canned.head import Head
 from estimator_runtime.config.run_config import RunConfig
 from estimator_runtime.estimator import Estimator
-from estimator_runtime.model_fn import EstimatorSpec, ModeKeys
+from estimator_runtime.model.model_fn import EstimatorSpec, ModeKeys
 
 SCOPE = "linear"
 _HIGHEST_LEARNING_RATE = 0.2

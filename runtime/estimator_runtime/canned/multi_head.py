@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from estimator_runtime.canned import head, streaming_metrics, summaries, targets
 from estimator_runtime.canned.keys import MetricKeys
-from estimator_runtime.export.outputs import DEFAULT_KEY, ExportOutput, PredictOutput
-from estimator_runtime.model_fn import ModeKeys
+from estimator_runtime.model.export_outputs import DEFAULT_KEY, ExportOutput, PredictOutput
+from estimator_runtime.model.model_fn import ModeKeys
 
 
 class MultiHead(head.Head):

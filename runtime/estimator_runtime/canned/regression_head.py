@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from estimator_runtime.canned import head, reductions, streaming_metrics, targets
 from estimator_runtime.canned.keys import MetricKeys, PredictionKeys
-from estimator_runtime.export.outputs import DEFAULT_KEY, ExportOutput, PredictOutput, RegressionOutput
+from estimator_runtime.model.export_outputs import DEFAULT_KEY, ExportOutput, PredictOutput, RegressionOutput
 
 
 class RegressionHead(head.SingleHead):

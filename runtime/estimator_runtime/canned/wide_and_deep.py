@@ -10,7 +10,7 @@ from estimator_runtime.canned import feature_layers, linear, network, optimizers
 from estimator_runtime.canned.head import Head
 from estimator_runtime.canned.network import Network
 from estimator_runtime.config.run_config import RunConfig
-from estimator_runtime.model_fn import EstimatorSpec
+from estimator_runtime.model.model_fn import EstimatorSpec
 
 _LINEAR_LEARNING_RATE = 0.005
 _DNN_LEARNING_RATE_V1 = 0.001

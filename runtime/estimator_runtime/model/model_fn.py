@@ -14,8 +14,8 @@ from typing import Any, NamedTuple, Self
 
 import tensorflow as tf
 
-from estimator_runtime import metrics
-from estimator_runtime.export import outputs as export_output
+from estimator_runtime.model import export_outputs as export_output
+from estimator_runtime.model import metrics
 
 _COMPOSITE = (tf.SparseTensor, tf.RaggedTensor, tf.IndexedSlices)
 """Tensors to `tf.is_tensor`, and none that a session's caller could use as one."""

@@ -13,8 +13,8 @@ from estimator_runtime import arguments
 from estimator_runtime.config.run_config import RunConfig
 from estimator_runtime.inputs import model_input
 from estimator_runtime.keras import layer_names, legacy_api
-from estimator_runtime.model_fn import EstimatorSpec
-from estimator_runtime.warm_start import WarmStartSettings
+from estimator_runtime.model.model_fn import EstimatorSpec
+from estimator_runtime.model.warm_start import WarmStartSettings
 
 MODEL_FN_ARGUMENTS = ("features", "labels", "mode", "params", "config", "model_dir")
 
