@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     )
     from estimator_runtime.estimator import Estimator
     from estimator_runtime.exporters import BestExporter, Exporter, FinalExporter, LatestExporter
-    from estimator_runtime.hooks import (
+    from estimator_runtime.loop.hooks import (
         CheckpointSaverHook,
         CheckpointSaverListener,
         FeedFnHook,

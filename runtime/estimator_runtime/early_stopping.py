@@ -15,10 +15,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime import event_files
 from estimator_runtime.errors import MetricNotFoundError
 from estimator_runtime.estimator import Estimator
-from estimator_runtime.evaluation import LOSS
+from estimator_runtime.loop import event_files
+from estimator_runtime.loop.evaluation import LOSS
 
 _SessionRunHook: Any = tf.compat.v1.train.SessionRunHook
 _STOP_SCOPE = "signal_early_stopping"

@@ -15,8 +15,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime import arguments, best_result, event_files
-from estimator_runtime.evaluation import EmptyResult
+from estimator_runtime import arguments, best_result
+from estimator_runtime.loop import event_files
+from estimator_runtime.loop.evaluation import EmptyResult
 
 _COMPARED = ("best_eval_result", "current_eval_result")
 

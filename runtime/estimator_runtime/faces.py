@@ -55,7 +55,7 @@ def at(module: str, *names: str, **renamed: str) -> dict[str, str]:
 
 
 HOOKS = at(
-    "hooks",
+    "loop.hooks",
     "CheckpointSaverHook",
     "CheckpointSaverListener",
     "FeedFnHook",

@@ -9,8 +9,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime import evaluation, hook_types, observation, summaries
+from estimator_runtime import observation
 from estimator_runtime.estimator import Estimator
+from estimator_runtime.loop import evaluation, hook_types, summaries
 
 _SessionRunHook: Any = tf.compat.v1.train.SessionRunHook
 

@@ -5,9 +5,9 @@ import tempfile
 
 import tensorflow as tf
 
-from estimator_runtime import sessions
 from estimator_runtime.config import strategies
 from estimator_runtime.config.run_config import RunConfig
+from estimator_runtime.loop import sessions
 
 
 def completed(config: RunConfig | None, model_dir: str | os.PathLike[str] | None) -> RunConfig:

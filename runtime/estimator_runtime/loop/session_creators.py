@@ -20,7 +20,7 @@ from estimator_runtime import checkpoints, interruption
 from estimator_runtime.checkpoints import faults
 from estimator_runtime.cluster.chief_watch import ChiefWatch
 from estimator_runtime.errors import CheckpointDamagedError
-from estimator_runtime.live_variables import LiveVariables
+from estimator_runtime.loop.live_variables import LiveVariables
 
 _FIRST_LOOK_FOR_MODEL_SECS = 0.5
 _LAST_LOOK_FOR_MODEL_SECS = 8.0

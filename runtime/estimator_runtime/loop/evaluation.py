@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from estimator_runtime import observation, sessions, summaries
+from estimator_runtime import observation
 from estimator_runtime.distribution import replicas
+from estimator_runtime.loop import sessions, summaries
 from estimator_runtime.model.bound_model import BoundModel
 from estimator_runtime.model.model_fn import EstimatorSpec, ModeKeys
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime import sessions
 from estimator_runtime.inputs import model_input
+from estimator_runtime.loop import sessions
 from estimator_runtime.model.bound_model import BoundModel
 from estimator_runtime.model.export_outputs import flat_name
 from estimator_runtime.model.model_fn import ModeKeys

@@ -13,8 +13,8 @@ import tensorflow as tf
 from estimator_runtime import checkpoints
 from estimator_runtime.cluster.chief_watch import ChiefWatch
 from estimator_runtime.config.run_config import RunConfig
-from estimator_runtime.live_variables import LiveVariables
-from estimator_runtime.session_creators import (
+from estimator_runtime.loop.live_variables import LiveVariables
+from estimator_runtime.loop.session_creators import (
     PacedSessionCreator,
     RestoringSessionCreator,
     WorkerSessionCreator,

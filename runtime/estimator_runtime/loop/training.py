@@ -15,12 +15,13 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime import checkpoints, observation, sessions
+from estimator_runtime import checkpoints, observation
 from estimator_runtime.checkpoints import storage
 from estimator_runtime.cluster.chief_watch import ChiefWatch, EndWithChiefHook, TrainingEnded
 from estimator_runtime.config.run_config import RunConfig, TaskType
 from estimator_runtime.distribution import replicas
 from estimator_runtime.keras import layer_state
+from estimator_runtime.loop import sessions
 from estimator_runtime.model.bound_model import BoundModel
 from estimator_runtime.model.model_fn import EstimatorSpec, ModeKeys
 
