@@ -46,7 +46,7 @@ if TYPE_CHECKING:
         MetricsError,
     )
     from estimator_runtime.estimator import Estimator
-    from estimator_runtime.exporters import BestExporter, Exporter, FinalExporter, LatestExporter
+    from estimator_runtime.export.exporters import BestExporter, Exporter, FinalExporter, LatestExporter
     from estimator_runtime.loop.hooks import (
         CheckpointSaverHook,
         CheckpointSaverListener,

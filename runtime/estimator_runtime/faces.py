@@ -79,7 +79,7 @@ _SHARED = {
     **at("added_metrics", "add_metrics"),
     **at("dispatch", "train_and_evaluate"),
     **at("estimator", "Estimator"),
-    **at("exporters", "BestExporter", "Exporter", "FinalExporter", "LatestExporter"),
+    **at("export.exporters", "BestExporter", "Exporter", "FinalExporter", "LatestExporter"),
     **at("model.model_fn", "EstimatorSpec", "ModeKeys"),
     **at("config.run_config", "RunConfig"),
     **at("specs", "EvalSpec", "TrainSpec"),

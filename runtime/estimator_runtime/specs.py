@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Self
 
 import tensorflow as tf
 
-from estimator_runtime.exporters import Exporter
+from estimator_runtime.export.exporters import Exporter
 
 InputFn = Callable[..., Any]
 

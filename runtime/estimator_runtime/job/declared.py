@@ -17,7 +17,7 @@ from estimator_runtime import dispatch, roles
 from estimator_runtime.cluster.tf_config import TaskType
 from estimator_runtime.config.run_config import RunConfig
 from estimator_runtime.estimator import Estimator
-from estimator_runtime.exporters import BestExporter, Exporter, FinalExporter, LatestExporter
+from estimator_runtime.export.exporters import BestExporter, Exporter, FinalExporter, LatestExporter
 from estimator_runtime.job import evaluate_mode, export_mode, predict_mode, step_target
 from estimator_runtime.job.environment import Environment
 from estimator_runtime.job.errors import JobConfigError

@@ -15,7 +15,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime import arguments, best_result
+from estimator_runtime import arguments
+from estimator_runtime.export import best_result
 from estimator_runtime.loop import event_files
 from estimator_runtime.loop.evaluation import EmptyResult
 
