@@ -38,7 +38,6 @@ if TYPE_CHECKING:
         RegressionHead,
     )
     from estimator_runtime.config.run_config import RunConfig
-    from estimator_runtime.dispatch import train_and_evaluate
     from estimator_runtime.errors import (
         DistributionNotSupportedError,
         EstimatorError,
@@ -68,7 +67,8 @@ if TYPE_CHECKING:
     )
     from estimator_runtime.model.model_fn import EstimatorSpec, ModeKeys
     from estimator_runtime.model.warm_start import VocabInfo, WarmStartSettings
-    from estimator_runtime.specs import EvalSpec, TrainSpec
+    from estimator_runtime.training.dispatch import train_and_evaluate
+    from estimator_runtime.training.specs import EvalSpec, TrainSpec
 
 __all__ = [
     "BaselineClassifier",

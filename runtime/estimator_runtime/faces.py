@@ -77,12 +77,12 @@ HOOKS = at(
 _SHARED = {
     **HOOKS,
     **at("added_metrics", "add_metrics"),
-    **at("dispatch", "train_and_evaluate"),
+    **at("training.dispatch", "train_and_evaluate"),
     **at("estimator", "Estimator"),
     **at("export.exporters", "BestExporter", "Exporter", "FinalExporter", "LatestExporter"),
     **at("model.model_fn", "EstimatorSpec", "ModeKeys"),
     **at("config.run_config", "RunConfig"),
-    **at("specs", "EvalSpec", "TrainSpec"),
+    **at("training.specs", "EvalSpec", "TrainSpec"),
     **at("model.warm_start", "VocabInfo", "WarmStartSettings"),
 }
 EXPORT = Face(
@@ -106,7 +106,7 @@ EXPORT = Face(
 )
 _EXPERIMENTAL = {
     **at(
-        "early_stopping",
+        "training.early_stopping",
         "make_early_stopping_hook",
         "stop_if_higher_hook",
         "stop_if_lower_hook",
@@ -114,9 +114,9 @@ _EXPERIMENTAL = {
         "stop_if_no_increase_hook",
     ),
     **at("export.supervised", "build_raw_supervised_input_receiver_fn"),
-    **at("in_memory_evaluation", "InMemoryEvaluatorHook"),
+    **at("training.in_memory_evaluation", "InMemoryEvaluatorHook"),
     **at("model.logit_fn", "call_logit_fn"),
-    **at("stop_at_checkpoint", "make_stop_at_checkpoint_step_hook"),
+    **at("training.stop_at_checkpoint", "make_stop_at_checkpoint_step_hook"),
 }
 INPUTS = Face({**at("inputs.numpy_input", "numpy_input_fn"), **at("inputs.pandas_input", "pandas_input_fn")})
 

@@ -7,10 +7,11 @@ import linear_model
 import pytest
 import tensorflow as tf
 
-from estimator_runtime import EvalSpec, Exporter, FinalExporter, evaluator, interruption
-from estimator_runtime.checkpoint_evaluator import CheckpointEvaluator, Status
+from estimator_runtime import EvalSpec, Exporter, FinalExporter, interruption
 from estimator_runtime.checkpoints import holds
 from estimator_runtime.cluster import finished
+from estimator_runtime.training import evaluator
+from estimator_runtime.training.checkpoint_evaluator import CheckpointEvaluator, Status
 
 
 def input_fn():

@@ -6,9 +6,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime import checkpoints, evaluator, local
+from estimator_runtime import checkpoints
 from estimator_runtime.cluster import finished, server, tf_config
-from estimator_runtime.specs import EvalSpec, TrainSpec
+from estimator_runtime.training import evaluator, local
+from estimator_runtime.training.specs import EvalSpec, TrainSpec
 
 _MAX_DELAY_SECS = 60
 _DELAY_SECS_PER_WORKER = 5

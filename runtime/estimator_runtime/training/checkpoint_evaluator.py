@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from estimator_runtime.checkpoints import faults
 from estimator_runtime.checkpoints.holds import CheckpointHold
-from estimator_runtime.specs import EvalSpec
+from estimator_runtime.training.specs import EvalSpec
 
 _WARN_EVERY_SECS = 600
 _READ_ERRORS = (tf.errors.OpError, OSError, ValueError)

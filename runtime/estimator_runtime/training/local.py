@@ -5,9 +5,9 @@ from typing import Any
 import tensorflow as tf
 
 from estimator_runtime import interruption
-from estimator_runtime.checkpoint_evaluator import CheckpointEvaluator, Outcome, Status
 from estimator_runtime.cluster import finished
-from estimator_runtime.specs import EvalSpec, TrainSpec
+from estimator_runtime.training.checkpoint_evaluator import CheckpointEvaluator, Outcome, Status
+from estimator_runtime.training.specs import EvalSpec, TrainSpec
 
 _CheckpointSaverListener: Any = tf.compat.v1.train.CheckpointSaverListener
 

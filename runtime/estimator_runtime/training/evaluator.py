@@ -12,10 +12,10 @@ from typing import Any
 import tensorflow as tf
 
 from estimator_runtime import interruption
-from estimator_runtime.checkpoint_evaluator import CheckpointEvaluator, Outcome, Status
 from estimator_runtime.checkpoints.holds import CheckpointHold
 from estimator_runtime.cluster import finished
-from estimator_runtime.specs import EvalSpec
+from estimator_runtime.training.checkpoint_evaluator import CheckpointEvaluator, Outcome, Status
+from estimator_runtime.training.specs import EvalSpec
 
 _LOOK_FOR_MARKER_SECS = 1.0
 _LOOK_FOR_CHECKPOINT_SECS = 0.2

@@ -4,9 +4,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime import local, roles
 from estimator_runtime.cluster.tf_config import TaskType
-from estimator_runtime.specs import EvalSpec, TrainSpec
+from estimator_runtime.training import local, roles
+from estimator_runtime.training.specs import EvalSpec, TrainSpec
 
 
 def train_and_evaluate(estimator: Any, train_spec: TrainSpec, eval_spec: EvalSpec) -> tuple[Any, Any] | None:
