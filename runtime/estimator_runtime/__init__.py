@@ -16,26 +16,26 @@ if TYPE_CHECKING:
     from estimator_runtime import experimental, export
     from estimator_runtime.added_metrics import add_metrics
     from estimator_runtime.canned.baseline import BaselineClassifier, BaselineEstimator, BaselineRegressor
-    from estimator_runtime.canned.binary_class_head import BinaryClassHead
     from estimator_runtime.canned.dnn import DNNClassifier, DNNEstimator, DNNRegressor
     from estimator_runtime.canned.dnn_linear_combined import (
         DNNLinearCombinedClassifier,
         DNNLinearCombinedEstimator,
         DNNLinearCombinedRegressor,
     )
-    from estimator_runtime.canned.head import Head
-    from estimator_runtime.canned.linear import LinearClassifier, LinearEstimator, LinearRegressor
-    from estimator_runtime.canned.multi_class_head import MultiClassHead
-    from estimator_runtime.canned.multi_head import MultiHead
-    from estimator_runtime.canned.multi_label_head import MultiLabelHead
-    from estimator_runtime.canned.parse_example_specs import (
-        classifier_parse_example_spec,
-        regressor_parse_example_spec,
-    )
-    from estimator_runtime.canned.regression_head import (
+    from estimator_runtime.canned.heads.binary_class_head import BinaryClassHead
+    from estimator_runtime.canned.heads.head import Head
+    from estimator_runtime.canned.heads.multi_class_head import MultiClassHead
+    from estimator_runtime.canned.heads.multi_head import MultiHead
+    from estimator_runtime.canned.heads.multi_label_head import MultiLabelHead
+    from estimator_runtime.canned.heads.regression_head import (
         LogisticRegressionHead,
         PoissonRegressionHead,
         RegressionHead,
+    )
+    from estimator_runtime.canned.linear import LinearClassifier, LinearEstimator, LinearRegressor
+    from estimator_runtime.canned.parse_example_specs import (
+        classifier_parse_example_spec,
+        regressor_parse_example_spec,
     )
     from estimator_runtime.config.run_config import RunConfig
     from estimator_runtime.errors import (

@@ -121,12 +121,12 @@ _EXPERIMENTAL = {
 INPUTS = Face({**at("inputs.numpy_input", "numpy_input_fn"), **at("inputs.pandas_input", "pandas_input_fn")})
 
 _HEADS = {
-    **at("canned.head", "Head"),
-    **at("canned.binary_class_head", "BinaryClassHead"),
-    **at("canned.multi_class_head", "MultiClassHead"),
-    **at("canned.multi_head", "MultiHead"),
-    **at("canned.multi_label_head", "MultiLabelHead"),
-    **at("canned.regression_head", "LogisticRegressionHead", "PoissonRegressionHead", "RegressionHead"),
+    **at("canned.heads.head", "Head"),
+    **at("canned.heads.binary_class_head", "BinaryClassHead"),
+    **at("canned.heads.multi_class_head", "MultiClassHead"),
+    **at("canned.heads.multi_head", "MultiHead"),
+    **at("canned.heads.multi_label_head", "MultiLabelHead"),
+    **at("canned.heads.regression_head", "LogisticRegressionHead", "PoissonRegressionHead", "RegressionHead"),
 }
 _CANNED = {
     "baseline": ("BaselineClassifier", "BaselineEstimator", "BaselineRegressor"),

@@ -6,7 +6,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime.canned import feature_layers, summaries
+from estimator_runtime.canned import feature_layers
+from estimator_runtime.canned.heads import summaries
 from estimator_runtime.model.model_fn import ModeKeys
 
 SCOPE = "dnn"

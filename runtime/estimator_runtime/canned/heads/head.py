@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import tensorflow as tf
 
-from estimator_runtime.canned import (
+from estimator_runtime.canned.heads import (
     loss_functions,
     optimizers,
     reductions,
@@ -14,7 +14,7 @@ from estimator_runtime.canned import (
     summaries,
     targets,
 )
-from estimator_runtime.canned.keys import MetricKeys
+from estimator_runtime.canned.heads.keys import MetricKeys
 from estimator_runtime.model.export_outputs import DEFAULT_KEY, ExportOutput, PredictOutput
 from estimator_runtime.model.model_fn import EstimatorSpec, ModeKeys
 

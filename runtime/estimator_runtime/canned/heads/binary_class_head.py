@@ -5,9 +5,9 @@ from typing import Any, ClassVar
 
 import tensorflow as tf
 
-from estimator_runtime.canned import head, reductions, streaming_metrics, targets
-from estimator_runtime.canned.classes import Classes
-from estimator_runtime.canned.keys import MetricKeys, PredictionKeys
+from estimator_runtime.canned.heads import head, reductions, streaming_metrics, targets
+from estimator_runtime.canned.heads.classes import Classes
+from estimator_runtime.canned.heads.keys import MetricKeys, PredictionKeys
 from estimator_runtime.model.export_outputs import (
     DEFAULT_KEY,
     ClassificationOutput,

@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime.canned import targets
+from estimator_runtime.canned.heads import targets
 
 
 class Classes:

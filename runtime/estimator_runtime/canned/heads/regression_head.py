@@ -5,8 +5,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime.canned import head, reductions, streaming_metrics, targets
-from estimator_runtime.canned.keys import MetricKeys, PredictionKeys
+from estimator_runtime.canned.heads import head, reductions, streaming_metrics, targets
+from estimator_runtime.canned.heads.keys import MetricKeys, PredictionKeys
 from estimator_runtime.model.export_outputs import DEFAULT_KEY, ExportOutput, PredictOutput, RegressionOutput
 
 

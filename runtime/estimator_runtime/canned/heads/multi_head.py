@@ -5,8 +5,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime.canned import head, streaming_metrics, summaries, targets
-from estimator_runtime.canned.keys import MetricKeys
+from estimator_runtime.canned.heads import head, streaming_metrics, summaries, targets
+from estimator_runtime.canned.heads.keys import MetricKeys
 from estimator_runtime.model.export_outputs import DEFAULT_KEY, ExportOutput, PredictOutput
 from estimator_runtime.model.model_fn import ModeKeys
 
