@@ -15,12 +15,12 @@ from estimator_api import EstimatorSection
 from estimator_api.estimator import PredictSection
 from estimator_runtime import observation
 from estimator_runtime.estimator import Estimator
-from estimator_runtime.job.environment import Environment
-from estimator_runtime.job.errors import JobConfigError
-from estimator_runtime.job.hook_references import resolve_hooks
-from estimator_runtime.job.locations import checkpoint_for, make_directory
-from estimator_runtime.job.prediction_files import PredictionFiles
-from estimator_runtime.job.references import resolve_callable
+from estimator_runtime.job.modes.prediction_files import PredictionFiles
+from estimator_runtime.job.settings.environment import Environment
+from estimator_runtime.job.settings.errors import JobConfigError
+from estimator_runtime.job.settings.hook_references import resolve_hooks
+from estimator_runtime.job.settings.locations import checkpoint_for, make_directory
+from estimator_runtime.job.settings.references import resolve_callable
 from estimator_runtime.model.export_outputs import flat_name
 
 _REPORT_EVERY = 256

@@ -5,8 +5,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime.job.errors import JobConfigError
-from estimator_runtime.job.references import resolve
+from estimator_runtime.job.settings.errors import JobConfigError
+from estimator_runtime.job.settings.references import resolve
 
 
 def resolve_hooks(references: Iterable[str] | None, *, field: str) -> list[Any]:

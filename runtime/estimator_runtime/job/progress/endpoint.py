@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from estimator_api.progress import Progress
-from estimator_runtime.job import exposition
+from estimator_runtime.job.progress import exposition
 
 _LOG = logging.getLogger("estimator_runtime.job")
 _POLL_SECS = 0.1

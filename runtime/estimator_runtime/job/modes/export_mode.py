@@ -6,9 +6,9 @@ import tensorflow as tf
 
 from estimator_api import EstimatorSection, Export
 from estimator_runtime.estimator import Estimator
-from estimator_runtime.job.errors import ExportFailedError
-from estimator_runtime.job.locations import check_file, checkpoint_for
-from estimator_runtime.job.references import resolve_callable
+from estimator_runtime.job.settings.errors import ExportFailedError
+from estimator_runtime.job.settings.locations import check_file, checkpoint_for
+from estimator_runtime.job.settings.references import resolve_callable
 
 
 def run(section: EstimatorSection, estimator: Estimator) -> None:

@@ -2,9 +2,9 @@
 
 from estimator_api import EstimatorSection
 from estimator_runtime.estimator import Estimator
-from estimator_runtime.job.hook_references import resolve_hooks
-from estimator_runtime.job.locations import checkpoint_for
-from estimator_runtime.job.references import resolve_callable
+from estimator_runtime.job.settings.hook_references import resolve_hooks
+from estimator_runtime.job.settings.locations import checkpoint_for
+from estimator_runtime.job.settings.references import resolve_callable
 
 
 def run(section: EstimatorSection, estimator: Estimator) -> None:

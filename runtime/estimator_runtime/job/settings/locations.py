@@ -4,7 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime.job.errors import JobConfigError
+from estimator_runtime.job.settings.errors import JobConfigError
 
 
 def check_scheme(path: str, *, field: str) -> None:

@@ -4,7 +4,7 @@ import functools
 import importlib
 from typing import Any
 
-from estimator_runtime.job.errors import JobConfigError
+from estimator_runtime.job.settings.errors import JobConfigError
 
 
 def resolve(reference: str, *, field: str) -> Any:

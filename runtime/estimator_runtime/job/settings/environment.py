@@ -8,7 +8,7 @@ from typing import Any
 
 from estimator_api import constants as c
 from estimator_runtime.cluster import environment_files
-from estimator_runtime.job.errors import JobConfigError
+from estimator_runtime.job.settings.errors import JobConfigError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
