@@ -71,7 +71,7 @@ class BoundModel:
     def result_of_input_fn(
         self, input_fn: Callable[..., Any] | None, mode: str, input_context: Any = None
     ) -> Any:
-        """What `input_fn` returns; see `inputs.result_of`."""
+        """What `input_fn` returns; see `model_input.result_of`."""
         return model_input.result_of(
             input_fn,
             mode=mode,
@@ -81,7 +81,7 @@ class BoundModel:
         )
 
     def call_input_fn(self, input_fn: Callable[..., Any] | None, mode: str) -> model_input.ModelInput:
-        """One batch of `input_fn`; see `inputs.read`."""
+        """One batch of `input_fn`; see `model_input.read`."""
         return model_input.read(self.result_of_input_fn(input_fn, mode))
 
     def build(self, graph: Any, input_fn: Callable[..., Any] | None, mode: str) -> BuiltModel:
