@@ -16,28 +16,28 @@ if TYPE_CHECKING:
     from estimator_runtime import experimental, export
     from estimator_runtime.added_metrics import add_metrics
     from estimator_runtime.canned.baseline import BaselineClassifier, BaselineEstimator, BaselineRegressor
-    from estimator_runtime.canned.binary_class_head import BinaryClassHead
     from estimator_runtime.canned.dnn import DNNClassifier, DNNEstimator, DNNRegressor
     from estimator_runtime.canned.dnn_linear_combined import (
         DNNLinearCombinedClassifier,
         DNNLinearCombinedEstimator,
         DNNLinearCombinedRegressor,
     )
-    from estimator_runtime.canned.head import Head
-    from estimator_runtime.canned.linear import LinearClassifier, LinearEstimator, LinearRegressor
-    from estimator_runtime.canned.multi_class_head import MultiClassHead
-    from estimator_runtime.canned.multi_head import MultiHead
-    from estimator_runtime.canned.multi_label_head import MultiLabelHead
-    from estimator_runtime.canned.parse_example_specs import (
-        classifier_parse_example_spec,
-        regressor_parse_example_spec,
-    )
-    from estimator_runtime.canned.regression_head import (
+    from estimator_runtime.canned.heads.binary_class_head import BinaryClassHead
+    from estimator_runtime.canned.heads.head import Head
+    from estimator_runtime.canned.heads.multi_class_head import MultiClassHead
+    from estimator_runtime.canned.heads.multi_head import MultiHead
+    from estimator_runtime.canned.heads.multi_label_head import MultiLabelHead
+    from estimator_runtime.canned.heads.regression_head import (
         LogisticRegressionHead,
         PoissonRegressionHead,
         RegressionHead,
     )
-    from estimator_runtime.dispatch import train_and_evaluate
+    from estimator_runtime.canned.linear import LinearClassifier, LinearEstimator, LinearRegressor
+    from estimator_runtime.canned.parse_example_specs import (
+        classifier_parse_example_spec,
+        regressor_parse_example_spec,
+    )
+    from estimator_runtime.config.run_config import RunConfig
     from estimator_runtime.errors import (
         DistributionNotSupportedError,
         EstimatorError,
@@ -45,8 +45,8 @@ if TYPE_CHECKING:
         MetricsError,
     )
     from estimator_runtime.estimator import Estimator
-    from estimator_runtime.exporters import BestExporter, Exporter, FinalExporter, LatestExporter
-    from estimator_runtime.hooks import (
+    from estimator_runtime.export.exporters import BestExporter, Exporter, FinalExporter, LatestExporter
+    from estimator_runtime.loop.hooks import (
         CheckpointSaverHook,
         CheckpointSaverListener,
         FeedFnHook,
@@ -65,10 +65,10 @@ if TYPE_CHECKING:
         StopAtStepHook,
         SummarySaverHook,
     )
-    from estimator_runtime.model_fn import EstimatorSpec, ModeKeys
-    from estimator_runtime.run_config import RunConfig
-    from estimator_runtime.specs import EvalSpec, TrainSpec
-    from estimator_runtime.warm_start import VocabInfo, WarmStartSettings
+    from estimator_runtime.model.model_fn import EstimatorSpec, ModeKeys
+    from estimator_runtime.model.warm_start import VocabInfo, WarmStartSettings
+    from estimator_runtime.training.dispatch import train_and_evaluate
+    from estimator_runtime.training.specs import EvalSpec, TrainSpec
 
 __all__ = [
     "BaselineClassifier",

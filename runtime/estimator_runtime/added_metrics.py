@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from estimator_runtime import arguments
+from estimator_runtime.config.run_config import RunConfig
 from estimator_runtime.estimator import Estimator
-from estimator_runtime.model_fn import EstimatorSpec, ModeKeys
-from estimator_runtime.run_config import RunConfig
+from estimator_runtime.model.model_fn import EstimatorSpec, ModeKeys
 
 _ARGUMENTS = ("features", "labels", "predictions", "config")
 

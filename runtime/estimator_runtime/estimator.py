@@ -14,22 +14,14 @@ from typing import Any, ClassVar, Self
 
 import tensorflow as tf
 
-from estimator_runtime import (
-    checkpoints,
-    evaluation,
-    hook_types,
-    observation,
-    prediction,
-    run_settings,
-    sessions,
-    training,
-    warm_start,
-)
-from estimator_runtime.bound_model import BoundModel, check_arguments
+from estimator_runtime import checkpoints, observation
+from estimator_runtime.config.run_config import RunConfig, TaskType
 from estimator_runtime.errors import EstimatorNotTrainedError
 from estimator_runtime.exporting_estimator import ExportingEstimator
-from estimator_runtime.model_fn import EstimatorSpec
-from estimator_runtime.run_config import RunConfig, TaskType
+from estimator_runtime.loop import evaluation, hook_types, prediction, run_settings, sessions, training
+from estimator_runtime.model import warm_start
+from estimator_runtime.model.bound_model import BoundModel, check_arguments
+from estimator_runtime.model.model_fn import EstimatorSpec
 
 
 class Estimator(ExportingEstimator):

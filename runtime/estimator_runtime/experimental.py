@@ -1,16 +1,16 @@
 """What tf.estimator has under `experimental`: hooks, receivers for training and evaluation, logit functions."""
 
-from estimator_runtime.early_stopping import (
+from estimator_runtime.export.supervised import build_raw_supervised_input_receiver_fn
+from estimator_runtime.model.logit_fn import call_logit_fn
+from estimator_runtime.training.early_stopping import (
     make_early_stopping_hook,
     stop_if_higher_hook,
     stop_if_lower_hook,
     stop_if_no_decrease_hook,
     stop_if_no_increase_hook,
 )
-from estimator_runtime.export.supervised import build_raw_supervised_input_receiver_fn
-from estimator_runtime.in_memory_evaluation import InMemoryEvaluatorHook
-from estimator_runtime.logit_fn import call_logit_fn
-from estimator_runtime.stop_at_checkpoint import make_stop_at_checkpoint_step_hook
+from estimator_runtime.training.in_memory_evaluation import InMemoryEvaluatorHook
+from estimator_runtime.training.stop_at_checkpoint import make_stop_at_checkpoint_step_hook
 
 __all__ = [
     "InMemoryEvaluatorHook",

@@ -6,10 +6,11 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime import checkpoints, saved_model
-from estimator_runtime.bound_model import BoundModel
+from estimator_runtime import checkpoints
 from estimator_runtime.errors import EstimatorNotTrainedError
-from estimator_runtime.model_fn import ModeKeys
+from estimator_runtime.export import saved_model
+from estimator_runtime.model.bound_model import BoundModel
+from estimator_runtime.model.model_fn import ModeKeys
 
 
 class ExportingEstimator:

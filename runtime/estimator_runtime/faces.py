@@ -55,7 +55,7 @@ def at(module: str, *names: str, **renamed: str) -> dict[str, str]:
 
 
 HOOKS = at(
-    "hooks",
+    "loop.hooks",
     "CheckpointSaverHook",
     "CheckpointSaverListener",
     "FeedFnHook",
@@ -77,17 +77,23 @@ HOOKS = at(
 _SHARED = {
     **HOOKS,
     **at("added_metrics", "add_metrics"),
-    **at("dispatch", "train_and_evaluate"),
+    **at("training.dispatch", "train_and_evaluate"),
     **at("estimator", "Estimator"),
-    **at("exporters", "BestExporter", "Exporter", "FinalExporter", "LatestExporter"),
-    **at("model_fn", "EstimatorSpec", "ModeKeys"),
-    **at("run_config", "RunConfig"),
-    **at("specs", "EvalSpec", "TrainSpec"),
-    **at("warm_start", "VocabInfo", "WarmStartSettings"),
+    **at("export.exporters", "BestExporter", "Exporter", "FinalExporter", "LatestExporter"),
+    **at("model.model_fn", "EstimatorSpec", "ModeKeys"),
+    **at("config.run_config", "RunConfig"),
+    **at("training.specs", "EvalSpec", "TrainSpec"),
+    **at("model.warm_start", "VocabInfo", "WarmStartSettings"),
 }
 EXPORT = Face(
     {
-        **at("export.outputs", "ClassificationOutput", "ExportOutput", "PredictOutput", "RegressionOutput"),
+        **at(
+            "model.export_outputs",
+            "ClassificationOutput",
+            "ExportOutput",
+            "PredictOutput",
+            "RegressionOutput",
+        ),
         **at("export.supervised", "EvalOutput"),
         **at(
             "export.receivers",
@@ -100,7 +106,7 @@ EXPORT = Face(
 )
 _EXPERIMENTAL = {
     **at(
-        "early_stopping",
+        "training.early_stopping",
         "make_early_stopping_hook",
         "stop_if_higher_hook",
         "stop_if_lower_hook",
@@ -108,19 +114,19 @@ _EXPERIMENTAL = {
         "stop_if_no_increase_hook",
     ),
     **at("export.supervised", "build_raw_supervised_input_receiver_fn"),
-    **at("in_memory_evaluation", "InMemoryEvaluatorHook"),
-    **at("logit_fn", "call_logit_fn"),
-    **at("stop_at_checkpoint", "make_stop_at_checkpoint_step_hook"),
+    **at("training.in_memory_evaluation", "InMemoryEvaluatorHook"),
+    **at("model.logit_fn", "call_logit_fn"),
+    **at("training.stop_at_checkpoint", "make_stop_at_checkpoint_step_hook"),
 }
-INPUTS = Face({**at("numpy_input", "numpy_input_fn"), **at("pandas_input", "pandas_input_fn")})
+INPUTS = Face({**at("inputs.numpy_input", "numpy_input_fn"), **at("inputs.pandas_input", "pandas_input_fn")})
 
 _HEADS = {
-    **at("canned.head", "Head"),
-    **at("canned.binary_class_head", "BinaryClassHead"),
-    **at("canned.multi_class_head", "MultiClassHead"),
-    **at("canned.multi_head", "MultiHead"),
-    **at("canned.multi_label_head", "MultiLabelHead"),
-    **at("canned.regression_head", "LogisticRegressionHead", "PoissonRegressionHead", "RegressionHead"),
+    **at("canned.heads.head", "Head"),
+    **at("canned.heads.binary_class_head", "BinaryClassHead"),
+    **at("canned.heads.multi_class_head", "MultiClassHead"),
+    **at("canned.heads.multi_head", "MultiHead"),
+    **at("canned.heads.multi_label_head", "MultiLabelHead"),
+    **at("canned.heads.regression_head", "LogisticRegressionHead", "PoissonRegressionHead", "RegressionHead"),
 }
 _CANNED = {
     "baseline": ("BaselineClassifier", "BaselineEstimator", "BaselineRegressor"),

@@ -13,7 +13,7 @@ PATIENCE_SECS = 60
 LOOK_EVERY_SECS = 0.05
 PROCESSES = multiprocessing.get_context("forkserver")
 # The same list as for distributed training: one fork server serves the whole run of tests.
-PROCESSES.set_forkserver_preload(["estimator_runtime.dispatch", "estimator_runtime.estimator"])
+PROCESSES.set_forkserver_preload(["estimator_runtime.training.dispatch", "estimator_runtime.estimator"])
 
 
 def _run(environment, arguments, log):

@@ -6,4 +6,4 @@ Starting one takes no time, and it begins as a user's program does: eager, and w
 import multiprocessing
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["estimator_runtime.dispatch", "estimator_runtime.estimator"])
+CONTEXT.set_forkserver_preload(["estimator_runtime.training.dispatch", "estimator_runtime.estimator"])

@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 from linear_model import eval_input, global_step, train_input
 
-from estimator_runtime import checkpoint_faults, checkpoints
+from estimator_runtime import checkpoints
+from estimator_runtime.checkpoints import faults
 from estimator_runtime.errors import CheckpointDamagedError
 
 v1 = tf.compat.v1
@@ -199,11 +200,11 @@ def test_a_directory_without_checkpoints_is_not_waited_for(tmp_path, monkeypatch
 def test_a_newer_writing_of_the_same_name_is_judged_anew(damaged):
     estimator = damaged(flipped)
     path = str(Path(estimator.model_dir, "model.ckpt-10"))
-    assert checkpoint_faults.condemn(path)
-    assert "cannot be read" in checkpoint_faults.fault(path)
+    assert faults.condemn(path)
+    assert "cannot be read" in faults.fault(path)
     estimator.train(train_input, max_steps=10)
-    assert checkpoint_faults.fault(path) is None
-    assert not checkpoint_faults.condemn(path)
+    assert faults.fault(path) is None
+    assert not faults.condemn(path)
 
 
 def test_sharded_and_partitioned_variables_and_texts(tmp_path):
@@ -224,11 +225,11 @@ def test_sharded_and_partitioned_variables_and_texts(tmp_path):
         v1.get_variable("empty", [0, 4])
         session.run(v1.global_variables_initializer())
         path = v1.train.Saver(sharded=True).save(session, str(tmp_path / "model.ckpt"), 1)
-    assert checkpoint_faults.fault(path) is None
-    assert not checkpoint_faults.condemn(path)
+    assert faults.fault(path) is None
+    assert not faults.condemn(path)
 
 
 def test_an_export_of_a_whole_checkpoint_reads_no_value_before_it_restores(trained, tmp_path, monkeypatch):
     """It would read the largest table twice, and hold a second copy of it."""
-    monkeypatch.setattr(checkpoint_faults, "condemn", pytest.fail)
+    monkeypatch.setattr(faults, "condemn", pytest.fail)
     trained.export_saved_model(str(tmp_path / "export"), linear_model.raw_receiver)

@@ -9,7 +9,8 @@ import pytest
 import tensorflow as tf
 from linear_model import global_step, train_input, v1
 
-from estimator_runtime import Estimator, RunConfig, early_stopping, experimental
+from estimator_runtime import Estimator, RunConfig, experimental
+from estimator_runtime.training import early_stopping
 
 
 def write_evaluations(directory, *values, first=0, every=10, name="loss"):

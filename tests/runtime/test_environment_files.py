@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from estimator_api.constants import LARGEST_VARIABLE
-from estimator_runtime import environment_files
+from estimator_runtime.cluster import environment_files
 
 pytestmark = pytest.mark.timeout(180)
 

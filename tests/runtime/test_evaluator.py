@@ -7,16 +7,11 @@ import linear_model
 import pytest
 import tensorflow as tf
 
-from estimator_runtime import (
-    EvalSpec,
-    Exporter,
-    FinalExporter,
-    checkpoint_hold,
-    evaluator,
-    finished,
-    interruption,
-)
-from estimator_runtime.checkpoint_evaluator import CheckpointEvaluator, Status
+from estimator_runtime import EvalSpec, Exporter, FinalExporter, interruption
+from estimator_runtime.checkpoints import holds
+from estimator_runtime.cluster import finished
+from estimator_runtime.training import evaluator
+from estimator_runtime.training.checkpoint_evaluator import CheckpointEvaluator, Status
 
 
 def input_fn():
@@ -207,7 +202,7 @@ def test_a_checkpoint_in_evaluation_is_not_lost_to_keep_checkpoint_max(tmp_path,
         evaluator.run(estimator, 5, eval_spec)
         assert len(list((model_dir / "export" / "end").iterdir())) == 1
         assert not list(model_dir.glob("model.ckpt-5.*"))
-    assert not (model_dir / checkpoint_hold.DIRECTORY).exists()
+    assert not (model_dir / holds.DIRECTORY).exists()
     assert not [line for line in tf_log if "was deleted" in line]
 
 
@@ -215,8 +210,8 @@ def test_what_cannot_be_held_is_not(tmp_path, monkeypatch):
     def refuse(*_):
         raise PermissionError
 
-    monkeypatch.setattr(checkpoint_hold.os, "link", refuse)
-    hold = checkpoint_hold.CheckpointHold(str(tmp_path))
+    monkeypatch.setattr(holds.os, "link", refuse)
+    hold = holds.CheckpointHold(str(tmp_path))
     (tmp_path / "model.ckpt-5.index").touch()
     path = str(tmp_path / "model.ckpt-5")
     with hold.holding(path):

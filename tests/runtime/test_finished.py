@@ -7,8 +7,10 @@ import linear_model
 import pytest
 import tensorflow as tf
 
-from estimator_runtime import EvalSpec, TrainSpec, finished, interruption, local
-from estimator_runtime.finished import Finished
+from estimator_runtime import EvalSpec, TrainSpec, interruption
+from estimator_runtime.cluster import finished
+from estimator_runtime.cluster.finished import Finished
+from estimator_runtime.training import local
 
 
 class Clock:

@@ -8,8 +8,9 @@ import pytest
 import tensorflow as tf
 from linear_model import eval_input, train_input, v1
 
-from estimator_runtime import Estimator, RunConfig, experimental, stop_at_checkpoint
-from estimator_runtime.early_stopping import read_eval_metrics
+from estimator_runtime import Estimator, RunConfig, experimental
+from estimator_runtime.training import stop_at_checkpoint
+from estimator_runtime.training.early_stopping import read_eval_metrics
 
 Evaluator = experimental.InMemoryEvaluatorHook
 AS_WORKER = {

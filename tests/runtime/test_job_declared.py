@@ -6,8 +6,9 @@ import tensorflow as tf
 from linear_model import global_step
 
 from estimator_runtime import Estimator, RunConfig
-from estimator_runtime.job import declared, environment, locations, references, step_target
-from estimator_runtime.job.errors import JobConfigError
+from estimator_runtime.job import declared, step_target
+from estimator_runtime.job.settings import environment, locations, references
+from estimator_runtime.job.settings.errors import JobConfigError
 
 SPEC = {
     "modelFn": "job_model:model_fn",

@@ -4,8 +4,8 @@ import socket
 
 import pytest
 
-from estimator_runtime.job.endpoint import Endpoint
-from estimator_runtime.job.recorder import Recorder
+from estimator_runtime.job.progress.endpoint import Endpoint
+from estimator_runtime.job.progress.recorder import Recorder
 
 
 @pytest.fixture

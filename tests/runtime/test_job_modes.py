@@ -12,12 +12,13 @@ from cluster_tasks import free_ports
 from job_process import Replica
 
 from estimator_runtime import Estimator, EstimatorNotTrainedError, RunConfig, observation
-from estimator_runtime.job import declared, environment
-from estimator_runtime.job.errors import ExportFailedError, JobConfigError
+from estimator_runtime.job import declared
 from estimator_runtime.job.failures import describe
+from estimator_runtime.job.modes.prediction_files import PredictionFiles, plain
 from estimator_runtime.job.observer import JobObserver
-from estimator_runtime.job.prediction_files import PredictionFiles, plain
-from estimator_runtime.job.recorder import Recorder
+from estimator_runtime.job.progress.recorder import Recorder
+from estimator_runtime.job.settings import environment
+from estimator_runtime.job.settings.errors import ExportFailedError, JobConfigError
 from estimator_runtime.job.termination import STEP_SECS, Termination
 
 EVALUATE = {

@@ -5,9 +5,9 @@ import math
 import numpy as np
 
 from estimator_api.progress import CheckpointProgress, ExportProgress, parse_progress
-from estimator_runtime.job import exposition, termination_message
-from estimator_runtime.job.recorder import Recorder
-from estimator_runtime.job.step_rate import StepRate
+from estimator_runtime.job.progress import exposition, termination_message
+from estimator_runtime.job.progress.recorder import Recorder
+from estimator_runtime.job.progress.step_rate import StepRate
 
 NOON = dt.datetime(2026, 1, 2, 12, 0, 0, 5000, tzinfo=dt.UTC)
 

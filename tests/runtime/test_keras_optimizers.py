@@ -8,7 +8,8 @@ import tf_keras
 from canned_data import columns, config, input_of, v1
 
 import estimator_runtime as er
-from estimator_runtime.canned import keras_optimizers, optimizers
+from estimator_runtime.canned.heads import optimizers
+from estimator_runtime.keras import keras_optimizers
 
 STEPS = 6
 FIRST = np.array([0.5, -1.0, 2.0], np.float32)

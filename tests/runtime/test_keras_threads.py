@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from estimator_runtime import Estimator, keras_names
+from estimator_runtime import Estimator
+from estimator_runtime.keras import layer_names
 
 THREADS = 4
 ROUNDS = 4
@@ -108,5 +109,5 @@ def test_what_the_program_has_set_in_keras_is_still_set_afterwards(tmp_path):
 
 
 def test_a_keras_that_numbers_its_layers_elsewhere_still_gives_each_graph_its_own_names(trained, monkeypatch):
-    monkeypatch.setattr(keras_names, "_NAMING", "keras.nowhere")
+    monkeypatch.setattr(layer_names, "_NAMING", "keras.nowhere")
     assert predictions(trained) == predictions(trained)

@@ -11,7 +11,8 @@ import tensorflow as tf
 from linear_model import train_input
 from live_servers import Servers
 
-from estimator_runtime import Estimator, live_variables, observation
+from estimator_runtime import Estimator, observation
+from estimator_runtime.loop import live_variables
 
 v1 = tf.compat.v1
 

@@ -15,7 +15,7 @@ from estimator_runtime import (
     train_and_evaluate,
 )
 from estimator_runtime.job.observer import JobObserver
-from estimator_runtime.job.recorder import Recorder
+from estimator_runtime.job.progress.recorder import Recorder
 from estimator_runtime.job.session_hooks import ProgressHook
 from estimator_runtime.job.termination import Termination
 

@@ -8,7 +8,7 @@ from linear_model import Recorder, X, eval_input, v1
 
 from estimator_api.estimator import PredictSection
 from estimator_runtime import Estimator, EstimatorNotTrainedError, EstimatorSpec, ModeKeys
-from estimator_runtime.job import predict_mode
+from estimator_runtime.job.modes import predict_mode
 
 
 def predicting(trained, **fields):

@@ -15,7 +15,7 @@ import tensorflow as tf
 from code_blocks import code_blocks
 
 import estimator_runtime
-from estimator_runtime import hooks
+from estimator_runtime.loop import hooks
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "runtime" / "estimator_runtime").rglob("*.py"))

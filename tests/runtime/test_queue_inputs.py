@@ -9,8 +9,9 @@ import pytest
 import tensorflow as tf
 from linear_model import v1
 
-import estimator_runtime.inputs
-from estimator_runtime import faces, numpy_input
+import estimator_runtime.inputs.model_input
+from estimator_runtime import faces
+from estimator_runtime.inputs import numpy_input
 
 numpy_input_fn = faces.INPUTS.resolve("numpy_input_fn")
 pandas_input_fn = faces.INPUTS.resolve("pandas_input_fn")

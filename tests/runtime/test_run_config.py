@@ -7,7 +7,7 @@ import pathlib
 import pytest
 import tensorflow as tf
 
-from estimator_runtime.run_config import RunConfig
+from estimator_runtime.config.run_config import RunConfig
 
 CLUSTER = {"chief": ["host0:0"], "ps": ["host1:1", "host2:2"], "worker": ["host3:3", "host4:4", "host5:5"]}
 MASTER_CLUSTER = {"master": ["host0:0"], "ps": ["host1:1", "host2:2"], "worker": ["host3:3", "host4:4"]}

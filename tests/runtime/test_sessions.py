@@ -7,8 +7,10 @@ import time
 import pytest
 import tensorflow as tf
 
-from estimator_runtime import RunConfig, finished, interruption, session_creators, sessions
-from estimator_runtime.chief_watch import ChiefWatch, TrainingEnded
+from estimator_runtime import RunConfig, interruption
+from estimator_runtime.cluster import finished
+from estimator_runtime.cluster.chief_watch import ChiefWatch, TrainingEnded
+from estimator_runtime.loop import session_creators, sessions
 
 v1 = tf.compat.v1
 

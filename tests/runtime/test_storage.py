@@ -9,7 +9,8 @@ import pytest
 import tensorflow as tf
 from linear_model import eval_input, global_step, train_input
 
-from estimator_runtime import CheckpointSaverHook, SessionRunHook, storage
+from estimator_runtime import CheckpointSaverHook, SessionRunHook
+from estimator_runtime.checkpoints import storage
 from estimator_runtime.errors import StorageFullError
 
 v1 = tf.compat.v1

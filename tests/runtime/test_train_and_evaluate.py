@@ -17,10 +17,10 @@ from estimator_runtime import (
     LatestExporter,
     RunConfig,
     TrainSpec,
-    finished,
     interruption,
     train_and_evaluate,
 )
+from estimator_runtime.cluster import finished
 
 CLUSTER = {"chief": ["host0:0"], "ps": ["host1:1"], "worker": ["host2:2", "host3:3"]}
 
@@ -325,7 +325,7 @@ def test_a_platform_that_starts_servers_itself(in_cluster, servers):
 
 @pytest.mark.parametrize("missing", ["cluster_spec", "task_type", "task_id", "master"])
 def test_a_server_needs_to_know_its_task(missing, in_cluster, servers):
-    from estimator_runtime import server
+    from estimator_runtime.cluster import server
 
     complete = RunConfig()
     config = mock.Mock(

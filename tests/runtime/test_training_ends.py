@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 from linear_model import global_step, train_input, v1
 
-from estimator_runtime import chief_watch, sessions
+from estimator_runtime.cluster import chief_watch
+from estimator_runtime.loop import sessions
 
 
 def test_training_ends_with_the_input(tmp_path):

@@ -7,11 +7,12 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime.canned import heads_of_classes, reductions
-from estimator_runtime.canned.head import Head
+from estimator_runtime.canned import heads_of_classes
+from estimator_runtime.canned.heads import reductions
+from estimator_runtime.canned.heads.head import Head
 from estimator_runtime.canned.wide_and_deep import wide_and_deep
+from estimator_runtime.config.run_config import RunConfig
 from estimator_runtime.estimator import Estimator
-from estimator_runtime.run_config import RunConfig
 
 Path = str | os.PathLike[str]
 Activation = Callable[[Any], Any] | None

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from estimator_runtime.canned.binary_class_head import BinaryClassHead, BinaryClassHeadV1
-from estimator_runtime.canned.head import Head
-from estimator_runtime.canned.multi_class_head import MultiClassHead
-from estimator_runtime.canned.regression_head import RegressionHead
+from estimator_runtime.canned.heads.binary_class_head import BinaryClassHead, BinaryClassHeadV1
+from estimator_runtime.canned.heads.head import Head
+from estimator_runtime.canned.heads.multi_class_head import MultiClassHead
+from estimator_runtime.canned.heads.regression_head import RegressionHead
 
 
 def of_classifier(

@@ -7,18 +7,12 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime.canned import (
-    feature_layers,
-    heads_of_classes,
-    network,
-    optimizers,
-    reductions,
-    summaries,
-)
-from estimator_runtime.canned.head import Head
+from estimator_runtime.canned import feature_layers, heads_of_classes, network
+from estimator_runtime.canned.heads import optimizers, reductions, summaries
+from estimator_runtime.canned.heads.head import Head
+from estimator_runtime.config.run_config import RunConfig
 from estimator_runtime.estimator import Estimator
-from estimator_runtime.model_fn import EstimatorSpec, ModeKeys
-from estimator_runtime.run_config import RunConfig
+from estimator_runtime.model.model_fn import EstimatorSpec, ModeKeys
 
 SCOPE = "linear"
 _HIGHEST_LEARNING_RATE = 0.2

@@ -6,8 +6,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime.canned import feature_layers, summaries
-from estimator_runtime.model_fn import ModeKeys
+from estimator_runtime.canned import feature_layers
+from estimator_runtime.canned.heads import summaries
+from estimator_runtime.model.model_fn import ModeKeys
 
 SCOPE = "dnn"
 _SMALLEST_INPUT_SLICE = 64 << 20  # bytes; tf.estimator's

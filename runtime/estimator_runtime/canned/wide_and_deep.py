@@ -6,11 +6,12 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime.canned import feature_layers, linear, network, optimizers, summaries
-from estimator_runtime.canned.head import Head
+from estimator_runtime.canned import feature_layers, linear, network
+from estimator_runtime.canned.heads import optimizers, summaries
+from estimator_runtime.canned.heads.head import Head
 from estimator_runtime.canned.network import Network
-from estimator_runtime.model_fn import EstimatorSpec
-from estimator_runtime.run_config import RunConfig
+from estimator_runtime.config.run_config import RunConfig
+from estimator_runtime.model.model_fn import EstimatorSpec
 
 _LINEAR_LEARNING_RATE = 0.005
 _DNN_LEARNING_RATE_V1 = 0.001

@@ -47,11 +47,11 @@ DEEP_MODULES: dict[str, Face] = {
         "canned.linear": _canned(
             "LinearClassifier", "LinearEstimator", "LinearRegressor", logit_fn="linear_logit_fn_builder"
         ),
-        "canned.metric_keys": Face(at("canned.keys", "MetricKeys")),
+        "canned.metric_keys": Face(at("canned.heads.keys", "MetricKeys")),
         "canned.parsing_utils": Face(
             _of(V1, "classifier_parse_example_spec", "regressor_parse_example_spec")
         ),
-        "canned.prediction_keys": Face(at("canned.keys", "PredictionKeys")),
+        "canned.prediction_keys": Face(at("canned.heads.keys", "PredictionKeys")),
         "early_stopping": Face(_EARLY_STOPPING),
         "estimator": Face(
             {**_of(V1, "Estimator", "VocabInfo", "WarmStartSettings"), "EstimatorV2": V2.homes["Estimator"]}
@@ -80,7 +80,7 @@ DEEP_MODULES: dict[str, Face] = {
         "inputs.pandas_io": Face(_of(_INPUTS, "pandas_input_fn")),
         "mode_keys": Face(_of(V1, "ModeKeys")),
         "model_fn": Face({**_of(V1, "EstimatorSpec", "ModeKeys"), **_of(_EXPERIMENTAL, "call_logit_fn")}),
-        "run_config": Face({**_of(V1, "RunConfig"), "TaskType": "run_config:TaskType"}),
+        "run_config": Face({**_of(V1, "RunConfig"), "TaskType": "config.run_config:TaskType"}),
         "training": Face(_of(V1, "EvalSpec", "TrainSpec", "train_and_evaluate")),
     }.items()
 }

@@ -1,11 +1,5 @@
 """Exporting a trained model: the request receivers and the outputs a model function may offer."""
 
-from estimator_runtime.export.outputs import (
-    ClassificationOutput,
-    ExportOutput,
-    PredictOutput,
-    RegressionOutput,
-)
 from estimator_runtime.export.receivers import (
     ServingInputReceiver,
     TensorServingInputReceiver,
@@ -13,6 +7,12 @@ from estimator_runtime.export.receivers import (
     build_raw_serving_input_receiver_fn,
 )
 from estimator_runtime.export.supervised import EvalOutput
+from estimator_runtime.model.export_outputs import (
+    ClassificationOutput,
+    ExportOutput,
+    PredictOutput,
+    RegressionOutput,
+)
 
 __all__ = [
     "ClassificationOutput",

@@ -6,11 +6,11 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime.bound_model import BoundModel
-from estimator_runtime.export.outputs import ExportOutput
 from estimator_runtime.export.signatures import build_signatures
 from estimator_runtime.export.supervised import EvalOutput, TrainOutput
-from estimator_runtime.model_fn import EstimatorSpec, ModeKeys
+from estimator_runtime.model.bound_model import BoundModel
+from estimator_runtime.model.export_outputs import ExportOutput
+from estimator_runtime.model.model_fn import EstimatorSpec, ModeKeys
 
 InputReceiverFn = Callable[[], Any]
 

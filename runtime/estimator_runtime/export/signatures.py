@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime.export.outputs import DEFAULT_KEY, ExportOutput
+from estimator_runtime.model.export_outputs import DEFAULT_KEY, ExportOutput
 
 _KINDS = {
     "Classify": tf.saved_model.CLASSIFY_METHOD_NAME,

@@ -6,8 +6,8 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 import tensorflow as tf
 
-from estimator_runtime.export.outputs import ExportOutput, named
 from estimator_runtime.export.receivers import checked_named, checked_receivers, placeholders_like
+from estimator_runtime.model.export_outputs import ExportOutput, named
 
 _SINGLE_FEATURE_NAME = "input"
 _SINGLE_LABEL_NAME = "label"

@@ -17,11 +17,12 @@ from typing import NoReturn
 
 from estimator_api.constants import CHIEF, ENV_ROLE, ENV_SPEC, EXIT_CONFIG
 from estimator_runtime import interruption, observation
-from estimator_runtime.job import environment, termination_message
-from estimator_runtime.job.endpoint import Endpoint
-from estimator_runtime.job.environment import Environment
-from estimator_runtime.job.errors import JobConfigError
-from estimator_runtime.job.recorder import Recorder
+from estimator_runtime.job.progress import termination_message
+from estimator_runtime.job.progress.endpoint import Endpoint
+from estimator_runtime.job.progress.recorder import Recorder
+from estimator_runtime.job.settings import environment
+from estimator_runtime.job.settings.environment import Environment
+from estimator_runtime.job.settings.errors import JobConfigError
 from estimator_runtime.job.termination import CHIEF_STEP_SECS, STEP_SECS, Termination
 
 Work = Callable[[Environment], None]

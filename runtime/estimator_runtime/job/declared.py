@@ -13,18 +13,19 @@ from pydantic import ValidationError
 
 from estimator_api import EstimatorSection, EvaluateSection, Export, RunConfigSection
 from estimator_api.constants import ENV_MODEL_DIR, ENV_SPEC
-from estimator_runtime import dispatch, roles
+from estimator_runtime.cluster.tf_config import TaskType
+from estimator_runtime.config.run_config import RunConfig
 from estimator_runtime.estimator import Estimator
-from estimator_runtime.exporters import BestExporter, Exporter, FinalExporter, LatestExporter
-from estimator_runtime.job import evaluate_mode, export_mode, predict_mode, step_target
-from estimator_runtime.job.environment import Environment
-from estimator_runtime.job.errors import JobConfigError
-from estimator_runtime.job.hook_references import resolve_hooks
-from estimator_runtime.job.locations import check_scheme
-from estimator_runtime.job.references import resolve_callable
-from estimator_runtime.run_config import RunConfig
-from estimator_runtime.specs import EvalSpec, TrainSpec
-from estimator_runtime.tf_config import TaskType
+from estimator_runtime.export.exporters import BestExporter, Exporter, FinalExporter, LatestExporter
+from estimator_runtime.job import step_target
+from estimator_runtime.job.modes import evaluate_mode, export_mode, predict_mode
+from estimator_runtime.job.settings.environment import Environment
+from estimator_runtime.job.settings.errors import JobConfigError
+from estimator_runtime.job.settings.hook_references import resolve_hooks
+from estimator_runtime.job.settings.locations import check_scheme
+from estimator_runtime.job.settings.references import resolve_callable
+from estimator_runtime.training import dispatch, roles
+from estimator_runtime.training.specs import EvalSpec, TrainSpec
 
 _TRAINING_TASKS = (TaskType.CHIEF, TaskType.MASTER, TaskType.WORKER)
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from estimator_api.constants import EXIT_CONFIG
 from estimator_runtime.errors import CheckpointMismatchError
-from estimator_runtime.job.errors import ExportFailedError
+from estimator_runtime.job.settings.errors import ExportFailedError
 
 EXIT_FAILED = 1
 _RESTORE_FAILED = "Restoring from checkpoint failed."

@@ -11,9 +11,9 @@ import tensorflow as tf
 
 from estimator_api.progress import CheckpointProgress, ExportProgress, State
 from estimator_runtime import checkpoints
-from estimator_runtime.job.recorder import Recorder
+from estimator_runtime.job.progress.recorder import Recorder
+from estimator_runtime.job.progress.step_rate import StepRate
 from estimator_runtime.job.session_hooks import CheckpointListener, ProgressHook
-from estimator_runtime.job.step_rate import StepRate
 from estimator_runtime.job.termination import Termination
 from estimator_runtime.observation import Observer
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from estimator_runtime import compat
-from estimator_runtime.job.errors import JobConfigError
+from estimator_runtime.job.settings.errors import JobConfigError
 
 
 def run_module(name: str, arguments: Sequence[str]) -> None:

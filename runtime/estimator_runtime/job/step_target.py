@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 import tensorflow as tf
 
 from estimator_runtime import checkpoints, whole_file
-from estimator_runtime.finished import STALE_AFTER_SECS, job_uid
+from estimator_runtime.cluster.finished import STALE_AFTER_SECS, job_uid
 
 FILE_NAME = "step_target"
 _LOOK_EVERY_SECS = 0.5

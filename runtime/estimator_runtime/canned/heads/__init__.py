@@ -1,0 +1,1 @@
+"""Heads: from logits to loss, predictions, metrics and signatures, and the optimizer's train_op."""

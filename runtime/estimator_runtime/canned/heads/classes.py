@@ -1,0 +1,78 @@
+"""Names of classes: label vocabularies, and predictions as words."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from estimator_runtime.canned.heads import targets
+
+
+class Classes:
+    """The classes of a classification.
+
+    Args:
+        count: how many.
+        vocabulary: their names in the order of their numbers; None when labels are numbers.
+
+    Raises:
+        ValueError: the vocabulary is no list or tuple, or is not as long as `count`.
+    """
+
+    def __init__(self, count: int, vocabulary: Sequence[str] | None) -> None:
+        if vocabulary is not None and not isinstance(vocabulary, list | tuple):
+            raise ValueError(f"label_vocabulary should be a list or a tuple. Given type: {type(vocabulary)}")
+        if vocabulary is not None and len(vocabulary) != count:
+            raise ValueError(
+                f'"label_vocabulary" does not have "n_classes" items. len(label_vocabulary)={len(vocabulary)}, n_classes={count}, label_vocabulary={vocabulary}'
+            )
+        self.count = count
+        self.vocabulary = None if vocabulary is None else tuple(vocabulary)
+
+    def ids(self, labels: Any) -> Any:
+        """Tensor of the classes' numbers, for labels that are numbers or, with a vocabulary, words.
+
+        A word that is not in the vocabulary has the number -1.
+
+        Raises:
+            ValueError: words without a vocabulary, or numbers with one.
+        """
+        if self.vocabulary is None:
+            if labels.dtype == tf.string:
+                raise ValueError(
+                    f"Labels dtype should be integer. Instead got {labels.dtype}. Labels that are words need a "
+                    "label_vocabulary."
+                )
+            return labels
+        if labels.dtype != tf.string:
+            raise ValueError(
+                f"Labels dtype should be string if there is a vocabulary. Instead got {labels.dtype}"
+            )
+        keys = tf.constant(self.vocabulary, tf.string)
+        values = tf.range(self.count, dtype=tf.int64)
+        initializer = tf.lookup.KeyValueTensorInitializer(keys, values)
+        return tf.lookup.StaticHashTable(initializer, -1, name="class_id_lookup").lookup(labels)
+
+    def names_of(self, ids: Any) -> Any:
+        """String Tensor of the names of classes, from their numbers."""
+        if self.vocabulary is None:
+            return tf.strings.as_string(ids)
+        return tf.gather(tf.constant(self.vocabulary, tf.string), ids, name="class_string_lookup")
+
+    def all_ids(self, logits: Any) -> Any:
+        """Int32 Tensor of all classes' numbers for each example, [D0, 0 to count - 1]."""
+        return _for_each(tf.range(self.count), logits)
+
+    def all_names(self, logits: Any) -> Any:
+        """String Tensor of all classes' names for each example, [D0, count]."""
+        names = self.vocabulary or [str(index) for index in range(self.count)]
+        return _for_each(tf.constant(names, tf.string), logits)
+
+    def in_range(self, ids: Any) -> Any:
+        """`ids`, checked when the graph runs."""
+        return targets.in_range(ids, self.count)
+
+
+def _for_each(row: Any, logits: Any) -> Any:
+    """`row` once for each example of the batch."""
+    return tf.tile(tf.expand_dims(row, 0), [tf.shape(logits)[0], 1])

@@ -1,0 +1,203 @@
+"""Reading checkpoints: which is the newest that is whole, what is in it.
+
+The file `checkpoint` in a model directory names the newest one. Where that is missing, or the checkpoint it names is
+not whole, the next older one that is whole counts as the newest: a warning says so once, and nothing is deleted. A
+training process, the only one to write there, also corrects the file (`repair`), so that TensorFlow's own functions
+find the same.
+"""
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+import tensorflow as tf
+
+from estimator_runtime.checkpoints import faults
+from estimator_runtime.checkpoints.faults import UNREADABLE
+from estimator_runtime.errors import CheckpointMismatchError, EstimatorNotTrainedError
+
+_Path = TypeVar("_Path", str, str | None)
+_Result = TypeVar("_Result")
+_STANDARD_NAME = re.compile(r"(model\.ckpt-(\d+))\.index")
+# Where a rename is no single operation, `checkpoint` is missing for a moment whenever it is replaced.
+_LOOKS_FOR_STATE = 5
+_PAUSE_SECS = 0.2
+_WARNED: set[str] = set()
+_STATELESS: set[str] = set()
+
+
+def latest(model_dir: str) -> str | None:
+    """Path prefix of the newest checkpoint in `model_dir` that is whole, or None.
+
+    When there are checkpoints and none is whole, it is the one that the directory names, for an error to name it.
+    """
+    state = named_checkpoints(model_dir)
+    if state is None and _listed(model_dir):
+        state = _awaited(model_dir)
+    named = None if state is None else str(state.model_checkpoint_path)
+    if named is not None and faults.fault(named) is None:
+        return named
+    older = [] if state is None else [str(path) for path in reversed(state.all_model_checkpoint_paths)]
+    for path in dict.fromkeys((*older, *_listed(model_dir))):
+        if path != named and faults.fault(path) is None:
+            _warn_once(
+                f"{_what_is_wrong(model_dir, named)}; going on with {path}, the newest one that is whole. "
+                "Nothing was deleted."
+            )
+            return path
+    if named is None:
+        return None
+    _warn_once(f"{_what_is_wrong(model_dir, named)}, and there is no other one that is whole.")
+    # A directory whose checkpoint was taken away holds an untrained model, as TensorFlow has it.
+    return named if tf.io.gfile.exists(f"{named}.index") else None
+
+
+def repair(model_dir: str) -> None:
+    """Makes the file `checkpoint` name the newest checkpoint that is whole; for the process that writes there."""
+    path = latest(model_dir)
+    state = named_checkpoints(model_dir)
+    if path is None or (state is not None and path == state.model_checkpoint_path):
+        return
+    known = [] if state is None else list(state.all_model_checkpoint_paths)
+    others = [one for one in known if one != path and tf.io.gfile.exists(f"{one}.index")]
+    tf.compat.v1.train.update_checkpoint_state(model_dir, path, [*others, path])
+
+
+def on_newest(choose: Callable[[], _Path], use: Callable[[_Path], _Result], *, given: bool) -> _Result:
+    """Calls `use` with the checkpoint that `choose` returns, and with an older one when that cannot be read.
+
+    Args:
+        choose: returns a path prefix, or None for fresh variables.
+        use: restores the checkpoint.
+        given: the caller asked for this very checkpoint: there is no other then.
+    """
+    while True:
+        path = choose()
+        try:
+            return use(path)
+        except tf.errors.OpError as error:
+            # A checkpoint reader's error is of no class in particular; and the input may be what is damaged.
+            is_data = isinstance(error, tf.errors.DataLossError | tf.errors.OutOfRangeError)
+            if given or path is None or not (is_data or type(error) is tf.errors.OpError):
+                raise
+            if not faults.condemn(path) or choose() == path:
+                raise
+
+
+def trained(model_dir: str) -> str:
+    """Path prefix of the newest checkpoint in `model_dir`.
+
+    Raises:
+        EstimatorNotTrainedError: there is none.
+    """
+    path = latest(model_dir)
+    if path is None:
+        raise EstimatorNotTrainedError(f"Could not find trained model in model_dir: {model_dir}.")
+    return path
+
+
+def global_step(model_dir: str) -> int:
+    """The step of the newest checkpoint; 0 when there is none or it cannot be read."""
+    try:
+        path = latest(model_dir)
+        if path is None:
+            return 0
+        reader = tf.compat.v1.train.NewCheckpointReader(path)
+        return int(reader.get_tensor(tf.compat.v1.GraphKeys.GLOBAL_STEP))
+    except UNREADABLE:
+        # A checkpoint that is being replaced, or written by another program, must not keep training from starting:
+        # restoring it will say what is wrong.
+        return 0
+
+
+def check_shapes(model_dir: str, variables: Iterable[Any]) -> None:
+    """Holds the variables of a graph against the newest checkpoint, if there is one.
+
+    Restoring does not: a resource variable takes a value of any shape, and the model then fails in the middle of a
+    step, or trains on what was broadcast.
+
+    Raises:
+        CheckpointMismatchError: a variable has another shape in the checkpoint.
+    """
+    path = latest(model_dir)
+    if path is None:
+        return
+    saved = tf.compat.v1.train.NewCheckpointReader(path).get_variable_to_shape_map()
+    for variable in variables:
+        name = variable.op.name
+        if name in saved and not variable.shape.is_compatible_with(saved[name]):
+            raise CheckpointMismatchError(
+                f"The variable {name} has shape {variable.shape.as_list()}, and in the checkpoint {path} "
+                f"{saved[name]}: it is of another model. Use another model_dir, or the model of the checkpoint."
+            )
+
+
+def variable_names(model_dir: str) -> list[str]:
+    """Names of all variables in the newest checkpoint.
+
+    Raises:
+        EstimatorNotTrainedError: there is no checkpoint.
+    """
+    return [name for name, _ in tf.train.list_variables(trained(model_dir))]
+
+
+def variable_value(model_dir: str, name: str) -> Any:
+    """Value of one variable in the newest checkpoint, a numpy array of the variable's shape and dtype.
+
+    Raises:
+        EstimatorNotTrainedError: there is no checkpoint.
+        tf.errors.NotFoundError: the checkpoint has no such variable.
+    """
+    return on_newest(lambda: trained(model_dir), lambda path: tf.train.load_variable(path, name), given=False)
+
+
+def eval_dir(model_dir: str, name: str | None) -> str:
+    """Directory of the summaries of the evaluation called `name`."""
+    return os.path.join(model_dir, f"eval_{name}" if name else "eval")  # noqa: PTH118 - may be a gs:// address
+
+
+def named_checkpoints(model_dir: str) -> Any:
+    """What the file `checkpoint` says, paths made absolute; None when it is missing or unreadable."""
+    try:
+        state = tf.train.get_checkpoint_state(model_dir)
+    except ValueError:  # it is empty
+        return None
+    return state if state is not None and state.model_checkpoint_path else None
+
+
+def _listed(model_dir: str) -> list[str]:
+    """The checkpoints of the Estimator's names that the directory holds, the newest first."""
+    try:
+        names = tf.io.gfile.listdir(model_dir)
+    except tf.errors.OpError:
+        return []
+    matches = filter(None, (_STANDARD_NAME.fullmatch(str(name)) for name in names))
+    return [
+        os.path.join(model_dir, match[1])  # noqa: PTH118 - may be a gs:// address
+        for match in sorted(matches, key=lambda match: int(match[2]), reverse=True)
+    ]
+
+
+def _awaited(model_dir: str) -> Any:
+    """What the file `checkpoint` says once it is there again; None when it stays away."""
+    for _ in range(0 if model_dir in _STATELESS else _LOOKS_FOR_STATE):
+        time.sleep(_PAUSE_SECS)
+        state = named_checkpoints(model_dir)
+        if state is not None:
+            return state
+    _STATELESS.add(model_dir)
+    return None
+
+
+def _what_is_wrong(model_dir: str, named: str | None) -> str:
+    if named is None:
+        return f"The file `checkpoint` in {model_dir} is missing or unreadable"
+    return f"The checkpoint {named} is damaged or incomplete ({faults.fault(named)})"
+
+
+def _warn_once(message: str) -> None:
+    if message not in _WARNED:
+        _WARNED.add(message)
+        tf.compat.v1.logging.warning(message)

@@ -1,0 +1,162 @@
+"""One model on several devices: a strategy's replicas, built side by side in one graph and made into one model.
+
+The model function is called once per replica, with a batch of its own. Variables are mirrored, and checkpoints hold
+them once, under the names that they have without a strategy: they pass from one to the other. What the replicas return
+is merged into one EstimatorSpec, and the loops run that as they run any other:
+
+* a training step is every replica's, and counts as one;
+* gradients are summed over the replicas. The optimizers divide each replica's loss by their number before, so that the
+  mean of the losses is what is minimised, unless the model's last loss is one of `tf.compat.v1.losses` with
+  `Reduction.SUM`;
+* the loss that is reported in training is what is minimised; in evaluation it is the mean over replicas and batches;
+* a metric's value is over all replicas, as `tf.compat.v1.metrics` reduces it, and every replica's update is run;
+* hooks, the saver, `init_fn` and summaries are the first replica's; the initialisers of all scaffolds are run;
+* a step is made only when each replica has a batch: batches left at the end that are not enough for all are dropped.
+
+The sources of these rules, and how they were measured, are in docs/decisions/strategies.md.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import tensorflow as tf
+
+from estimator_runtime.inputs import model_input
+from estimator_runtime.keras import layer_names
+from estimator_runtime.model.bound_model import BoundModel, BuiltModel
+from estimator_runtime.model.model_fn import EstimatorSpec, ModeKeys
+
+
+def scope(strategy: Any) -> AbstractContextManager[Any]:
+    """What a loop's session and its hooks run in."""
+    return nullcontext() if strategy is None else strategy.scope()
+
+
+def build(
+    model: BoundModel, strategy: Any, graph: Any, input_fn: Callable[..., Any] | None, mode: str
+) -> BuiltModel:
+    """Builds input and model in the (default) graph: once per replica of `strategy`, or simply once for None.
+
+    Raises:
+        ValueError: `input_fn` returns no dataset, which a strategy needs; or what the model function may raise.
+    """
+    if strategy is None:
+        return model.build(graph, input_fn, mode)
+    # By this switch optimizers know that they work for an Estimator. It has no public name, and nothing else makes
+    # `Optimizer.minimize` scale the loss by the number of replicas.
+    with strategy.scope(), strategy._scale_loss_for_estimator_enabled():  # noqa: SLF001
+        step = model.begin_graph(graph)
+        batches, hook = _batches(model, strategy, input_fn, mode)
+        specs = _call_model_fn(model, strategy, batches, mode)
+    _hide_components(strategy, graph)
+    # The optimizers' note on whether they have scaled the loss has no public name either.
+    is_mean = mode == ModeKeys.EVAL or graph._is_loss_scaled_by_optimizer  # noqa: SLF001
+    return BuiltModel(step, _merged(specs, loss_is_mean=is_mean), (hook,))
+
+
+def _batches(
+    model: BoundModel, strategy: Any, input_fn: Callable[..., Any] | None, mode: str
+) -> tuple[list[tuple[Any, Any]], Any]:
+    """(features, labels) of each replica, and the hook that their source needs."""
+
+    def dataset(context: Any) -> Any:
+        try:
+            result = model.result_of_input_fn(input_fn, mode, context)
+        except NotImplementedError as error:
+            raise ValueError(
+                "input_fn must return a tf.data.Dataset when there is a strategy: the queue that it makes counts "
+                "epochs in a variable, which cannot be mirrored."
+            ) from error
+        if not (model_input.is_dataset(result) or callable(result)):
+            raise ValueError(
+                "input_fn must return a tf.data.Dataset or a callable when there is a strategy, so that each replica "
+                f"has batches of its own, but returned: {result}."
+            )
+        return result
+
+    iterator = strategy.make_input_fn_iterator(dataset)
+    batches = _together(strategy.experimental_local_results(iterator.get_next()))
+    hook = model_input.IteratorInitializerHook(iterator.initializer)
+    return [model_input.features_and_labels(batch) for batch in batches], hook
+
+
+def _together(batches: Sequence[Any]) -> list[Any]:
+    """The same batches, none of which is there before all are: else some replicas would run without the others."""
+    with tf.control_dependencies(tf.nest.flatten(list(batches), expand_composites=True)):
+        return [tf.nest.map_structure(tf.identity, batch, expand_composites=True) for batch in batches]
+
+
+def _call_model_fn(
+    model: BoundModel, strategy: Any, batches: list[tuple[Any, Any]], mode: str
+) -> list[EstimatorSpec]:
+    specs: dict[int, EstimatorSpec] = {}
+    numbers = iter(range(len(batches)))
+
+    def build_replica() -> None:
+        # Replicas begin one after another, in order; their context knows the number as a Tensor only.
+        number = next(numbers)
+        features, labels = batches[number]
+        # The specs are kept aside: returned, the strategy would take them to pieces and make new ones of those.
+        specs[number] = model.call_model_fn_of_replica(features, labels, mode)
+
+    layer_names.restart()
+    # Not converted by AutoGraph, as without a strategy: the model function's errors stay its own.
+    strategy.extended.call_for_each_replica(tf.autograph.experimental.do_not_convert(build_replica))
+    return [specs[number] for number in sorted(specs)]
+
+
+def _hide_components(strategy: Any, graph: Any) -> None:
+    """Leaves, of each mirrored variable, only the whole in the graph's collections.
+
+    Those that `tf.Variable` makes, and Keras layers by it, add their copies on each device too, before the whole. In a
+    checkpoint these would be variables of their own that no checkpoint of one device has.
+    """
+    keys = tf.compat.v1.GraphKeys
+    for key in (keys.GLOBAL_VARIABLES, keys.LOCAL_VARIABLES, keys.TRAINABLE_VARIABLES):
+        variables = graph.get_collection_ref(key)
+        components = {
+            id(component)
+            for variable in variables
+            for component in strategy.experimental_local_results(variable)
+            if component is not variable
+        }
+        # The first copy bears the name of the whole.
+        last_of_name = {variable.name: variable for variable in variables}
+        variables[:] = [
+            variable
+            for variable in variables
+            if id(variable) not in components and variable is last_of_name[variable.name]
+        ]
+
+
+def _merged(specs: list[EstimatorSpec], *, loss_is_mean: bool) -> EstimatorSpec:
+    first = specs[0]
+    if len(specs) == 1:
+        return first
+    loss = tf.add_n([spec.loss for spec in specs])
+    return first._replace(
+        loss=loss / len(specs) if loss_is_mean else loss,
+        train_op=None if first.train_op is None else tf.group(*[spec.train_op for spec in specs]),
+        eval_metric_ops={
+            name: (value, tf.group(*tf.nest.flatten([spec.eval_metric_ops[name][1] for spec in specs])))
+            for name, (value, _) in first.eval_metric_ops.items()
+        },
+        scaffold=_merged_scaffold([spec.scaffold for spec in specs]),
+    )
+
+
+def _merged_scaffold(scaffolds: list[Any]) -> Any:
+    """The first replica's scaffold, with the initialisers, their feeds and the ready operations of all."""
+    first = scaffolds[0]
+    merged: dict[str, Any] = {}
+    for name in ("init_op", "local_init_op"):
+        if getattr(first, name) is not None:
+            merged[name] = tf.group(*[getattr(scaffold, name) for scaffold in scaffolds])
+    for name in ("ready_op", "ready_for_local_init_op"):
+        if getattr(first, name) is not None:
+            merged[name] = tf.concat([getattr(scaffold, name) for scaffold in scaffolds], axis=0)
+    for name in ("init_feed_dict", "local_init_feed_dict"):
+        if getattr(first, name):
+            merged[name] = {key: value for each in scaffolds for key, value in getattr(each, name).items()}
+    return tf.compat.v1.train.Scaffold(copy_from_scaffold=first, **merged) if merged else first

@@ -1,0 +1,123 @@
+"""Writing a trained model as a SavedModel.
+
+An export is written beside its final place and renamed when it is complete: whoever lists the directory sees whole
+exports only. A failed export leaves nothing behind.
+"""
+
+import os.path
+import posixpath
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from estimator_runtime import observation
+from estimator_runtime.checkpoints import storage
+from estimator_runtime.export import meta_graphs
+from estimator_runtime.model.bound_model import BoundModel
+
+_NAMING_ATTEMPTS = 10
+
+
+class ExportPath(str):
+    """Path of an export: a string, that can also be decoded as the bytes that tf.estimator returned."""
+
+    __slots__ = ()
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        """The path itself."""
+        del encoding, errors
+        return str(self)
+
+
+def export(
+    model: BoundModel,
+    export_dir_base: str | bytes | os.PathLike[str],
+    input_receiver_fn_map: Mapping[str, Any],
+    *,
+    checkpoint_path: str,
+    assets_extra: Mapping[str, str] | None,
+    as_text: bool,
+    strip_default_attrs: bool,
+) -> ExportPath:
+    """Exports one checkpoint into a new directory of `export_dir_base`, named by the Unix time.
+
+    Args:
+        model: the model.
+        export_dir_base: directory of the exports.
+        input_receiver_fn_map: dict from `ModeKeys` value to the function that makes its receiver; one MetaGraph each.
+        checkpoint_path: where the variables come from.
+        assets_extra: dict from a path relative to the export's `assets.extra` to the file to copy there.
+        as_text: write the SavedModel proto as text.
+        strip_default_attrs: leave out attributes with default values.
+
+    Raises:
+        ValueError: no mode is given, the model offers nothing to export, the checkpoint lacks a variable, or an extra
+            asset's destination is outside the export.
+        RuntimeError: no unused directory name was found.
+        StorageFullError: there is no room for the export.
+    """
+    wanted = {
+        mode: input_receiver_fn_map[mode] for mode in meta_graphs.KINDS if input_receiver_fn_map.get(mode)
+    }
+    if not wanted:
+        raise ValueError(
+            f"No valid modes for exporting found. Got {list(input_receiver_fn_map)}; a mode is one of "
+            f"{list(meta_graphs.KINDS)}."
+        )
+    observer = observation.current()
+    with observer.exporting(), storage.explained(os.fsdecode(export_dir_base)):
+        final = _timestamped_dir(os.fsdecode(export_dir_base))
+        temporary = _temporary(final)
+        try:
+            signatures: list[str] = []
+            builder = tf.compat.v1.saved_model.Builder(temporary)
+            for mode, input_receiver_fn in wanted.items():
+                signatures += meta_graphs.add(
+                    builder,
+                    model,
+                    mode,
+                    input_receiver_fn,
+                    checkpoint_path=checkpoint_path if mode == next(iter(wanted)) else None,
+                    strip_default_attrs=strip_default_attrs,
+                )
+            builder.save(as_text)
+            _copy_assets(assets_extra or {}, temporary)
+            tf.compat.v1.gfile.Rename(temporary, final)
+        except BaseException:
+            if tf.compat.v1.gfile.Exists(temporary):
+                tf.compat.v1.gfile.DeleteRecursively(temporary)
+            raise
+    observer.exported(final, checkpoint_path, signatures)
+    return ExportPath(final)
+
+
+def _timestamped_dir(base: str) -> str:
+    for attempt in range(1, _NAMING_ATTEMPTS + 1):
+        path = os.path.join(base, str(int(time.time())))  # noqa: PTH118 - may be a gs:// address
+        # A process that was killed while it exported in this very second has left the temporary directory.
+        if not tf.compat.v1.gfile.Exists(path) and not tf.compat.v1.gfile.Exists(_temporary(path)):
+            return path
+        time.sleep(1)
+        tf.compat.v1.logging.warning(
+            "Directory %s already exists; retrying (attempt %d/%d)", path, attempt, _NAMING_ATTEMPTS
+        )
+    raise RuntimeError(f"Failed to obtain a unique export directory name after {_NAMING_ATTEMPTS} attempts.")
+
+
+def _temporary(final: str) -> str:
+    parent, timestamp = os.path.split(final)
+    return os.path.join(parent, f"temp-{timestamp}")  # noqa: PTH118 - may be a gs:// address
+
+
+def _copy_assets(assets_extra: Mapping[str, str], directory: str) -> None:
+    for destination, source in assets_extra.items():
+        relative = posixpath.normpath(destination)
+        if posixpath.isabs(relative) or relative.split("/", 1)[0] in ("..", "."):
+            raise ValueError(
+                f"assets_extra: {destination!r} must be a path (with the file's name) relative to assets.extra."
+            )
+        path = posixpath.join(directory, "assets.extra", relative)
+        tf.compat.v1.gfile.MakeDirs(posixpath.dirname(path))
+        tf.compat.v1.gfile.Copy(source, path)

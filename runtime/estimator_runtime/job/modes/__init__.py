@@ -1,0 +1,1 @@
+"""The modes of a job beside training: Evaluate, Export, Predict."""

@@ -1,0 +1,1 @@
+"""The progress document: kept, served, left as the termination message."""

@@ -1,0 +1,70 @@
+"""Directories and checkpoints that a job names, looked at before any work begins."""
+
+from typing import Any
+
+import tensorflow as tf
+
+from estimator_runtime.job.settings.errors import JobConfigError
+
+
+def check_scheme(path: str, *, field: str) -> None:
+    """Refuses a location that this TensorFlow cannot reach; the job's modules may have added schemes.
+
+    Raises:
+        JobConfigError: it does not know the scheme; the message lists those that it knows.
+    """
+    scheme, found, _ = path.partition("://")
+    if found and scheme not in tf.io.gfile.get_registered_schemes():
+        known = ", ".join(sorted(f"{one}://" for one in tf.io.gfile.get_registered_schemes() if one))
+        raise JobConfigError(
+            f"{field}: this TensorFlow does not know the scheme of {path}; it knows {known} and paths"
+        )
+
+
+def make_directory(path: str, *, field: str) -> None:
+    """Makes a directory to write to, unless it is there.
+
+    Raises:
+        JobConfigError: its scheme is not known, or a file is in its way.
+    """
+    check_scheme(path, field=field)
+    try:
+        tf.io.gfile.makedirs(path)
+    except tf.errors.FailedPreconditionError as error:
+        raise JobConfigError(f"{field}: {path} cannot be a directory: {error.message}") from error
+
+
+def check_file(path: str, *, field: str) -> None:
+    """Refuses what is no file to read.
+
+    Raises:
+        JobConfigError: its scheme is not known, nothing is there, or a directory is.
+    """
+    check_scheme(path, field=field)
+    if not tf.io.gfile.exists(path):
+        raise JobConfigError(f"{field}: there is no file {path}")
+    if tf.io.gfile.isdir(path):
+        raise JobConfigError(f"{field}: {path} is a directory, not a file")
+
+
+def checkpoint_for(estimator: Any, given: str | None, *, field: str) -> str | None:
+    """The checkpoint to work with: the one that is given, or None for the latest, when there is one.
+
+    Args:
+        estimator: whose model directory it is.
+        given: path prefix of a checkpoint.
+        field: path of the field that gives it, for the error.
+
+    Raises:
+        JobConfigError: there is no such checkpoint, or none at all.
+    """
+    check_scheme(str(estimator.model_dir), field="modelDir.uri")
+    if given is not None:
+        check_scheme(given, field=field)
+        if not tf.io.gfile.exists(f"{given}.index"):
+            raise JobConfigError(f"{field}: there is no checkpoint {given}")
+    elif estimator.latest_checkpoint() is None:
+        raise JobConfigError(
+            f"modelDir: {estimator.model_dir} holds no checkpoint; train first, or name one in {field}"
+        )
+    return given

@@ -1,0 +1,212 @@
+"""The evaluation loop: metrics updated batch by batch, read once at the end.
+
+Everything that counts, the metrics' state and the number of batches, lives in local variables, so a session that is
+recovered in the middle starts the whole evaluation again rather than mixing two halves.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from estimator_runtime import observation
+from estimator_runtime.distribution import replicas
+from estimator_runtime.loop import sessions, summaries
+from estimator_runtime.model.bound_model import BoundModel
+from estimator_runtime.model.model_fn import EstimatorSpec, ModeKeys
+
+LOSS = "loss"
+GLOBAL_STEP: str = tf.compat.v1.GraphKeys.GLOBAL_STEP
+
+
+class EmptyResult(dict[str, Any]):
+    """What an evaluation without a batch returns.
+
+    Programs index it, so it has the names of a result, as tf.estimator's, with the values that the metrics begin with.
+    They measure nothing: they are no summary, and no comparison may prefer them.
+    """
+
+
+class StopAfterBatchesHook(tf.compat.v1.train.SessionRunHook):  # type: ignore[misc]  # TensorFlow is untyped
+    """Stops an evaluation after a number of batches.
+
+    Args:
+        batches: how many; must be positive.
+        completed: scalar int64 Tensor that counts a batch when it is run.
+    """
+
+    def __init__(self, batches: int, completed: Any) -> None:
+        self._batches = batches
+        self._completed = completed
+        self._log_every = max(1, batches // 10)
+
+    def before_run(self, run_context: Any) -> Any:
+        """Asks for the number of batches."""
+        del run_context
+        return tf.compat.v1.train.SessionRunArgs({"completed": self._completed})
+
+    def after_run(self, run_context: Any, run_values: Any) -> None:
+        """Stops at the last batch."""
+        completed = int(run_values.results["completed"])
+        if completed % self._log_every == 0 or completed == self._batches:
+            tf.compat.v1.logging.info("Evaluation [%d/%d]", completed, self._batches)
+        if completed >= self._batches:
+            run_context.request_stop()
+
+
+class EvaluationGraph(NamedTuple):
+    """What one evaluation runs, in the graph that was the default one when it was built.
+
+    Attributes:
+        spec: what the model function returned.
+        values: dict from name to the metric's value, with "loss" and "global_step".
+        updates: operation that takes a batch into all metrics.
+        completed: scalar int64 Tensor that counts a batch when it is run.
+        scaffold: the model's Scaffold, which also initialises what the evaluation has added.
+        input_hooks: hooks that the input needs.
+    """
+
+    spec: EstimatorSpec
+    values: dict[str, Any]
+    updates: Any
+    completed: Any
+    scaffold: Any
+    input_hooks: tuple[Any, ...]
+
+
+def build(
+    model: BoundModel, input_fn: Callable[..., Any] | None, *, is_warm_started: bool, strategy: Any = None
+) -> EvaluationGraph:
+    """Builds the model and its metrics in the default graph.
+
+    Args:
+        model: the model.
+        input_fn: its input.
+        is_warm_started: whether the variables' first values are those of the model's warm start, if it has one.
+        strategy: the tf.distribute strategy on whose replicas to build it, or None.
+
+    Raises:
+        ValueError: a metric is called "loss" or "global_step".
+    """
+    graph = tf.compat.v1.get_default_graph()
+    step, spec, input_hooks = replicas.build(model, strategy, graph, input_fn, ModeKeys.EVAL)
+    if is_warm_started:
+        model.warm_start_unless(None)
+    values, updates = _metrics(spec, step)
+    completed = _batch_counter()
+    return EvaluationGraph(spec, values, updates, completed, _evaluation_scaffold(spec.scaffold), input_hooks)
+
+
+def run(
+    evaluation: EvaluationGraph,
+    session_with: Callable[[list[Any]], Any],
+    *,
+    steps: int | None,
+    hooks: Sequence[Any],
+) -> dict[str, Any]:
+    """Runs all batches (or `steps` of them) and returns the metrics by name.
+
+    Args:
+        evaluation: the graph, which is the default one.
+        session_with: makes the monitored session from its hooks.
+        steps: number of batches; None for all.
+        hooks: the caller's hooks.
+
+    Returns:
+        The metrics by name; an `EmptyResult` when the input had no batch.
+    """
+    stop = [StopAfterBatchesHook(steps, evaluation.completed)] if steps is not None else []
+    final = tf.compat.v1.train.FinalOpsHook(evaluation.values)
+    all_hooks = [*evaluation.input_hooks, *hooks, *stop, *evaluation.spec.evaluation_hooks, final]
+    has_batches = False
+    with session_with(all_hooks) as session:
+        while not session.should_stop():
+            session.run([evaluation.updates, evaluation.completed])
+            has_batches = True
+    results: dict[str, Any] = final.final_ops_values
+    if has_batches:
+        return results
+    tf.compat.v1.logging.warning(
+        "The evaluation ran no batch. Perhaps input is empty or misspecified. Its metrics measure nothing: they are not "
+        "written, and BestExporter passes them over."
+    )
+    return EmptyResult(results)
+
+
+def evaluate(
+    model: BoundModel,
+    input_fn: Callable[..., Any] | None,
+    *,
+    steps: int | None,
+    hooks: Sequence[Any],
+    checkpoint_path: str | None,
+    eval_dir: str,
+) -> dict[str, Any]:
+    """Evaluates one checkpoint (fresh variables for None) and writes the result as a summary.
+
+    Returns:
+        The metrics by name, with "loss" (the mean over batches) and "global_step"; an `EmptyResult`, of which no summary
+        is written, when the input had no batch.
+
+    Raises:
+        ValueError: a metric has one of those two names.
+    """
+    observer = observation.current()
+    with observer.evaluating(), tf.Graph().as_default():
+        evaluation = build(
+            model, input_fn, is_warm_started=checkpoint_path is None, strategy=model.config.eval_distribute
+        )
+
+        def session_with(session_hooks: list[Any]) -> Any:
+            return sessions.checkpoint_session(
+                model.config,
+                master=model.config.evaluation_master,
+                scaffold=evaluation.scaffold,
+                checkpoint_path=checkpoint_path,
+                hooks=session_hooks,
+            )
+
+        with replicas.scope(model.config.eval_distribute):
+            results = run(evaluation, session_with, steps=steps, hooks=hooks)
+    if isinstance(results, EmptyResult):
+        return results
+    step = int(results[GLOBAL_STEP])
+    summaries.write_metrics(eval_dir, results, step)
+    if checkpoint_path is not None:
+        summaries.write_checkpoint_path(eval_dir, checkpoint_path, step)
+    observer.evaluated(results, checkpoint_path)
+    return results
+
+
+def _metrics(spec: EstimatorSpec, global_step: Any) -> tuple[dict[str, Any], Any]:
+    for reserved in (LOSS, GLOBAL_STEP):
+        if reserved in spec.eval_metric_ops:
+            quote = '"' if reserved == LOSS else "`"  # as tf.estimator has it, and programs match
+            raise ValueError(
+                f"Metric with name {quote}{reserved}{quote} is not allowed, because Estimator already defines a default metric "
+                "with the same name."
+            )
+    pairs = {**spec.eval_metric_ops, LOSS: tf.compat.v1.metrics.mean(spec.loss)}
+    values = {name: pairs[name][0] for name in sorted(pairs)}
+    updates = tf.group(*tf.nest.flatten([update for _, update in pairs.values()]))
+    return {**values, GLOBAL_STEP: global_step}, updates
+
+
+def _batch_counter() -> Any:
+    counter = tf.compat.v1.get_variable(
+        "eval_step",
+        shape=[],
+        dtype=tf.int64,
+        initializer=tf.compat.v1.zeros_initializer(),
+        trainable=False,
+        collections=[tf.compat.v1.GraphKeys.LOCAL_VARIABLES, tf.compat.v1.GraphKeys.EVAL_STEP],
+    )
+    return tf.identity(tf.compat.v1.assign_add(counter, 1, use_locking=True))
+
+
+def _evaluation_scaffold(scaffold: Any) -> Any:
+    """The model's scaffold, which also initialises the local variables that the evaluation has added."""
+    if scaffold.local_init_op is None:
+        return scaffold
+    local_init = tf.group(scaffold.local_init_op, tf.compat.v1.train.Scaffold.default_local_init_op())
+    return tf.compat.v1.train.Scaffold(local_init_op=local_init, copy_from_scaffold=scaffold)

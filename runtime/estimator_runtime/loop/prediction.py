@@ -1,0 +1,107 @@
+"""The prediction loop: a generator over the batches of an input.
+
+The graph is the default one only while a batch is computed, never while the caller holds the generator: several
+generators may be read in turn, and the caller's own graph stays the caller's.
+"""
+
+import contextlib
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from estimator_runtime.inputs import model_input
+from estimator_runtime.loop import sessions
+from estimator_runtime.model.bound_model import BoundModel
+from estimator_runtime.model.export_outputs import flat_name
+from estimator_runtime.model.model_fn import ModeKeys
+
+
+def begun(model: BoundModel, input_fn: Callable[..., Any] | None, **settings: Any) -> Iterator[Any]:
+    """`predict`, of which the first value is computed already: a checkpoint that cannot be read shows by then."""
+    predictions = predict(model, input_fn, **settings)
+    return itertools.chain(list(itertools.islice(predictions, 1)), predictions)
+
+
+def predict(
+    model: BoundModel,
+    input_fn: Callable[..., Any] | None,
+    *,
+    predict_keys: Sequence[str] | str | None,
+    hooks: Sequence[Any],
+    checkpoint_path: str | None,
+    yield_single_examples: bool,
+) -> Iterator[Any]:
+    """Yields predictions of one checkpoint (fresh variables for None): numpy values, or dicts of them.
+
+    With `yield_single_examples` one example at a time, otherwise whole batches as the model returns them.
+
+    Raises:
+        ValueError: `predict_keys` does not fit the predictions, or their first dimensions differ.
+    """
+    graph = tf.Graph()
+    with graph.as_default():
+        model.begin_graph(graph)
+        batch = model.call_input_fn(input_fn, ModeKeys.PREDICT)
+        if not model_input.ends(graph):
+            tf.compat.v1.logging.warning(
+                "Input graph does not contain a QueueRunner, nor does it use tf.data.Dataset. "
+                "That means predict yields forever. This is probably a mistake."
+            )
+        spec = model.call_model_fn(batch.features, None, ModeKeys.PREDICT)
+        model.warm_start_unless(checkpoint_path)
+        predictions = _filtered(spec.predictions, predict_keys)
+        session = sessions.checkpoint_session(
+            model.config,
+            # A task's own affair: in a cluster nobody need be there, and on the task's server the variables would be
+            # shared with whatever else it predicts at the time.
+            master="" if model.config.cluster_spec else model.config.master,
+            scaffold=spec.scaffold,
+            checkpoint_path=checkpoint_path,
+            hooks=[*batch.hooks, *hooks, *spec.prediction_hooks],
+        )
+
+    def leave(*raised: Any) -> Any:
+        with graph.as_default():
+            return session.__exit__(*raised)
+
+    with contextlib.ExitStack() as stack:
+        session.__enter__()
+        stack.push(leave)
+        while not session.should_stop():
+            with graph.as_default():
+                values = session.run(predictions)
+            if yield_single_examples:
+                yield from _examples(values)
+            else:
+                yield values
+
+
+def _filtered(predictions: Any, predict_keys: Sequence[str] | str | None) -> Any:
+    if not predict_keys:
+        return predictions
+    if not isinstance(predictions, dict):
+        raise ValueError("predict_keys argument is not valid in case of non-dict predictions.")  # noqa: TRY004 - tf.estimator's type
+    wanted = {predict_keys} if isinstance(predict_keys, str) else set(predict_keys)
+    kept = {key: value for key, value in predictions.items() if key in wanted or flat_name(key) in wanted}
+    if not kept:
+        raise ValueError(
+            f"Expected to run at least one output from {predictions.keys()}, provided {predict_keys}."
+        )
+    return kept
+
+
+def _examples(values: Any) -> Iterator[Any]:
+    if not isinstance(values, dict):
+        yield from values
+        return
+    lengths = {key: value.shape[0] if value.shape else None for key, value in values.items()}
+    first = next(iter(lengths.values()), None)
+    for key, length in lengths.items():
+        if length is None or length != first:
+            raise ValueError(
+                f"Batch length of predictions should be same. {key} has different batch length than others."
+            )
+    for row in zip(*values.values(), strict=True):
+        yield dict(zip(values, row, strict=True))

@@ -1,0 +1,51 @@
+"""The RunConfig that an Estimator works with: the caller's, with nothing left open."""
+
+import os
+import tempfile
+
+import tensorflow as tf
+
+from estimator_runtime.config import strategies
+from estimator_runtime.config.run_config import RunConfig
+from estimator_runtime.loop import sessions
+
+
+def completed(config: RunConfig | None, model_dir: str | os.PathLike[str] | None) -> RunConfig:
+    """The configuration with its model_dir and session_config filled in.
+
+    Args:
+        config: what the Estimator was given; None for the defaults and TF_CONFIG.
+        model_dir: what the Estimator was given; None (or "" when `config` has none) for the configuration's, or
+            else a temporary directory.
+
+    Raises:
+        ValueError: `config` is no RunConfig, or the two model directories differ.
+        DistributionNotSupportedError: (a ValueError) a strategy that cannot run is set, or one to train with
+            in a cluster of several tasks.
+    """
+    if config is None:
+        config = RunConfig()
+        tf.compat.v1.logging.info("Using default config.")
+    if not isinstance(config, RunConfig):
+        raise ValueError(f"config must be an instance of `RunConfig`, but provided {config}.")  # noqa: TRY004 - tf.estimator's type
+    # RunConfig has checked its own fields; a subclass may still return others.
+    strategies.check("train_distribute", config.train_distribute)
+    strategies.check("eval_distribute", config.eval_distribute)
+    strategies.check_cluster(
+        config.train_distribute, cluster_spec=config.cluster_spec, task_type=config.task_type
+    )
+    if config.session_config is None:
+        config = RunConfig.replace(config, session_config=sessions.default_session_config())
+    given = None if model_dir is None else os.fspath(model_dir)
+    if given is not None and config.model_dir is not None and given != config.model_dir:
+        raise ValueError(
+            "`model_dir` are set both in constructor and `RunConfig`, but with different values. In constructor: "
+            f"'{given}', in `RunConfig`: '{config.model_dir}'."
+        )
+    if given:
+        return RunConfig.replace(config, model_dir=given)
+    if config.model_dir is None:
+        temporary = tempfile.mkdtemp()
+        tf.compat.v1.logging.warning("Using temporary folder as model directory: %s", temporary)
+        return RunConfig.replace(config, model_dir=temporary)
+    return config

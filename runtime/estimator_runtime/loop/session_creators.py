@@ -1,0 +1,279 @@
+"""How a training's sessions are made: by the chief, by a worker, and again when they are lost.
+
+What TensorFlow would do differently: a chief restores the newest checkpoint even where the variables are alive and
+newer, and gives up at a damaged one; a worker looks for the chief's model every 30 seconds; a session that cannot be
+made is asked for again at once, hundreds of times, each with lines in the log; and while a session is being made the
+main thread cannot be reached, not by a signal and not by the end of the training.
+"""
+
+import contextlib
+import queue
+import re
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from estimator_runtime import checkpoints, interruption
+from estimator_runtime.checkpoints import faults
+from estimator_runtime.cluster.chief_watch import ChiefWatch
+from estimator_runtime.errors import CheckpointDamagedError
+from estimator_runtime.loop.live_variables import LiveVariables
+
+_FIRST_LOOK_FOR_MODEL_SECS = 0.5
+_LAST_LOOK_FOR_MODEL_SECS = 8.0
+_FIRST_PAUSE_SECS = 0.5
+_LONGEST_PAUSE_SECS = 2.0
+_STEADY_AFTER_SECS = 60.0
+_LOOK_UP_SECS = 0.5
+_WHERE = re.compile(
+    r"Graph execution error:|Detected at node|Node: |File \"|From /job:|\[\[|\d+ root error|\(\d\) "
+)
+# What a monitored session takes for a lost server.
+_LOST = (tf.errors.AbortedError, tf.errors.UnavailableError)
+
+
+class RestoringSessionCreator(tf.compat.v1.train.SessionCreator):  # type: ignore[misc]  # TensorFlow is untyped
+    """Makes the chief's session: on live variables, or else on the newest readable checkpoint, or on first values.
+
+    Args:
+        scaffold: the model's Scaffold.
+        master: address of the chief's own server, "" without a cluster.
+        config: ConfigProto of the session.
+        model_dir: directory of the checkpoints; None for first values always.
+        live: finds variables that outlived an earlier session; None where none can.
+    """
+
+    def __init__(
+        self,
+        scaffold: Any,
+        master: str,
+        config: Any,
+        model_dir: str | None,
+        live: LiveVariables | None = None,
+    ) -> None:
+        self._scaffold = scaffold
+        self._master = master
+        self._model_dir = model_dir
+        self._live = live
+        self._creator = tf.compat.v1.train.ChiefSessionCreator(
+            scaffold=scaffold, master=master, config=config, checkpoint_dir=model_dir
+        )
+
+    def create_session(self) -> Any:
+        """Returns a `tf.compat.v1.Session` on initialised variables.
+
+        Raises:
+            CheckpointDamagedError: the model directory's checkpoint cannot be read, and there is no earlier one.
+        """
+        # Here, for it adds operations to the graph and depends on what the main thread has entered.
+        self._scaffold.finalize()
+        return _attended(self._made) if self._master else self._made()
+
+    def _made(self) -> Any:
+        if self._live is None:
+            return self._restored()
+        session = self._live.adopted()
+        if session is None:
+            self._live.disown()
+            session = self._restored()
+            self._live.claim(session)
+        else:
+            self._remember_checkpoints()
+        return session
+
+    def _remember_checkpoints(self) -> None:
+        """Tells the saver which checkpoints there are, for it to delete the oldest: only a restore does that by itself."""
+        state = checkpoints.named_checkpoints(self._model_dir) if self._model_dir is not None else None
+        if state is not None:
+            self._scaffold.saver.recover_last_checkpoints(state.all_model_checkpoint_paths)
+
+    def _restored(self) -> Any:
+        while True:
+            try:
+                return self._creator.create_session()
+            except (tf.errors.DataLossError, tf.errors.OutOfRangeError) as error:
+                path = None if self._model_dir is None else checkpoints.latest(self._model_dir)
+                if self._model_dir is None or path is None or not faults.condemn(path):
+                    raise
+                if checkpoints.latest(self._model_dir) == path:
+                    raise CheckpointDamagedError(
+                        f"The checkpoint {path} is damaged ({faults.fault(path)}) and {self._model_dir} "
+                        "has no other one that is whole. Put one back, or train from the beginning in another "
+                        "model_dir."
+                    ) from error
+                checkpoints.repair(self._model_dir)
+
+
+class WorkerSessionCreator(tf.compat.v1.train.SessionCreator):  # type: ignore[misc]  # TensorFlow is untyped
+    """Makes a worker's session as soon as the chief has initialised or restored the variables.
+
+    TensorFlow's own creator looks every 30 seconds, and a worker is nearly always early: after every start and every
+    loss of a parameter server it would stand still for half a minute. This one looks again after half a second, then
+    after twice as long each time, up to eight seconds, since each look sends the whole graph to the servers.
+
+    Args:
+        scaffold: the model's Scaffold.
+        master: address of the worker's own server.
+        config: ConfigProto of the session.
+        max_wait_secs: how long to wait for the chief; None for ever.
+        watch: tells when there is no chief to wait for any more; None for never.
+    """
+
+    def __init__(
+        self,
+        scaffold: Any,
+        master: str,
+        config: Any,
+        max_wait_secs: float | None,
+        watch: ChiefWatch | None = None,
+    ) -> None:
+        self._scaffold = scaffold
+        self._master = master
+        self._config = config
+        self._max_wait_secs = float("inf") if max_wait_secs is None else max_wait_secs
+        self._watch = watch
+
+    def create_session(self) -> Any:
+        """Waits for the model and returns a `tf.compat.v1.Session` on it.
+
+        Raises:
+            tf.errors.DeadlineExceededError: the chief did not initialise the model in time, or a server was away.
+            TrainingEnded: the chief has ended the training.
+        """
+        self._scaffold.finalize()
+        pause = _FIRST_LOOK_FOR_MODEL_SECS
+        manager = tf.compat.v1.train.SessionManager(
+            local_init_op=self._scaffold.local_init_op,
+            local_init_feed_dict=self._scaffold.local_init_feed_dict,
+            ready_op=self._scaffold.ready_op,
+            ready_for_local_init_op=self._scaffold.ready_for_local_init_op,
+            graph=tf.compat.v1.get_default_graph(),
+        )
+
+        def look() -> Any:
+            # With no time to wait this is one look.
+            return manager.wait_for_session(self._master, config=self._config, max_wait_secs=0)
+
+        end = time.monotonic() + self._max_wait_secs
+        while True:
+            try:
+                return _attended(look, self._watch, end)
+            except tf.errors.DeadlineExceededError as error:
+                left = end - time.monotonic()
+                if left <= 0:
+                    raise tf.errors.DeadlineExceededError(
+                        error.node_def,
+                        error.op,
+                        f"The chief did not initialise the model within {self._max_wait_secs:.6g} secs "
+                        f"(RunConfig.session_creation_timeout_secs). {error.message}",
+                    ) from error
+                pause = min(pause, left)
+                tf.compat.v1.logging.info(
+                    "Waiting %.3g secs for the chief to initialise or restore the model.", pause
+                )
+                _rest(pause, self._watch)
+                pause = min(2 * pause, _LAST_LOOK_FOR_MODEL_SECS)
+
+
+class PacedSessionCreator(tf.compat.v1.train.SessionCreator):  # type: ignore[misc]  # TensorFlow is untyped
+    """Makes sessions with another creator, and takes its time when they are lost or cannot be made.
+
+    A monitored session asks for a new session as soon as one is lost or cannot be made. A server that came back at
+    another address is not found for about twenty seconds, in which it would ask, and log, hundreds of times.
+
+    Args:
+        creator: the creator that makes the sessions.
+    """
+
+    def __init__(self, creator: Any) -> None:
+        self._creator = creator
+        self._pause = 0.0
+        self._made_at = float("-inf")
+
+    def create_session(self) -> Any:
+        """Returns a session: the first at once, later ones after growing pauses, until one has lasted a minute."""
+        began = time.monotonic()
+        if began - self._made_at >= _STEADY_AFTER_SECS:
+            self._pause = 0.0
+        else:
+            self._rest()
+        failures = 0
+        while True:
+            try:
+                session = self._creator.create_session()
+            except _LOST as error:
+                failures += 1
+                if failures == 1:
+                    tf.compat.v1.logging.warning(
+                        "No session yet, for a server of the cluster is away (%s). Trying until it is back; the next "
+                        "line about it comes then.",
+                        _first_line(error),
+                    )
+                self._rest()
+            else:
+                self._made_at = time.monotonic()
+                if failures:
+                    tf.compat.v1.logging.info(
+                        "There is a session again, after %d more attempts and %.3g secs.",
+                        failures,
+                        self._made_at - began,
+                    )
+                return session
+
+    def _rest(self) -> None:
+        self._pause = min(2 * self._pause or _FIRST_PAUSE_SECS, _LONGEST_PAUSE_SECS)
+        _rest(self._pause)
+
+
+def _rest(secs: float, watch: ChiefWatch | None = None) -> None:
+    """Sleeps, in parts short enough to notice that there is nothing to wait for any more."""
+    end = time.monotonic() + secs
+    while (left := end - time.monotonic()) > 0:
+        _check(watch)
+        time.sleep(min(left, _LOOK_UP_SECS))
+
+
+def _check(watch: ChiefWatch | None) -> None:
+    if interruption.requested():
+        raise interruption.Interrupted
+    if watch is not None:
+        watch.check()
+
+
+def _attended(make: Callable[[], Any], watch: ChiefWatch | None = None, end: float = float("inf")) -> Any:
+    """What `make` returns, called in a thread of its own: a server that is away holds it for as long as it is away.
+
+    Raises:
+        tf.errors.DeadlineExceededError: it takes until `end`.
+    """
+    graph = tf.compat.v1.get_default_graph()
+    results: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            with graph.as_default():
+                result = make()
+        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+            results.put((None, error))
+        else:
+            results.put((result, None))
+
+    threading.Thread(target=work, name="session", daemon=True).start()
+    while True:
+        with contextlib.suppress(queue.Empty):
+            result, error = results.get(timeout=_LOOK_UP_SECS)
+            if error is not None:
+                raise error
+            return result
+        _check(watch)
+        if time.monotonic() >= end:
+            raise tf.errors.DeadlineExceededError(None, None, "A server of the cluster does not answer.")
+
+
+def _first_line(error: tf.errors.OpError) -> str:
+    """The first line that says what went wrong; TensorFlow may put before it where in the graph that was."""
+    lines = [line.strip() for line in str(error.message).splitlines()]
+    return next((line for line in lines if line and not _WHERE.match(line)), type(error).__name__)

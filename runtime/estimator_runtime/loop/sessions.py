@@ -1,0 +1,134 @@
+"""Where operations are placed and which session runs them.
+
+Training runs in the equal of a MonitoredTrainingSession, which restores the newest checkpoint that can be read and
+survives a lost parameter server; how its sessions are made is in `session_creators`. Evaluation and prediction run in
+a MonitoredSession on one given checkpoint.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import tensorflow as tf
+
+from estimator_runtime import checkpoints
+from estimator_runtime.cluster.chief_watch import ChiefWatch
+from estimator_runtime.config.run_config import RunConfig
+from estimator_runtime.loop.live_variables import LiveVariables
+from estimator_runtime.loop.session_creators import (
+    PacedSessionCreator,
+    RestoringSessionCreator,
+    WorkerSessionCreator,
+)
+
+_MONITORED_TRAINING_SESSION = tf.compat.v1.train.MonitoredTrainingSession
+
+
+def default_session_config() -> Any:
+    """Session options outside a cluster: soft placement and one pass of the graph optimizer."""
+    config = tf.compat.v1.ConfigProto(allow_soft_placement=True)
+    config.graph_options.rewrite_options.meta_optimizer_iterations = 1
+    return config
+
+
+def replica_device_fn(config: RunConfig) -> Any:
+    """Placement of variables on the parameter servers and of everything else on this task; None without any."""
+    if config.num_ps_replicas <= 0:
+        return None
+    worker = f"/job:{config.task_type}/task:{config.task_id}" if config.task_type else "/job:worker"
+    return tf.compat.v1.train.replica_device_setter(
+        ps_tasks=config.num_ps_replicas,
+        worker_device=worker,
+        merge_devices=True,
+        cluster=config.cluster_spec,
+    )
+
+
+def training_session(
+    config: RunConfig,
+    *,
+    scaffold: Any,
+    hooks: Iterable[Any],
+    chief_only_hooks: Iterable[Any],
+    save_summaries_steps: int | None,
+    log_step_count_steps: int | None,
+) -> Any:
+    """The session of a training loop in the default graph; checkpoints are the hooks' business.
+
+    It is put together here as MonitoredTrainingSession would do it, but for how sessions are made. A program that has
+    replaced MonitoredTrainingSession gets its own called all the same.
+
+    Raises:
+        CheckpointDamagedError: the model directory's checkpoint cannot be read, and there is no earlier one.
+        TrainingEnded: this is a worker, and the chief left before the worker had a session.
+    """
+    if config.is_chief and config.model_dir is not None:
+        checkpoints.repair(config.model_dir)
+    if (
+        tf.compat.v1.train.MonitoredTrainingSession is _MONITORED_TRAINING_SESSION
+        and not tf.distribute.has_strategy()
+    ):
+        return tf.compat.v1.train.MonitoredSession(
+            session_creator=_session_creator(config, scaffold),
+            hooks=[
+                *(chief_only_hooks if config.is_chief else ()),
+                *_reports(config, scaffold, save_summaries_steps, log_step_count_steps),
+                *hooks,
+            ],
+        )
+    return tf.compat.v1.train.MonitoredTrainingSession(
+        master=config.master,
+        is_chief=config.is_chief,
+        checkpoint_dir=config.model_dir,
+        scaffold=scaffold,
+        hooks=list(hooks),
+        chief_only_hooks=list(chief_only_hooks),
+        save_checkpoint_secs=0,
+        save_summaries_steps=save_summaries_steps,
+        config=config.session_config,
+        max_wait_secs=config.session_creation_timeout_secs,
+        log_step_count_steps=log_step_count_steps,
+        save_graph_def=config.checkpoint_save_graph_def,
+    )
+
+
+def _session_creator(config: RunConfig, scaffold: Any) -> Any:
+    if config.is_chief:
+        live = LiveVariables(config, scaffold) if config.num_ps_replicas else None
+        restoring = RestoringSessionCreator(
+            scaffold, config.master, config.session_config, config.model_dir, live
+        )
+        return PacedSessionCreator(restoring) if config.master else restoring
+    watch = ChiefWatch(config.model_dir)
+    worker = WorkerSessionCreator(
+        scaffold, config.master, config.session_config, config.session_creation_timeout_secs, watch
+    )
+    return PacedSessionCreator(worker)
+
+
+def _reports(config: RunConfig, scaffold: Any, save_steps: int | None, log_steps: int | None) -> list[Any]:
+    """The chief's hooks for summaries and for the speed of training."""
+    hooks: list[Any] = []
+    if config.is_chief and log_steps:
+        hooks.append(tf.compat.v1.train.StepCounterHook(output_dir=config.model_dir, every_n_steps=log_steps))
+    if config.is_chief and save_steps:
+        hooks.append(
+            tf.compat.v1.train.SummarySaverHook(
+                scaffold=scaffold, save_steps=save_steps, output_dir=config.model_dir
+            )
+        )
+    return hooks
+
+
+def checkpoint_session(
+    config: RunConfig, *, master: str, scaffold: Any, checkpoint_path: str | None, hooks: Iterable[Any]
+) -> Any:
+    """A session in the default graph on the variables of one checkpoint, or on fresh ones for None."""
+    return tf.compat.v1.train.MonitoredSession(
+        session_creator=tf.compat.v1.train.ChiefSessionCreator(
+            scaffold=scaffold,
+            master=master,
+            config=config.session_config,
+            checkpoint_filename_with_path=checkpoint_path,
+        ),
+        hooks=list(hooks),
+    )

@@ -1,0 +1,224 @@
+"""The training loop: one graph, one monitored session, one call of the train operation per step.
+
+Invariants:
+
+* hooks are run in the order: input, the caller's, NaN check, logging, the model's, the observer's, on a worker the end of
+  the chief's training. On the chief, checkpoints and the model's chief hooks come before all of these;
+* there is a `loss` summary, and the loss is in the LOSSES collection;
+* the caller's saving listeners see every checkpoint of this call and of no later one.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+from estimator_runtime import checkpoints, observation
+from estimator_runtime.checkpoints import storage
+from estimator_runtime.cluster.chief_watch import ChiefWatch, EndWithChiefHook, TrainingEnded
+from estimator_runtime.config.run_config import RunConfig, TaskType
+from estimator_runtime.distribution import replicas
+from estimator_runtime.keras import layer_state
+from estimator_runtime.loop import sessions
+from estimator_runtime.model.bound_model import BoundModel
+from estimator_runtime.model.model_fn import EstimatorSpec, ModeKeys
+
+
+def train(
+    model: BoundModel,
+    input_fn: Callable[..., Any] | None,
+    *,
+    hooks: Sequence[Any],
+    saving_listeners: Sequence[Any],
+) -> None:
+    """Trains until a hook stops the session or the input ends.
+
+    Raises:
+        ValueError: saving listeners are given and nothing saves checkpoints.
+        NanLossDuringTrainingError: the loss became NaN.
+        CheckpointDamagedError: the model directory's checkpoint cannot be read, and there is no earlier one.
+        StorageFullError: there is no room for a checkpoint.
+    """
+    with tf.Graph().as_default() as graph, graph.device(model.device_fn):
+        built = replicas.build(model, model.config.train_distribute, graph, input_fn, ModeKeys.TRAIN)
+        spec, step = built.spec, built.step
+        if model.warm_start is not None:
+            model.warm_start_unless(checkpoints.latest(model.model_dir))
+        _add_loss_summary(spec.loss)
+        if _add_default_saver(model.config, spec) and model.config.is_chief:
+            checkpoints.check_shapes(model.model_dir, tf.compat.v1.global_variables())
+        ending = [] if model.config.is_chief else [EndWithChiefHook(ChiefWatch(model.model_dir))]
+        worker_hooks = [
+            *built.input_hooks,
+            *hooks,
+            *_loss_hooks(model.config, spec.loss, step),
+            *spec.training_hooks,
+            *observation.current().training_hooks(loss=spec.loss, step=step),
+            *ending,
+        ]
+        saver_hooks = _saver_hooks(model.config, spec, worker_hooks, saving_listeners)
+        summary_steps, log_steps, master_hooks = _chief_reports(model.config, spec)
+        fetches = [layer_state.with_updates(spec.train_op, spec.loss, graph), spec.loss]
+        loss, made, is_stopped = None, 0, False
+        with (
+            _leaving_with_chief() as left,
+            storage.explained(model.model_dir),
+            replicas.scope(model.config.train_distribute),
+            _listening(saver_hooks.existing, saving_listeners),
+            sessions.training_session(
+                model.config,
+                scaffold=spec.scaffold,
+                hooks=worker_hooks + master_hooks,
+                chief_only_hooks=[*saver_hooks.added, *spec.training_chief_hooks],
+                save_summaries_steps=summary_steps,
+                log_step_count_steps=log_steps,
+            ) as session,
+            # Again, inside: a file that is too large is OutOfRangeError to TensorFlow, and that is the end of the
+            # input to a session.
+            storage.explained(model.model_dir),
+        ):
+            # The session swallows the end of the input, so what the last step returned is kept out here.
+            number = 0
+            while not session.should_stop():
+                number += 1
+                # TensorBoard's profiler groups by these what belongs to one step.
+                with tf.profiler.experimental.Trace("train", step_num=number, _r=1):
+                    _, loss = session.run(fetches)
+                made += 1
+            is_stopped = True
+    if left.early:
+        return
+    if made and not is_stopped and any(isinstance(hook, tf.compat.v1.train.StopAtStepHook) for hook in hooks):
+        tf.compat.v1.logging.warning(
+            "The input ended after %d steps of this call, before the last step that was asked for.", made
+        )
+    if loss is None:
+        tf.compat.v1.logging.warning(
+            "Training with estimator made no steps. Perhaps input is empty or misspecified."
+        )
+    tf.compat.v1.logging.info("Loss for final step: %s.", loss)
+
+
+@dataclass(slots=True)
+class _Leave:
+    """Whether a worker left before it had a session, for the chief had ended the training."""
+
+    early: bool = False
+
+
+@contextlib.contextmanager
+def _leaving_with_chief() -> Iterator[_Leave]:
+    leave = _Leave()
+    try:
+        yield leave
+    except TrainingEnded:
+        leave.early = True
+        tf.compat.v1.logging.info("The chief has ended the training while this task waited for a session.")
+
+
+def _add_loss_summary(loss: Any) -> None:
+    summaries = tf.compat.v1.get_collection(tf.compat.v1.GraphKeys.SUMMARIES)
+    if not any(summary.op.name == "loss" for summary in summaries):
+        tf.compat.v1.summary.scalar("loss", loss)
+    tf.compat.v1.add_to_collection(tf.compat.v1.GraphKeys.LOSSES, loss)
+
+
+def _add_default_saver(config: RunConfig, spec: EstimatorSpec) -> bool:
+    """Adds a saver unless the model brings its own; tells whether it did."""
+    savers = tf.compat.v1.GraphKeys.SAVERS
+    if spec.scaffold.saver or tf.compat.v1.get_collection(savers):
+        return False
+    saver = tf.compat.v1.train.Saver(
+        sharded=True,
+        max_to_keep=config.keep_checkpoint_max,
+        keep_checkpoint_every_n_hours=config.keep_checkpoint_every_n_hours,
+        defer_build=True,
+        save_relative_paths=True,
+    )
+    tf.compat.v1.add_to_collection(savers, saver)
+    return True
+
+
+def _loss_hooks(config: RunConfig, loss: Any, step: Any) -> list[Any]:
+    hooks = [tf.compat.v1.train.NanTensorHook(loss)]
+    if config.log_step_count_steps is not None:
+        logged = {"loss": loss, "step": step}
+        hooks.append(tf.compat.v1.train.LoggingTensorHook(logged, every_n_iter=config.log_step_count_steps))
+    return hooks
+
+
+class _SaverHooks:
+    """The saver hook of this run: one that is there already, or one that is added."""
+
+    def __init__(self, existing: Any = None, added: Any = None) -> None:
+        self.existing = existing
+        self.added = () if added is None else (added,)
+
+
+def _saver_hooks(
+    config: RunConfig, spec: EstimatorSpec, worker_hooks: list[Any], listeners: Sequence[Any]
+) -> _SaverHooks:
+    for hook in [*worker_hooks, *spec.training_chief_hooks]:
+        if isinstance(hook, tf.compat.v1.train.CheckpointSaverHook):
+            return _SaverHooks(existing=hook)
+    if config.save_checkpoints_secs or config.save_checkpoints_steps:
+        hook = tf.compat.v1.train.CheckpointSaverHook(
+            config.model_dir,
+            save_secs=config.save_checkpoints_secs,
+            save_steps=config.save_checkpoints_steps,
+            scaffold=spec.scaffold,
+            listeners=[*observation.current().saving_listeners(), *listeners],
+            save_graph_def=config.checkpoint_save_graph_def,
+        )
+        return _SaverHooks(added=hook)
+    if listeners:
+        raise ValueError(
+            "There should be a CheckpointSaverHook to use saving_listeners. Please set one of the "
+            "RunConfig.save_checkpoints_steps or RunConfig.save_checkpoints_secs."
+        )
+    return _SaverHooks()
+
+
+@contextlib.contextmanager
+def _listening(saver_hook: Any, listeners: Sequence[Any]) -> Iterator[None]:
+    """Attaches listeners to a saver hook that was made elsewhere, for the time of one training call."""
+    if saver_hook is None:
+        yield
+        return
+    # The list has no public name, and the hook reads it at every save.
+    attached = saver_hook._listeners  # noqa: SLF001
+    before = list(attached)
+    added = [listener for listener in listeners if all(listener is not one for one in before)]
+    attached[:] = [*observation.current().saving_listeners(), *before, *added]
+    try:
+        yield
+    finally:
+        attached[:] = before
+
+
+def _chief_reports(config: RunConfig, spec: EstimatorSpec) -> tuple[int | None, int | None, list[Any]]:
+    """Intervals of summaries and of speed on this task, and hooks that stand in for them.
+
+    Beside a legacy master, which also evaluates, worker 0 writes the summaries: the master's own pauses would show
+    as slow steps.
+    """
+    jobs = config.cluster_spec.jobs if config.cluster_spec else []
+    if TaskType.MASTER not in jobs or TaskType.WORKER not in jobs:
+        return config.save_summary_steps, config.log_step_count_steps, []
+    hooks = []
+    if config.task_type == TaskType.WORKER and config.task_id == 0:
+        if config.save_summary_steps:
+            hooks.append(
+                tf.compat.v1.train.SummarySaverHook(
+                    scaffold=spec.scaffold, save_steps=config.save_summary_steps, output_dir=config.model_dir
+                )
+            )
+        if config.log_step_count_steps:
+            hooks.append(
+                tf.compat.v1.train.StepCounterHook(
+                    every_n_steps=config.log_step_count_steps, output_dir=config.model_dir
+                )
+            )
+    return 0, None, hooks

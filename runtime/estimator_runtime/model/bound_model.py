@@ -1,0 +1,161 @@
+"""A model function together with everything an Estimator calls it with.
+
+The loops (training, evaluation, prediction, export) take a BoundModel and know nothing of the Estimator around it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from estimator_runtime import arguments
+from estimator_runtime.config.run_config import RunConfig
+from estimator_runtime.inputs import model_input
+from estimator_runtime.keras import layer_names, legacy_api
+from estimator_runtime.model.model_fn import EstimatorSpec
+from estimator_runtime.model.warm_start import WarmStartSettings
+
+MODEL_FN_ARGUMENTS = ("features", "labels", "mode", "params", "config", "model_dir")
+
+
+class BuiltModel(NamedTuple):
+    """An input and a model in a graph.
+
+    Attributes:
+        step: the global step variable.
+        spec: what the model function returned.
+        input_hooks: hooks that the source of the batches needs.
+    """
+
+    step: Any
+    spec: EstimatorSpec
+    input_hooks: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoundModel:
+    """Everything that stays the same over the calls of one model function.
+
+    Attributes:
+        model_fn: the user's function.
+        copy_of_params: makes the hyperparameters that a call is given.
+        copy_of_config: makes the RunConfig that a call is given.
+        config: the RunConfig, with model_dir and session_config filled in.
+        device_fn: placement of operations while training, or None. Nothing else may place variables on parameter servers:
+            restoring a checkpoint there would overwrite those that the cluster trains.
+        warm_start: where first values come from, or None.
+        create_global_step: makes the global step of a graph.
+    """
+
+    model_fn: Callable[..., Any]
+    copy_of_params: Callable[[], dict[str, Any]]
+    copy_of_config: Callable[[], RunConfig]
+    config: RunConfig
+    device_fn: Any
+    warm_start: WarmStartSettings | None
+    create_global_step: Callable[[Any], Any]
+
+    @property
+    def model_dir(self) -> str:
+        """Directory of checkpoints, summaries and exports."""
+        model_dir = self.config.model_dir
+        assert model_dir is not None, "the Estimator fills in model_dir"
+        return model_dir
+
+    def begin_graph(self, graph: Any) -> Any:
+        """Seeds the (default) graph and creates its global step, which is returned."""
+        tf.compat.v1.random.set_random_seed(self.config.tf_random_seed)
+        return self.create_global_step(graph)
+
+    def result_of_input_fn(
+        self, input_fn: Callable[..., Any] | None, mode: str, input_context: Any = None
+    ) -> Any:
+        """What `input_fn` returns; see `model_input.result_of`."""
+        return model_input.result_of(
+            input_fn,
+            mode=mode,
+            params=self.copy_of_params(),
+            config=self.copy_of_config(),
+            input_context=input_context,
+        )
+
+    def call_input_fn(self, input_fn: Callable[..., Any] | None, mode: str) -> model_input.ModelInput:
+        """One batch of `input_fn`; see `model_input.read`."""
+        return model_input.read(self.result_of_input_fn(input_fn, mode))
+
+    def build(self, graph: Any, input_fn: Callable[..., Any] | None, mode: str) -> BuiltModel:
+        """Builds input and model in the (default) graph."""
+        step = self.begin_graph(graph)
+        batch = self.call_input_fn(input_fn, mode)
+        return BuiltModel(step, self.call_model_fn(batch.features, batch.labels, mode), batch.hooks)
+
+    def call_model_fn(
+        self, features: Any, labels: Any, mode: str, config: RunConfig | None = None
+    ) -> EstimatorSpec:
+        """Builds the model in the default graph.
+
+        Raises:
+            ValueError: there are labels that the model function does not take, or it returns no EstimatorSpec.
+        """
+        layer_names.restart()
+        return self.call_model_fn_of_replica(features, labels, mode, config)
+
+    def call_model_fn_of_replica(
+        self, features: Any, labels: Any, mode: str, config: RunConfig | None = None
+    ) -> EstimatorSpec:
+        """As `call_model_fn`, with Keras layers numbered on: replicas are threads, each with numbers of its own."""
+        declared = arguments.declared(self.model_fn)
+        if labels is not None and "labels" not in declared:
+            raise ValueError("model_fn does not take labels, but input_fn returns labels.")
+        offered: dict[str, Callable[[], Any]] = {
+            "features": lambda: features,
+            "labels": lambda: labels,
+            "mode": lambda: mode,
+            "params": self.copy_of_params,
+            "config": lambda: self.copy_of_config() if config is None else config,
+            "model_dir": lambda: self.model_dir,
+        }
+        passed = {name: value() for name, value in offered.items() if name in declared}
+        tf.compat.v1.logging.info("Calling model_fn.")
+        with legacy_api.explained():
+            spec = self.model_fn(**passed)
+        tf.compat.v1.logging.info("Done calling model_fn.")
+        if not isinstance(spec, EstimatorSpec):
+            raise ValueError(  # noqa: TRY004 - tf.estimator's type
+                f"model_fn should return an EstimatorSpec, but returned {type(spec)}."
+            )
+        return spec
+
+    def warm_start_unless(self, checkpoint_path: str | None) -> None:
+        """Gives the default graph's variables their first values, unless a checkpoint will."""
+        if checkpoint_path is None and self.warm_start is not None:
+            tf.compat.v1.logging.info("Warm-starting with WarmStartSettings: %s", self.warm_start)
+            self.warm_start.apply()
+
+
+def check_arguments(model_fn: Callable[..., Any], params: Any) -> None:
+    """Holds a model function's arguments against the six that an Estimator can pass.
+
+    Raises:
+        ValueError: `features` is not among them, there are params to pass and no argument for them, or an argument
+            is not one of the six.
+    """
+    declared = arguments.declared(model_fn)
+    if "features" not in declared:
+        raise ValueError(f"model_fn ({model_fn}) must include features argument.")
+    if params is not None and "params" not in declared:
+        raise ValueError(
+            f"model_fn ({model_fn}) does not include params argument, but params ({params}) is passed to Estimator."
+        )
+    if params is None and "params" in declared:
+        tf.compat.v1.logging.warning(
+            "Estimator's model_fn (%s) includes params argument, but params are not passed to Estimator.",
+            model_fn,
+        )
+    unexpected = [name for name in declared if name not in MODEL_FN_ARGUMENTS]
+    if unexpected:
+        raise ValueError(
+            f"model_fn ({model_fn}) has following not expected args: {unexpected}. "
+            f"It may have any of {list(MODEL_FN_ARGUMENTS)}."
+        )
