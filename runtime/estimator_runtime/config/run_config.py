@@ -67,7 +67,11 @@ def _is_integer(value: object) -> bool:
 
 
 def _takes_one_op(device_fn: object) -> bool:
-    return callable(device_fn) and arguments.declared(device_fn) == ("op",)
+    return (
+        callable(device_fn)
+        and "op" in arguments.declared(device_fn)
+        and not arguments.unexpected(device_fn, ("op",))
+    )
 
 
 # Property, what a value other than None must satisfy, and what is said when it does not.

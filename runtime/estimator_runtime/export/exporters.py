@@ -72,7 +72,7 @@ def _check_compare_fn(compare_fn: Callable[..., Any]) -> None:
     for expected in _COMPARED:
         if expected not in names:
             raise ValueError(f"compare_fn ({compare_fn}) must include {expected} argument.")
-    unexpected = [name for name in names if name not in _COMPARED]
+    unexpected = arguments.unexpected(compare_fn, _COMPARED)
     if unexpected:
         raise ValueError(f"compare_fn ({compare_fn}) has following not expected args: {unexpected}")
 
