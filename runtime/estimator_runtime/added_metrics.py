@@ -28,7 +28,7 @@ def add_metrics(estimator: Estimator, metric_fn: Callable[..., dict[str, Any]]) 
         TypeError: (in an evaluation) `metric_fn` returns no dict.
     """
     declared = arguments.declared(metric_fn)
-    unexpected = [name for name in declared if name not in _ARGUMENTS]
+    unexpected = arguments.unexpected(metric_fn, _ARGUMENTS)
     if unexpected:
         raise ValueError(
             f"metric_fn ({metric_fn}) has following not expected args: {unexpected}. "

@@ -1,12 +1,13 @@
 """Which arguments a user's function takes, so that it is called with those it declares and no others.
 
 Functions, bound methods, `functools.partial` objects and instances with `__call__` are all understood. Arguments that
-a partial has bound, and the `self` of a method, are not the caller's to pass.
+a partial has bound, and the `self` of a method, are not the caller's to pass; of a decorated function it is the
+decorator's arguments that count, unless it hands on whatever it is given (`**kwargs`).
 """
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
@@ -19,5 +20,23 @@ def declared(function: Callable[..., Any]) -> tuple[str, ...]:
     while isinstance(inner, functools.partial):
         bound |= set(inner.keywords)
         inner = inner.func
-    parameters = inspect.signature(function).parameters.values()
-    return tuple(p.name for p in parameters if p.kind in _NAMED and p.name not in bound)
+    return tuple(p.name for p in _parameters(function) if p.kind in _NAMED and p.name not in bound)
+
+
+def unexpected(function: Callable[..., Any], known: Collection[str]) -> list[str]:
+    """Names of the arguments of `function` that a caller who passes those that are `known` leaves without a word.
+
+    Keyword-only arguments with a default are the function's own affair, as in tf.estimator.
+    """
+    inner: Any = function
+    while isinstance(inner, functools.partial):
+        inner = inner.func
+    own = [p.name for p in _parameters(inner) if p.kind is p.KEYWORD_ONLY and p.default is not p.empty]
+    return [name for name in declared(function) if name not in known and name not in own]
+
+
+def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    parameters = list(inspect.signature(function, follow_wrapped=False).parameters.values())
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return list(inspect.signature(function).parameters.values())
+    return parameters

@@ -68,7 +68,7 @@ class Estimator(ExportingEstimator):
             raise ValueError("model_fn must be provided to Estimator.")
         check_arguments(model_fn, params)
         self._model_fn = model_fn
-        self._params: Any = copy.deepcopy(params) if params is not None else {}
+        self._params: Any = copy.deepcopy(params or {})
         self._fresh_variables_if_untrained = fresh_variables_if_untrained
         self._bound = BoundModel(
             model_fn=model_fn,

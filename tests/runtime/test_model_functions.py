@@ -137,6 +137,21 @@ def test_a_variable_that_is_not_there(trained, tmp_path):
             read(linear_model.estimator(tmp_path))
 
 
+def test_values_of_a_model_that_is_kept_in_memory(tmp_path):
+    """To TensorFlow's file system in memory the prefix of a checkpoint is a directory."""
+    estimator = Estimator(linear_model.model_fn, f"ram:/{tmp_path}/model").train(train_input, steps=1)
+    assert estimator.get_variable_names() == ["global_step", "w"]
+    assert estimator.get_variable_value("global_step") == estimator.get_variable_value("global_step:0") == 1
+
+
+@pytest.mark.parametrize("params", [None, 0, [], {}])
+def test_no_params_are_an_empty_dict(params):
+    def model_fn(features, labels, mode, params):
+        raise NotImplementedError
+
+    assert Estimator(model_fn, "/nowhere", params=params).params == {}
+
+
 # EstimatorSpec
 
 

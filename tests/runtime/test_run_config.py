@@ -285,8 +285,23 @@ def test_replacing_one_checkpoint_interval_clears_the_other(configure):
     assert (steps.save_checkpoints_steps, steps.save_checkpoints_secs) == (5, None)
     secs = steps.replace(save_checkpoints_secs=6)
     assert (secs.save_checkpoints_steps, secs.save_checkpoints_secs) == (None, 6)
-    neither = secs.replace(save_checkpoints_steps=None)
-    assert (neither.save_checkpoints_steps, neither.save_checkpoints_secs) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("given", "changes", "steps", "secs"),
+    [
+        ({}, {"save_checkpoints_steps": None}, None, 600),
+        ({"save_checkpoints_steps": 5}, {"save_checkpoints_secs": None}, 5, None),
+        ({"save_checkpoints_secs": 6}, {"save_checkpoints_steps": None}, None, 6),
+        ({"save_checkpoints_secs": 6}, {"save_checkpoints_secs": None}, None, None),
+        ({}, {"save_checkpoints_steps": None, "save_checkpoints_secs": None}, None, None),
+        ({}, {"save_checkpoints_steps": 3, "save_checkpoints_secs": None}, 3, None),
+    ],
+)
+def test_replacing_one_checkpoint_interval_by_none_leaves_the_other(configure, given, changes, steps, secs):
+    """As in tf.estimator: only both together switch checkpoints off."""
+    changed = configure(**given).replace(**changes)
+    assert (changed.save_checkpoints_steps, changed.save_checkpoints_secs) == (steps, secs)
 
 
 def test_replace_copies_and_changes_only_constructor_fields(configure):

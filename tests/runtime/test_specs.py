@@ -1,13 +1,16 @@
 """TrainSpec and EvalSpec refuse what train_and_evaluate could not use."""
 
 import pytest
+import tensorflow as tf
 
 from estimator_runtime import (
     CheckpointSaverListener,
+    EstimatorSpec,
     EvalSpec,
     Exporter,
     FinalExporter,
     LatestExporter,
+    ModeKeys,
     SessionRunHook,
     TrainSpec,
 )
@@ -100,3 +103,39 @@ def test_refusals(make, error, text):
     with pytest.raises(error) as raised:
         make()
     assert text in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda: TrainSpec(print, 1, ["hook"], ["listener"]), "hook"),
+        (lambda: EvalSpec(print, exporters=["a"], start_delay_secs=-1), "exporters"),
+        (lambda: EvalSpec(print, hooks=["hook"], throttle_secs=-1), "hook"),
+        (lambda: spec_of(eval_metric_ops=[1], evaluation_hooks=["hook"]), "hook"),
+        (lambda: spec_of(training_hooks=["a hook"], training_chief_hooks=["chief"]), "a hook"),
+        (lambda: spec_of(eval_metric_ops=[1], scaffold="scaffold"), "eval_metric_ops"),
+    ],
+)
+def test_of_two_wrong_arguments_the_same_is_named_as_by_tf_estimator(make, text):
+    with pytest.raises(TypeError, match=text):
+        make()
+
+
+def spec_of(**fields):
+    with tf.Graph().as_default():
+        return EstimatorSpec(ModeKeys.EVAL, loss=tf.constant(1.0), **fields)
+
+
+def test_an_exporter_may_be_something_else_as_well():
+    """It has no metaclass of its own, and one that does not say how exports nothing, as in tf.estimator."""
+
+    class Registered(type):
+        pass
+
+    class Both(Exporter, metaclass=Registered):
+        name = "both"
+
+    spec = EvalSpec(print, exporters=Both())
+    assert spec.exporters[0].export(None, "/nowhere", "checkpoint", {}, is_the_final_export=True) is None
+    with pytest.raises(ValueError, match="An Exporter cannot have a name that is `None`"):
+        EvalSpec(print, exporters=Exporter())

@@ -120,6 +120,15 @@ def test_user_hooks_run_before_the_nan_check(tmp_path):
     assert hook.runs == 1
 
 
+def test_a_listener_that_is_given_twice_hears_a_checkpoint_once(tmp_path):
+    calls = []
+    listener = Listener(calls)
+    estimator = linear_model.estimator(tmp_path)
+    estimator.train(train_input, steps=1, saving_listeners=[listener, listener])
+    assert calls.count("begin listener") == 1
+    assert calls.count("end listener 1") == 1
+
+
 def test_listeners_hear_a_saver_hook_that_is_there_already(tmp_path):
     hook = v1.train.CheckpointSaverHook(str(tmp_path), save_steps=2)
     estimator = linear_model.estimator(tmp_path)

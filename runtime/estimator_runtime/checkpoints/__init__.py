@@ -140,17 +140,28 @@ def variable_names(model_dir: str) -> list[str]:
     Raises:
         EstimatorNotTrainedError: there is no checkpoint.
     """
-    return [name for name, _ in tf.train.list_variables(trained(model_dir))]
+    return sorted(_reader(trained(model_dir)).get_variable_to_shape_map())
 
 
 def variable_value(model_dir: str, name: str) -> Any:
     """Value of one variable in the newest checkpoint, a numpy array of the variable's shape and dtype.
 
+    Its name may also be that of its Tensor, "w:0".
+
     Raises:
         EstimatorNotTrainedError: there is no checkpoint.
         tf.errors.NotFoundError: the checkpoint has no such variable.
     """
-    return on_newest(lambda: trained(model_dir), lambda path: tf.train.load_variable(path, name), given=False)
+    return on_newest(
+        lambda: trained(model_dir),
+        lambda path: _reader(path).get_tensor(name.removesuffix(":0")),
+        given=False,
+    )
+
+
+def _reader(path: str) -> Any:
+    # `tf.train.load_checkpoint` also takes directories, and to TensorFlow's file system in memory a prefix is one.
+    return tf.compat.v1.train.NewCheckpointReader(path)
 
 
 def eval_dir(model_dir: str, name: str | None) -> str:

@@ -67,7 +67,11 @@ def _is_integer(value: object) -> bool:
 
 
 def _takes_one_op(device_fn: object) -> bool:
-    return callable(device_fn) and arguments.declared(device_fn) == ("op",)
+    return (
+        callable(device_fn)
+        and "op" in arguments.declared(device_fn)
+        and not arguments.unexpected(device_fn, ("op",))
+    )
 
 
 # Property, what a value other than None must satisfy, and what is said when it does not.
@@ -235,7 +239,8 @@ class RunConfig:
     def replace(self, **kwargs: Any) -> Self:
         """Returns a deep copy with the given constructor fields changed.
 
-        Setting one of `save_checkpoints_steps` and `save_checkpoints_secs` clears the other.
+        Setting one of `save_checkpoints_steps` and `save_checkpoints_secs` clears the other; None for one leaves the
+        other as it is.
 
         Raises:
             ValueError: a name is not a constructor field, both intervals are given, or a value breaks a rule.
@@ -250,9 +255,11 @@ class RunConfig:
             and kwargs.get("save_checkpoints_secs") is not None
         ):
             raise ValueError(_BOTH_INTERVALS)
-        if "save_checkpoints_steps" in kwargs:
-            kwargs.setdefault("save_checkpoints_secs", None)
-        elif "save_checkpoints_secs" in kwargs:
+        # None for one interval leaves the other alone: it says that there is none of this kind, not that there are no
+        # checkpoints.
+        if kwargs.get("save_checkpoints_steps") is not None:
+            kwargs["save_checkpoints_secs"] = None
+        elif kwargs.get("save_checkpoints_secs") is not None:
             kwargs["save_checkpoints_steps"] = None
         changed = copy.deepcopy(self)
         changed._assign(**kwargs)  # noqa: SLF001 - of the same class

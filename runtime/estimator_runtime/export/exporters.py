@@ -8,7 +8,6 @@ the exports (`best_eval_result.json`), because the event files alone cannot tell
 already hold the evaluation that is being judged, and they may hold one whose export never happened.
 """
 
-import abc
 import os
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -26,15 +25,18 @@ EvalResult = Mapping[str, Any]
 ReceiverFn = Callable[[], Any]
 
 
-class Exporter(abc.ABC):
-    """What `EvalSpec.exporters` holds."""
+class Exporter:
+    """What `EvalSpec.exporters` holds. A subclass has a name of its own, and exports nothing unless it says how.
+
+    It is no abstract class, as it was none in tf.estimator: a class that is an Exporter and something else has the
+    metaclass of that.
+    """
 
     @property
-    @abc.abstractmethod
-    def name(self) -> str:
-        """Directory name, unique among the exporters of one EvalSpec."""
+    def name(self) -> Any:
+        """Directory name, unique among the exporters of one EvalSpec; an EvalSpec refuses None."""
+        return None
 
-    @abc.abstractmethod
     def export(
         self,
         estimator: Any,
@@ -55,6 +57,8 @@ class Exporter(abc.ABC):
         Returns:
             The exported directory, or None when nothing was exported.
         """
+        del estimator, export_path, checkpoint_path, eval_result, is_the_final_export
+        return None
 
 
 def _smaller_loss(best_eval_result: EvalResult, current_eval_result: EvalResult) -> bool:
@@ -72,7 +76,7 @@ def _check_compare_fn(compare_fn: Callable[..., Any]) -> None:
     for expected in _COMPARED:
         if expected not in names:
             raise ValueError(f"compare_fn ({compare_fn}) must include {expected} argument.")
-    unexpected = [name for name in names if name not in _COMPARED]
+    unexpected = arguments.unexpected(compare_fn, _COMPARED)
     if unexpected:
         raise ValueError(f"compare_fn ({compare_fn}) has following not expected args: {unexpected}")
 

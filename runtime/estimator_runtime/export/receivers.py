@@ -5,6 +5,8 @@ from typing import Any, NamedTuple, Self
 
 import tensorflow as tf
 
+from estimator_runtime.model.export_outputs import is_plain
+
 _SINGLE_FEATURE_NAME = "feature"
 _SINGLE_RECEIVER_NAME = "input"
 
@@ -136,9 +138,8 @@ def _like(key: Any, tensor: Any, batch_size: int | None) -> Any:
     _checked_tensor(tensor, f"feature {key}")
     name = tensor.op.name if hasattr(tensor, "op") and not hasattr(tensor, "numpy") else key
     name = str(name) if name is not None else _SINGLE_FEATURE_NAME
-    shape = tensor.shape
-    if shape.rank is not None and shape.rank > 0:
-        shape = tf.TensorShape([batch_size, *shape[1:]])
+    # Of a scalar, too: it describes a feature of one number for each example.
+    shape = tf.TensorShape([batch_size]).concatenate(tensor.shape[1:])
     if isinstance(tensor, tf.SparseTensor):
         return tf.compat.v1.sparse_placeholder(tensor.dtype, shape=shape, name=name)
     return tf.compat.v1.placeholder(tensor.dtype, shape=shape, name=name)
@@ -150,9 +151,8 @@ def _has_tensor(value: Any) -> bool:
 
 
 def _checked_tensor(value: Any, what: str) -> Any:
-    if not (
-        tf.is_tensor(value) or isinstance(value, tf.SparseTensor | tf.RaggedTensor) or _has_tensor(value)
-    ):
+    is_known = is_plain(value) or isinstance(value, tf.SparseTensor | tf.RaggedTensor)
+    if not (is_known or _has_tensor(value)):
         raise ValueError(f"{what} must be a Tensor, SparseTensor, or RaggedTensor. Given: {value}")
     return value
 

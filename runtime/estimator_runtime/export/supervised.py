@@ -7,7 +7,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 import tensorflow as tf
 
 from estimator_runtime.export.receivers import checked_named, checked_receivers, placeholders_like
-from estimator_runtime.model.export_outputs import ExportOutput, named
+from estimator_runtime.model.export_outputs import ExportOutput, as_tensor, is_plain, named
 
 _SINGLE_FEATURE_NAME = "input"
 _SINGLE_LABEL_NAME = "label"
@@ -163,19 +163,22 @@ class EvalOutput(SupervisedOutput):
 
 def _metric_tensors(metrics: Mapping[str, tuple[Any, Any]]) -> dict[str, Any]:
     tensors = {}
-    for key, (value, update) in metrics.items():
-        if not (tf.is_tensor(value) and (tf.is_tensor(update) or isinstance(update, tf.Operation))):
-            raise ValueError(f"Metric {key} must be a Tensor and an update; got {(value, update)}.")
-        tensors[f"{key}/{SupervisedOutput.METRIC_VALUE_SUFFIX}"] = value
-        if isinstance(update, tf.Operation):
-            # A signature holds tensors only, so running the update must yield one.
-            with tf.control_dependencies([update]):
-                tensors[f"{key}/{SupervisedOutput.METRIC_UPDATE_SUFFIX}"] = tf.constant(
-                    [], name="metric_op_wrapper"
-                )
-        else:
-            tensors[f"{key}/{SupervisedOutput.METRIC_UPDATE_SUFFIX}"] = update
+    for key, (given, update) in metrics.items():
+        value = as_tensor(given)
+        if not (is_plain(value) and (tf.is_tensor(update) or isinstance(update, tf.Operation))):
+            raise ValueError(f"Metric {key} must be a Tensor and an update; got {(given, update)}.")
+        name = f"{SupervisedOutput.METRICS_NAME}/{key}"
+        tensors[f"{name}/{SupervisedOutput.METRIC_VALUE_SUFFIX}"] = value
+        tensors[f"{name}/{SupervisedOutput.METRIC_UPDATE_SUFFIX}"] = _tensor_after(update)
     return tensors
+
+
+def _tensor_after(update: Any) -> Any:
+    """The update itself, or a Tensor that makes it: a signature holds plain tensors only."""
+    if is_plain(update):
+        return update
+    with tf.control_dependencies([update]):
+        return tf.constant([], name="metric_op_wrapper")
 
 
 def _prefixed(tensors: dict[str, Any] | None, prefix: str) -> dict[str, Any]:

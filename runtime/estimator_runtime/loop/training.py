@@ -169,7 +169,7 @@ def _saver_hooks(
             save_secs=config.save_checkpoints_secs,
             save_steps=config.save_checkpoints_steps,
             scaffold=spec.scaffold,
-            listeners=[*observation.current().saving_listeners(), *listeners],
+            listeners=[*observation.current().saving_listeners(), *_added(listeners)],
             save_graph_def=config.checkpoint_save_graph_def,
         )
         return _SaverHooks(added=hook)
@@ -181,6 +181,15 @@ def _saver_hooks(
     return _SaverHooks()
 
 
+def _added(listeners: Sequence[Any], before: Sequence[Any] = ()) -> list[Any]:
+    """Those of `listeners` that are not among those `before`, each once: nobody is told of a checkpoint twice."""
+    added: list[Any] = []
+    for listener in listeners:
+        if all(listener is not one for one in (*before, *added)):
+            added.append(listener)
+    return added
+
+
 @contextlib.contextmanager
 def _listening(saver_hook: Any, listeners: Sequence[Any]) -> Iterator[None]:
     """Attaches listeners to a saver hook that was made elsewhere, for the time of one training call."""
@@ -190,8 +199,7 @@ def _listening(saver_hook: Any, listeners: Sequence[Any]) -> Iterator[None]:
     # The list has no public name, and the hook reads it at every save.
     attached = saver_hook._listeners  # noqa: SLF001
     before = list(attached)
-    added = [listener for listener in listeners if all(listener is not one for one in before)]
-    attached[:] = [*observation.current().saving_listeners(), *before, *added]
+    attached[:] = [*observation.current().saving_listeners(), *before, *_added(listeners, before)]
     try:
         yield
     finally:

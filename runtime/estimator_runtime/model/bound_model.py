@@ -153,7 +153,7 @@ def check_arguments(model_fn: Callable[..., Any], params: Any) -> None:
             "Estimator's model_fn (%s) includes params argument, but params are not passed to Estimator.",
             model_fn,
         )
-    unexpected = [name for name in declared if name not in MODEL_FN_ARGUMENTS]
+    unexpected = arguments.unexpected(model_fn, MODEL_FN_ARGUMENTS)
     if unexpected:
         raise ValueError(
             f"model_fn ({model_fn}) has following not expected args: {unexpected}. "

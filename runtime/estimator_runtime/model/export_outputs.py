@@ -12,6 +12,8 @@ import tensorflow as tf
 DEFAULT_KEY: str = tf.compat.v1.saved_model.signature_constants.DEFAULT_SERVING_SIGNATURE_DEF_KEY
 
 _SINGLE_OUTPUT_NAME = "output"
+_NOT_PLAIN = (tf.SparseTensor, tf.RaggedTensor, tf.IndexedSlices, tf.Variable)
+"""Tensors to `tf.is_tensor`, and nothing that one name of a signature stands for."""
 
 
 class ExportOutput(abc.ABC):
@@ -41,9 +43,10 @@ class ClassificationOutput(ExportOutput):
     """
 
     def __init__(self, scores: Any = None, classes: Any = None) -> None:
-        if scores is not None and not (tf.is_tensor(scores) and scores.dtype.is_floating):
+        scores, classes = as_tensor(scores), as_tensor(classes)
+        if scores is not None and not (is_plain(scores) and scores.dtype.is_floating):
             raise ValueError(f"Classification scores must be a float32 Tensor; got {scores}")
-        if classes is not None and not (tf.is_tensor(classes) and classes.dtype == tf.string):
+        if classes is not None and not (is_plain(classes) and classes.dtype == tf.string):
             raise ValueError(f"Classification classes must be a string Tensor; got {classes}")
         if scores is None and classes is None:
             raise ValueError(
@@ -80,7 +83,8 @@ class RegressionOutput(ExportOutput):
     """
 
     def __init__(self, value: Any) -> None:
-        if not (tf.is_tensor(value) and value.dtype.is_floating):
+        value = as_tensor(value)
+        if not (is_plain(value) and value.dtype.is_floating):
             raise ValueError(f"Regression output value must be a float32 Tensor; got {value}")
         self._value = value
 
@@ -158,6 +162,16 @@ def _single_string_input(receiver_tensors: Mapping[str, Any], kind: str) -> Any:
     raise ValueError(f"{kind} input must be a single string Tensor; got {dict(receiver_tensors)}")
 
 
+def is_plain(value: Any) -> bool:
+    """Whether a signature can name `value`: a Tensor, and neither one put together of several nor a variable."""
+    return bool(tf.is_tensor(value)) and not isinstance(value, _NOT_PLAIN)
+
+
+def as_tensor(value: Any) -> Any:
+    """What a variable reads, for a signature that named the variable would name its handle; else `value` itself."""
+    return tf.convert_to_tensor(value) if isinstance(value, tf.Variable) else value
+
+
 def flat_name(key: Any) -> Any:
     """A key as one name: the tuple of one head of several, ("head", "scores"), becomes "head/scores"."""
     return "/".join(str(part) for part in key) if isinstance(key, tuple) else key
@@ -175,7 +189,7 @@ def named(tensors: Any, single_name: str, kind: str) -> dict[str, Any]:
         name = flat_name(key)
         if not isinstance(name, str):
             raise ValueError(f"{kind} output key must be a string; got {key}.")  # noqa: TRY004 - tf.estimator's type
-        if not tf.is_tensor(value):
+        checked[name] = as_tensor(value)
+        if not is_plain(checked[name]):
             raise ValueError(f"{kind} output value must be a Tensor; got {value}.")
-        checked[name] = value
     return checked

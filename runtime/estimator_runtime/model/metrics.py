@@ -37,10 +37,10 @@ def _pair(name: str, metric: Any) -> tuple[Any, Any]:
     value, update = metric
     for part in tf.nest.flatten(value):
         # An Operation has no value: the metric's is None then, as in tf.estimator.
-        if not (tf.is_tensor(part) or isinstance(part, tf.Operation)):
+        if not (tf.is_tensor(part) or isinstance(part, tf.Operation)) or isinstance(part, tf.RaggedTensor):
             raise MetricsError(f"metric_value of eval_metric_ops[{name}] must be Tensor, given: {part}")
     for part in tf.nest.flatten(update):
-        if not (tf.is_tensor(part) or isinstance(part, tf.Operation)):
+        if not (tf.is_tensor(part) or isinstance(part, tf.Operation)) or isinstance(part, tf.RaggedTensor):
             raise MetricsError(
                 f"update_op of eval_metric_ops[{name}] must be Operation or Tensor, given: {part}"
             )

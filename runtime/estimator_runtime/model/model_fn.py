@@ -86,13 +86,18 @@ class EstimatorSpec(_Fields):
         train_op = _checked_train_op(train_op, mode)
         loss = _checked_loss(loss, mode)
         predictions = _checked_predictions(predictions, mode)
+        if mode == ModeKeys.PREDICT:
+            export_outputs = export_output.with_default_signature(export_outputs, predictions)
+        # In tf.estimator's order: of two wrong arguments it is the same one that is named.
+        training_hooks = _checked_hooks(training_hooks)
+        evaluation_hooks = _checked_hooks(evaluation_hooks)
+        prediction_hooks = _checked_hooks(prediction_hooks)
+        training_chief_hooks = _checked_hooks(training_chief_hooks)
         metric_ops = metrics.checked(eval_metric_ops)
         for name, (value, update) in metric_ops.items():
             for part in tf.nest.flatten((value, update)):
                 _check_in_default_graph(part, "eval_metric_ops", key=name)
-        if mode == ModeKeys.PREDICT:
-            export_outputs = export_output.with_default_signature(export_outputs, predictions)
-        scaffold = tf.compat.v1.train.Scaffold() if scaffold is None else scaffold
+        scaffold = scaffold or tf.compat.v1.train.Scaffold()
         if not isinstance(scaffold, tf.compat.v1.train.Scaffold):
             raise TypeError(f"scaffold must be tf.train.Scaffold. Given: {scaffold}")
         return super().__new__(
@@ -103,11 +108,11 @@ class EstimatorSpec(_Fields):
             train_op=train_op,
             eval_metric_ops=metric_ops,
             export_outputs=export_outputs,
-            training_chief_hooks=_checked_hooks(training_chief_hooks),
-            training_hooks=_checked_hooks(training_hooks),
+            training_chief_hooks=training_chief_hooks,
+            training_hooks=training_hooks,
             scaffold=scaffold,
-            evaluation_hooks=_checked_hooks(evaluation_hooks),
-            prediction_hooks=_checked_hooks(prediction_hooks),
+            evaluation_hooks=evaluation_hooks,
+            prediction_hooks=prediction_hooks,
         )
 
     def _replace(self, **kwds: Any) -> Self:
@@ -149,7 +154,9 @@ def _checked_train_op(train_op: Any, mode: str | None) -> Any:
     if isinstance(train_op, _COMPOSITE) or not (isinstance(train_op, tf.Operation) or tf.is_tensor(train_op)):
         raise TypeError(f"train_op must be Operation or Tensor, given: {train_op}")
     _check_in_default_graph(train_op, "train_op")
-    return train_op
+    # An assignment to a resource variable returns the variable: it is the operation that makes a step, and that an export
+    # for training names.
+    return train_op.op if isinstance(train_op, tf.Variable) else train_op
 
 
 def _checked_loss(loss: Any, mode: str | None) -> Any:

@@ -58,13 +58,14 @@ class TrainSpec(_TrainFields):
         _check_input_fn(input_fn)
         if max_steps is not None and max_steps <= 0:
             raise ValueError(f"Must specify max_steps > 0, given: {max_steps}")
+        checked_hooks = _checked_hooks(hooks)
         listeners = tuple(saving_listeners or ())
         for listener in listeners:
             if not isinstance(listener, tf.compat.v1.train.CheckpointSaverListener):
                 raise TypeError(
                     f"All saving_listeners must be `CheckpointSaverListener` instances, given: {listener}"
                 )
-        return super().__new__(cls, input_fn, max_steps, _checked_hooks(hooks), listeners)
+        return super().__new__(cls, input_fn, max_steps, checked_hooks, listeners)
 
 
 class EvalSpec(_EvalFields):
@@ -102,6 +103,7 @@ class EvalSpec(_EvalFields):
             raise ValueError(f"Must specify steps > 0, given: {steps}")
         if name is not None and not isinstance(name, str):
             raise TypeError(f"`name` must be string, given: {name}")
+        checked_hooks, checked_exporters = _checked_hooks(hooks), _checked_exporters(exporters)
         if start_delay_secs < 0:
             raise ValueError(f"Must specify start_delay_secs >= 0, given: {start_delay_secs}")
         if throttle_secs < 0:
@@ -111,8 +113,8 @@ class EvalSpec(_EvalFields):
             input_fn,
             steps,
             name,
-            _checked_hooks(hooks),
-            _checked_exporters(exporters),
+            checked_hooks,
+            checked_exporters,
             start_delay_secs,
             throttle_secs,
         )

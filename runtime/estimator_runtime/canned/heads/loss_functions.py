@@ -20,7 +20,7 @@ def check(loss_fn: Callable[..., Any]) -> None:
     for needed in ("labels", "logits"):
         if needed not in declared:
             raise ValueError(f"loss_fn must contain argument: {needed}. Given arguments: {declared}")
-    unexpected = [name for name in declared if name not in _ARGUMENTS]
+    unexpected = arguments.unexpected(loss_fn, _ARGUMENTS)
     if unexpected:
         raise ValueError(f"loss_fn has unexpected args: {unexpected}")
 
