@@ -51,11 +51,13 @@ def training_session(
     chief_only_hooks: Iterable[Any],
     save_summaries_steps: int | None,
     log_step_count_steps: int | None,
+    watch: ChiefWatch | None = None,
 ) -> Any:
     """The session of a training loop in the default graph; checkpoints are the hooks' business.
 
     It is put together here as MonitoredTrainingSession would do it, but for how sessions are made. A program that has
-    replaced MonitoredTrainingSession gets its own called all the same.
+    replaced MonitoredTrainingSession gets its own called all the same. `watch` tells a worker when there is no chief to
+    wait for any more.
 
     Raises:
         CheckpointDamagedError: the model directory's checkpoint cannot be read, and there is no earlier one.
@@ -68,7 +70,7 @@ def training_session(
         and not tf.distribute.has_strategy()
     ):
         return tf.compat.v1.train.MonitoredSession(
-            session_creator=_session_creator(config, scaffold),
+            session_creator=_session_creator(config, scaffold, watch),
             hooks=[
                 *(chief_only_hooks if config.is_chief else ()),
                 *_reports(config, scaffold, save_summaries_steps, log_step_count_steps),
@@ -91,14 +93,13 @@ def training_session(
     )
 
 
-def _session_creator(config: RunConfig, scaffold: Any) -> Any:
+def _session_creator(config: RunConfig, scaffold: Any, watch: ChiefWatch | None) -> Any:
     if config.is_chief:
         live = LiveVariables(config, scaffold) if config.num_ps_replicas else None
         restoring = RestoringSessionCreator(
             scaffold, config.master, config.session_config, config.model_dir, live
         )
         return PacedSessionCreator(restoring) if config.master else restoring
-    watch = ChiefWatch(config.model_dir)
     worker = WorkerSessionCreator(
         scaffold, config.master, config.session_config, config.session_creation_timeout_secs, watch
     )

@@ -18,6 +18,7 @@ import tensorflow as tf
 from estimator_runtime import checkpoints, observation
 from estimator_runtime.checkpoints import storage
 from estimator_runtime.cluster.chief_watch import ChiefWatch, EndWithChiefHook, TrainingEnded
+from estimator_runtime.cluster.watcher import WatchingHook
 from estimator_runtime.config.run_config import RunConfig, TaskType
 from estimator_runtime.distribution import replicas
 from estimator_runtime.keras import layer_state
@@ -49,14 +50,14 @@ def train(
         _add_loss_summary(spec.loss)
         if _add_default_saver(model.config, spec) and model.config.is_chief:
             checkpoints.check_shapes(model.model_dir, tf.compat.v1.global_variables())
-        ending = [] if model.config.is_chief else [EndWithChiefHook(ChiefWatch(model.model_dir))]
+        watch = None if model.config.is_chief else ChiefWatch(model.model_dir)
         worker_hooks = [
             *built.input_hooks,
             *hooks,
             *_loss_hooks(model.config, spec.loss, step),
             *spec.training_hooks,
             *observation.current().training_hooks(loss=spec.loss, step=step),
-            *ending,
+            *([] if watch is None else [EndWithChiefHook(watch)]),
         ]
         saver_hooks = _saver_hooks(model.config, spec, worker_hooks, saving_listeners)
         summary_steps, log_steps, master_hooks = _chief_reports(model.config, spec)
@@ -67,6 +68,7 @@ def train(
             storage.explained(model.model_dir),
             replicas.scope(model.config.train_distribute),
             _listening(saver_hooks.existing, saving_listeners),
+            _watching(worker_hooks),
             sessions.training_session(
                 model.config,
                 scaffold=spec.scaffold,
@@ -74,6 +76,7 @@ def train(
                 chief_only_hooks=[*saver_hooks.added, *spec.training_chief_hooks],
                 save_summaries_steps=summary_steps,
                 log_step_count_steps=log_steps,
+                watch=watch,
             ) as session,
             # Again, inside: a file that is too large is OutOfRangeError to TensorFlow, and that is the end of the
             # input to a session.
@@ -99,6 +102,16 @@ def train(
             "Training with estimator made no steps. Perhaps input is empty or misspecified."
         )
     tf.compat.v1.logging.info("Loss for final step: %s.", loss)
+
+
+@contextlib.contextmanager
+def _watching(hooks: Sequence[Any]) -> Iterator[None]:
+    """Has what hooks need from storage looked for beside the loop."""
+    with contextlib.ExitStack() as stack:
+        for hook in hooks:
+            if isinstance(hook, WatchingHook):
+                stack.enter_context(hook.watching())
+        yield
 
 
 @dataclass(slots=True)
