@@ -20,6 +20,11 @@ from estimator_runtime.loop.session_creators import (
     WorkerSessionCreator,
 )
 
+_STOP_GRACE_SECS = 120.0  # TensorFlow's
+_STUCK_STOP_GRACE_SECS = 2.0
+_WAITS_FOR_GRADIENTS = frozenset(
+    {"AccumulatorTakeGradient", "ResourceAccumulatorTakeGradient", "SparseAccumulatorTakeGradient"}
+)
 _MONITORED_TRAINING_SESSION = tf.compat.v1.train.MonitoredTrainingSession
 
 
@@ -76,6 +81,7 @@ def training_session(
                 *_reports(config, scaffold, save_summaries_steps, log_step_count_steps),
                 *hooks,
             ],
+            stop_grace_period_secs=_stop_grace_secs(tf.compat.v1.get_default_graph()),
         )
     return tf.compat.v1.train.MonitoredTrainingSession(
         master=config.master,
@@ -104,6 +110,16 @@ def _session_creator(config: RunConfig, scaffold: Any, watch: ChiefWatch | None)
         scaffold, config.master, config.session_config, config.session_creation_timeout_secs, watch
     )
     return PacedSessionCreator(worker)
+
+
+def _stop_grace_secs(graph: Any) -> float:
+    """How long the end of a session waits for its threads before it is closed.
+
+    SyncReplicasOptimizer's thread in the chief waits for gradients, which nobody sends any more, and nothing but the
+    closing of the session ends that: waiting for it holds every task of the cluster.
+    """
+    is_stuck = any(operation.type in _WAITS_FOR_GRADIENTS for operation in graph.get_operations())
+    return _STUCK_STOP_GRACE_SECS if is_stuck else _STOP_GRACE_SECS
 
 
 def _reports(config: RunConfig, scaffold: Any, save_steps: int | None, log_steps: int | None) -> list[Any]:
