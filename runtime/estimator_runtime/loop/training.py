@@ -22,7 +22,7 @@ from estimator_runtime.cluster.watcher import WatchingHook
 from estimator_runtime.config.run_config import RunConfig, TaskType
 from estimator_runtime.distribution import replicas
 from estimator_runtime.keras import layer_state
-from estimator_runtime.loop import sessions
+from estimator_runtime.loop import event_writers, sessions
 from estimator_runtime.model.bound_model import BoundModel
 from estimator_runtime.model.model_fn import EstimatorSpec, ModeKeys
 
@@ -42,7 +42,7 @@ def train(
         CheckpointDamagedError: the model directory's checkpoint cannot be read, and there is no earlier one.
         StorageFullError: there is no room for a checkpoint.
     """
-    with tf.Graph().as_default() as graph, graph.device(model.device_fn):
+    with event_writers.call(model.model_dir), tf.Graph().as_default() as graph, graph.device(model.device_fn):
         built = replicas.build(model, model.config.train_distribute, graph, input_fn, ModeKeys.TRAIN)
         spec, step = built.spec, built.step
         if model.warm_start is not None:
