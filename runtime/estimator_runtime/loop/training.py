@@ -23,6 +23,7 @@ from estimator_runtime.config.run_config import RunConfig, TaskType
 from estimator_runtime.distribution import replicas
 from estimator_runtime.keras import layer_state
 from estimator_runtime.loop import event_writers, sessions
+from estimator_runtime.loop.graph_events import GraphHook, SaverHook
 from estimator_runtime.model.bound_model import BoundModel
 from estimator_runtime.model.model_fn import EstimatorSpec, ModeKeys
 
@@ -163,7 +164,7 @@ def _loss_hooks(config: RunConfig, loss: Any, step: Any) -> list[Any]:
 
 
 class _SaverHooks:
-    """The saver hook of this run: one that is there already, or one that is added."""
+    """The saver hook of this run: one that is there already, or one that is added; the graph's where nothing saves."""
 
     def __init__(self, existing: Any = None, added: Any = None) -> None:
         self.existing = existing
@@ -177,7 +178,8 @@ def _saver_hooks(
         if isinstance(hook, tf.compat.v1.train.CheckpointSaverHook):
             return _SaverHooks(existing=hook)
     if config.save_checkpoints_secs or config.save_checkpoints_steps:
-        hook = tf.compat.v1.train.CheckpointSaverHook(
+        assert config.model_dir is not None, "the Estimator fills in model_dir"
+        hook = SaverHook(
             config.model_dir,
             save_secs=config.save_checkpoints_secs,
             save_steps=config.save_checkpoints_steps,
@@ -191,6 +193,9 @@ def _saver_hooks(
             "There should be a CheckpointSaverHook to use saving_listeners. Please set one of the "
             "RunConfig.save_checkpoints_steps or RunConfig.save_checkpoints_secs."
         )
+    if config.checkpoint_save_graph_def and (config.save_summary_steps or config.log_step_count_steps):
+        assert config.model_dir is not None, "the Estimator fills in model_dir"
+        return _SaverHooks(added=GraphHook(config.model_dir))
     return _SaverHooks()
 
 
