@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from estimator_runtime import observation
 from estimator_runtime.distribution import replicas
-from estimator_runtime.loop import event_writers, sessions, summaries
+from estimator_runtime.loop import default_writer, event_writers, sessions, summaries
 from estimator_runtime.model.bound_model import BoundModel
 from estimator_runtime.model.model_fn import EstimatorSpec, ModeKeys
 
@@ -90,6 +90,11 @@ def build(
     """
     graph = tf.compat.v1.get_default_graph()
     step, spec, input_hooks = replicas.build(model, strategy, graph, input_fn, ModeKeys.EVAL)
+    if default_writer.are_lost(graph):
+        tf.compat.v1.logging.info(
+            "The model function's tf.summary writes nothing in an evaluation, which is one step of many batches. What it "
+            "measures belongs in eval_metric_ops."
+        )
     if is_warm_started:
         model.warm_start_unless(None)
     values, updates = _metrics(spec, step)

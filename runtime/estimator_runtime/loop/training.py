@@ -10,7 +10,7 @@ Invariants:
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import tensorflow as tf
@@ -23,6 +23,7 @@ from estimator_runtime.config.run_config import RunConfig, TaskType
 from estimator_runtime.distribution import replicas
 from estimator_runtime.keras import layer_state
 from estimator_runtime.loop import event_writers, sessions
+from estimator_runtime.loop.default_writer import DefaultWriter, DefaultWriterHook
 from estimator_runtime.loop.graph_events import GraphHook, SaverHook
 from estimator_runtime.model.bound_model import BoundModel
 from estimator_runtime.model.model_fn import EstimatorSpec, ModeKeys
@@ -44,6 +45,9 @@ def train(
         StorageFullError: there is no room for a checkpoint.
     """
     with event_writers.call(model.model_dir), tf.Graph().as_default() as graph, graph.device(model.device_fn):
+        tf2_writer = _default_writer(model.config)
+        if tf2_writer is not None:
+            model = replace(model, around_model_fn=tf2_writer.in_use)
         built = replicas.build(model, model.config.train_distribute, graph, input_fn, ModeKeys.TRAIN)
         spec, step = built.spec, built.step
         if model.warm_start is not None:
@@ -62,6 +66,8 @@ def train(
         ]
         saver_hooks = _saver_hooks(model.config, spec, worker_hooks, saving_listeners)
         summary_steps, log_steps, master_hooks = _chief_reports(model.config, spec)
+        if tf2_writer is not None and tf2_writer.is_used and model.config.save_summary_steps:
+            master_hooks.append(DefaultWriterHook(tf2_writer, model.config.save_summary_steps))
         fetches = [layer_state.with_updates(spec.train_op, spec.loss, graph), spec.loss]
         loss, made, is_stopped = None, 0, False
         with (
@@ -130,6 +136,14 @@ def _leaving_with_chief() -> Iterator[_Leave]:
     except TrainingEnded:
         leave.early = True
         tf.compat.v1.logging.info("The chief has ended the training while this task waited for a session.")
+
+
+def _default_writer(config: RunConfig) -> DefaultWriter | None:
+    """The writer of the model function's `tf.summary`, on the chief of a training that saves summaries."""
+    if not (config.is_chief and config.save_summary_steps):
+        return None
+    assert config.model_dir is not None, "the Estimator fills in model_dir"
+    return DefaultWriter(config.model_dir)
 
 
 def _add_loss_summary(loss: Any) -> None:
