@@ -1,7 +1,9 @@
 """What a program left in its directory, as plain data: checkpoints, event files, exports, file names.
 
 Times are left out: of events their wall time, of directories and event files the number in the name, of
-speeds (`global_step/sec`) and of how full a queue was the value.
+speeds (`global_step/sec`) and of how full a queue was the value. So is how many event files there are and how often
+each holds the graph: a file is open for a call here and for the life of the process there
+(docs/decisions/estimator-differences.md).
 """
 
 import re
@@ -13,6 +15,7 @@ import tensorflow as tf
 
 v1 = tf.compat.v1
 _TIMED = re.compile(r"/sec$|fraction_(over_\d+_)?of_\d+_full$")
+_OF_FILES = ("file_version", "graph_def", "meta_graph_def")
 _TAGS = ("serve", "train", "eval")
 
 
@@ -76,7 +79,7 @@ def _events(root, named):
         found = folders.setdefault(named(path.parent) or ".", {"kinds": Counter(), "values": {}})
         for event in v1.train.summary_iterator(str(path)):
             kind = event.WhichOneof("what")
-            if kind != "summary":
+            if kind not in ("summary", *_OF_FILES):
                 found["kinds"][f"{kind} {event.step}"] += 1
             for value in event.summary.value:
                 found["values"].setdefault(f"{value.tag} {event.step}", []).append(_summary(value))

@@ -132,10 +132,10 @@ def test_a_local_init_op_of_the_model_is_run_beside_the_default_one(trained):
     assert (result["offset"], result["global_step"]) == (5, 10)
 
 
-def test_several_evaluations_of_one_directory_are_one_event_file(trained):
-    for _ in range(2):
+def test_several_evaluations_of_one_directory_have_an_event_file_each(trained):
+    for number in (1, 2):
         trained.evaluate(eval_input, name="twice")
-    assert len(list(Path(trained.eval_dir("twice")).glob("events*"))) == 1
+        assert len(list(Path(trained.eval_dir("twice")).glob("events*"))) == number
     assert [value.tag for _, value in summary_values(trained.eval_dir("twice"))].count("mae") == 2
 
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from estimator_runtime import EvalSpec, Exporter, FinalExporter, interruption
 from estimator_runtime.checkpoints import holds
-from estimator_runtime.cluster import finished
+from estimator_runtime.cluster import finished, watcher
 from estimator_runtime.training import evaluator
 from estimator_runtime.training.checkpoint_evaluator import CheckpointEvaluator, Status
 
@@ -112,7 +112,7 @@ class LateMarker:
 
 def test_the_marker_ends_a_wait_that_has_begun(tmp_path, monkeypatch):
     monkeypatch.setattr(finished, "Watch", LateMarker)
-    monkeypatch.setattr(evaluator, "_LOOK_FOR_MARKER_SECS", 0.001)
+    monkeypatch.setattr(watcher, "_FIRST_SECS", 0.001)
     record = Record(only_final=True)
     evaluator.run(Checkpoints(tmp_path, 5), None, spec(record, throttle_secs=10_000))
     assert record.calls == [("ckpt-5", False), ("ckpt-5", True)]

@@ -1,6 +1,7 @@
 """The `finished` marker: written whole, removed when training goes on, and believed by the right evaluator."""
 
 import json
+import os
 from collections import Counter
 
 import linear_model
@@ -135,6 +136,33 @@ def test_a_marker_that_was_removed_and_written_again_has_appeared(model_dir):
     finished.remove(model_dir)
     assert not appearance.seen()
     finished.write(model_dir, Finished(3, "stopped", None))
+    assert appearance.seen()
+
+
+def test_a_marker_that_was_written_again_between_two_looks_has_appeared(model_dir):
+    marker = Finished(3, "stopped", None)
+    finished.write(model_dir, marker)
+    os.utime(finished.path(model_dir), (1000, 1000))
+    appearance = finished.Appearance(model_dir)
+    assert not appearance.seen()
+    finished.remove(model_dir)
+    finished.write(model_dir, marker)
+    assert appearance.seen()
+
+
+def test_what_is_there_when_storage_can_be_read_at_last_is_older(model_dir, monkeypatch, tf_log):
+    finished.write(model_dir, Finished(3, "stopped", None))
+    reads = finished.read
+
+    def refused(_):
+        raise tf.errors.PermissionDeniedError(None, None, "no")
+
+    monkeypatch.setattr(finished, "read", refused)
+    appearance = finished.Appearance(model_dir)
+    assert [line for line in tf_log if "Could not look for" in line]
+    monkeypatch.setattr(finished, "read", reads)
+    assert not appearance.seen()
+    finished.write(model_dir, Finished(4, "stopped", None))
     assert appearance.seen()
 
 

@@ -240,7 +240,7 @@ def test_a_worker_waits_for_its_runs_target(tmp_path):
             step_target.declare(model_dir, run="this", steps=5)
 
     assert step_target.await_declared(model_dir, run="this", steps=5, clock=lambda: 0.0, sleep=sleep) == 5
-    assert len(sleeps) == 4
+    assert sleeps == [0.5, 1, 2, 4]
 
 
 def test_a_worker_believes_a_spent_target_after_a_while(tmp_path):

@@ -114,17 +114,24 @@ def test_a_server_that_does_not_answer_does_not_hold_a_worker(clock, monkeypatch
 
 def test_a_worker_does_not_wait_for_a_chief_that_has_ended(clock, looks, tmp_path):
     looks.until = 100
-    watch = ChiefWatch(str(tmp_path), clock.monotonic)
-    clock.at(9, lambda: finished.write(str(tmp_path), finished.Finished(7, finished.STOPPED_EARLY, None)))
+    watch = ChiefWatch(str(tmp_path))
+
+    def ended():
+        finished.write(str(tmp_path), finished.Finished(7, finished.STOPPED_EARLY, None))
+        assert watch.look()
+
+    clock.at(9, ended)
     with pytest.raises(TrainingEnded):
         created(max_wait_secs=None, watch=watch)
-    assert 9 <= clock.now <= 12
+    assert 9 <= clock.now <= 10
 
 
 def test_a_marker_of_an_earlier_run_ends_no_wait(clock, looks, tmp_path):
     finished.write(str(tmp_path), finished.Finished(7, finished.STOPPED_EARLY, None))
     looks.until = 10
-    assert created(max_wait_secs=None, watch=ChiefWatch(str(tmp_path), clock.monotonic)) == "session"
+    watch = ChiefWatch(str(tmp_path))
+    clock.at(9, watch.look)
+    assert created(max_wait_secs=None, watch=watch) == "session"
 
 
 def test_an_interruption_ends_the_wait(clock, looks):

@@ -61,7 +61,7 @@ def test_a_full_disk_is_named_and_the_last_good_checkpoint_is_kept(tmp_path):
     assert "model.ckpt-5 is whole. Make room there" in message
     assert isinstance(raised.value, OSError)
     assert isinstance(raised.value.__cause__, tf.errors.OpError)
-    left = {name for name in names(estimator.model_dir) if "10" in name or "temp" in name}
+    left = {name for name in names(estimator.model_dir) if "ckpt-10" in name or "temp" in name}
     assert not left, "half a checkpoint takes room and is read by nobody"
     assert estimator.latest_checkpoint().endswith("model.ckpt-5")
     assert estimator.evaluate(eval_input)["global_step"] == 5

@@ -5,15 +5,13 @@ left, or which wait for a session on variables that nobody will initialise any m
 the worker is there tells it to end: an older one may be of an earlier run, which a chief on its way will continue.
 """
 
-import time
-from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import tensorflow as tf
 
 from estimator_runtime.cluster import finished
-
-_LOOK_EVERY_SECS = 2.0
+from estimator_runtime.cluster.watcher import Sight, Watcher, WatchingHook
 
 
 class TrainingEnded(Exception):  # noqa: N818 - an end, not an error
@@ -25,20 +23,26 @@ class ChiefWatch:
 
     Args:
         model_dir: where the marker appears; None means that there can be none.
-        clock: seconds since any fixed moment, never going back.
     """
 
-    def __init__(self, model_dir: str | None, clock: Callable[[], float] = time.monotonic) -> None:
-        self._appearance = finished.Appearance(model_dir)
-        self._clock = clock
-        self._due = clock() + _LOOK_EVERY_SECS
+    def __init__(self, model_dir: str | None) -> None:
+        appearance = finished.Appearance(model_dir)
+        self._watcher = Watcher(
+            lambda: Sight.THERE if appearance.seen() else Sight.NOTHING,
+            f"the end of the training in {model_dir}",
+        )
+
+    def watching(self) -> AbstractContextManager[Any]:
+        """The time in which the marker is looked for."""
+        return self._watcher
+
+    def look(self) -> bool:
+        """Looks for the marker now; tells whether the chief has ended the training."""
+        return self._watcher.look()
 
     def ended(self) -> bool:
-        """Tells whether the chief has ended the training; looks every two seconds."""
-        if self._clock() < self._due:
-            return False
-        self._due = self._clock() + _LOOK_EVERY_SECS
-        return self._appearance.seen()
+        """Tells whether the chief had ended the training at the last look, without a look of its own."""
+        return self._watcher.seen
 
     def check(self) -> None:
         """Raises `TrainingEnded` when the chief has ended the training."""
@@ -46,7 +50,7 @@ class ChiefWatch:
             raise TrainingEnded
 
 
-class EndWithChiefHook(tf.compat.v1.train.SessionRunHook):  # type: ignore[misc]  # TensorFlow is untyped
+class EndWithChiefHook(WatchingHook):
     """Ends a worker's training when the chief has ended its own.
 
     Args:
@@ -55,6 +59,10 @@ class EndWithChiefHook(tf.compat.v1.train.SessionRunHook):  # type: ignore[misc]
 
     def __init__(self, watch: ChiefWatch) -> None:
         self._watch = watch
+
+    def watching(self) -> AbstractContextManager[Any]:
+        """The time in which the marker is looked for."""
+        return self._watch.watching()
 
     def after_run(self, run_context: Any, run_values: Any) -> None:
         """Stops the session."""

@@ -104,6 +104,14 @@ def read(model_dir: str) -> Finished | None:
         return None
 
 
+def _written_at(model_dir: str) -> int | None:
+    """When the marker was written, in nanoseconds; None when it is gone."""
+    try:
+        return int(tf.io.gfile.stat(path(model_dir)).mtime_nsec)
+    except tf.errors.NotFoundError:
+        return None
+
+
 def write(model_dir: str, marker: Finished) -> None:
     """Puts the marker into the model directory, all at once."""
     document = {"globalStep": marker.global_step, "maxSteps": marker.max_steps, "reason": marker.reason}
@@ -192,14 +200,38 @@ class Appearance:
 
     def __init__(self, model_dir: str | None) -> None:
         self._model_dir = model_dir
-        self._inherited = None if model_dir is None else read(model_dir)
+        self._inherited: tuple[Finished, int] | None = None
+        self._knows_inherited = False
+        try:
+            self._look()
+        except (tf.errors.OpError, OSError) as error:
+            # Whatever is there when it can be read for the first time counts as older.
+            tf.compat.v1.logging.warning("Could not look for %s (%s).", path(model_dir or ""), error)
 
     def seen(self) -> bool:
-        """Tells whether there is a marker that was not there in the beginning."""
+        """Tells whether there is a marker that was not there in the beginning.
+
+        Raises:
+            tf.errors.OpError: it cannot be read.
+        """
+        marker = self._look()
+        return marker is not None and job_uid() in (None, marker.job)
+
+    def _look(self) -> Finished | None:
+        """The marker if it has appeared, else None."""
         marker = None if self._model_dir is None else read(self._model_dir)
-        if marker is None:
+        found = None
+        if marker is not None and self._model_dir is not None:
+            if self._knows_inherited and (self._inherited is None or self._inherited[0] != marker):
+                return marker
+            # Two looks may be so far apart that the same was written again in between: then its time is another one.
+            written = _written_at(self._model_dir)
+            found = None if written is None else (marker, written)
+        if not self._knows_inherited:
+            self._knows_inherited, self._inherited = True, found
+        elif found is None:
             self._inherited = None
-        return marker is not None and marker != self._inherited and job_uid() in (None, marker.job)
+        return None if found == self._inherited else marker
 
 
 class Watch:

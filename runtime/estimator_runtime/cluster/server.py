@@ -2,7 +2,6 @@
 
 import socket
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,10 +10,10 @@ import tensorflow as tf
 from estimator_runtime import interruption, observation
 from estimator_runtime.cluster import finished
 from estimator_runtime.cluster.tf_config import TaskType
+from estimator_runtime.cluster.watcher import Sight, Watcher
 
 _TRAINING_TASKS = (TaskType.CHIEF, TaskType.MASTER, TaskType.WORKER)
 _LOOK_FOR_INTERRUPTION_SECS = 0.5
-_LOOK_FOR_END_SECS = 2.0
 _CONNECT_SECS = 2.0
 
 
@@ -58,23 +57,23 @@ def start(config: Any) -> Any:
     return server
 
 
-def join(server: Any, *, ended: Callable[[], bool] = lambda: False) -> None:
-    """Serves until the process is interrupted, or `ended` says that nobody needs the server any more.
+def join(server: Any, *, end: Callable[[], Sight] = lambda: Sight.NOTHING) -> None:
+    """Serves until the process is interrupted, or `end` says that nobody needs the server any more.
 
     `Server.join` itself never returns and keeps Python from running its signal handlers, so it has a thread of its
-    own; the main thread stays free for SIGTERM.
+    own, and so have the looks for the end; the main thread stays free for SIGTERM.
+
+    Args:
+        server: the `tf.distribute.Server`.
+        end: looks once for the end.
     """
     serving = threading.Thread(target=server.join, name="tensorflow-server", daemon=True)
-    with observation.current().serving():
+    with observation.current().serving(), Watcher(end, "the end of the training") as watcher:
         serving.start()
-        due = time.monotonic() + _LOOK_FOR_END_SECS
         while serving.is_alive() and not interruption.requested():
-            serving.join(_LOOK_FOR_INTERRUPTION_SECS)
-            if time.monotonic() >= due:
-                if ended():
-                    tf.compat.v1.logging.info("Training has ended, and nobody needs this server any more.")
-                    return
-                due = time.monotonic() + _LOOK_FOR_END_SECS
+            if watcher.wait(_LOOK_FOR_INTERRUPTION_SECS):
+                tf.compat.v1.logging.info("Training has ended, and nobody needs this server any more.")
+                return
 
 
 class ClusterEnd:
@@ -96,9 +95,11 @@ class ClusterEnd:
         tasks = config.cluster_spec.as_dict() if config.cluster_spec else {}
         self._trainers = [address for task in _TRAINING_TASKS for address in tasks.get(task, ())]
 
-    def __call__(self) -> bool:
-        """Tells whether nobody needs the server any more."""
-        return self._training_has_ended() and not any(map(_listens, self._trainers))
+    def __call__(self) -> Sight:
+        """Looks once; the end is near when training has ended and somebody who trained is still there."""
+        if not self._training_has_ended():
+            return Sight.NOTHING
+        return Sight.NEAR if any(map(_listens, self._trainers)) else Sight.THERE
 
     def _training_has_ended(self) -> bool:
         if self._appearance.seen():

@@ -21,9 +21,11 @@ import tensorflow as tf
 
 from estimator_runtime import checkpoints, whole_file
 from estimator_runtime.cluster.finished import STALE_AFTER_SECS, job_uid
+from estimator_runtime.cluster.watcher import intervals
 
 FILE_NAME = "step_target"
-_LOOK_EVERY_SECS = 0.5
+_FIRST_LOOK_SECS = 0.5
+_LAST_LOOK_SECS = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +65,9 @@ def await_declared(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> int:
-    """Waits until the chief has settled where the run ends, for a worker."""
+    """Waits until the chief has settled where the run ends, for a worker; looks ever more seldom."""
     start = clock()
+    pauses = intervals(_FIRST_LOOK_SECS, _LAST_LOOK_SECS)
     while True:
         target = _read(model_dir)
         if target is not None and (target.run, target.steps) == (run, steps):
@@ -73,7 +76,7 @@ def await_declared(
             guessed = job_uid() is None and clock() - start >= STALE_AFTER_SECS
             if not spent or _is_of_this_job(target) or guessed:
                 return target.max_steps
-        sleep(_LOOK_EVERY_SECS)
+        sleep(next(pauses))
 
 
 def _is_of_this_job(target: StepTarget) -> bool:

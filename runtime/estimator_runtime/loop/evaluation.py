@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from estimator_runtime import observation
 from estimator_runtime.distribution import replicas
-from estimator_runtime.loop import sessions, summaries
+from estimator_runtime.loop import default_writer, event_writers, sessions, summaries
 from estimator_runtime.model.bound_model import BoundModel
 from estimator_runtime.model.model_fn import EstimatorSpec, ModeKeys
 
@@ -90,6 +90,11 @@ def build(
     """
     graph = tf.compat.v1.get_default_graph()
     step, spec, input_hooks = replicas.build(model, strategy, graph, input_fn, ModeKeys.EVAL)
+    if default_writer.are_lost(graph):
+        tf.compat.v1.logging.info(
+            "The model function's tf.summary writes nothing in an evaluation, which is one step of many batches. What it "
+            "measures belongs in eval_metric_ops."
+        )
     if is_warm_started:
         model.warm_start_unless(None)
     values, updates = _metrics(spec, step)
@@ -151,8 +156,28 @@ def evaluate(
     Raises:
         ValueError: a metric has one of those two names.
     """
-    observer = observation.current()
-    with observer.evaluating(), tf.Graph().as_default():
+    # Hooks of the evaluation may write there too.
+    with event_writers.call(eval_dir):
+        results = _results(model, input_fn, steps=steps, hooks=hooks, checkpoint_path=checkpoint_path)
+        if isinstance(results, EmptyResult):
+            return results
+        step = int(results[GLOBAL_STEP])
+        summaries.write_metrics(eval_dir, results, step)
+        if checkpoint_path is not None:
+            summaries.write_checkpoint_path(eval_dir, checkpoint_path, step)
+    observation.current().evaluated(results, checkpoint_path)
+    return results
+
+
+def _results(
+    model: BoundModel,
+    input_fn: Callable[..., Any] | None,
+    *,
+    steps: int | None,
+    hooks: Sequence[Any],
+    checkpoint_path: str | None,
+) -> dict[str, Any]:
+    with observation.current().evaluating(), tf.Graph().as_default():
         evaluation = build(
             model, input_fn, is_warm_started=checkpoint_path is None, strategy=model.config.eval_distribute
         )
@@ -167,15 +192,7 @@ def evaluate(
             )
 
         with replicas.scope(model.config.eval_distribute):
-            results = run(evaluation, session_with, steps=steps, hooks=hooks)
-    if isinstance(results, EmptyResult):
-        return results
-    step = int(results[GLOBAL_STEP])
-    summaries.write_metrics(eval_dir, results, step)
-    if checkpoint_path is not None:
-        summaries.write_checkpoint_path(eval_dir, checkpoint_path, step)
-    observer.evaluated(results, checkpoint_path)
-    return results
+            return run(evaluation, session_with, steps=steps, hooks=hooks)
 
 
 def _metrics(spec: EstimatorSpec, global_step: Any) -> tuple[dict[str, Any], Any]:

@@ -20,6 +20,11 @@ from estimator_runtime.loop.session_creators import (
     WorkerSessionCreator,
 )
 
+_STOP_GRACE_SECS = 120.0  # TensorFlow's
+_STUCK_STOP_GRACE_SECS = 2.0
+_WAITS_FOR_GRADIENTS = frozenset(
+    {"AccumulatorTakeGradient", "ResourceAccumulatorTakeGradient", "SparseAccumulatorTakeGradient"}
+)
 _MONITORED_TRAINING_SESSION = tf.compat.v1.train.MonitoredTrainingSession
 
 
@@ -51,11 +56,13 @@ def training_session(
     chief_only_hooks: Iterable[Any],
     save_summaries_steps: int | None,
     log_step_count_steps: int | None,
+    watch: ChiefWatch | None = None,
 ) -> Any:
     """The session of a training loop in the default graph; checkpoints are the hooks' business.
 
     It is put together here as MonitoredTrainingSession would do it, but for how sessions are made. A program that has
-    replaced MonitoredTrainingSession gets its own called all the same.
+    replaced MonitoredTrainingSession gets its own called all the same. `watch` tells a worker when there is no chief to
+    wait for any more.
 
     Raises:
         CheckpointDamagedError: the model directory's checkpoint cannot be read, and there is no earlier one.
@@ -68,12 +75,13 @@ def training_session(
         and not tf.distribute.has_strategy()
     ):
         return tf.compat.v1.train.MonitoredSession(
-            session_creator=_session_creator(config, scaffold),
+            session_creator=_session_creator(config, scaffold, watch),
             hooks=[
                 *(chief_only_hooks if config.is_chief else ()),
                 *_reports(config, scaffold, save_summaries_steps, log_step_count_steps),
                 *hooks,
             ],
+            stop_grace_period_secs=_stop_grace_secs(tf.compat.v1.get_default_graph()),
         )
     return tf.compat.v1.train.MonitoredTrainingSession(
         master=config.master,
@@ -91,18 +99,27 @@ def training_session(
     )
 
 
-def _session_creator(config: RunConfig, scaffold: Any) -> Any:
+def _session_creator(config: RunConfig, scaffold: Any, watch: ChiefWatch | None) -> Any:
     if config.is_chief:
         live = LiveVariables(config, scaffold) if config.num_ps_replicas else None
         restoring = RestoringSessionCreator(
             scaffold, config.master, config.session_config, config.model_dir, live
         )
         return PacedSessionCreator(restoring) if config.master else restoring
-    watch = ChiefWatch(config.model_dir)
     worker = WorkerSessionCreator(
         scaffold, config.master, config.session_config, config.session_creation_timeout_secs, watch
     )
     return PacedSessionCreator(worker)
+
+
+def _stop_grace_secs(graph: Any) -> float:
+    """How long the end of a session waits for its threads before it is closed.
+
+    SyncReplicasOptimizer's thread in the chief waits for gradients, which nobody sends any more, and nothing but the
+    closing of the session ends that: waiting for it holds every task of the cluster.
+    """
+    is_stuck = any(operation.type in _WAITS_FOR_GRADIENTS for operation in graph.get_operations())
+    return _STUCK_STOP_GRACE_SECS if is_stuck else _STOP_GRACE_SECS
 
 
 def _reports(config: RunConfig, scaffold: Any, save_steps: int | None, log_steps: int | None) -> list[Any]:

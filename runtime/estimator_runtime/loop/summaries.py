@@ -7,6 +7,8 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf import message  # type: ignore[import-untyped]
 
+from estimator_runtime.loop import event_writers
+
 _GLOBAL_STEP = tf.compat.v1.GraphKeys.GLOBAL_STEP
 
 
@@ -61,8 +63,7 @@ def _add(summary: Any, name: str, value: Any) -> None:
 
 
 def _write(output_dir: str, summary: Any, step: int) -> None:
-    # A writer is made only outside eager execution.
-    with tf.Graph().as_default():
-        writer = tf.compat.v1.summary.FileWriterCache.get(output_dir)
-    writer.add_summary(summary, step)
-    writer.flush()
+    with event_writers.call(output_dir):
+        writer = event_writers.writer_of(output_dir)
+        writer.add_summary(summary, step)
+        writer.flush()

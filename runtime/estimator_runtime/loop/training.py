@@ -10,7 +10,7 @@ Invariants:
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import tensorflow as tf
@@ -18,10 +18,13 @@ import tensorflow as tf
 from estimator_runtime import checkpoints, observation
 from estimator_runtime.checkpoints import storage
 from estimator_runtime.cluster.chief_watch import ChiefWatch, EndWithChiefHook, TrainingEnded
+from estimator_runtime.cluster.watcher import WatchingHook
 from estimator_runtime.config.run_config import RunConfig, TaskType
 from estimator_runtime.distribution import replicas
 from estimator_runtime.keras import layer_state
-from estimator_runtime.loop import sessions
+from estimator_runtime.loop import event_writers, sessions
+from estimator_runtime.loop.default_writer import DefaultWriter, DefaultWriterHook
+from estimator_runtime.loop.graph_events import GraphHook, SaverHook
 from estimator_runtime.model.bound_model import BoundModel
 from estimator_runtime.model.model_fn import EstimatorSpec, ModeKeys
 
@@ -41,7 +44,10 @@ def train(
         CheckpointDamagedError: the model directory's checkpoint cannot be read, and there is no earlier one.
         StorageFullError: there is no room for a checkpoint.
     """
-    with tf.Graph().as_default() as graph, graph.device(model.device_fn):
+    with event_writers.call(model.model_dir), tf.Graph().as_default() as graph, graph.device(model.device_fn):
+        tf2_writer = _default_writer(model.config)
+        if tf2_writer is not None:
+            model = replace(model, around_model_fn=tf2_writer.in_use)
         built = replicas.build(model, model.config.train_distribute, graph, input_fn, ModeKeys.TRAIN)
         spec, step = built.spec, built.step
         if model.warm_start is not None:
@@ -49,17 +55,19 @@ def train(
         _add_loss_summary(spec.loss)
         if _add_default_saver(model.config, spec) and model.config.is_chief:
             checkpoints.check_shapes(model.model_dir, tf.compat.v1.global_variables())
-        ending = [] if model.config.is_chief else [EndWithChiefHook(ChiefWatch(model.model_dir))]
+        watch = None if model.config.is_chief else ChiefWatch(model.model_dir)
         worker_hooks = [
             *built.input_hooks,
             *hooks,
             *_loss_hooks(model.config, spec.loss, step),
             *spec.training_hooks,
             *observation.current().training_hooks(loss=spec.loss, step=step),
-            *ending,
+            *([] if watch is None else [EndWithChiefHook(watch)]),
         ]
         saver_hooks = _saver_hooks(model.config, spec, worker_hooks, saving_listeners)
         summary_steps, log_steps, master_hooks = _chief_reports(model.config, spec)
+        if tf2_writer is not None and tf2_writer.is_used and model.config.save_summary_steps:
+            master_hooks.append(DefaultWriterHook(tf2_writer, model.config.save_summary_steps))
         fetches = [layer_state.with_updates(spec.train_op, spec.loss, graph), spec.loss]
         loss, made, is_stopped = None, 0, False
         with (
@@ -67,6 +75,7 @@ def train(
             storage.explained(model.model_dir),
             replicas.scope(model.config.train_distribute),
             _listening(saver_hooks.existing, saving_listeners),
+            _watching(worker_hooks),
             sessions.training_session(
                 model.config,
                 scaffold=spec.scaffold,
@@ -74,6 +83,7 @@ def train(
                 chief_only_hooks=[*saver_hooks.added, *spec.training_chief_hooks],
                 save_summaries_steps=summary_steps,
                 log_step_count_steps=log_steps,
+                watch=watch,
             ) as session,
             # Again, inside: a file that is too large is OutOfRangeError to TensorFlow, and that is the end of the
             # input to a session.
@@ -101,6 +111,16 @@ def train(
     tf.compat.v1.logging.info("Loss for final step: %s.", loss)
 
 
+@contextlib.contextmanager
+def _watching(hooks: Sequence[Any]) -> Iterator[None]:
+    """Has what hooks need from storage looked for beside the loop."""
+    with contextlib.ExitStack() as stack:
+        for hook in hooks:
+            if isinstance(hook, WatchingHook):
+                stack.enter_context(hook.watching())
+        yield
+
+
 @dataclass(slots=True)
 class _Leave:
     """Whether a worker left before it had a session, for the chief had ended the training."""
@@ -116,6 +136,14 @@ def _leaving_with_chief() -> Iterator[_Leave]:
     except TrainingEnded:
         leave.early = True
         tf.compat.v1.logging.info("The chief has ended the training while this task waited for a session.")
+
+
+def _default_writer(config: RunConfig) -> DefaultWriter | None:
+    """The writer of the model function's `tf.summary`, on the chief of a training that saves summaries."""
+    if not (config.is_chief and config.save_summary_steps):
+        return None
+    assert config.model_dir is not None, "the Estimator fills in model_dir"
+    return DefaultWriter(config.model_dir)
 
 
 def _add_loss_summary(loss: Any) -> None:
@@ -150,7 +178,7 @@ def _loss_hooks(config: RunConfig, loss: Any, step: Any) -> list[Any]:
 
 
 class _SaverHooks:
-    """The saver hook of this run: one that is there already, or one that is added."""
+    """The saver hook of this run: one that is there already, or one that is added; the graph's where nothing saves."""
 
     def __init__(self, existing: Any = None, added: Any = None) -> None:
         self.existing = existing
@@ -164,7 +192,8 @@ def _saver_hooks(
         if isinstance(hook, tf.compat.v1.train.CheckpointSaverHook):
             return _SaverHooks(existing=hook)
     if config.save_checkpoints_secs or config.save_checkpoints_steps:
-        hook = tf.compat.v1.train.CheckpointSaverHook(
+        assert config.model_dir is not None, "the Estimator fills in model_dir"
+        hook = SaverHook(
             config.model_dir,
             save_secs=config.save_checkpoints_secs,
             save_steps=config.save_checkpoints_steps,
@@ -178,6 +207,9 @@ def _saver_hooks(
             "There should be a CheckpointSaverHook to use saving_listeners. Please set one of the "
             "RunConfig.save_checkpoints_steps or RunConfig.save_checkpoints_secs."
         )
+    if config.checkpoint_save_graph_def and (config.save_summary_steps or config.log_step_count_steps):
+        assert config.model_dir is not None, "the Estimator fills in model_dir"
+        return _SaverHooks(added=GraphHook(config.model_dir))
     return _SaverHooks()
 
 

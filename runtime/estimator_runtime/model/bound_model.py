@@ -4,6 +4,7 @@ The loops (training, evaluation, prediction, export) take a BoundModel and know 
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -46,6 +47,7 @@ class BoundModel:
             restoring a checkpoint there would overwrite those that the cluster trains.
         warm_start: where first values come from, or None.
         create_global_step: makes the global step of a graph.
+        around_model_fn: what each call of the model function is made in.
     """
 
     model_fn: Callable[..., Any]
@@ -55,6 +57,7 @@ class BoundModel:
     device_fn: Any
     warm_start: WarmStartSettings | None
     create_global_step: Callable[[Any], Any]
+    around_model_fn: Callable[[], AbstractContextManager[Any]] = nullcontext
 
     @property
     def model_dir(self) -> str:
@@ -118,7 +121,7 @@ class BoundModel:
         }
         passed = {name: value() for name, value in offered.items() if name in declared}
         tf.compat.v1.logging.info("Calling model_fn.")
-        with legacy_api.explained():
+        with legacy_api.explained(), self.around_model_fn():
             spec = self.model_fn(**passed)
         tf.compat.v1.logging.info("Done calling model_fn.")
         if not isinstance(spec, EstimatorSpec):

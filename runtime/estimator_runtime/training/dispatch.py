@@ -5,6 +5,7 @@ from typing import Any
 import tensorflow as tf
 
 from estimator_runtime.cluster.tf_config import TaskType
+from estimator_runtime.loop import event_writers
 from estimator_runtime.training import local, roles
 from estimator_runtime.training.specs import EvalSpec, TrainSpec
 
@@ -48,7 +49,8 @@ def train_and_evaluate(estimator: Any, train_spec: TrainSpec, eval_spec: EvalSpe
         )
     if not config.cluster_spec and config.task_type != TaskType.EVALUATOR:
         tf.compat.v1.logging.info("Running training and evaluation locally (non-distributed).")
-        return local.run(estimator, train_spec, eval_spec)
+        with event_writers.call():
+            return local.run(estimator, train_spec, eval_spec)
     if not config.task_type:
         raise ValueError(
             "`estimator.config` must have task_type set. This usually means TF_CONFIG environment is not set correctly."
@@ -62,5 +64,6 @@ def train_and_evaluate(estimator: Any, train_spec: TrainSpec, eval_spec: EvalSpe
         raise ValueError(
             f"Task type {config.task_type} is not supported. Supported task types are {sorted(roles.ROLES)}"
         )
-    roles.ROLES[config.task_type](estimator, train_spec, eval_spec)
+    with event_writers.call():
+        roles.ROLES[config.task_type](estimator, train_spec, eval_spec)
     return None

@@ -5,16 +5,20 @@ and the other tasks' hooks stop when they see the variable set. The variable is 
 it, so a training that exists can be given a hook, and the chief clears it when it makes a session, so one that is
 started again from a checkpoint of a stopped one does not stop at once.
 
-The conditions of `stop_if_*` read the event files of an evaluation, so they see what the evaluator has written.
+The conditions of `stop_if_*` read the event files of an evaluation, so they see what the evaluator has written. By time
+they do so beside the training, which ends in the step after the look; by steps in the very step that was asked for. A
+condition of the program's own is always asked in a step: it may look at what steps change.
 """
 
 import math
 import operator
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import tensorflow as tf
 
+from estimator_runtime.cluster.watcher import Sight, Watcher, WatchingHook
 from estimator_runtime.errors import MetricNotFoundError
 from estimator_runtime.estimator import Estimator
 from estimator_runtime.loop import event_files
@@ -297,7 +301,7 @@ def _stop_variable() -> Any:
         )
 
 
-class _StopOnCondition(_SessionRunHook):  # type: ignore[misc] # TensorFlow is untyped
+class _StopOnCondition(WatchingHook):
     """The chief's hook."""
 
     def __init__(
@@ -312,14 +316,31 @@ class _StopOnCondition(_SessionRunHook):  # type: ignore[misc] # TensorFlow is u
         self._step: Any = None
         self._set: Any = None
         self._clear: Any = None
+        self._reads_events = isinstance(should_stop_fn, _Threshold | _NoImprovement)
+        self._watcher: Watcher | None = None
+        self._held_at_first = False
+        self._error: MetricNotFoundError | None = None
+        if self._reads_events and run_every_secs:
+            self._watcher = Watcher(
+                self._look,
+                "the evaluations that early stopping reads",
+                first_secs=run_every_secs,
+                last_secs=run_every_secs,
+            )
+
+    def watching(self) -> AbstractContextManager[Any]:
+        self._error = None
+        return nullcontext() if self._watcher is None else self._watcher
 
     def begin(self) -> None:
         self._step = tf.compat.v1.train.get_global_step()
         stop = _stop_variable()
         self._set = tf.compat.v1.assign(stop, True)
         self._clear = tf.compat.v1.assign(stop, False)
-        if isinstance(self._should_stop_fn, _Threshold | _NoImprovement):
-            self._should_stop_fn()  # a metric that is not there shows before the first step
+        if self._reads_events:
+            self._held_at_first = (
+                self._should_stop_fn()
+            )  # a metric that is not there shows before the first step
 
     def after_create_session(self, session: Any, coord: Any) -> None:
         del coord
@@ -331,13 +352,28 @@ class _StopOnCondition(_SessionRunHook):  # type: ignore[misc] # TensorFlow is u
 
     def after_run(self, run_context: Any, run_values: Any) -> None:
         step = run_values.results
-        if not self._timer.should_trigger_for_step(step):
-            return
-        self._timer.update_last_triggered_step(step)
-        if self._should_stop_fn():
+        if self._holds(step):
             tf.compat.v1.logging.info("Requesting early stopping at global step %d", step)
             run_context.session.run(self._set)
             run_context.request_stop()
+
+    def _holds(self, step: int) -> bool:
+        """Whether the condition holds, as far as it is due to be asked."""
+        if self._watcher is not None and self._watcher.is_looking:
+            if self._error is not None:
+                raise self._error
+            return self._held_at_first or self._watcher.seen
+        if not self._timer.should_trigger_for_step(step):
+            return False
+        self._timer.update_last_triggered_step(step)
+        return self._should_stop_fn()
+
+    def _look(self) -> Sight:
+        try:
+            return Sight.THERE if self._should_stop_fn() else Sight.NOTHING
+        except MetricNotFoundError as error:
+            self._error = error  # of the program, not of storage: it is raised in the next step
+            return Sight.THERE
 
 
 class _StopOnSignal(_SessionRunHook):  # type: ignore[misc] # TensorFlow is untyped

@@ -2,11 +2,16 @@
 
 It ends after evaluating a checkpoint at or above `max_steps`, or when the `finished` marker is there and the latest
 checkpoint has been evaluated; that last evaluation is the final export. Waiting is cut short by the marker and by an
-interruption: both are looked for every second.
+interruption.
+
+The marker is looked for beside all this, at first after a second and then ever more seldom, up to every 15 seconds; each
+evaluation begins that anew, for a new checkpoint may have been the last. A checkpoint is looked for when
+`throttle_secs` are over. Where these are 0, it is 0.2 seconds after the last evaluation and then up to every 5 seconds:
+a chief that has not saved for long need not be asked five times a second, and one that saves often is.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any
 
 import tensorflow as tf
@@ -14,37 +19,49 @@ import tensorflow as tf
 from estimator_runtime import interruption
 from estimator_runtime.checkpoints.holds import CheckpointHold
 from estimator_runtime.cluster import finished
+from estimator_runtime.cluster.watcher import Sight, Watcher, intervals
 from estimator_runtime.training.checkpoint_evaluator import CheckpointEvaluator, Outcome, Status
 from estimator_runtime.training.specs import EvalSpec
 
-_LOOK_FOR_MARKER_SECS = 1.0
-_LOOK_FOR_CHECKPOINT_SECS = 0.2
+_LOOK_FOR_INTERRUPTION_SECS = 0.5
+_FIRST_LOOK_FOR_CHECKPOINT_SECS = 0.2
+_LAST_LOOK_FOR_CHECKPOINT_SECS = 5.0
 _SLEEP = time.sleep
 
 
 def run(estimator: Any, max_steps: int | None, eval_spec: EvalSpec) -> None:
     """Evaluates and exports until training has ended or the process is interrupted."""
-    watch = finished.Watch(finished.directory(estimator), max_steps, time.monotonic)
+    model_dir = finished.directory(estimator)
+    watch = finished.Watch(model_dir, max_steps, time.monotonic)
 
-    def wanted() -> bool:
-        return watch.believed() or interruption.requested()
+    def look() -> Sight:
+        return Sight.THERE if watch.believed() else Sight.NOTHING
 
+    with Watcher(look, f"the end of the training in {model_dir}") as marker:
+        _evaluate_until(marker, estimator, max_steps, eval_spec)
+
+
+def _evaluate_until(marker: Watcher, estimator: Any, max_steps: int | None, eval_spec: EvalSpec) -> None:
     if eval_spec.start_delay_secs:
         tf.compat.v1.logging.info("Waiting %f secs before starting eval.", eval_spec.start_delay_secs)
-        _wait(eval_spec.start_delay_secs, unless=wanted)
+        _wait(eval_spec.start_delay_secs, unless=marker)
     hold = CheckpointHold(finished.directory(estimator))
     evaluator = CheckpointEvaluator(estimator, eval_spec, max_steps, hold)
     warned = False
+    pauses = _pauses()
     while not interruption.requested():
         start = time.time()
         # Read before the checkpoint is chosen: the chief writes the marker after its last checkpoint.
-        ended = watch.believed()
+        ended = marker.look()
         outcome = evaluator.evaluate_and_export(training_ended=ended)
         last = ended or _is_last(outcome, max_steps)
+        if outcome.status is Status.EVALUATED:
+            marker.soon()
+            pauses = _pauses()
         left = eval_spec.throttle_secs - (time.time() - start)
         if left > 0:
             tf.compat.v1.logging.info("Waiting %f secs before starting next eval run.", left)
-            _wait(left, unless=lambda: last or wanted())  # noqa: B023 - called before the next round
+            _wait(left, unless=marker, over=last)
         elif eval_spec.throttle_secs == 0 and outcome.status is not Status.EVALUATED:
             if not warned:
                 tf.compat.v1.logging.warning(
@@ -53,10 +70,14 @@ def run(estimator: Any, max_steps: int | None, eval_spec: EvalSpec) -> None:
                 )
                 warned = True
             if time.sleep is _SLEEP:
-                _wait(_LOOK_FOR_CHECKPOINT_SECS, unless=lambda: last or wanted())  # noqa: B023 - as above
+                _wait(next(pauses), unless=marker, over=last)
         if last:
             _explain_end(outcome, ended, max_steps)
             return
+
+
+def _pauses() -> Iterator[float]:
+    return intervals(_FIRST_LOOK_FOR_CHECKPOINT_SECS, _LAST_LOOK_FOR_CHECKPOINT_SECS)
 
 
 def _is_last(outcome: Outcome, max_steps: int | None) -> bool:
@@ -79,8 +100,8 @@ def _explain_end(outcome: Outcome, ended: bool, max_steps: int | None) -> None:
         )
 
 
-def _wait(secs: float, *, unless: Callable[[], bool]) -> None:
-    """Sleeps for `secs` seconds, or until `unless` is true.
+def _wait(secs: float, *, unless: Watcher, over: bool = False) -> None:
+    """Sleeps for `secs` seconds, or until the marker is seen or the process interrupted; not at all when it is `over`.
 
     Where a program replaced `time.sleep`, it gets the whole time in one call, as from tf.estimator.
     """
@@ -88,8 +109,6 @@ def _wait(secs: float, *, unless: Callable[[], bool]) -> None:
         time.sleep(secs)
         return
     end = time.monotonic() + secs
-    while not unless():
-        left = end - time.monotonic()
-        if left <= 0:
+    while not over and not interruption.requested() and (left := end - time.monotonic()) > 0:
+        if unless.wait(min(left, _LOOK_FOR_INTERRUPTION_SECS)):
             return
-        time.sleep(min(left, _LOOK_FOR_MARKER_SECS))

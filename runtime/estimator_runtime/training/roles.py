@@ -78,7 +78,7 @@ def _serve(estimator: Any, train_spec: TrainSpec) -> None:
     config = estimator.config
     end = server.ClusterEnd(config, finished.directory(estimator), train_spec.max_steps)
     with finished.taking_part(estimator):
-        server.join(server.start(config), ended=end)
+        server.join(server.start(config), end=end)
 
 
 def _train(estimator: Any, train_spec: TrainSpec, saving_listeners: tuple[Any, ...] | None) -> None:

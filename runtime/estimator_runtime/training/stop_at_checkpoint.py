@@ -1,12 +1,17 @@
-"""Ending every task of a cluster at one checkpoint: no worker trains on what nobody will save."""
+"""Ending every task of a cluster at one checkpoint: no worker trains on what nobody will save.
+
+A worker looks into the model directory itself, between two steps: from the last step on it stands still on purpose.
+"""
 
 import time
 from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime import checkpoints
+from estimator_runtime import checkpoints, interruption
 
+_LOOK_FOR_INTERRUPTION_SECS = 0.5
+_SLEEP = time.sleep
 _SessionRunHook: Any = tf.compat.v1.train.SessionRunHook
 
 
@@ -60,4 +65,17 @@ class _StopAtCheckpoint(_SessionRunHook):  # type: ignore[misc] # TensorFlow is 
         if checkpoints.global_step(self._model_dir) >= self._last_step:
             run_context.request_stop()
         else:
-            time.sleep(self._wait_secs)
+            _wait(self._wait_secs)
+
+
+def _wait(secs: float) -> None:
+    """Sleeps for `secs` seconds, or until the process is interrupted.
+
+    Where a program replaced `time.sleep`, it gets the whole time in one call, as from tf.estimator.
+    """
+    if time.sleep is not _SLEEP:
+        time.sleep(secs)
+        return
+    end = time.monotonic() + secs
+    while not interruption.requested() and (left := end - time.monotonic()) > 0:
+        time.sleep(min(left, _LOOK_FOR_INTERRUPTION_SECS))
