@@ -121,6 +121,23 @@ class TestEveryKind:
 
 
 @pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("what", ["Classifier", "Regressor"])
+def test_an_export_of_raw_tensors_answers_without_a_name(tmp_path, form, what):
+    """What the default of serving would be takes examples alone; the predictions take any tensors."""
+    made = estimator(form, "Linear", what, tmp_path)
+    made.train(input_of("binary" if what == "Classifier" else "numbers"), max_steps=2)
+    asked = {"x": tf.constant([[0.5]]), "word": tf.constant([["a"]])}
+    receiver = er.export.build_raw_serving_input_receiver_fn(asked)
+    loaded = tf.saved_model.load(made.export_saved_model(str(tmp_path / "export"), receiver))
+    assert set(loaded.signatures) == {"serving_default", "predict"}
+    answer, named = (loaded.signatures[name](**asked) for name in ("serving_default", "predict"))
+    predicted = next(made.predict(lambda: tf.data.Dataset.from_tensors(asked)))
+    assert set(answer) == set(named) == set(predicted)
+    for key in answer:
+        assert answer[key].numpy().tolist() == named[key].numpy().tolist()
+
+
+@pytest.mark.parametrize("form", FORMS)
 def test_training_goes_on_from_its_checkpoint(tmp_path, form):
     made = estimator(form, "DNNLinearCombined", "Classifier", tmp_path).train(input_of("binary"), max_steps=5)
     slots = [name for name in made.get_variable_names() if name.endswith("Adagrad")]
