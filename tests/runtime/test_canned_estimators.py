@@ -126,12 +126,13 @@ def test_an_export_of_raw_tensors_answers_without_a_name(tmp_path, form, what):
     """What the default of serving would be takes examples alone; the predictions take any tensors."""
     made = estimator(form, "Linear", what, tmp_path)
     made.train(input_of("binary" if what == "Classifier" else "numbers"), max_steps=2)
-    asked = {"x": tf.constant([[0.5]]), "word": tf.constant([["a"]])}
+    values = {"x": np.array([[0.5]], np.float32), "word": np.array([["a"]])}
+    asked = {name: tf.constant(value) for name, value in values.items()}
     receiver = er.export.build_raw_serving_input_receiver_fn(asked)
     loaded = tf.saved_model.load(made.export_saved_model(str(tmp_path / "export"), receiver))
     assert set(loaded.signatures) == {"serving_default", "predict"}
     answer, named = (loaded.signatures[name](**asked) for name in ("serving_default", "predict"))
-    predicted = next(made.predict(lambda: tf.data.Dataset.from_tensors(asked)))
+    predicted = next(made.predict(lambda: tf.data.Dataset.from_tensors(values)))
     assert set(answer) == set(named) == set(predicted)
     for key in answer:
         assert answer[key].numpy().tolist() == named[key].numpy().tolist()
