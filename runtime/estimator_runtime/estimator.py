@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Self
 import tensorflow as tf
 
 from estimator_runtime import checkpoints, observation
+from estimator_runtime.checkpoints import paths
 from estimator_runtime.config.run_config import RunConfig, TaskType
 from estimator_runtime.errors import EstimatorNotTrainedError
 from estimator_runtime.exporting_estimator import ExportingEstimator
@@ -276,7 +277,7 @@ class Estimator(ExportingEstimator):
 
         An empty path means the same as None.
         """
-        path = os.fspath(given) if given else self.latest_checkpoint()
+        path = paths.prefix(given) if given else self.latest_checkpoint()
         if path:
             return path
         if self._bound.warm_start is None and not self._fresh_variables_if_untrained:

@@ -4,9 +4,8 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import tensorflow as tf
-
 from estimator_runtime import checkpoints
+from estimator_runtime.checkpoints import paths
 from estimator_runtime.errors import EstimatorNotTrainedError
 from estimator_runtime.export import saved_model
 from estimator_runtime.model.bound_model import BoundModel
@@ -171,10 +170,9 @@ class ExportingEstimator:
         )
 
     def _checkpoint_to_export(self, given: str | os.PathLike[str] | None) -> str:
-        path = os.fspath(given) if given else self.latest_checkpoint()
+        path = paths.prefix(given) if given else self.latest_checkpoint()
         if not path and self._bound.warm_start is not None:
-            source = self._bound.warm_start.ckpt_to_initialize_from
-            path = checkpoints.latest(source) if tf.compat.v1.gfile.IsDirectory(source) else source
+            path = paths.prefix(self._bound.warm_start.ckpt_to_initialize_from)
         if not path:
             raise EstimatorNotTrainedError(f"Couldn't find trained model at {self.model_dir}.")
         return path
