@@ -21,3 +21,18 @@ def declared(function: Callable[..., Any]) -> tuple[str, ...]:
         inner = inner.func
     parameters = inspect.signature(function).parameters.values()
     return tuple(p.name for p in parameters if p.kind in _NAMED and p.name not in bound)
+
+
+def check_input_fn(input_fn: object) -> None:
+    """Refuses what an input function returns in place of the function.
+
+    Raises:
+        TypeError: `input_fn` cannot be called.
+    """
+    if not callable(input_fn):
+        given = " ".join(str(input_fn).split())
+        raise TypeError(
+            f"`input_fn` must be callable, given: {given[:100]}{'...' if len(given) > 100 else ''} (a "
+            f"{type(input_fn).__name__}). It is a function that makes the dataset, or the tensors, each time it is called: "
+            "put what makes them inside it."
+        )
