@@ -163,6 +163,7 @@ class Estimator(ExportingEstimator):
         if steps is not None and max_steps is not None:
             raise ValueError("Can not provide both steps and max_steps.")
         _check_positive(steps=steps, max_steps=max_steps)
+        paths.readable(checkpoints.latest(self.model_dir))
         latest_step = checkpoints.global_step(self.model_dir)
         with observation.current().training(
             model_dir=self.model_dir,
@@ -277,7 +278,7 @@ class Estimator(ExportingEstimator):
 
         An empty path means the same as None.
         """
-        path = paths.prefix(given) if given else self.latest_checkpoint()
+        path = paths.prefix(given) if given else paths.readable(self.latest_checkpoint())
         if path:
             return path
         if self._bound.warm_start is None and not self._fresh_variables_if_untrained:

@@ -170,7 +170,7 @@ class ExportingEstimator:
         )
 
     def _checkpoint_to_export(self, given: str | os.PathLike[str] | None) -> str:
-        path = paths.prefix(given) if given else self.latest_checkpoint()
+        path = paths.prefix(given) if given else paths.readable(self.latest_checkpoint())
         if not path and self._bound.warm_start is not None:
             path = paths.prefix(self._bound.warm_start.ckpt_to_initialize_from)
         if not path:

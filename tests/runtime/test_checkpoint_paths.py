@@ -128,10 +128,37 @@ def test_a_directory_without_checkpoints_is_said_to_have_none(trained, tmp_path)
         trained.evaluate(eval_input, checkpoint_path=tmp_path)
 
 
-def test_names_with_characters_of_patterns_are_names(trained, tmp_path):
-    """Nothing matches another file by them."""
-    directory = tmp_path / "a[1]*?{b}"
+def copied(trained, directory):
+    """A model directory of that name with the checkpoints of `trained`."""
     directory.mkdir()
-    for file in Path(trained.model_dir).glob("model.ckpt-5.*"):
+    for file in Path(trained.model_dir).glob("model.ckpt-*"):
         (directory / file.name).write_bytes(file.read_bytes())
-    assert paths.prefix(directory / "model.ckpt-5.index") == str(directory / "model.ckpt-5")
+    v1.train.update_checkpoint_state(str(directory), str(directory / "model.ckpt-10"))
+    return linear_model.estimator(directory)
+
+
+@pytest.mark.parametrize("name", ["a*b", "a?b", "a{1,2}", "a b", "a%sb", "a[b", "a]b", "~", "$HOME"])
+def test_names_with_characters_of_patterns_are_names(name, trained, tmp_path):
+    estimator = copied(trained, tmp_path / name)
+    assert paths.prefix(tmp_path / name / "model.ckpt-5.index") == str(tmp_path / name / "model.ckpt-5")
+    assert estimator.evaluate(eval_input)["global_step"] == 10
+    assert len(list(estimator.predict(eval_input))) == 8
+
+
+@pytest.mark.parametrize("name", ["run[1]", "a\\b"])
+def test_a_name_that_tensorflow_takes_for_a_pattern_is_refused_in_one_line(name, trained, tmp_path):
+    """It would not find there what it has written."""
+    estimator = copied(trained, tmp_path / name)
+    calls = {
+        "train": lambda: estimator.train(train_input, steps=1),
+        "evaluate": lambda: estimator.evaluate(eval_input),
+        "predict": lambda: next(estimator.predict(eval_input)),
+        "export": lambda: estimator.export_saved_model(tmp_path / "e", raw_receiver),
+        "given": lambda: trained.evaluate(eval_input, checkpoint_path=tmp_path / name / "model.ckpt-5"),
+        "warm start": lambda: WarmStartSettings(tmp_path / name).apply(),
+    }
+    for call in calls.values():
+        with pytest.raises(
+            ValueError, match="takes characters in .* for a pattern and cannot read the checkpoint: rename"
+        ):
+            call()

@@ -16,6 +16,7 @@ from estimator_runtime.errors import CheckpointPathError
 _FILE = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
 _EXPORT = "variables/variables"
 _STATE = "checkpoint"
+_PATTERN = re.compile(r"[\[\\]")
 _UNEXPANDED = re.compile(r"^~|\$\w|\$\{|[*?]")
 
 
@@ -31,7 +32,33 @@ def prefix(given: str | bytes | os.PathLike[str]) -> str:
             other.
         TypeError: it is no path.
     """
-    path = os.fsdecode(given)
+    path = readable(_prefix(os.fsdecode(given)))
+    assert path is not None
+    return path
+
+
+def readable(path: str | None) -> str | None:
+    """`path` itself, a checkpoint's path prefix or None.
+
+    TensorFlow looks for a checkpoint as for a pattern, so in `run[1]` it finds what it has written there no more.
+
+    Raises:
+        CheckpointPathError: TensorFlow cannot read the checkpoint for its name.
+    """
+    if (
+        path is not None
+        and _PATTERN.search(path)
+        and _is_there(path)
+        and not tf.io.gfile.glob(f"{path}.index")
+    ):
+        raise CheckpointPathError(
+            f"TensorFlow takes characters in {path} for a pattern and cannot read the checkpoint: rename its directory, so "
+            "that the path has neither brackets nor backslashes."
+        )
+    return path
+
+
+def _prefix(path: str) -> str:
     if _is_there(path):
         return path
     bare = path.rstrip("/") or path
