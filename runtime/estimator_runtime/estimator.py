@@ -55,7 +55,7 @@ class Estimator(ExportingEstimator):
     def __init__(
         self,
         model_fn: Callable[..., Any] | None = None,
-        model_dir: str | os.PathLike[str] | None = None,
+        model_dir: str | bytes | os.PathLike[str] | None = None,
         config: RunConfig | None = None,
         params: Mapping[str, Any] | None = None,
         warm_start_from: Any = None,
@@ -187,7 +187,7 @@ class Estimator(ExportingEstimator):
         input_fn: Callable[..., Any] | None = None,
         steps: int | None = None,
         hooks: Sequence[Any] | None = None,
-        checkpoint_path: str | os.PathLike[str] | None = None,
+        checkpoint_path: str | bytes | os.PathLike[str] | None = None,
         name: str | None = None,
     ) -> dict[str, Any]:
         """Evaluates a checkpoint on `steps` batches, or on all of the input.
@@ -228,7 +228,7 @@ class Estimator(ExportingEstimator):
         input_fn: Callable[..., Any] | None = None,
         predict_keys: Sequence[str] | str | None = None,
         hooks: Sequence[Any] | None = None,
-        checkpoint_path: str | os.PathLike[str] | None = None,
+        checkpoint_path: str | bytes | os.PathLike[str] | None = None,
         yield_single_examples: bool = True,
     ) -> Iterator[Any]:
         """Yields predictions until the input ends; nothing runs before the first one is asked for.
@@ -273,7 +273,7 @@ class Estimator(ExportingEstimator):
         assert step.dtype.is_integer, "a global step is an integer"
         return step
 
-    def _checkpoint_for(self, given: str | os.PathLike[str] | None, what: str) -> str | None:
+    def _checkpoint_for(self, given: str | bytes | os.PathLike[str] | None, what: str) -> str | None:
         """The checkpoint to evaluate or predict with; None when fresh variables are wanted.
 
         An empty path means the same as None.

@@ -37,7 +37,7 @@ class WarmStartSettings(_Settings):
 
     def __new__(  # noqa: D102 - the class documents its arguments
         cls,
-        ckpt_to_initialize_from: str | os.PathLike[str],
+        ckpt_to_initialize_from: str | bytes | os.PathLike[str],
         vars_to_warm_start: str | Sequence[Any] | None = ".*",
         var_name_to_vocab_info: Mapping[str, Any] | None = None,
         var_name_to_prev_var_name: Mapping[str, str] | None = None,
