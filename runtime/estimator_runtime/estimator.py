@@ -163,7 +163,7 @@ class Estimator(ExportingEstimator):
         if steps is not None and max_steps is not None:
             raise ValueError("Can not provide both steps and max_steps.")
         _check_positive(steps=steps, max_steps=max_steps)
-        paths.readable(checkpoints.latest(self.model_dir))
+        paths.check_directory(self.model_dir)
         latest_step = checkpoints.global_step(self.model_dir)
         with observation.current().training(
             model_dir=self.model_dir,

@@ -58,6 +58,16 @@ def readable(path: str | None) -> str | None:
     return path
 
 
+def check_directory(model_dir: str) -> None:
+    """Refuses a directory whose newest checkpoint TensorFlow cannot read; costs nothing where its name is no pattern.
+
+    Raises:
+        CheckpointPathError: see `readable`.
+    """
+    if _PATTERN.search(model_dir):
+        readable(checkpoints.latest(model_dir))
+
+
 def _prefix(path: str) -> str:
     if _is_there(path):
         return path
