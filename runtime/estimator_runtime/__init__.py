@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     )
     from estimator_runtime.estimator import Estimator
     from estimator_runtime.export.exporters import BestExporter, Exporter, FinalExporter, LatestExporter
+    from estimator_runtime.inputs.pipeline_checkpoints import CheckpointInputPipelineHook
     from estimator_runtime.loop.hooks import (
         CheckpointSaverHook,
         CheckpointSaverListener,
@@ -76,6 +77,7 @@ __all__ = [
     "BaselineRegressor",
     "BestExporter",
     "BinaryClassHead",
+    "CheckpointInputPipelineHook",
     "CheckpointSaverHook",
     "CheckpointSaverListener",
     "DNNClassifier",
@@ -134,6 +136,7 @@ __all__ = [
 
 # What tf.estimator had no name for; everything else is in the table of the v2 face.
 _OWN = {
+    "CheckpointInputPipelineHook": "inputs.pipeline_checkpoints",
     "DistributionNotSupportedError": "errors",
     "EstimatorError": "errors",
     "EstimatorNotTrainedError": "errors",

@@ -40,3 +40,18 @@ def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return list(inspect.signature(function).parameters.values())
     return parameters
+
+
+def check_input_fn(input_fn: object) -> None:
+    """Refuses what an input function returns in place of the function.
+
+    Raises:
+        TypeError: `input_fn` cannot be called.
+    """
+    if not callable(input_fn):
+        given = " ".join(str(input_fn).split())
+        raise TypeError(
+            f"`input_fn` must be callable, given: {given[:100]}{'...' if len(given) > 100 else ''} (a "
+            f"{type(input_fn).__name__}). It is a function that makes the dataset, or the tensors, each time it is called: "
+            "put what makes them inside it."
+        )

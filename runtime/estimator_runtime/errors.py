@@ -1,13 +1,20 @@
 """The exceptions that the runtime raises on its own account.
 
-Every one of them is also the built-in exception that Estimator programs already catch, so a handler written for
-tf.estimator keeps working:
+Every one of them is also the exception, built-in or TensorFlow's, that Estimator programs already catch, so a handler
+written for tf.estimator keeps working:
 
     EstimatorError
     ├── EstimatorNotTrainedError       (ValueError)             no checkpoint where one is needed
-    ├── CheckpointMismatchError        (ValueError)             the checkpoint is that of another model
-    ├── CheckpointDamagedError         (ValueError)             no checkpoint of the directory can be restored
-    ├── StorageFullError               (OSError)                there is no room for a checkpoint or an export
+    ├── CheckpointMismatchError        (InvalidArgumentError, ValueError)
+    │                                                           the checkpoint is that of another model
+    ├── CheckpointPathError            (NotFoundError, ValueError)
+    │                                                           what is given as a checkpoint is none
+    ├── CheckpointDamagedError         (DataLossError, ValueError)
+    │                                                           no checkpoint of the directory can be restored
+    ├── StorageFullError               (ResourceExhaustedError, OSError)
+    │                                                           there is no room for a checkpoint or an export
+    ├── InputGraphError                (ValueError, RuntimeError)
+    │                                                           input_fn returned what was made outside of it
     ├── MetricsError                   (TypeError, ValueError)  eval_metric_ops of a wrong kind
     ├── MetricNotFoundError            (KeyError)               early stopping looks at what no evaluation has
     ├── LegacyKerasError               (AttributeError)         a model function calls what only Keras 2 has
@@ -15,6 +22,15 @@ tf.estimator keeps working:
 
 Plain misuse of an argument (both steps and max_steps, a hook that is no hook, ...) raises the plain built-in.
 """
+
+from typing import Any
+
+import tensorflow as tf
+
+_InvalidArgumentError: Any = tf.errors.InvalidArgumentError
+_NotFoundError: Any = tf.errors.NotFoundError
+_DataLossError: Any = tf.errors.DataLossError
+_ResourceExhaustedError: Any = tf.errors.ResourceExhaustedError
 
 
 class EstimatorError(Exception):
@@ -25,16 +41,36 @@ class EstimatorNotTrainedError(EstimatorError, ValueError):
     """A checkpoint is needed and neither the model directory nor the caller has one."""
 
 
-class CheckpointMismatchError(EstimatorError, ValueError):
+class CheckpointMismatchError(EstimatorError, _InvalidArgumentError, ValueError):  # type: ignore[misc]  # TensorFlow is untyped
     """The model directory's checkpoint holds a variable of this model's in another shape."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(None, None, message)
 
-class CheckpointDamagedError(EstimatorError, ValueError):
+
+class CheckpointPathError(EstimatorError, _NotFoundError, ValueError):  # type: ignore[misc]  # TensorFlow is untyped
+    """What is given as a checkpoint's path is none, and nothing that stands for one."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(None, None, message)
+
+
+class CheckpointDamagedError(EstimatorError, _DataLossError, ValueError):  # type: ignore[misc]  # TensorFlow is untyped
     """The model directory's checkpoint cannot be read, and there is no earlier one."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(None, None, message)
 
-class StorageFullError(EstimatorError, OSError):
+
+class StorageFullError(EstimatorError, _ResourceExhaustedError, OSError):  # type: ignore[misc]  # TensorFlow is untyped
     """The file system is full, or a limit on files is reached, in the midst of a checkpoint or an export."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(None, None, message)
+
+
+class InputGraphError(EstimatorError, ValueError, RuntimeError):
+    """What input_fn returned, or used, was made outside of it: eagerly or in another graph."""
 
 
 class MetricsError(EstimatorError, TypeError, ValueError):

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Self
 import tensorflow as tf
 
 from estimator_runtime import checkpoints, observation
+from estimator_runtime.checkpoints import paths
 from estimator_runtime.config.run_config import RunConfig, TaskType
 from estimator_runtime.errors import EstimatorNotTrainedError
 from estimator_runtime.exporting_estimator import ExportingEstimator
@@ -54,7 +55,7 @@ class Estimator(ExportingEstimator):
     def __init__(
         self,
         model_fn: Callable[..., Any] | None = None,
-        model_dir: str | os.PathLike[str] | None = None,
+        model_dir: str | bytes | os.PathLike[str] | None = None,
         config: RunConfig | None = None,
         params: Mapping[str, Any] | None = None,
         warm_start_from: Any = None,
@@ -162,6 +163,7 @@ class Estimator(ExportingEstimator):
         if steps is not None and max_steps is not None:
             raise ValueError("Can not provide both steps and max_steps.")
         _check_positive(steps=steps, max_steps=max_steps)
+        paths.check_directory(self.model_dir)
         latest_step = checkpoints.global_step(self.model_dir)
         with observation.current().training(
             model_dir=self.model_dir,
@@ -185,7 +187,7 @@ class Estimator(ExportingEstimator):
         input_fn: Callable[..., Any] | None = None,
         steps: int | None = None,
         hooks: Sequence[Any] | None = None,
-        checkpoint_path: str | os.PathLike[str] | None = None,
+        checkpoint_path: str | bytes | os.PathLike[str] | None = None,
         name: str | None = None,
     ) -> dict[str, Any]:
         """Evaluates a checkpoint on `steps` batches, or on all of the input.
@@ -226,7 +228,7 @@ class Estimator(ExportingEstimator):
         input_fn: Callable[..., Any] | None = None,
         predict_keys: Sequence[str] | str | None = None,
         hooks: Sequence[Any] | None = None,
-        checkpoint_path: str | os.PathLike[str] | None = None,
+        checkpoint_path: str | bytes | os.PathLike[str] | None = None,
         yield_single_examples: bool = True,
     ) -> Iterator[Any]:
         """Yields predictions until the input ends; nothing runs before the first one is asked for.
@@ -271,12 +273,12 @@ class Estimator(ExportingEstimator):
         assert step.dtype.is_integer, "a global step is an integer"
         return step
 
-    def _checkpoint_for(self, given: str | os.PathLike[str] | None, what: str) -> str | None:
+    def _checkpoint_for(self, given: str | bytes | os.PathLike[str] | None, what: str) -> str | None:
         """The checkpoint to evaluate or predict with; None when fresh variables are wanted.
 
         An empty path means the same as None.
         """
-        path = os.fspath(given) if given else self.latest_checkpoint()
+        path = paths.prefix(given) if given else paths.readable(self.latest_checkpoint())
         if path:
             return path
         if self._bound.warm_start is None and not self._fresh_variables_if_untrained:

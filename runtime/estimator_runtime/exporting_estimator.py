@@ -4,9 +4,8 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import tensorflow as tf
-
 from estimator_runtime import checkpoints
+from estimator_runtime.checkpoints import paths
 from estimator_runtime.errors import EstimatorNotTrainedError
 from estimator_runtime.export import saved_model
 from estimator_runtime.model.bound_model import BoundModel
@@ -38,7 +37,7 @@ class ExportingEstimator:
         serving_input_receiver_fn: Callable[[], Any] | None,
         assets_extra: Mapping[str, str] | None = None,
         as_text: bool = False,
-        checkpoint_path: str | os.PathLike[str] | None = None,
+        checkpoint_path: str | bytes | os.PathLike[str] | None = None,
         strip_default_attrs: bool = False,
     ) -> saved_model.ExportPath:
         """Exports the model for serving into a new, timestamped directory of `export_dir_base`.
@@ -74,7 +73,7 @@ class ExportingEstimator:
         serving_input_receiver_fn: Callable[[], Any] | None,
         assets_extra: Mapping[str, str] | None = None,
         as_text: bool = False,
-        checkpoint_path: str | os.PathLike[str] | None = None,
+        checkpoint_path: str | bytes | os.PathLike[str] | None = None,
         experimental_mode: str = ModeKeys.PREDICT,
     ) -> saved_model.ExportPath:
         """As `export_savedmodel`, with default attributes stripped, for serving or another mode.
@@ -110,7 +109,7 @@ class ExportingEstimator:
         input_receiver_fn_map: Mapping[str, Callable[[], Any]],
         assets_extra: Mapping[str, str] | None = None,
         as_text: bool = False,
-        checkpoint_path: str | os.PathLike[str] | None = None,
+        checkpoint_path: str | bytes | os.PathLike[str] | None = None,
     ) -> saved_model.ExportPath:
         """Exports the model in several modes at once: one SavedModel with one MetaGraph per mode.
 
@@ -152,7 +151,7 @@ class ExportingEstimator:
         input_receiver_fn_map: Mapping[str, Callable[[], Any]],
         assets_extra: Mapping[str, str] | None = None,
         as_text: bool = False,
-        checkpoint_path: str | os.PathLike[str] | None = None,
+        checkpoint_path: str | bytes | os.PathLike[str] | None = None,
         strip_default_attrs: bool = True,
     ) -> saved_model.ExportPath:
         """Every export goes through here: a subclass may override it."""
@@ -170,11 +169,10 @@ class ExportingEstimator:
             given=bool(checkpoint_path),
         )
 
-    def _checkpoint_to_export(self, given: str | os.PathLike[str] | None) -> str:
-        path = os.fspath(given) if given else self.latest_checkpoint()
+    def _checkpoint_to_export(self, given: str | bytes | os.PathLike[str] | None) -> str:
+        path = paths.prefix(given) if given else paths.readable(self.latest_checkpoint())
         if not path and self._bound.warm_start is not None:
-            source = self._bound.warm_start.ckpt_to_initialize_from
-            path = checkpoints.latest(source) if tf.compat.v1.gfile.IsDirectory(source) else source
+            path = paths.prefix(self._bound.warm_start.ckpt_to_initialize_from)
         if not path:
             raise EstimatorNotTrainedError(f"Couldn't find trained model at {self.model_dir}.")
         return path

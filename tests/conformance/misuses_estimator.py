@@ -148,7 +148,11 @@ misuse(
     lambda d: list(models.estimator(d).predict(models.features_only)),
     outcome="an error instead of fresh variables, unless those are asked for",
 )
-misuse("evaluate: a checkpoint that is not there", evaluating(checkpoint_path="/nowhere/model.ckpt-1"))
+misuse(
+    "evaluate: a checkpoint that is not there",
+    evaluating(checkpoint_path="/nowhere/model.ckpt-1"),
+    wording="goes on to say what a checkpoint's path is",
+)
 misuse("predict: no such key", predicting(predict_keys=["z"]))
 misuse(
     "predict: keys of a tensor", predicting(models.linear_with(predictions=lambda y: y), predict_keys=["y"])

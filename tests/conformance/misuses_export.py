@@ -44,6 +44,7 @@ misuse(
 misuse(
     "export_saved_model: a checkpoint that is not there",
     exporting(models.raw_receiver, checkpoint_path="/nowhere/model.ckpt-1"),
+    wording="goes on to say what a checkpoint's path is",
 )
 
 

@@ -110,11 +110,11 @@ def exporter(name):
     return tf.estimator.FinalExporter(name, models.raw_receiver)
 
 
-misuse("TrainSpec: input_fn is a string", train_spec("input_fn"))
+misuse("TrainSpec: input_fn is a string", train_spec("input_fn"), wording="says what an input function is")
 misuse("TrainSpec: max_steps 0", train_spec(models.once, 0))
 misuse("TrainSpec: a hook that is none", train_spec(models.once, 1, ["hook"]))
 misuse("TrainSpec: a listener that is none", train_spec(models.once, 1, None, ["listener"]))
-misuse("EvalSpec: input_fn is None", eval_spec(None))
+misuse("EvalSpec: input_fn is None", eval_spec(None), wording="says what an input function is")
 misuse("EvalSpec: steps 0", eval_spec(models.once, 0))
 misuse("EvalSpec: name is a number", eval_spec(models.once, name=1))
 misuse("EvalSpec: a hook that is none", eval_spec(models.once, hooks=["hook"]))

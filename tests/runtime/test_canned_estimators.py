@@ -121,6 +121,65 @@ class TestEveryKind:
 
 
 @pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("what", ["Classifier", "Regressor"])
+def test_an_export_of_raw_tensors_answers_without_a_name(tmp_path, form, what):
+    """What the default of serving would be takes examples alone; the predictions take any tensors."""
+    made = estimator(form, "Linear", what, tmp_path)
+    made.train(input_of("binary" if what == "Classifier" else "numbers"), max_steps=2)
+    values = {"x": np.array([[0.5]], np.float32), "word": np.array([["a"]])}
+    asked = {name: tf.constant(value) for name, value in values.items()}
+    receiver = er.export.build_raw_serving_input_receiver_fn(asked)
+    loaded = tf.saved_model.load(made.export_saved_model(str(tmp_path / "export"), receiver))
+    assert set(loaded.signatures) == {"serving_default", "predict"}
+    answer, named = (loaded.signatures[name](**asked) for name in ("serving_default", "predict"))
+    predicted = next(made.predict(lambda: tf.data.Dataset.from_tensors(values)))
+    assert set(answer) == set(named) == set(predicted)
+    for key in answer:
+        assert answer[key].numpy().tolist() == named[key].numpy().tolist()
+
+
+def shared_columns():
+    """Columns of TensorFlow 2, which it makes in graphs alone."""
+    words = [tf.feature_column.categorical_column_with_vocabulary_list(name, list("abc")) for name in "pq"]
+    with tf.Graph().as_default():
+        return tf.feature_column.shared_embeddings(words, 2)
+
+
+def shared_input():
+    """Whether two words are equal; one of them is sparse."""
+    words = np.array(list("abcabcab")), np.array(list("abcbcaca"))
+    features = {"p": words[0].reshape(-1, 1), "q": tf.sparse.from_dense(words[1].reshape(-1, 1))}
+    features["x"] = np.zeros([8, 1], np.float32)
+    data = tf.data.Dataset.from_tensor_slices((features, (words[0] == words[1]).astype(np.int64)))
+    return data.batch(4).repeat()
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("kind", ["DNN", "DNNLinearCombined"])
+def test_columns_that_share_a_table_are_trained(tmp_path, form, kind):
+    face = FORMS[form]
+    dense = [*shared_columns(), tf.feature_column.numeric_column("x")]
+    arguments = {"feature_columns": dense, "hidden_units": [8], "optimizer": "Adam"}
+    if kind != "DNN":
+        arguments = {"dnn_feature_columns": dense, "dnn_hidden_units": [8], "dnn_optimizer": "Adam"}
+    made = face.resolve(f"{kind}Classifier")(model_dir=str(tmp_path), **arguments)
+    made.train(shared_input, max_steps=1)
+    table = "dnn/input_from_feature_columns/p_q_shared_embedding"
+    before = made.get_variable_value(table), made.evaluate(shared_input, steps=2)["average_loss"]
+    made.train(shared_input, max_steps=60)
+    assert made.get_variable_value(table).shape == (3, 2)
+    assert np.all(made.get_variable_value(table) != before[0])
+    assert made.evaluate(shared_input, steps=2)["average_loss"] < before[1]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_columns_that_share_a_table_are_refused_by_a_linear_model_with_the_way_out(tmp_path, form):
+    made = FORMS[form].resolve("LinearClassifier")(shared_columns(), model_dir=str(tmp_path))
+    with pytest.raises(ValueError, match="by tf.compat.v1.feature_column.shared_embedding_columns"):
+        made.train(shared_input, steps=1)
+
+
+@pytest.mark.parametrize("form", FORMS)
 def test_training_goes_on_from_its_checkpoint(tmp_path, form):
     made = estimator(form, "DNNLinearCombined", "Classifier", tmp_path).train(input_of("binary"), max_steps=5)
     slots = [name for name in made.get_variable_names() if name.endswith("Adagrad")]

@@ -65,7 +65,8 @@ def test_all_names_of_a_face_can_be_had(face, module):
 
 
 def test_the_package_itself_shows_the_v2_face():
-    own = {"DistributionNotSupportedError", "EstimatorError", "EstimatorNotTrainedError", "MetricsError"}
+    errors = {"DistributionNotSupportedError", "EstimatorError", "EstimatorNotTrainedError", "MetricsError"}
+    own = errors | {"CheckpointInputPipelineHook"}  # TensorFlow's own name, where it had it
     assert set(estimator_runtime.__all__) - own == set(faces.V2.names())
     for name in faces.V2.homes:
         assert getattr(estimator_runtime, name) is faces.V2.resolve(name)

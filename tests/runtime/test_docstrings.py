@@ -12,8 +12,8 @@ MODULES = {
     ".export": (),
     ".experimental": (),
     ".compat": ("install",),
-    ".numpy_input": ("numpy_input_fn",),
-    ".pandas_input": ("pandas_input_fn",),
+    ".inputs.numpy_input": ("numpy_input_fn",),
+    ".inputs.pandas_input": ("pandas_input_fn",),
 }
 
 

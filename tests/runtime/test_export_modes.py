@@ -111,6 +111,74 @@ def test_no_mode(receivers, model, tmp_path):
     assert not (tmp_path / "e").exists()
 
 
+def with_extra(*modes):
+    """A model function that makes a variable more in some modes."""
+
+    def model_fn(features, labels, mode):
+        y = linear_model.linear(features["x"])
+        if mode in modes:
+            y += v1.get_variable("extra", [1, 1], initializer=v1.ones_initializer())
+        return linear_model.spec(mode, y, labels)
+
+    return model_fn
+
+
+@pytest.mark.parametrize("mode", [TRAIN, EVAL, PREDICT])
+def test_variables_of_any_mode_that_the_checkpoint_lacks_are_refused(mode, model, tmp_path):
+    """Written, they would be values that no training made, or ones that cannot be loaded."""
+    estimator = linear_model.estimator(model.model_dir, with_extra(mode))
+    with pytest.raises(
+        ValueError,
+        match=rf"Could not load all requested variables from checkpoint.*model.ckpt-3, the mode '{mode}': it has not extra",
+    ):
+        estimator.experimental_export_all_saved_models(tmp_path, RECEIVERS)
+    assert list(tmp_path.iterdir()) == []
+
+
+def averaged(features, labels, mode):
+    """Evaluates and predicts with the moving average of the weight, which its own saver restores."""
+    weight = v1.get_variable("w", [1, 1], initializer=v1.zeros_initializer())
+    average = tf.train.ExponentialMovingAverage(0.5)
+    y = tf.matmul(features["x"], weight)
+    if mode == TRAIN:
+        spec = linear_model.spec(mode, y, labels)
+        with tf.control_dependencies([spec.train_op]):
+            return spec._replace(train_op=average.apply([weight]))
+    saver = v1.train.Saver(average.variables_to_restore([weight]))
+    return linear_model.spec(mode, y, labels, scaffold=v1.train.Scaffold(saver=saver))
+
+
+def test_a_scaffolds_own_saver_restores_in_every_mode(tmp_path):
+    estimator = linear_model.estimator(tmp_path / "model", averaged).train(linear_model.train_input, steps=3)
+    weight = estimator.get_variable_value("w/ExponentialMovingAverage")
+    assert weight != estimator.get_variable_value("w")
+    (predicted, *_) = estimator.predict(lambda: tf.data.Dataset.from_tensors({"x": [[1.0]]}))
+    assert predicted["y"] == weight
+    expected = np.mean(np.abs(linear_model.X * weight - linear_model.Y))
+    assert estimator.evaluate(linear_model.eval_input)["mae"] == pytest.approx(expected)
+    path = estimator.experimental_export_all_saved_models(
+        tmp_path / "e", {EVAL: supervised_receiver, PREDICT: raw_receiver}
+    )
+    for tag in ("eval", "serve"):
+        with tf.Graph().as_default() as graph, v1.Session() as session:
+            v1.saved_model.load(session, [tag], path)
+            assert session.run(graph.get_tensor_by_name("w/Read/ReadVariableOp:0")) == weight
+
+
+def test_a_saver_of_names_that_the_checkpoint_lacks_is_refused(model, tmp_path):
+    def model_fn(features, labels, mode):
+        y = linear_model.linear(features["x"])
+        (weight,) = v1.trainable_variables()
+        saver = v1.train.Saver({"other": weight}) if mode == EVAL else None
+        return linear_model.spec(mode, y, labels, scaffold=v1.train.Scaffold(saver=saver))
+
+    estimator = linear_model.estimator(model.model_dir, model_fn)
+    with pytest.raises(ValueError, match="the mode 'eval': it has not other"):
+        estimator.experimental_export_all_saved_models(
+            tmp_path, {mode: RECEIVERS[mode] for mode in (EVAL, PREDICT)}
+        )
+
+
 def test_every_export_goes_through_the_one_method_that_may_be_overridden(model, tmp_path):
     calls = []
 

@@ -257,6 +257,47 @@ def test_event_files_that_begin_with_nan_do_not_hide_the_best(exports):
     assert judge(BestExporter("best", receiver_fn), exports, 0.2, 5)
 
 
+@pytest.fixture
+def foreign(exports):
+    """Exports of before there was a record, and event files in which others than the evaluation wrote as well."""
+    os.makedirs(os.path.join(exports.path, "1400000000"))
+    exports.add_evaluation(1, examples_per_sec=7.0)
+    exports.add_evaluation(2, loss=0.3, auc=0.6)
+    exports.add_evaluation(3, loss=0.1)
+    exports.add_evaluation(4, examples_per_sec=9.0)
+    return exports
+
+
+def test_steps_of_the_event_files_without_a_loss_are_passed_over(foreign):
+    assert judge(BestExporter("best", receiver_fn), foreign, 0.2, 5) is None
+    assert judge(BestExporter("best", receiver_fn), foreign, 0.05, 5)
+
+
+def test_steps_of_the_event_files_without_what_the_comparison_reads_are_passed_over(foreign):
+    def export(auc):
+        exporter = BestExporter("best", receiver_fn, compare_fn=higher_auc)
+        result = {"auc": auc, "loss": 1.0, "global_step": 5}
+        return exporter.export(foreign, foreign.path, "c", result, False)
+
+    assert export(0.5) is None
+    assert export(0.7)
+
+
+def test_a_comparison_that_fails_with_what_every_evaluation_has_is_not_passed_over(foreign):
+    def mistaken(best_eval_result, current_eval_result):
+        raise ValueError("mistaken")
+
+    with pytest.raises(ValueError, match="mistaken"):
+        judge(BestExporter("best", receiver_fn, compare_fn=mistaken), foreign, 0.2, 5)
+
+
+def test_event_files_that_end_in_half_a_record_are_read_up_to_it(foreign, tmp_path, tf_log):
+    (written,) = (tmp_path / "eval").glob("*.3")
+    written.write_bytes(written.read_bytes()[:-3])
+    assert judge(BestExporter("best", receiver_fn), foreign, 0.2, 5)
+    assert any(line.startswith("Ignoring data corruption of") for line in tf_log)
+
+
 def test_a_record_without_what_the_comparison_reads_counts_as_none(exports):
     def by_worst_class(best_eval_result, current_eval_result):
         return current_eval_result["recalls"].min() > best_eval_result["recalls"].min()

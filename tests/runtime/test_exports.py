@@ -166,6 +166,22 @@ def test_signatures_that_cannot_be_asked_for_are_reported(trained, tmp_path, tf_
     assert "Regression input must be a single string Tensor" in reported[0]
 
 
+@pytest.mark.parametrize("key", ["predict", "other"])
+def test_only_the_output_of_all_predictions_becomes_the_default(key, trained, tmp_path, tf_log):
+    path = exported(
+        trained,
+        tmp_path,
+        export_outputs=lambda features: {
+            "serving_default": export.RegressionOutput(features["x"]),
+            key: export.PredictOutput({"x": features["x"]}),
+        },
+    )
+    assert set(signatures(path)) == ({"serving_default", "predict"} if key == "predict" else {"other"})
+    warned = [line for line in tf_log if "EXCLUDED" in line or "no default signature" in line]
+    assert len(warned) == (1 if key == "predict" else 2)
+    assert ("Its place is taken by 'predict'" in warned[0]) == (key == "predict")
+
+
 def test_alternative_receivers_make_more_signatures(trained, tmp_path):
     def receiver_fn():
         receiver = parsing_receiver()

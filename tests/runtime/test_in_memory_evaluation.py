@@ -107,6 +107,67 @@ def test_scaffolds_that_set_variables_themselves(what, make, tmp_path):
         estimator.train(train_input, hooks=[Evaluator(estimator, eval_input)], steps=1)
 
 
+def dense_table():
+    return tf.lookup.experimental.DenseHashTable(
+        tf.int64, tf.float32, default_value=1.0, empty_key=-1, deleted_key=-2, name="table"
+    )
+
+
+@pytest.mark.parametrize("modes", [["train", "eval"], ["train"]], ids="-".join)
+def test_tables_that_checkpoints_hold_are_refused_when_the_hook_begins(modes, tmp_path):
+    """Their contents cannot be copied as a variable's can."""
+
+    def model_fn(features, labels, mode):
+        y = linear_model.linear(features["x"])
+        if mode in modes:
+            y *= dense_table().lookup(tf.constant([7], tf.int64))
+        return linear_model.spec(mode, y, labels)
+
+    estimator = estimator_at(tmp_path, model_fn)
+    with pytest.raises(
+        ValueError, match="does not support saveables other than global variables. Given: .*table"
+    ):
+        estimator.train(train_input, hooks=[Evaluator(estimator, eval_input)], steps=1)
+    assert not os.path.exists(estimator.eval_dir())
+
+
+def test_iterators_that_checkpoints_hold_are_refused_when_the_hook_begins(tmp_path):
+    def saved_input():
+        iterator = v1.data.make_initializable_iterator(train_input())
+        v1.add_to_collection(v1.GraphKeys.TABLE_INITIALIZERS, iterator.initializer)
+        saveable = tf.data.experimental.make_saveable_from_iterator(iterator)
+        v1.add_to_collection(v1.GraphKeys.SAVEABLE_OBJECTS, saveable)
+        return iterator.get_next()
+
+    estimator = estimator_at(tmp_path)
+    with pytest.raises(ValueError, match="does not support saveables other than global variables"):
+        estimator.train(saved_input, hooks=[Evaluator(estimator, eval_input)], steps=1)
+
+
+def test_a_table_of_the_evaluation_alone_is_no_obstacle(tmp_path):
+    def model_fn(features, labels, mode):
+        y = linear_model.linear(features["x"])
+        if mode == "eval":
+            y *= dense_table().lookup(tf.constant([7], tf.int64))
+        return linear_model.spec(mode, y, labels)
+
+    estimator = estimator_at(tmp_path, model_fn)
+    estimator.train(train_input, hooks=[Evaluator(estimator, eval_input)], steps=1)
+    assert list(read_eval_metrics(estimator.eval_dir())) == [0, 1]
+
+
+def test_tables_with_fixed_contents_are_no_obstacle(tmp_path):
+    def model_fn(features, labels, mode):
+        contents = tf.lookup.KeyValueTensorInitializer(tf.constant([7], tf.int64), tf.constant([1.0]))
+        table = tf.lookup.StaticHashTable(contents, 0.0)
+        y = linear_model.linear(features["x"]) * table.lookup(tf.constant([7], tf.int64))
+        return linear_model.spec(mode, y, labels)
+
+    estimator = estimator_at(tmp_path, model_fn)
+    estimator.train(train_input, hooks=[Evaluator(estimator, eval_input)], steps=1)
+    assert list(read_eval_metrics(estimator.eval_dir())) == [0, 1]
+
+
 def test_not_in_a_cluster(tmp_path, monkeypatch):
     monkeypatch.setenv("TF_CONFIG", json.dumps(AS_WORKER))
     with pytest.raises(ValueError, match="InMemoryEvaluator supports only single machine"):

@@ -1,5 +1,6 @@
-"""Every path may be a PathLike."""
+"""Every path may be a PathLike, and a model directory bytes."""
 
+import os
 from pathlib import Path
 
 import linear_model
@@ -26,3 +27,16 @@ def test_every_path_may_be_a_pathlike(trained, tmp_path):
         tmp_path / "e", linear_model.raw_receiver, {"words.txt": source}, checkpoint_path=first
     )
     assert Path(path, "assets.extra", "words.txt").read_text() == "x"
+
+
+def test_a_model_directory_may_be_bytes(tmp_path):
+    """As paths are that tf.estimator returns."""
+    for estimator in (
+        Estimator(linear_model.model_fn, os.fsencode(tmp_path)),
+        Estimator(linear_model.model_fn, config=RunConfig(os.fsencode(tmp_path))),
+        Estimator(linear_model.model_fn, config=RunConfig().replace(model_dir=os.fsencode(tmp_path))),
+        Estimator(linear_model.model_fn, os.fsencode(tmp_path), RunConfig(str(tmp_path))),
+    ):
+        assert estimator.model_dir == str(tmp_path)
+    estimator.train(linear_model.train_input, steps=1)
+    assert estimator.get_variable_value("global_step") == 1

@@ -42,14 +42,36 @@ def _is_column(given: Any) -> bool:
 
 
 def dense_input(features: dict[Any, Any], columns: Sequence[Any]) -> Any:
-    """Float Tensor [batch, sum of the columns' sizes], of the columns in the order of their names."""
-    return tf.compat.v1.feature_column.input_layer(features, list(columns))
+    """Float Tensor [batch, sum of the columns' sizes], of the columns in the order of their names.
+
+    `tf.compat.v1.feature_column.input_layer` refuses the columns of TensorFlow 2's `shared_embeddings` and names layers of
+    Keras 2. What they need is little: their features, as the categorical columns transform them.
+    """
+    shared = [column for column in columns if _is_shared(column)]
+    if not shared:
+        return tf.compat.v1.feature_column.input_layer(features, list(columns))
+    made: dict[Any, Any] = {}
+    others = [column for column in columns if column not in shared]
+    if others:
+        tf.compat.v1.feature_column.input_layer(features, others, cols_to_output_tensors=made)
+    made.update(_shared_tensors(features, shared))
+    return tf.concat([made[column] for column in sorted(columns, key=lambda column: column.name)], axis=1)
 
 
 def linear_logits(
     features: dict[Any, Any], columns: Sequence[Any], units: int, sparse_combiner: str
 ) -> tuple[Any, Any, list[Any]]:
-    """(logits [batch, units], bias, weights of all columns) of a linear model."""
+    """(logits [batch, units], bias, weights of all columns) of a linear model.
+
+    Raises:
+        ValueError: a column is one of TensorFlow 2's `shared_embeddings`.
+    """
+    shared = sorted(column.name for column in columns if _is_shared(column))
+    if shared:
+        raise ValueError(
+            f"Columns of tf.feature_column.shared_embeddings are not supported in a linear model: {', '.join(shared)}. Make "
+            "them by tf.compat.v1.feature_column.shared_embedding_columns."
+        )
     variables: dict[Any, Any] = {}
     with warnings.catch_warnings():
         # TensorFlow's own function calls a deprecated one of its own.
@@ -62,3 +84,42 @@ def linear_logits(
     for made in variables.values():
         weights.extend(made if isinstance(made, list | tuple) else [made])
     return logits, bias, weights
+
+
+def _is_shared(column: Any) -> bool:
+    """Whether a column is one of `shared_embeddings`."""
+    return hasattr(column, "shared_embedding_column_creator")
+
+
+def _shared_tensors(features: Mapping[Any, Any], columns: Sequence[Any]) -> dict[Any, Any]:
+    """Dict from each of the columns, all of `shared_embeddings`, to its float Tensor [batch, dimension]."""
+    transformed = _Transformed(features)
+    return {
+        column: tf.reshape(column.get_dense_tensor(transformed, None), [-1, *column.variable_shape])
+        for column in columns
+    }
+
+
+class _Transformed:
+    """What columns ask for their inputs: features, and what other columns make of them, each made once."""
+
+    def __init__(self, features: Mapping[Any, Any]) -> None:
+        self._features = features
+        self._made: dict[Any, Any] = {}
+
+    def get(self, key: Any, state_manager: Any, training: bool | None = None) -> Any:
+        """The feature of a name, of rank 2 at least, or what a column makes; arguments are TensorFlow's."""
+        del training
+        if key not in self._made:
+            is_name = isinstance(key, str)
+            self._made[key] = self._feature(key) if is_name else key.transform_feature(self, state_manager)
+        return self._made[key]
+
+    def _feature(self, name: str) -> Any:
+        if name not in self._features:
+            raise ValueError(f"Feature {name} is not in features dictionary.")
+        tensor = tf.compat.v1.convert_to_tensor_or_sparse_tensor(self._features[name])
+        if tensor.shape.rank != 1:
+            return tensor
+        expand = tf.sparse.expand_dims if isinstance(tensor, tf.SparseTensor) else tf.expand_dims
+        return expand(tensor, -1)

@@ -24,6 +24,11 @@ _STANDARD_NAME = re.compile(r"(model\.ckpt-(\d+))\.index")
 # Where a rename is no single operation, `checkpoint` is missing for a moment whenever it is replaced.
 _LOOKS_FOR_STATE = 5
 _PAUSE_SECS = 0.2
+# What TensorFlow begins with where it finds out itself.
+_MISMATCH = (
+    "Restoring from checkpoint failed. This is most likely due to a mismatch between the current graph and the graph from "
+    "the checkpoint. Please ensure that you have not altered the graph expected based on the checkpoint."
+)
 _WARNED: set[str] = set()
 _STATELESS: set[str] = set()
 
@@ -129,7 +134,7 @@ def check_shapes(model_dir: str, variables: Iterable[Any]) -> None:
         name = variable.op.name
         if name in saved and not variable.shape.is_compatible_with(saved[name]):
             raise CheckpointMismatchError(
-                f"The variable {name} has shape {variable.shape.as_list()}, and in the checkpoint {path} "
+                f"{_MISMATCH} The variable {name} has shape {variable.shape.as_list()}, and in the checkpoint {path} "
                 f"{saved[name]}: it is of another model. Use another model_dir, or the model of the checkpoint."
             )
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 _SHARD = re.compile(r"\.data-(\d{5})-of-(\d{5})$")
-UNREADABLE = (tf.errors.OpError, ValueError, RuntimeError, OSError)
-"""What TensorFlow raises for files that it cannot read."""
+UNREADABLE = (tf.errors.OpError, ValueError, RuntimeError, OSError, IndexError)
+"""What TensorFlow raises for files that it cannot read; IndexError is a reader's for a file that is too short."""
 
 
 @dataclass(frozen=True, slots=True)

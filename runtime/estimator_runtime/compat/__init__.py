@@ -1,8 +1,9 @@
 """`tf.estimator` for programs that were written when TensorFlow had it.
 
 `install()` gives TensorFlow the two faces it had: `tf.estimator` and `tf.compat.v2.estimator` are one,
-`tf.compat.v1.estimator` is the other (with `inputs`, and the canned Estimators' first versions). tensorflow_estimator
-becomes importable, whether or not a package of that name is installed; its `estimator` is the v1 face, as it was. Afterwards these work as they stand,
+`tf.compat.v1.estimator` is the other (with `inputs`, and the canned Estimators' first versions).
+`tf.data.experimental.CheckpointInputPipelineHook` is there again, too. tensorflow_estimator becomes importable, whether or
+not a package of that name is installed; its `estimator` is the v1 face, as it was. Afterwards these work as they stand,
 in the program and in everything it imports:
 
     import tensorflow as tf                              # tf.estimator.Estimator(...)
@@ -109,3 +110,8 @@ def _give_to_tensorflow(v1: FaceModule, v2: FaceModule) -> None:
         holders.append((importlib.import_module(name), face))
     for holder, face in holders:
         holder.estimator = face
+    # TensorFlow's own name, for programs that train with an Estimator alone.
+    inputs: Any = importlib.import_module("estimator_runtime.inputs.pipeline_checkpoints")
+    modules = (importlib.import_module(f"tensorflow.compat.{version}") for version in ("v1", "v2"))
+    for holder in (tf, tf.compat.v1, tf.compat.v2, *modules):
+        holder.data.experimental.CheckpointInputPipelineHook = inputs.CheckpointInputPipelineHook

@@ -149,7 +149,7 @@ class RunConfig:
 
     def __init__(
         self,
-        model_dir: str | os.PathLike[str] | None = None,
+        model_dir: str | bytes | os.PathLike[str] | None = None,
         tf_random_seed: int | None = None,
         save_summary_steps: int | None = 100,
         save_checkpoints_steps: int | _Unset | None = _UNSET,
@@ -181,7 +181,7 @@ class RunConfig:
             tf.compat.v1.logging.info("TF_CONFIG environment variable: %s", document)
         self._assign(
             model_dir=tf_configs.choose_model_dir(
-                document, None if model_dir is None else os.fspath(model_dir)
+                document, None if model_dir is None else os.fsdecode(model_dir)
             ),
             tf_random_seed=tf_random_seed,
             save_summary_steps=save_summary_steps,
@@ -216,7 +216,8 @@ class RunConfig:
 
     def _assign(self, **values: Any) -> None:
         for name, value in values.items():
-            setattr(self, f"_{name}", os.fspath(value) if isinstance(value, os.PathLike) else value)
+            is_path = name == "model_dir" and isinstance(value, os.PathLike | bytes)
+            setattr(self, f"_{name}", os.fsdecode(value) if is_path else value)
         for name, accepts, message in _RULES:
             value = getattr(self, f"_{name}")
             if value is not None and not accepts(value):

@@ -75,7 +75,8 @@ def _batches(
             )
         return result
 
-    iterator = strategy.make_input_fn_iterator(dataset)
+    with model_input.made_inside():
+        iterator = strategy.make_input_fn_iterator(dataset)
     batches = _together(strategy.experimental_local_results(iterator.get_next()))
     hook = model_input.IteratorInitializerHook(iterator.initializer)
     return [model_input.features_and_labels(batch) for batch in batches], hook

@@ -60,6 +60,42 @@ def is_better(
     return bool(gained)
 
 
+def best_of(
+    compare_fn: Callable[..., Any], results: Mapping[int, Mapping[str, Any]], *, current: Mapping[str, Any]
+) -> Mapping[str, Any] | None:
+    """The best of earlier results, given by global step; None when there is none.
+
+    They are from event files, in which others write as well: a step without what `compare_fn` reads is passed over.
+
+    Args:
+        compare_fn: function of `best_eval_result` and `current_eval_result`.
+        results: dict from global step to metrics.
+        current: a complete result of the same evaluation, which tells what is missing in another.
+    """
+    best: Mapping[str, Any] | None = None
+    for step, result in results.items():
+        if not _is_comparable(compare_fn, result, current):
+            tf.compat.v1.logging.info(
+                "Passing over step %d of the event files, which lacks what is compared.", step
+            )
+        elif best is None or is_better(compare_fn, best=best, current=result):
+            best = result
+    return best
+
+
+def _is_comparable(
+    compare_fn: Callable[..., Any], result: Mapping[str, Any], current: Mapping[str, Any]
+) -> bool:
+    try:
+        compare_fn(best_eval_result=result, current_eval_result=current)
+        compare_fn(best_eval_result=current, current_eval_result=result)
+    except (LookupError, TypeError, ValueError):
+        # For want of a metric; a function that fails with all metrics as well is the user's mistake.
+        compare_fn(best_eval_result=current, current_eval_result=current)
+        return False
+    return True
+
+
 def is_better_than_recorded(
     compare_fn: Callable[..., Any], *, recorded: Mapping[str, Any], current: Mapping[str, Any]
 ) -> bool:

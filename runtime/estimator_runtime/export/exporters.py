@@ -300,19 +300,12 @@ class BestExporter(_SavedModelExporter):
         tf.compat.v1.logging.info("Loading best metric from event files.")
         model_dir = tf.compat.as_str_any(estimator.model_dir)
         files = event_files.matching(model_dir, self._event_file_pattern)
-        return self._best_of_events(files, eval_result.get("global_step"))
-
-    def _best_of_events(self, files: list[str], current_step: int | None) -> EvalResult | None:
-        best: EvalResult | None = None
-        for event_file in files:
-            for event in tf.compat.v1.train.summary_iterator(event_file):
-                result = {
-                    value.tag: value.simple_value
-                    for value in event.summary.value
-                    if value.HasField("simple_value")
-                }
-                if not result or event.step == current_step:
-                    continue
-                if best is None or best_result.is_better(self._compare_fn, best=best, current=result):
-                    best = result
-        return best
+        return best_result.best_of(
+            self._compare_fn,
+            {
+                step: result
+                for step, result in event_files.scalars(files).items()
+                if step != eval_result.get("global_step")
+            },
+            current=eval_result,
+        )

@@ -53,7 +53,8 @@ def add(
     mode: str,
     input_receiver_fn: InputReceiverFn,
     *,
-    checkpoint_path: str | None,
+    checkpoint_path: str,
+    with_variables: bool,
     strip_default_attrs: bool,
 ) -> list[str]:
     """Builds the model in `mode` and adds it to a SavedModel.
@@ -63,7 +64,8 @@ def add(
         model: the model.
         mode: a `ModeKeys` value.
         input_receiver_fn: makes the receiver of requests in the model's graph.
-        checkpoint_path: where the export's variables come from; None when an earlier MetaGraph has brought them.
+        checkpoint_path: where the model's variables come from.
+        with_variables: write them; otherwise an earlier MetaGraph has brought them.
         strip_default_attrs: leave out attributes with default values.
 
     Returns:
@@ -94,12 +96,13 @@ def add(
             "saver": saver,
             "strip_default_attrs": strip_default_attrs,
         }
-        if checkpoint_path is None:
-            builder.add_meta_graph(**contents)
-        else:
-            with tf.compat.v1.Session(config=model.config.session_config) as session:
-                _restore(saver, session, checkpoint_path)
+        with tf.compat.v1.Session(config=model.config.session_config) as session:
+            # In each mode, as tf.estimator does: what the checkpoint lacks, no training has made.
+            _restore(saver, session, checkpoint_path, mode)
+            if with_variables:
                 builder.add_meta_graph_and_variables(session, **contents)
+            else:
+                builder.add_meta_graph(**contents)
     return sorted(signatures)
 
 
@@ -111,11 +114,36 @@ def _local_init_op(spec: EstimatorSpec) -> Any:
     return tf.group(local_init)
 
 
-def _restore(saver: Any, session: Any, checkpoint_path: str) -> None:
+def _restore(saver: Any, session: Any, checkpoint_path: str, mode: str) -> None:
     try:
         saver.restore(session, checkpoint_path)
     except tf.errors.NotFoundError as error:
+        missing = _missing(saver, session.graph, checkpoint_path)
+        what = f"it has not {', '.join(missing)}" if missing else error.message
         raise ValueError(
             "Could not load all requested variables from checkpoint. Please make sure your model_fn does "
-            f"not expect variables that were not saved in the checkpoint {checkpoint_path}: {error.message}"
+            f"not expect variables that were not saved in the checkpoint. The checkpoint is {checkpoint_path}, the mode "
+            f"{mode!r}: {what}"
         ) from error
+
+
+def _missing(saver: Any, graph: Any, checkpoint_path: str) -> list[str]:
+    """Names, sorted, that the saver restores and the checkpoint has not."""
+    held = tf.compat.v1.train.NewCheckpointReader(checkpoint_path).get_variable_to_shape_map()
+    return sorted(_restored(saver, graph) - set(held))
+
+
+def _restored(saver: Any, graph: Any) -> set[str]:
+    """Names that the saver restores; the saver itself tells them to nobody, its operations do."""
+    names: set[str] = set()
+    seen: set[Any] = set()
+    left = [graph.get_operation_by_name(saver.as_saver_def().restore_op_name)]
+    while left:
+        operation = left.pop()
+        if operation in seen:
+            continue
+        seen.add(operation)
+        if operation.type == "RestoreV2":
+            names.update(name.decode() for name in tf.get_static_value(operation.inputs[1]))
+        left += [*operation.control_inputs, *(tensor.op for tensor in operation.inputs)]
+    return names

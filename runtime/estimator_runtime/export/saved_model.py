@@ -53,8 +53,8 @@ def export(
         strip_default_attrs: leave out attributes with default values.
 
     Raises:
-        ValueError: no mode is given, the model offers nothing to export, the checkpoint lacks a variable, or an extra
-            asset's destination is outside the export.
+        ValueError: no mode is given, the model offers nothing to export, the checkpoint lacks a variable of one
+            of the modes, or an extra asset's destination is outside the export.
         RuntimeError: no unused directory name was found.
         StorageFullError: there is no room for the export.
     """
@@ -79,7 +79,8 @@ def export(
                     model,
                     mode,
                     input_receiver_fn,
-                    checkpoint_path=checkpoint_path if mode == next(iter(wanted)) else None,
+                    checkpoint_path=checkpoint_path,
+                    with_variables=mode == next(iter(wanted)),
                     strip_default_attrs=strip_default_attrs,
                 )
             builder.save(as_text)

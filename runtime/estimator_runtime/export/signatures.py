@@ -7,6 +7,9 @@ import tensorflow as tf
 
 from estimator_runtime.model.export_outputs import DEFAULT_KEY, ExportOutput
 
+_PREDICT = "predict"
+"""Name of the signature with all predictions that canned Estimators and heads export."""
+
 _KINDS = {
     "Classify": tf.saved_model.CLASSIFY_METHOD_NAME,
     "Regress": tf.saved_model.REGRESS_METHOD_NAME,
@@ -26,7 +29,8 @@ def build_signatures(
     """One SignatureDef per output, and one called "alternative:output" per alternative receiver.
 
     An output that cannot be asked for in one of the ways (a ClassificationOutput wants a single string Tensor)
-    leaves that signature out, with a line in the log.
+    leaves that signature out, with a line in the log. If that is the default of serving, "predict" becomes the default
+    where it can: a canned Estimator's export with raw tensors then answers without being asked by name.
 
     Args:
         receiver_tensors: dict from input name to Tensor.
@@ -45,6 +49,9 @@ def build_signatures(
                 included[name] = output.as_signature_def(tensors)
             except ValueError as error:
                 excluded[name] = str(error)
+    if is_for_serving and DEFAULT_KEY in excluded and _PREDICT in included:
+        included[DEFAULT_KEY] = included[_PREDICT]
+        excluded[DEFAULT_KEY] += f" Its place is taken by {_PREDICT!r}."
     _report(included, excluded)
     if is_for_serving and DEFAULT_KEY not in included:
         tf.compat.v1.logging.warning(

@@ -1,7 +1,8 @@
-"""Finding event files: names are matched, directories never, for their names may hold what a pattern means by * or [."""
+"""Finding event files and reading the scalars in them. Names are matched, directories never: theirs may hold what a pattern means."""
 
 import fnmatch
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import tensorflow as tf
 
@@ -21,6 +22,30 @@ def matching(directory: str, pattern: str) -> list[str]:
     for part in pattern.split("/"):
         found = [path for one in found for path in _children(one, part)]
     return found
+
+
+def scalars(files: Iterable[str]) -> dict[int, dict[str, float]]:
+    """Reads event files: {global step: {tag: value}}, in order of the steps.
+
+    What an evaluation and others, such as its hooks, have written at one step is together.
+    """
+    found: dict[int, dict[str, float]] = {}
+    for event in _events(files):
+        values = {
+            value.tag: value.simple_value for value in event.summary.value if value.HasField("simple_value")
+        }
+        if values:
+            found.setdefault(event.step, {}).update(values)
+    return dict(sorted(found.items()))
+
+
+def _events(files: Iterable[str]) -> Iterator[Any]:
+    for file in files:
+        try:
+            yield from tf.compat.v1.train.summary_iterator(file)
+        except tf.errors.DataLossError as error:
+            # An evaluator that is just writing, or was killed while it did, leaves half a record.
+            tf.compat.v1.logging.warning("Ignoring data corruption of %s: %s", file, error)
 
 
 def _children(directory: str, part: str) -> Iterator[str]:

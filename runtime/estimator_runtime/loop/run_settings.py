@@ -10,7 +10,7 @@ from estimator_runtime.config.run_config import RunConfig
 from estimator_runtime.loop import sessions
 
 
-def completed(config: RunConfig | None, model_dir: str | os.PathLike[str] | None) -> RunConfig:
+def completed(config: RunConfig | None, model_dir: str | bytes | os.PathLike[str] | None) -> RunConfig:
     """The configuration with its model_dir and session_config filled in.
 
     Args:
@@ -36,7 +36,7 @@ def completed(config: RunConfig | None, model_dir: str | os.PathLike[str] | None
     )
     if config.session_config is None:
         config = RunConfig.replace(config, session_config=sessions.default_session_config())
-    given = None if model_dir is None else os.fspath(model_dir)
+    given = None if model_dir is None else os.fsdecode(model_dir)
     if given is not None and config.model_dir is not None and given != config.model_dir:
         raise ValueError(
             "`model_dir` are set both in constructor and `RunConfig`, but with different values. In constructor: "

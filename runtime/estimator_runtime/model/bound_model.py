@@ -3,6 +3,7 @@
 The loops (training, evaluation, prediction, export) take a BoundModel and know nothing of the Estimator around it.
 """
 
+import functools
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from estimator_runtime import arguments
 from estimator_runtime.config.run_config import RunConfig
 from estimator_runtime.inputs import model_input
 from estimator_runtime.keras import layer_names, legacy_api
-from estimator_runtime.model.model_fn import EstimatorSpec
+from estimator_runtime.model.model_fn import EstimatorSpec, ModeKeys
 from estimator_runtime.model.warm_start import WarmStartSettings
 
 MODEL_FN_ARGUMENTS = ("features", "labels", "mode", "params", "config", "model_dir")
@@ -85,7 +86,9 @@ class BoundModel:
 
     def call_input_fn(self, input_fn: Callable[..., Any] | None, mode: str) -> model_input.ModelInput:
         """One batch of `input_fn`; see `model_input.read`."""
-        return model_input.read(self.result_of_input_fn(input_fn, mode))
+        batch = model_input.read(self.result_of_input_fn(input_fn, mode))
+        model_input.check_graph(batch.features, None if mode == ModeKeys.PREDICT else batch.labels)
+        return batch
 
     def build(self, graph: Any, input_fn: Callable[..., Any] | None, mode: str) -> BuiltModel:
         """Builds input and model in the (default) graph."""
@@ -121,7 +124,7 @@ class BoundModel:
         }
         passed = {name: value() for name, value in offered.items() if name in declared}
         tf.compat.v1.logging.info("Calling model_fn.")
-        with legacy_api.explained(), self.around_model_fn():
+        with legacy_api.explained(), model_input.explained(features), self.around_model_fn():
             spec = self.model_fn(**passed)
         tf.compat.v1.logging.info("Done calling model_fn.")
         if not isinstance(spec, EstimatorSpec):
@@ -141,9 +144,11 @@ def check_arguments(model_fn: Callable[..., Any], params: Any) -> None:
     """Holds a model function's arguments against the six that an Estimator can pass.
 
     Raises:
-        ValueError: `features` is not among them, there are params to pass and no argument for them, or an argument
+        ValueError: it is a tf.function, whose variables and hooks an Estimator's graph would not have, `features` is not
+            among them, there are params to pass and no argument for them, or an argument
             is not one of the six.
     """
+    _check_untraced(model_fn)
     declared = arguments.declared(model_fn)
     if "features" not in declared:
         raise ValueError(f"model_fn ({model_fn}) must include features argument.")
@@ -161,4 +166,15 @@ def check_arguments(model_fn: Callable[..., Any], params: Any) -> None:
         raise ValueError(
             f"model_fn ({model_fn}) has following not expected args: {unexpected}. "
             f"It may have any of {list(MODEL_FN_ARGUMENTS)}."
+        )
+
+
+def _check_untraced(model_fn: Any) -> None:
+    inner = model_fn
+    while isinstance(inner, functools.partial):
+        inner = inner.func
+    if isinstance(inner, tf.types.experimental.PolymorphicFunction):
+        raise ValueError(  # noqa: TRY004 - as what else is wrong with a model_fn
+            f"model_fn must not be a tf.function, given: {model_fn}. An Estimator calls it in a graph already, and takes the "
+            "variables and hooks that it makes: give the function without the decorator (its `python_function`)."
         )

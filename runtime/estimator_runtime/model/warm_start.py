@@ -6,6 +6,8 @@ from typing import Any, NamedTuple, Self
 
 import tensorflow as tf
 
+from estimator_runtime.checkpoints import paths
+
 VocabInfo = tf.compat.v1.train.VocabInfo
 
 
@@ -20,7 +22,7 @@ class WarmStartSettings(_Settings):
     """Which variables to take from which checkpoint.
 
     Args:
-        ckpt_to_initialize_from: a checkpoint's path prefix, or a directory with checkpoints.
+        ckpt_to_initialize_from: a checkpoint's path prefix, a directory with checkpoints, or a SavedModel.
         vars_to_warm_start: regular expression over names of trainable variables, a list of expressions (over all
             variables), a list of variables, or None for none but those in `var_name_to_vocab_info`.
         var_name_to_vocab_info: dict from variable name to the `VocabInfo` of its rows.
@@ -35,7 +37,7 @@ class WarmStartSettings(_Settings):
 
     def __new__(  # noqa: D102 - the class documents its arguments
         cls,
-        ckpt_to_initialize_from: str | os.PathLike[str],
+        ckpt_to_initialize_from: str | bytes | os.PathLike[str],
         vars_to_warm_start: str | Sequence[Any] | None = ".*",
         var_name_to_vocab_info: Mapping[str, Any] | None = None,
         var_name_to_prev_var_name: Mapping[str, str] | None = None,
@@ -53,7 +55,7 @@ class WarmStartSettings(_Settings):
     def apply(self) -> None:
         """Changes the initializers of the default graph's variables; call it when the model is built."""
         tf.compat.v1.train.warm_start(
-            self.ckpt_to_initialize_from,
+            paths.prefix(self.ckpt_to_initialize_from),
             self.vars_to_warm_start,
             self.var_name_to_vocab_info,
             self.var_name_to_prev_var_name,

@@ -166,14 +166,7 @@ def read_eval_metrics(eval_dir: str) -> dict[int, dict[str, float]]:
     Returns:
         {global step: {metric: value}}, in order of the steps; empty when there are no event files.
     """
-    metrics: dict[int, dict[str, float]] = {}
-    for event in _events(eval_dir):
-        values = {
-            value.tag: value.simple_value for value in event.summary.value if value.HasField("simple_value")
-        }
-        if values:
-            metrics.setdefault(event.step, {}).update(values)
-    return dict(sorted(metrics.items()))
+    return event_files.scalars(event_files.matching(eval_dir, "*.tfevents.*"))
 
 
 def _evaluations_of(metric_name: str, *, eval_dir: str, min_steps: int) -> Iterator[tuple[int, float]]:
@@ -194,15 +187,6 @@ def _evaluations_of(metric_name: str, *, eval_dir: str, min_steps: int) -> Itera
                 f"no evaluation in {eval_dir} has {metric_name!r}; there are: {', '.join(names)}"
             )
     return iter(values)
-
-
-def _events(eval_dir: str) -> Iterator[Any]:
-    for event_file in event_files.matching(eval_dir, "*.tfevents.*"):
-        try:
-            yield from tf.compat.v1.train.summary_iterator(event_file)
-        except tf.errors.DataLossError as error:
-            # An evaluator that is just writing, or was killed while it did, leaves half a record.
-            tf.compat.v1.logging.warning("Ignoring data corruption of %s: %s", event_file, error)
 
 
 def _eval_dir(estimator: Any, eval_dir: str | None) -> str:

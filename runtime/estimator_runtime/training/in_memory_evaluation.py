@@ -31,7 +31,8 @@ class InMemoryEvaluatorHook(_SessionRunHook):  # type: ignore[misc] # TensorFlow
 
     Raises:
         ValueError: `every_n_iter` or `steps` is not positive, the Estimator is in a cluster, or (when training begins) its
-            model function brings a saver or an init_fn, which would give the variables other values.
+            model function brings a saver or an init_fn, which would give the variables other values, or its training
+            has something to save that is no variable, such as a lookup table: its contents cannot be copied.
         TypeError: a hook is no SessionRunHook.
     """
 
@@ -67,6 +68,7 @@ class InMemoryEvaluatorHook(_SessionRunHook):  # type: ignore[misc] # TensorFlow
         """Builds the evaluation's graph."""
         self._timer.reset()
         self._iteration = 0
+        _check_saveables()
         self._graph = tf.Graph()
         with self._graph.as_default():
             self._evaluation = evaluation.build(self._model, self._input_fn, is_warm_started=True)
@@ -130,3 +132,14 @@ def _check_scaffold(scaffold: Any) -> None:
         raise ValueError("InMemoryEvaluator does not support custom saver")
     if scaffold.init_fn:
         raise ValueError("InMemoryEvaluator does not support custom init_fn")
+
+
+def _check_saveables() -> None:
+    """Refuses a default graph whose checkpoint holds more than variables."""
+    saveables = tf.compat.v1.get_collection(tf.compat.v1.GraphKeys.SAVEABLE_OBJECTS)
+    if saveables:
+        names = ", ".join(str(getattr(saveable, "name", saveable)) for saveable in saveables)
+        raise ValueError(
+            f"InMemoryEvaluator does not support saveables other than global variables. Given: {names}. Evaluate "
+            "checkpoints instead, by train_and_evaluate."
+        )

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Self
 
 import tensorflow as tf
 
+from estimator_runtime import arguments
 from estimator_runtime.export.exporters import Exporter
 
 InputFn = Callable[..., Any]
@@ -55,7 +56,7 @@ class TrainSpec(_TrainFields):
         saving_listeners: Iterable[Any] | None = None,
     ) -> Self:
         """Checks the arguments."""
-        _check_input_fn(input_fn)
+        arguments.check_input_fn(input_fn)
         if max_steps is not None and max_steps <= 0:
             raise ValueError(f"Must specify max_steps > 0, given: {max_steps}")
         checked_hooks = _checked_hooks(hooks)
@@ -98,7 +99,7 @@ class EvalSpec(_EvalFields):
         throttle_secs: float = 600,
     ) -> Self:
         """Checks the arguments."""
-        _check_input_fn(input_fn)
+        arguments.check_input_fn(input_fn)
         if steps is not None and steps <= 0:
             raise ValueError(f"Must specify steps > 0, given: {steps}")
         if name is not None and not isinstance(name, str):
@@ -118,11 +119,6 @@ class EvalSpec(_EvalFields):
             start_delay_secs,
             throttle_secs,
         )
-
-
-def _check_input_fn(input_fn: object) -> None:
-    if not callable(input_fn):
-        raise TypeError(f"`input_fn` must be callable, given: {input_fn}")
 
 
 def _checked_hooks(hooks: Iterable[Any] | None) -> tuple[Any, ...]:

@@ -4,6 +4,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from estimator_runtime.checkpoints import paths
+from estimator_runtime.errors import CheckpointPathError
 from estimator_runtime.job.settings.errors import JobConfigError
 
 
@@ -52,7 +54,7 @@ def checkpoint_for(estimator: Any, given: str | None, *, field: str) -> str | No
 
     Args:
         estimator: whose model directory it is.
-        given: path prefix of a checkpoint.
+        given: path prefix of a checkpoint, or what else `paths.prefix` understands.
         field: path of the field that gives it, for the error.
 
     Raises:
@@ -61,10 +63,12 @@ def checkpoint_for(estimator: Any, given: str | None, *, field: str) -> str | No
     check_scheme(str(estimator.model_dir), field="modelDir.uri")
     if given is not None:
         check_scheme(given, field=field)
-        if not tf.io.gfile.exists(f"{given}.index"):
-            raise JobConfigError(f"{field}: there is no checkpoint {given}")
-    elif estimator.latest_checkpoint() is None:
+        try:
+            return paths.prefix(given)
+        except CheckpointPathError as error:
+            raise JobConfigError(f"{field}: there is no checkpoint {given}: {error}") from error
+    if estimator.latest_checkpoint() is None:
         raise JobConfigError(
             f"modelDir: {estimator.model_dir} holds no checkpoint; train first, or name one in {field}"
         )
-    return given
+    return None
