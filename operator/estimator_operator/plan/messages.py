@@ -5,6 +5,7 @@ What a replica waits for is told in `waiting.py`, how it failed in `failures.py`
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from estimator_api import EstimatorJob, EstimatorJobStatus
@@ -19,6 +20,15 @@ REPLACING: Final = "the spec has changed: all pods are replaced; the chief saves
 EMPTIED: Final = "no pod is left; the job begins again"
 SUSPENDED: Final = "no pod is left; the job goes on when spec.suspend is false"
 RESUMED: Final = "the job goes on from its last checkpoint"
+
+
+def only_held(names: Sequence[str]) -> str:
+    """Pods that have ended, and whose objects finalizers of others keep."""
+    more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
+    return (
+        f"pod {names[0]}{more} has ended and a finalizer of somebody else keeps it: whoever set it in its"
+        " metadata.finalizers has to remove it"
+    )
 
 
 def waiting_for(replicas: int) -> str:

@@ -22,7 +22,12 @@ def suspended(draft: Draft) -> Plan:
         row = conditions.suspended(messages.SUSPENDED if job.spec.suspend else messages.EMPTIED)
     else:
         asked = job.spec.suspend or not is_outdated(job, draft.roster)
-        row = conditions.suspending(messages.SUSPENDING if asked else messages.REPLACING)
+        left = [one for one in draft.observed.pods if not one.remembered]
+        held = sorted(one.name for one in left if one.held)
+        if held and len(held) == len(left):
+            row = conditions.suspending(messages.only_held(held))
+        else:
+            row = conditions.suspending(messages.SUSPENDING if asked else messages.REPLACING)
     draft.settle(row)
     begins, is_over = not emptied and not is_suspending(job), emptied and not job.spec.suspend
     if begins or is_over:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from job_builder import (
     NOW,
     after,
@@ -23,7 +25,7 @@ from job_builder import (
     with_status,
 )
 
-from estimator_operator.plan import Observed
+from estimator_operator.plan import Observed, messages
 
 
 def suspending():
@@ -183,3 +185,17 @@ def test_pods_found_while_suspended_go():
     made = plan_of(job, seen(make_pod("worker-0")))
     assert made.status_first
     assert state(made) == ("False", "Suspending")
+
+
+def test_pods_that_only_a_foreign_finalizer_keeps_are_named():
+    job, pods = suspending()
+    chief, worker = (
+        replace(one, deleting=True, held=True, phase="Succeeded", exit_code=0) for one in pods[:2]
+    )
+    both = plan_of(job, seen(chief, worker))
+    assert state(both) == ("False", "Suspending")
+    assert message(both).startswith(
+        f"pod {chief.name} (and 1 more) has ended and a finalizer of somebody else"
+    )
+    ends = replace(pods[2], deleting=True)
+    assert message(plan_of(job, seen(chief, ends))) == messages.SUSPENDING, "one may still save"
