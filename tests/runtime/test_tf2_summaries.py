@@ -247,6 +247,15 @@ def test_an_evaluation_says_that_it_writes_none(tmp_path, tf_log):
     assert written(tmp_path / "eval").keys() <= {"checkpoint_path"}
 
 
+# A strategy's input asks for options in a graph, of which TensorFlow warns itself.
+@pytest.mark.filterwarnings("ignore:To make it possible to preserve tf.data options")
+def test_a_training_with_a_strategy_says_that_it_writes_none(tmp_path, tf_log):
+    strategy = tf.distribute.OneDeviceStrategy("/cpu:0")
+    estimator_in(tmp_path, train_distribute=strategy).train(train_input, steps=2)
+    assert [line for line in tf_log if "tf.summary writes nothing with train_distribute" in line]
+    assert written(tmp_path) == {}
+
+
 def test_an_evaluation_without_them_says_nothing(tmp_path, tf_log):
     linear_model.estimator(tmp_path).train(train_input, steps=2).evaluate(eval_input)
     assert not [line for line in tf_log if "tf.summary" in line]

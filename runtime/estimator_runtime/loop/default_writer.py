@@ -11,7 +11,7 @@ Invariants:
 * what goes to a writer of the model function's own is left alone: its operations and when they run;
 * summaries inside of a tf.function, a loop or a branch run with these, in every step.
 
-An evaluation has no such writer: it has many batches and one step, and what it measures are metrics.
+With `train_distribute` there is none, and an evaluation has none: it has many batches and one step, and what it measures are metrics.
 """
 
 import re

@@ -22,7 +22,7 @@ from estimator_runtime.cluster.watcher import WatchingHook
 from estimator_runtime.config.run_config import RunConfig, TaskType
 from estimator_runtime.distribution import replicas
 from estimator_runtime.keras import layer_state
-from estimator_runtime.loop import event_writers, sessions
+from estimator_runtime.loop import default_writer, event_writers, sessions
 from estimator_runtime.loop.default_writer import DefaultWriter, DefaultWriterHook
 from estimator_runtime.loop.graph_events import GraphHook, SaverHook
 from estimator_runtime.model.bound_model import BoundModel
@@ -50,6 +50,10 @@ def train(
             model = replace(model, around_model_fn=tf2_writer.in_use)
         built = replicas.build(model, model.config.train_distribute, graph, input_fn, ModeKeys.TRAIN)
         spec, step = built.spec, built.step
+        if model.config.train_distribute is not None and default_writer.are_lost(graph):
+            tf.compat.v1.logging.info(
+                "The model function's tf.summary writes nothing with train_distribute: tf.compat.v1.summary does."
+            )
         if model.warm_start is not None:
             model.warm_start_unless(checkpoints.latest(model.model_dir))
         _add_loss_summary(spec.loss)
@@ -139,8 +143,11 @@ def _leaving_with_chief() -> Iterator[_Leave]:
 
 
 def _default_writer(config: RunConfig) -> DefaultWriter | None:
-    """The writer of the model function's `tf.summary`, on the chief of a training that saves summaries."""
-    if not (config.is_chief and config.save_summary_steps):
+    """The writer of the model function's `tf.summary`, on the chief of a training that saves summaries.
+
+    The replicas of a strategy, which are built in threads of their own, have none.
+    """
+    if not (config.is_chief and config.save_summary_steps) or config.train_distribute is not None:
         return None
     assert config.model_dir is not None, "the Estimator fills in model_dir"
     return DefaultWriter(config.model_dir)
