@@ -95,18 +95,6 @@ misuse(
     evaluate(input_fn=lambda: 1 / 0, hooks=["hook"]),
 )
 misuse(
-    "order: an evaluation's input_fn fails, and no such checkpoint",
-    evaluate(input_fn=lambda: 1 / 0, checkpoint_path="/nowhere/model.ckpt-1"),
-)
-misuse(
-    "order: predict's keys, and no such checkpoint",
-    lambda d: list(
-        models.estimator(d)
-        .train(models.batches, steps=1)
-        .predict(models.once, ["none"], checkpoint_path="/nowhere/model.ckpt-1")
-    ),
-)
-misuse(
     "order: no receiver function, and untrained",
     lambda d: models.estimator(d).export_saved_model(d + "/export", None),
 )

@@ -140,9 +140,6 @@ def errors_of_predict_come_with_the_first_prediction(directory):
     made = {
         "hooks": lambda: estimator.predict(models.features_only, hooks=["hook"]),
         "keys": lambda: estimator.predict(models.features_only, predict_keys=["none"]),
-        "checkpoint": lambda: estimator.predict(
-            models.features_only, checkpoint_path="/nowhere/model.ckpt-1"
-        ),
         "input": lambda: estimator.predict(lambda: 1 / 0),
     }
     seen = {}

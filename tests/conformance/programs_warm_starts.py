@@ -32,8 +32,6 @@ def places_of_a_warm_start(directory):
     places = {
         "no such directory": os.path.join(directory, "none"),
         "no such checkpoint": os.path.join(source, "model.ckpt-77"),
-        "empty directory": directory,
-        "the file checkpoint": os.path.join(source, "checkpoint"),
     }
     return {name: first_values(directory, name, lambda place=place: place) for name, place in places.items()}
 
