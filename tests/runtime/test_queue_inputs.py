@@ -283,3 +283,14 @@ def test_the_inputs_module_has_both_functions_of_its_public_name():
     assert estimator_runtime.inputs.pandas_input_fn is pandas_input_fn
     with pytest.raises(AttributeError, match="has no attribute 'other'"):
         estimator_runtime.inputs.other  # noqa: B018
+
+
+@pytest.mark.parametrize("dtype", [">i4", ">f4", ">i8", "<f8"])
+@pytest.mark.parametrize("in_frame", [False, True])
+def test_arrays_of_another_byte_order_are_the_same_numbers(dtype, in_frame):
+    array = np.array([1, 2, 3], dtype)
+    if in_frame:
+        read = batches(pandas_input_fn(pd.DataFrame({"x": array}), shuffle=False))
+    else:
+        read = batches(numpy_input_fn({"x": array}, shuffle=False))
+    assert read == [{"x": [1, 2, 3]}]

@@ -172,7 +172,10 @@ class _RowSource:
             indices = list(itertools.islice(self._indices, self._size))
         if not indices:
             raise StopIteration
-        return [column[indices] for column in self._columns]
+        # TensorFlow takes the bytes as they lie: arrays of another byte order, as FITS and HDF files have, would be other
+        # numbers.
+        rows = [column[indices] for column in self._columns]
+        return [part.astype(part.dtype.newbyteorder("="), copy=False) for part in rows]
 
 
 def _add_fullness_summary(queue: Any, minimum: int, capacity: int) -> None:
