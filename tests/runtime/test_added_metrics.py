@@ -93,3 +93,21 @@ def test_what_is_no_logits(returned):
     text = "logit_fn should return a Tensor or a dictionary mapping strings to Tensors.  logit_fn returned: "
     with pytest.raises(ValueError, match=text):
         experimental.call_logit_fn(lambda features: returned, None, ModeKeys.EVAL, {}, None)
+
+
+@pytest.mark.parametrize("kind", ["sparse", "ragged", "variable"])
+def test_logits_are_tensors(kind):
+    makers = {
+        "sparse": lambda: tf.sparse.from_dense([[1.0]]),
+        "ragged": lambda: tf.ragged.constant([[1.0]]),
+        "variable": lambda: tf.compat.v1.get_variable("v", initializer=1.0),
+    }
+    with tf.Graph().as_default():
+        for returned in (
+            makers[kind](),
+            {"a": tf.constant(1.0), "b": makers[kind.replace("variable", "sparse")]()},
+        ):
+            with pytest.raises(ValueError, match="logit_fn should return a Tensor or a dictionary"):
+                experimental.call_logit_fn(
+                    lambda features, made=returned: made, None, ModeKeys.EVAL, {}, None
+                )

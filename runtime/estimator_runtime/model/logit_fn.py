@@ -29,10 +29,11 @@ def call_logit_fn(logit_fn: Callable[..., Any], features: Any, mode: str, params
     logits = logit_fn(
         features=features, **{name: value for name, value in offered.items() if name in declared}
     )
-    if tf.is_tensor(logits):
+    # Not `tf.is_tensor`: heads take neither a SparseTensor nor a RaggedTensor, and a variable is no value of a step.
+    if isinstance(logits, tf.Tensor):
         return logits
     if isinstance(logits, dict) and all(
-        isinstance(name, str) and tf.is_tensor(value) for name, value in logits.items()
+        isinstance(name, str) and isinstance(value, tf.Tensor) for name, value in logits.items()
     ):
         return logits
     raise ValueError(
