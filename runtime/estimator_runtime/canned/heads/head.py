@@ -212,7 +212,7 @@ class SingleHead(Head):
             losses = loss_functions.called(self._loss_fn, targets_, logits, features, self._loss_reduction)
         else:
             losses = self._losses(targets_, logits)
-        return tf.cast(losses, tf.float32), targets.weights_of(features, self._weight_column, logits)
+        return losses, targets.weights_of(features, self._weight_column, logits)
 
     def loss(
         self,
@@ -227,7 +227,8 @@ class SingleHead(Head):
         losses, weights = self._unreduced(self._targets(labels, logits), logits, features)
         loss = reductions.reduced(losses, weights, self._loss_reduction)
         if mode == ModeKeys.TRAIN and self._loss_reduction == reductions.SUM_V1:
-            examples = tf.reduce_sum(weights * tf.ones_like(losses))
+            # A loss function of one's own may have computed in another precision than the weights'.
+            examples = tf.cast(tf.reduce_sum(weights * tf.ones_like(losses, tf.float32)), loss.dtype)
             summaries.summarize_scalar(self.key(MetricKeys.LOSS_MEAN), loss / examples)
         return self._regularized(loss, regularization_losses, mode)
 

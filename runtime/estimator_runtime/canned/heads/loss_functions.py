@@ -29,14 +29,16 @@ def called(loss_fn: Callable[..., Any], labels: Any, logits: Any, features: Any,
     """The losses that `loss_fn` returns, of shape [D0, ..., DN, 1].
 
     Raises:
-        ValueError: they have another shape.
+        ValueError: they have another shape, or there are none.
     """
     declared = arguments.declared(loss_fn)
     optional = {"features": features, "loss_reduction": reduction}
-    losses = loss_fn(
-        labels=labels,
-        logits=logits,
-        **{name: value for name, value in optional.items() if name in declared},
+    losses = tf.convert_to_tensor(
+        loss_fn(
+            labels=labels,
+            logits=logits,
+            **{name: value for name, value in optional.items() if name in declared},
+        )
     )
     wanted = logits.shape[:-1].concatenate([1])
     if not losses.shape.is_compatible_with(wanted):

@@ -16,16 +16,20 @@ _NO_LABELS = (
 
 
 def checked_logits(logits: Any, dimension: int) -> Any:
-    """Float logits whose last dimension is `dimension`.
+    """Logits whose last dimension is `dimension`, as float32.
+
+    Those of another precision, and numbers that are whole, are cast, as tf.estimator does: losses, metrics and
+    signatures are of float32 whatever the layers before them compute in.
 
     Raises:
-        ValueError: they have another dimension or are no float Tensor.
+        ValueError: they have another dimension or are no numbers.
     """
     if logits is None:
         raise ValueError("logits must not be None.")
     logits = tf.convert_to_tensor(logits)
-    if not logits.dtype.is_floating:
-        raise ValueError(f"logits must be a float Tensor, given: {logits}")
+    if not (logits.dtype.is_floating or logits.dtype.is_integer or logits.dtype.is_bool):
+        raise ValueError(f"logits must be numbers, given: {logits}")
+    logits = tf.cast(logits, tf.float32)
     rank, last = logits.shape.rank, last_dimension(logits.shape)
     if rank is not None and (rank < 2 or last not in (None, dimension)):
         raise ValueError(f"logits shape must be [D0, D1, ... DN, {dimension}], got {logits.shape}.")
@@ -122,9 +126,10 @@ def weights_of(features: Any, weight_column: Any, logits: Any) -> Any:
     """
     if weight_column is None:
         return 1.0
-    if not isinstance(weight_column, str) and not hasattr(weight_column, "key"):
+    # Other columns have a key as well.
+    if not isinstance(weight_column, str) and not hasattr(weight_column, "normalizer_fn"):
         raise TypeError(
-            f"Weight column must be either a string or NumericColumn. Given type: {type(weight_column)}"
+            f"Weight column must be either a string or NumericColumn. Given type: {type(weight_column)}."
         )
     if not isinstance(features, Mapping):
         raise ValueError(f"weight_column {weight_column!r} needs features to be a dict, given: {features}")  # noqa: TRY004 - tf.estimator's type

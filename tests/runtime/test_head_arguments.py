@@ -1,0 +1,67 @@
+"""What heads take for logits, weight columns and loss functions, and what they make of it."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from canned_data import v1
+
+import estimator_runtime as er
+from estimator_runtime import ModeKeys
+
+LOGITS = np.array([[0.0], [2.0], [-1.0]], np.float32)
+
+
+@pytest.fixture
+def session():
+    with tf.Graph().as_default(), v1.Session() as session:
+        v1.train.create_global_step()
+        yield session
+
+
+@pytest.mark.parametrize("dtype", [tf.float16, tf.float64, tf.int32])
+@pytest.mark.parametrize("head", [er.BinaryClassHead(), er.RegressionHead(), er.PoissonRegressionHead()])
+def test_logits_of_every_dtype_are_float32_from_there_on(session, head, dtype):
+    logits, labels = tf.constant([[1], [0], [2]], dtype), tf.constant([[1], [0], [1]])
+    expected = tf.cast(logits, tf.float32)
+    for name, value in head.predictions(logits).items():
+        assert value.dtype == head.predictions(expected)[name].dtype, name
+    assert head.predictions(logits)[next(iter(head.predictions(logits)))].dtype == tf.float32
+    losses = session.run([head.loss(labels, logits), head.loss(labels, expected)])
+    assert losses[0] == losses[1]
+
+
+def test_logits_that_are_words_are_refused():
+    with pytest.raises(ValueError, match="logits must be numbers"):
+        er.RegressionHead().predictions(tf.constant([["a"]]))
+
+
+def test_a_weight_column_must_be_numeric(session):
+    column = tf.feature_column.categorical_column_with_identity("w", 3)
+    head = er.RegressionHead(weight_column=column)
+    with pytest.raises(TypeError, match="Weight column must be either a string or NumericColumn"):
+        head.loss(tf.constant(LOGITS), tf.constant(LOGITS), {"w": tf.constant([[1], [0], [2]])})
+
+
+def test_a_loss_function_may_return_an_array(session):
+    head = er.RegressionHead(loss_fn=lambda labels, logits: np.full([3, 1], 2.0, np.float32))
+    assert session.run(head.loss(tf.constant(LOGITS), tf.constant(LOGITS))) == 2.0
+
+
+@pytest.mark.parametrize("reduction", ["sum", "sum_over_batch_size"])
+def test_a_loss_function_keeps_its_precision(session, reduction):
+    head = er.RegressionHead(
+        loss_fn=lambda labels, logits: tf.cast(logits, tf.float64),
+        loss_reduction=reduction,
+        weight_column="w",
+    )
+    features = {"w": tf.ones([3, 1])}
+    loss = head.loss(tf.constant(LOGITS), tf.constant(LOGITS), features, ModeKeys.TRAIN)
+    assert loss.dtype == tf.float64
+    made = head.update_metrics(head.metrics(), features, tf.constant(LOGITS), tf.constant(LOGITS))
+    assert set(made) == {"average_loss", "prediction/mean", "label/mean"}
+
+
+def test_a_loss_function_that_returns_nothing_is_refused(session):
+    head = er.RegressionHead(loss_fn=lambda labels, logits: None)
+    with pytest.raises(ValueError, match="None"):
+        head.loss(tf.constant(LOGITS), tf.constant(LOGITS))
