@@ -370,5 +370,45 @@ def test_a_classifiers_examples_are_described():
     for wrong in ({"label_key": "x"}, {"label_key": None}, {"label_key": "y", "weight_column": "x"}):
         with pytest.raises(ValueError, match="label|weight_column"):
             er.regressor_parse_example_spec(columns()["wide"], **wrong)
-    with pytest.raises(TypeError, match="weight_column must be"):
-        er.regressor_parse_example_spec(columns()["wide"], "y", weight_column=columns()["wide"][1])
+    for wrong in (3, columns()["wide"][1]):
+        with pytest.raises(ValueError, match="weight_column should be an instance of"):
+            er.regressor_parse_example_spec(columns()["wide"], "y", weight_column=wrong)
+
+
+def first_step(made, labels):
+    """The loss and the predictions of a canned Estimator's model before its first step of training, and after it."""
+    with tf.Graph().as_default(), v1.Session() as session:
+        tf.compat.v1.set_random_seed(1)
+        tf.compat.v1.train.create_global_step()
+        features = {"x": tf.constant([[0.5], [2.0], [-1.0]])}
+        spec = made.model_fn(features, tf.constant(labels), er.ModeKeys.TRAIN, made.config)
+        session.run(tf.compat.v1.global_variables_initializer())
+        before = session.run([spec.loss, spec.predictions["predictions"]])
+        session.run(spec.train_op)
+        return before, session.run([spec.loss, spec.predictions["predictions"]])
+
+
+@pytest.mark.parametrize("face", FORMS.values(), ids=FORMS)
+def test_an_activation_may_be_named(face):
+    column = [tf.feature_column.numeric_column("x")]
+
+    def stepped(activation):
+        made = face.resolve("DNNRegressor")([3], column, activation_fn=activation)
+        return first_step(made, [[1.0], [2.0], [3.0]])
+
+    by_name, by_function = stepped("tanh"), stepped(tf.nn.tanh)
+    for one, other in zip(by_name, by_function, strict=True):
+        np.testing.assert_allclose(one[1], other[1])
+    with pytest.raises(ValueError, match="activation"):
+        stepped("no such activation")
+
+
+@pytest.mark.parametrize("face", FORMS.values(), ids=FORMS)
+def test_none_is_the_default_optimizer_of_a_linear_model(face):
+    column = [tf.feature_column.numeric_column("x")]
+    none, default = (
+        first_step(face.resolve("LinearRegressor")(column, **given), [[1.0], [2.0], [3.0]])
+        for given in ({"optimizer": None}, {})
+    )
+    np.testing.assert_allclose(none[1][1], default[1][1])
+    assert none[0][0] != none[1][0]

@@ -16,7 +16,7 @@ from estimator_runtime.model.model_fn import EstimatorSpec, ModeKeys
 _LEARNING_RATE_V1 = 0.05
 
 Path = str | os.PathLike[str]
-Activation = Callable[[Any], Any] | None
+Activation = Callable[[Any], Any] | str | None
 
 
 class DNNEstimator(Estimator):
@@ -29,7 +29,7 @@ class DNNEstimator(Estimator):
         model_dir: see `Estimator`.
         optimizer: name ("Adagrad", "Adam", "Ftrl", "RMSProp", "SGD"), optimizer of `tf.keras.optimizers` or
             `tf.compat.v1.train`, or function that returns one.
-        activation_fn: of the hidden layers; None for the identity.
+        activation_fn: of the hidden layers: a function, or a name that Keras knows; None for the identity.
         dropout: share of each hidden layer's outputs that training drops.
         config: a `RunConfig`.
         warm_start_from: see `Estimator`.

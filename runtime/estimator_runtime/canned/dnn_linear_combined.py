@@ -15,7 +15,7 @@ from estimator_runtime.config.run_config import RunConfig
 from estimator_runtime.estimator import Estimator
 
 Path = str | os.PathLike[str]
-Activation = Callable[[Any], Any] | None
+Activation = Callable[[Any], Any] | str | None
 
 
 class DNNLinearCombinedEstimator(Estimator):

@@ -44,6 +44,11 @@ def learning_rate(columns: Sequence[Any], highest: float = _HIGHEST_LEARNING_RAT
     return min(highest, 1.0 / math.sqrt(len(columns)))
 
 
+def _chosen(optimizer: Any) -> Any:
+    """The optimizer given; None stands for the default, as in tf.estimator."""
+    return "Ftrl" if optimizer is None else optimizer
+
+
 class LinearEstimator(Estimator):
     """A linear model with a head.
 
@@ -81,7 +86,7 @@ class LinearEstimator(Estimator):
                 mode,
                 logits,
                 labels,
-                optimizer=optimizers.of_v2(optimizer, learning_rate(columns))
+                optimizer=optimizers.of_v2(_chosen(optimizer), learning_rate(columns))
                 if mode == ModeKeys.TRAIN
                 else None,
                 trainable_variables=tf.compat.v1.trainable_variables(f"{SCOPE}/"),
@@ -189,7 +194,7 @@ class LinearEstimatorV1(Estimator):
                     mode,
                     logits,
                     labels,
-                    optimizer=optimizers.of_v1(optimizer, learning_rate(columns))
+                    optimizer=optimizers.of_v1(_chosen(optimizer), learning_rate(columns))
                     if mode == ModeKeys.TRAIN
                     else None,
                 )

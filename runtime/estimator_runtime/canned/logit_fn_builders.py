@@ -13,7 +13,7 @@ def dnn_logit_fn_builder(
     units: int,
     hidden_units: Sequence[int],
     feature_columns: Any,
-    activation_fn: Callable[[Any], Any] | None,
+    activation_fn: Callable[[Any], Any] | str | None,
     dropout: float | None,
     input_layer_partitioner: Callable[..., Any] | None,
     batch_norm: bool,

@@ -75,19 +75,21 @@ class Network:
 def network_of(
     hidden_units: Sequence[int],
     feature_columns: Any,
-    activation_fn: Callable[[Any], Any] | None,
+    activation_fn: Callable[[Any], Any] | str | None,
     dropout: float | None,
     batch_norm: bool,
 ) -> Network:
-    """The network of an Estimator's arguments.
+    """The network of an Estimator's arguments; an activation may be a name that Keras knows, as "relu".
 
     Raises:
-        ValueError: there are no feature columns.
+        ValueError: there are no feature columns, or Keras knows no activation of that name.
     """
     return Network(
         hidden_units=tuple(hidden_units),
         columns=feature_layers.checked_columns(feature_columns),
-        activation_fn=activation_fn,
+        activation_fn=tf.keras.activations.get(activation_fn)
+        if isinstance(activation_fn, str)
+        else activation_fn,
         dropout=dropout,
         batch_norm=batch_norm,
     )

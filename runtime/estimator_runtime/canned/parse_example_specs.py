@@ -26,8 +26,8 @@ def classifier_parse_example_spec(
         Dict from name to `tf.io.FixedLenFeature` or `tf.io.VarLenFeature`.
 
     Raises:
-        ValueError: the label or the weight is among the features, or is no name.
-        TypeError: the weight column is neither a name nor a numeric column.
+        ValueError: the label or the weight is among the features, the label is no name, or the weight column is
+            neither a name nor a numeric column.
     """
     label = tf.io.FixedLenFeature((1,), label_dtype, label_default)
     return _with_label(feature_columns, label_key, label, weight_column)
@@ -55,8 +55,8 @@ def regressor_parse_example_spec(
         Dict from name to `tf.io.FixedLenFeature` or `tf.io.VarLenFeature`.
 
     Raises:
-        ValueError: the label or the weight is among the features, or is no name.
-        TypeError: the weight column is neither a name nor a numeric column.
+        ValueError: the label or the weight is among the features, the label is no name, or the weight column is
+            neither a name nor a numeric column.
     """
     label = tf.io.FixedLenFeature((label_dimension,), label_dtype, label_default)
     return _with_label(feature_columns, label_key, label, weight_column)
@@ -79,7 +79,10 @@ def _with_label(
         tf.feature_column.numeric_column(weight_column) if isinstance(weight_column, str) else weight_column
     )
     if not hasattr(column, "normalizer_fn"):
-        raise TypeError(f"weight_column must be a string or a numeric column. Given: {weight_column}")
+        raise ValueError(
+            "weight_column should be an instance of tf.feature_column.numeric_column, or a name. Given: "
+            f"{weight_column}"
+        )
     if column.key in spec:
         raise ValueError(
             f"weight_column should not be used as feature. weight_column: {column.key}, features: {sorted(spec)}"

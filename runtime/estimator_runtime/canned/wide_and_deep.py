@@ -135,7 +135,7 @@ def wide_and_deep(
     dnn_feature_columns: Any,
     dnn_optimizer: Any,
     dnn_hidden_units: Sequence[int] | None,
-    dnn_activation_fn: Callable[[Any], Any] | None,
+    dnn_activation_fn: Callable[[Any], Any] | str | None,
     dnn_dropout: float | None,
     batch_norm: bool,
 ) -> WideAndDeep:
