@@ -15,6 +15,7 @@ A difference that is declared and not there fails the comparison as one that is 
 """
 
 import importlib
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -113,9 +114,31 @@ def misuse(
     CATALOGUE.misuses[name] = Misuse(name=name, run=run, wording=wording, outcome=outcome)
 
 
+LONG = "CONFORMANCE_LONG"
+"""Variable of the environment that asks for what takes long as well."""
+# Real clusters of processes, and canned Estimators argument by argument: minutes more than the rest together.
+_LONG = frozenset(
+    f"programs_{name}"
+    for name in (
+        "additions",
+        "canned_arguments",
+        "cluster",
+        "columns",
+        "head_methods",
+        "head_specs",
+        "labels",
+        "neighbours",
+        "rows",
+    )
+)
+
+
 def load() -> Catalogue:
-    """Imports the modules with programs and misuses beside this one."""
+    """Imports the modules with programs and misuses beside this one; what takes long is left out unless asked for."""
     for pattern in ("programs_*.py", "misuses_*.py"):
         for path in sorted(Path(__file__).parent.glob(pattern)):
             importlib.import_module(path.stem)
-    return CATALOGUE
+    if os.environ.get(LONG):
+        return CATALOGUE
+    short = {name: one for name, one in CATALOGUE.programs.items() if one.run.__module__ not in _LONG}
+    return Catalogue(short, CATALOGUE.misuses)

@@ -1,6 +1,6 @@
 """The differential test: the catalogue on tf.estimator 2.15 and on this runtime, and the table of what differs.
 
-    python conformance.py [NAME ...]
+    python conformance.py [--long] [NAME ...]
 
 Both environments run side by side, each in a process; then the programs that meet the other environment's files. Exits
 with 1 when something differs without a declared reason (or does no longer differ as declared), with 0 also when the
@@ -9,6 +9,7 @@ reference cannot be installed, which is said in one line.
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import time
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import comparison
-from catalogue import Misuse, Program, load
+from catalogue import LONG, Misuse, Program, load
 
 ROOT = Path(__file__).parents[2]
 OUT = ROOT / "build" / "conformance"
@@ -150,7 +151,11 @@ def main(arguments: list[str]) -> int:
     """Runs, prints and judges."""
     parser = argparse.ArgumentParser(description="Compare this runtime with tf.estimator 2.15.")
     parser.add_argument("names", nargs="*", help="programs or misuses; all when left out")
-    names = parser.parse_args(arguments).names
+    parser.add_argument("--long", action="store_true", help="what takes long as well, as any that is named")
+    options = parser.parse_args(arguments)
+    names = options.names
+    if names or options.long:
+        os.environ[LONG] = "1"
     installed = subprocess.run(
         [ROOT / "hack" / "reference-venv"], check=False, stdout=subprocess.PIPE, text=True
     )
