@@ -7,7 +7,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 import tensorflow as tf
 
 from estimator_runtime.export.receivers import checked_named, checked_receivers, placeholders_like
-from estimator_runtime.model.export_outputs import ExportOutput, named
+from estimator_runtime.model.export_outputs import ExportOutput, is_one_tensor, named
 
 _SINGLE_FEATURE_NAME = "input"
 _SINGLE_LABEL_NAME = "label"
@@ -164,7 +164,7 @@ class EvalOutput(SupervisedOutput):
 def _metric_tensors(metrics: Mapping[str, tuple[Any, Any]]) -> dict[str, Any]:
     tensors = {}
     for key, (value, update) in metrics.items():
-        if not (tf.is_tensor(value) and (tf.is_tensor(update) or isinstance(update, tf.Operation))):
+        if not (is_one_tensor(value) and (is_one_tensor(update) or isinstance(update, tf.Operation))):
             raise ValueError(f"Metric {key} must be a Tensor and an update; got {(value, update)}.")
         tensors[f"{key}/{SupervisedOutput.METRIC_VALUE_SUFFIX}"] = value
         if isinstance(update, tf.Operation):

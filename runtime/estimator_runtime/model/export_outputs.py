@@ -10,6 +10,8 @@ from typing import Any
 import tensorflow as tf
 
 DEFAULT_KEY: str = tf.compat.v1.saved_model.signature_constants.DEFAULT_SERVING_SIGNATURE_DEF_KEY
+COMPOSITE = (tf.SparseTensor, tf.RaggedTensor, tf.IndexedSlices)
+"""Tensors to `tf.is_tensor`, and none that a session's caller could use as one."""
 
 _SINGLE_OUTPUT_NAME = "output"
 
@@ -41,9 +43,9 @@ class ClassificationOutput(ExportOutput):
     """
 
     def __init__(self, scores: Any = None, classes: Any = None) -> None:
-        if scores is not None and not (tf.is_tensor(scores) and scores.dtype.is_floating):
+        if scores is not None and not (is_one_tensor(scores) and scores.dtype.is_floating):
             raise ValueError(f"Classification scores must be a float32 Tensor; got {scores}")
-        if classes is not None and not (tf.is_tensor(classes) and classes.dtype == tf.string):
+        if classes is not None and not (is_one_tensor(classes) and classes.dtype == tf.string):
             raise ValueError(f"Classification classes must be a string Tensor; got {classes}")
         if scores is None and classes is None:
             raise ValueError(
@@ -80,7 +82,7 @@ class RegressionOutput(ExportOutput):
     """
 
     def __init__(self, value: Any) -> None:
-        if not (tf.is_tensor(value) and value.dtype.is_floating):
+        if not (is_one_tensor(value) and value.dtype.is_floating):
             raise ValueError(f"Regression output value must be a float32 Tensor; got {value}")
         self._value = value
 
@@ -158,6 +160,11 @@ def _single_string_input(receiver_tensors: Mapping[str, Any], kind: str) -> Any:
     raise ValueError(f"{kind} input must be a single string Tensor; got {dict(receiver_tensors)}")
 
 
+def is_one_tensor(value: Any) -> bool:
+    """Whether `value` is a Tensor that a signature can name; a RaggedTensor, say, is made of several."""
+    return tf.is_tensor(value) and not isinstance(value, COMPOSITE)
+
+
 def flat_name(key: Any) -> Any:
     """A key as one name: the tuple of one head of several, ("head", "scores"), becomes "head/scores"."""
     return "/".join(str(part) for part in key) if isinstance(key, tuple) else key
@@ -175,7 +182,7 @@ def named(tensors: Any, single_name: str, kind: str) -> dict[str, Any]:
         name = flat_name(key)
         if not isinstance(name, str):
             raise ValueError(f"{kind} output key must be a string; got {key}.")  # noqa: TRY004 - tf.estimator's type
-        if not tf.is_tensor(value):
+        if not is_one_tensor(value):
             raise ValueError(f"{kind} output value must be a Tensor; got {value}.")
         checked[name] = value
     return checked

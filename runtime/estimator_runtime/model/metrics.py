@@ -37,14 +37,20 @@ def _pair(name: str, metric: Any) -> tuple[Any, Any]:
     value, update = metric
     for part in tf.nest.flatten(value):
         # An Operation has no value: the metric's is None then, as in tf.estimator.
-        if not (tf.is_tensor(part) or isinstance(part, tf.Operation)):
+        if not _can_be_run(part):
             raise MetricsError(f"metric_value of eval_metric_ops[{name}] must be Tensor, given: {part}")
     for part in tf.nest.flatten(update):
-        if not (tf.is_tensor(part) or isinstance(part, tf.Operation)):
+        if not _can_be_run(part):
             raise MetricsError(
                 f"update_op of eval_metric_ops[{name}] must be Operation or Tensor, given: {part}"
             )
     return value, update
+
+
+def _can_be_run(part: Any) -> bool:
+    # A RaggedTensor is a tensor to `tf.is_tensor`, and belongs to no graph.
+    is_tensor = tf.is_tensor(part) and not isinstance(part, tf.RaggedTensor)
+    return is_tensor or isinstance(part, tf.Operation)
 
 
 def _keras_pair(name: str, metric: Any) -> tuple[Any, Any]:
