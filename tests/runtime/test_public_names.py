@@ -106,7 +106,7 @@ def test_private_names_are_recognized(source):
 
 
 # No public function starts the numbering of one thread's layers anew; where this one is missing there is another way.
-DECLARED = {"keras_names.py": {"keras.src.utils.naming"}}
+DECLARED = {"layer_names.py": {"keras.src.utils.naming"}}
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT / "runtime")))
