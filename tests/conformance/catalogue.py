@@ -9,7 +9,8 @@ add one, write the function:
         ...
         return {"names": estimator.get_variable_names()}
 
-`differs` names what is meant to differ, and why: {pattern of a path in the result: reason}. A misuse is a function
+`differs` names what is meant to differ, and why: {pattern of a path in the result: reason}. `repeated` names the other
+ways of TensorFlow in which the program is run too, each with what differs there: {KERAS_2: {}, V1: {}}. A misuse is a function
 that must fail the same way; `wording` says why its message is not tf.estimator's, `outcome` why it ends otherwise.
 A difference that is declared and not there fails the comparison as one that is there and not declared.
 """
@@ -52,6 +53,11 @@ FEATURES = frozenset(
 )
 
 
+KERAS_2, V1 = "keras-2", "v1"
+"""Ways of TensorFlow in which programs are repeated: with tf_keras and TF_USE_LEGACY_KERAS=1, which the reference is
+anyway, and after tf.compat.v1.disable_v2_behavior(), in both environments."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
     """A function that is run in both environments.
@@ -61,12 +67,14 @@ class Program:
         covers: features, of FEATURES.
         differs: pattern of paths in the result -> why they differ.
         meets: whether it is run when all others are done, on the files that they left in both environments.
+        repeated: KERAS_2 or V1 -> what differs in that repetition, as `differs`.
     """
 
     run: Callable[..., Any]
     covers: frozenset[str]
     differs: Mapping[str, str]
     meets: bool
+    repeated: Mapping[str, Mapping[str, str]]
 
     @property
     def name(self) -> str:
@@ -92,13 +100,23 @@ class Catalogue:
 CATALOGUE = Catalogue()
 
 
-def program(*covers: str, differs: Mapping[str, str] | None = None, meets: bool = False):
+def program(
+    *covers: str,
+    differs: Mapping[str, str] | None = None,
+    meets: bool = False,
+    repeated: Mapping[str, Mapping[str, str]] | None = None,
+):
     """Puts a function into the catalogue."""
     unknown = set(covers) - FEATURES
     assert not unknown, f"not in FEATURES: {unknown}"
+    repeated = repeated or {}
+    assert set(repeated) <= {KERAS_2, V1}, repeated
+    assert not (meets and repeated), "the other environment's files are met once"
 
     def add(run):
-        made = Program(run=run, covers=frozenset(covers), differs=differs or {}, meets=meets)
+        made = Program(
+            run=run, covers=frozenset(covers), differs=differs or {}, meets=meets, repeated=repeated
+        )
         assert made.name not in CATALOGUE.programs, made.name
         CATALOGUE.programs[made.name] = made
         return run

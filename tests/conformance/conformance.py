@@ -2,9 +2,10 @@
 
     python conformance.py [--long] [NAME ...]
 
-Both environments run side by side, each in a process; then the programs that meet the other environment's files. Exits
-with 1 when something differs without a declared reason (or does no longer differ as declared), with 0 also when the
-reference cannot be installed, which is said in one line.
+Both environments run side by side, each in a process; then the programs that meet the other environment's files, and
+those that are repeated with Keras 2 and without TensorFlow 2's behavior. Exits with 1 when something differs without a
+declared reason (or does no longer differ as declared), with 0 also when the reference cannot be installed, which is said
+in one line.
 """
 
 import argparse
@@ -13,12 +14,13 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import comparison
-from catalogue import LONG, Misuse, Program, load
+from catalogue import KERAS_2, LONG, V1, Misuse, Program, load
 
 ROOT = Path(__file__).parents[2]
 OUT = ROOT / "build" / "conformance"
@@ -28,31 +30,83 @@ MOST_NOTES = 8
 REFERENCE, HERE = "reference", "here"
 
 
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One run of the catalogue.
+
+    Attributes:
+        name: of its directory and log, in OUT.
+        python: the environment's.
+        options: further arguments of run.py.
+        variables: added to the process environment.
+    """
+
+    name: str
+    python: str
+    options: tuple[Any, ...] = ()
+    variables: tuple[tuple[str, str], ...] = ()
+
+
+def repeated_in(environment: str, repetition: str) -> str:
+    """The directory of a repetition's results; with Keras 2 the reference is what it was."""
+    return environment if (environment, repetition) == (REFERENCE, KERAS_2) else f"{environment}-{repetition}"
+
+
 def run(pythons: dict[str, str], names: list[str]) -> bool:
     """Runs everything in both environments; tells whether all processes came to their end."""
-    complete = True
-    for environment in pythons:
-        (OUT / environment).mkdir(parents=True, exist_ok=True)
-        for old in (OUT / environment).glob("*.json"):
+    first = [Process(environment, python) for environment, python in pythons.items()]
+    meeting = [
+        Process(
+            environment,
+            python,
+            ("--meets", OUT / environment, OUT / (HERE if environment == REFERENCE else REFERENCE)),
+        )
+        for environment, python in pythons.items()
+    ]
+    chosen = [p for p in load().programs.values() if not names or p.name in names]
+    repetitions = [
+        Process(
+            repeated_in(environment, repetition),
+            pythons[environment],
+            ("--repetition", repetition),
+            (("TF_USE_LEGACY_KERAS", "1"),) if repetition == KERAS_2 else (),
+        )
+        for environment, repetition in ((HERE, KERAS_2), (REFERENCE, V1), (HERE, V1))
+        if any(repetition in program.repeated for program in chosen)
+    ]
+    for process in first + repetitions:
+        (OUT / process.name).mkdir(parents=True, exist_ok=True)
+        for old in (OUT / process.name).glob("*.json"):
             old.unlink()
-    for meets in (False, True):
-        processes = {}
-        for environment, python in pythons.items():
-            own = OUT / environment
-            other = OUT / (HERE if environment == REFERENCE else REFERENCE)
-            command = [python, Path(__file__).with_name("run.py"), "--out", own]
-            command += ["--meets", own, other] if meets else []
-            log = (OUT / f"{environment}{'-meets' if meets else ''}.log").open("w")
-            processes[environment] = subprocess.Popen([*command, "--", *names], stdout=log, stderr=log)
-        for environment, process in processes.items():
-            try:
-                code = process.wait(MOST_SECS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                code = process.wait()
-            if code:
-                complete = False
-                print(f"the process in {environment} ended with {code}; its log is in {OUT}")
+    # Two at a time: each is as good as single-threaded.
+    ends = [together(processes, names) for processes in (first, meeting, repetitions[:2], repetitions[2:])]
+    return all(ends)
+
+
+def together(processes: list[Process], names: list[str]) -> bool:
+    """Runs some side by side; tells whether all came to their end."""
+    complete, running = True, []
+    for process in processes:
+        kind = process.options[0].lstrip("-") if process.options else "first"
+        log = (OUT / f"{process.name}-{kind}.log").open("w")
+        command = [process.python, Path(__file__).with_name("run.py"), "--out", OUT / process.name]
+        running.append(
+            subprocess.Popen(
+                [*command, *process.options, "--", *names],
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **dict(process.variables)},
+            )
+        )
+    for process, started in zip(processes, running, strict=True):
+        try:
+            code = started.wait(MOST_SECS)
+        except subprocess.TimeoutExpired:
+            started.kill()
+            code = started.wait()
+        if code:
+            complete = False
+            print(f"the process of {process.name} ended with {code}; its log is in {OUT}")
     return complete
 
 
@@ -73,27 +127,36 @@ class Row:
 
 
 def rows_of_programs(names: list[str]) -> list[Row]:
-    """A row for every program that was to run."""
-    return [_program_row(p) for p in load().programs.values() if not names or p.name in names]
+    """A row for every program that was to run, and for every repetition of it."""
+    chosen = [p for p in load().programs.values() if not names or p.name in names]
+    rows = [_program_row(program, (REFERENCE, HERE), program.differs, program.name) for program in chosen]
+    for repetition in (KERAS_2, V1):
+        directories = repeated_in(REFERENCE, repetition), repeated_in(HERE, repetition)
+        rows += [
+            _program_row(program, directories, program.repeated[repetition], f"{program.name} ({repetition})")
+            for program in chosen
+            if repetition in program.repeated
+        ]
+    return rows
 
 
-def _program_row(program: Program) -> Row:
-    outcomes = {}
-    for environment in (REFERENCE, HERE):
-        path = OUT / environment / f"{program.name}.json"
+def _program_row(
+    program: Program, directories: tuple[str, str], differs: Mapping[str, str], name: str
+) -> Row:
+    outcomes = []
+    for directory, where in zip(directories, ("there", "here"), strict=True):
+        path = OUT / directory / f"{program.name}.json"
         if not path.exists():
-            note = (
-                f"no result {'there' if environment == REFERENCE else 'here'}, see {OUT / environment}*.log"
-            )
-            return Row(program.name, "", passed=False, notes=(note,))
-        outcomes[environment] = json.loads(path.read_text())["outcome"]
-    verdict = comparison.judge(outcomes[REFERENCE], outcomes[HERE], program.differs)
+            note = f"no result {where}, see {OUT / directory}*.log"
+            return Row(name, "", passed=False, notes=(note,))
+        outcomes.append(json.loads(path.read_text())["outcome"])
+    verdict = comparison.judge(*outcomes, differs)
     notes = [f"{difference}" for difference in verdict.unexplained[:MOST_NOTES]]
     if len(verdict.unexplained) > MOST_NOTES:
         notes.append(f"... and {len(verdict.unexplained) - MOST_NOTES} more")
     notes += [f"declared, but there is no such difference: {pattern}" for pattern in verdict.vanished]
     notes += [f"differs in {len(found)}: {reason}" for reason, found in verdict.explained.items()]
-    return Row(program.name, _extent(outcomes[REFERENCE]), passed=verdict.passed, notes=tuple(notes))
+    return Row(name, _extent(outcomes[0]), passed=verdict.passed, notes=tuple(notes))
 
 
 def _extent(outcome: dict[str, Any]) -> str:

@@ -181,19 +181,6 @@ def predictions_of_all_types(directory):
     return list(trained(directory, model_fn).predict(models.features_only))
 
 
-@program(
-    "Keras metrics",
-    differs={"*": "Keras 3 metrics cannot run in an evaluation session: a MetricsError names the ways out"},
-)
-def keras_metric(directory):
-    def metric(y):
-        mean = tf.keras.metrics.Mean()
-        mean.update_state(y)
-        return {"mean": mean}
-
-    return trained(directory, models.linear_in("eval", eval_metric_ops=metric)).evaluate(models.once)
-
-
 @program("evaluate", "train hooks")
 def seeds_and_modes_in_the_model(directory):
     seen = []

@@ -1,6 +1,6 @@
 """Runs the catalogue in the environment of this Python and writes what came of it, a file for each program.
 
-    python run.py --out DIRECTORY [--meets OWN OTHER] [NAME ...]
+    python run.py --out DIRECTORY [--meets OWN OTHER | --repetition keras-2|v1] [NAME ...]
     python run.py --list
 
 Everything runs in one process: importing TensorFlow takes longer than most programs. A program that hangs ends the
@@ -39,6 +39,7 @@ def main(arguments):
     parser.add_argument("--out", type=Path)
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--meets", type=Path, nargs=2, metavar=("OWN", "OTHER"))
+    parser.add_argument("--repetition", choices=(catalogue.KERAS_2, catalogue.V1))
     parser.add_argument("names", nargs="*")
     options = parser.parse_args(arguments)
     warnings.simplefilter("ignore")
@@ -47,10 +48,14 @@ def main(arguments):
         covers = {program.name: sorted(program.covers) for program in everything.programs.values()}
         print(json.dumps({"programs": covers, "misuses": sorted(everything.misuses)}))
         return
+    if options.repetition == catalogue.V1:
+        tf.compat.v1.disable_v2_behavior()
     for program in everything.programs.values():
+        if options.repetition and options.repetition not in program.repeated:
+            continue
         if program.meets == bool(options.meets) and (not options.names or program.name in options.names):
             _run_program(program, options.out, options.meets)
-    if not options.meets:
+    if not (options.meets or options.repetition):
         misuses = {
             m.name: _misuse(m, options.out)
             for m in everything.misuses.values()

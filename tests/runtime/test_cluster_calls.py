@@ -67,6 +67,20 @@ def test_an_evaluation_is_of_the_checkpoint_and_leaves_the_live_variables(task, 
 
 
 @ROLES
+def test_keras_metrics_of_an_evaluation_are_of_the_checkpoint(task, servers):
+    def model_fn(features, labels, mode):
+        y = linear_model.linear(features["x"])
+        error = tf.keras.metrics.MeanAbsoluteError()
+        error.update_state(labels, y)
+        return linear_model.spec(mode, y, labels, eval_metric_ops={"error": error})
+
+    result = linear_model.estimator(task.model_dir, model_fn).evaluate(eval_input)
+    wrong = np.abs(saved_w(task) - 2) * linear_model.X
+    assert result["error"] == pytest.approx(wrong.mean(), rel=1e-5)
+    assert_untouched(servers)
+
+
+@ROLES
 def test_an_export_is_of_the_checkpoint_and_leaves_the_live_variables(task, servers, tmp_path):
     path = task.export_saved_model(str(tmp_path / "export"), raw_receiver)
     served = tf.saved_model.load(path).signatures["serving_default"]

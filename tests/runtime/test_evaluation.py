@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from linear_model import Recorder, X, eval_input, v1
 
-from estimator_runtime import BestExporter, Estimator, EstimatorNotTrainedError, MetricsError, ModeKeys
+from estimator_runtime import BestExporter, Estimator, EstimatorNotTrainedError, ModeKeys
 
 
 def model_with_metrics(make):
@@ -173,16 +173,6 @@ def test_a_metric_of_legacy_keras_that_is_not_updated(trained):
     model_fn = model_with_metrics(lambda labels, y: {"legacy": LegacyMetric(called=False)})
     with pytest.raises(ValueError, match="Please call update_state"):
         evaluated(trained, model_fn)
-
-
-def test_a_metric_of_keras_3_names_the_ways_out(trained):
-    def metrics(labels, y):
-        metric = tf.keras.metrics.Mean()
-        metric.update_state(y)
-        return {"keras": metric}
-
-    with pytest.raises(MetricsError, match=r"tf\.compat\.v1\.metrics.*TF_USE_LEGACY_KERAS=1"):
-        evaluated(trained, model_with_metrics(metrics))
 
 
 def test_a_metric_that_is_a_string_is_returned_and_no_summary(trained, tf_log):

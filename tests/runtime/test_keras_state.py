@@ -77,6 +77,20 @@ def test_assignments_of_the_model_function_are_left_alone(tmp_path):
     assert estimator.get_variable_value("own") == 0.0
 
 
+def test_a_model_function_may_import_a_graph_that_assigns(tmp_path):
+    with tf.Graph().as_default() as other:
+        tf.compat.v1.assign(tf.compat.v1.get_variable("far", [], use_resource=True), 1.0)
+
+    def model_fn(features, mode):
+        imported = tf.import_graph_def(
+            other.as_graph_def(), return_elements=["far", "far/Initializer/random_uniform:0"]
+        )
+        tf.raw_ops.AssignVariableOp(resource=imported[0].outputs[0], value=imported[1])
+        return dropout_model(features, mode)
+
+    assert Estimator(model_fn, tmp_path).train(input_fn, steps=1).get_variable_value("global_step") == 1
+
+
 def layered_model(features, mode, params):
     y = tf.keras.layers.Dense(1, kernel_initializer=tf.keras.initializers.Constant(0.5))(features["x"])
     if params.get("from"):

@@ -63,6 +63,7 @@ def test_programs_and_commands_run_in_the_order_of_the_guide(tmp_path):
         ("model-of-start", 200),
         ("model-of-er", 200),
         ("model-of-line", 2000),
+        ("model-with-metrics", 2),
     ):
         state = (tmp_path / folder / "checkpoint").read_text()
         latest = re.search(r'model_checkpoint_path: "model.ckpt-(\d+)"', state)
@@ -101,14 +102,16 @@ def test_the_symptoms_are_what_tensorflow_says():
     def keras_iterations():
         tf.keras.optimizers.Adam().iterations = v1.train.create_global_step()
 
+    outside = tf.keras.metrics.Mean()
+
     def keras_metric():
-        EstimatorSpec("eval", loss=tf.constant(1.0), eval_metric_ops={"mean": tf.keras.metrics.Mean()})
+        EstimatorSpec("eval", loss=tf.constant(1.0), eval_metric_ops={"mean": outside})
 
     for provoke, symptom in (
         (lambda: tf.Session, "module 'tensorflow' has no attribute 'Session'"),
         (lambda: tf.contrib, "module 'tensorflow' has no attribute 'contrib'"),
         (dense, "`dense` is not available with Keras 3"),
-        (keras_metric, "is the Keras 3 metric"),
+        (keras_metric, "was made outside of this call of model_fn"),
         (keras_optimizer, "'Adam' object has no attribute 'get_updates'"),
         (keras_iterations, "property 'iterations' of 'Adam' object has no setter"),
         (lambda: tf.keras.Sequential().updates, "'Sequential' object has no attribute 'updates'"),

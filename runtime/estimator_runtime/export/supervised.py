@@ -7,6 +7,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 import tensorflow as tf
 
 from estimator_runtime.export.receivers import checked_named, checked_receivers, placeholders_like
+from estimator_runtime.model import metrics as metric_ops
 from estimator_runtime.model.export_outputs import ExportOutput, as_tensor, is_plain, named
 
 _SINGLE_FEATURE_NAME = "input"
@@ -86,7 +87,7 @@ class SupervisedOutput(ExportOutput):
     Args:
         loss: Tensor, a dict of Tensors, or None.
         predictions: Tensor, a dict of Tensors, or None.
-        metrics: dict from name to a `(value, update)` pair, or None.
+        metrics: dict from name to a `(value, update)` pair or to a Keras metric, or None.
 
     Raises:
         ValueError: a key is no string or a value is no Tensor.
@@ -163,7 +164,9 @@ class EvalOutput(SupervisedOutput):
 
 def _metric_tensors(metrics: Mapping[str, tuple[Any, Any]]) -> dict[str, Any]:
     tensors = {}
-    for key, (given, update) in metrics.items():
+    for key, metric in metrics.items():
+        # What is no metric gets the error below.
+        given, update = metric if isinstance(metric, tuple) else metric_ops.checked({key: metric})[key]
         value = as_tensor(given)
         if not (is_plain(value) and (tf.is_tensor(update) or isinstance(update, tf.Operation))):
             raise ValueError(f"Metric {key} must be a Tensor and an update; got {(given, update)}.")

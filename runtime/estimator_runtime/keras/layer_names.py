@@ -25,6 +25,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from estimator_runtime.keras import metric_variables
+
 _graphs: weakref.WeakSet[Any] = weakref.WeakSet()
 _TEACHING = threading.Lock()
 _NAMING = "keras.src.utils.naming"
@@ -38,6 +40,7 @@ def restart() -> None:
     _restart_numbering(keras)
     _graphs.add(tf.compat.v1.get_default_graph())
     _teach_scopes(keras.Layer)
+    metric_variables.teach(keras.Metric, _graphs)
 
 
 def _restart_numbering(keras: Any) -> None:

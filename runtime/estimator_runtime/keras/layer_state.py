@@ -57,7 +57,8 @@ def with_updates(train_op: Any, loss: Any, graph: Any) -> Any:
 def _made_in(op: Any, package: str) -> bool:
     """Whether the innermost frame outside of TensorFlow in which `op` was made is in a file of `package`."""
     tensorflow = os.path.dirname(tf.__file__) + os.sep  # noqa: PTH120 - compared as text
-    for frame in reversed(op.traceback):
+    # What was imported from another graph has none.
+    for frame in reversed(op.traceback or ()):
         if not frame.filename.startswith(tensorflow):
             return bool(frame.filename.startswith(package))
     return False

@@ -14,7 +14,7 @@ import tensorflow as tf
 from estimator_runtime import arguments
 from estimator_runtime.config.run_config import RunConfig
 from estimator_runtime.inputs import model_input
-from estimator_runtime.keras import layer_names, legacy_api
+from estimator_runtime.keras import layer_names, legacy_api, metric_variables
 from estimator_runtime.model.model_fn import EstimatorSpec, ModeKeys
 from estimator_runtime.model.warm_start import WarmStartSettings
 
@@ -124,14 +124,20 @@ class BoundModel:
         }
         passed = {name: value() for name, value in offered.items() if name in declared}
         tf.compat.v1.logging.info("Calling model_fn.")
-        with legacy_api.explained(), model_input.explained(features), self.around_model_fn():
+        with (
+            legacy_api.explained(),
+            model_input.explained(features),
+            metric_variables.explained(),
+            self.around_model_fn(),
+        ):
             spec = self.model_fn(**passed)
         tf.compat.v1.logging.info("Done calling model_fn.")
         if not isinstance(spec, EstimatorSpec):
             raise ValueError(  # noqa: TRY004 - tf.estimator's type
                 f"model_fn should return an EstimatorSpec, but returned {type(spec)}."
             )
-        return spec
+        scaffold = metric_variables.with_initialisers(spec.scaffold)
+        return spec if scaffold is spec.scaffold else spec._replace(scaffold=scaffold)
 
     def warm_start_unless(self, checkpoint_path: str | None) -> None:
         """Gives the default graph's variables their first values, unless a checkpoint will."""

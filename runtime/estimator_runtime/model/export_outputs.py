@@ -12,8 +12,8 @@ import tensorflow as tf
 DEFAULT_KEY: str = tf.compat.v1.saved_model.signature_constants.DEFAULT_SERVING_SIGNATURE_DEF_KEY
 
 _SINGLE_OUTPUT_NAME = "output"
-_NOT_PLAIN = (tf.SparseTensor, tf.RaggedTensor, tf.IndexedSlices, tf.Variable)
-"""Tensors to `tf.is_tensor`, and nothing that one name of a signature stands for."""
+COMPOSITE = (tf.SparseTensor, tf.RaggedTensor, tf.IndexedSlices)
+"""Tensors to `tf.is_tensor`, and none that a session's caller could use as one."""
 
 
 class ExportOutput(abc.ABC):
@@ -162,9 +162,14 @@ def _single_string_input(receiver_tensors: Mapping[str, Any], kind: str) -> Any:
     raise ValueError(f"{kind} input must be a single string Tensor; got {dict(receiver_tensors)}")
 
 
+def is_one_tensor(value: Any) -> bool:
+    """Whether `value` is a Tensor or a variable; a RaggedTensor, say, is made of several."""
+    return bool(tf.is_tensor(value)) and not isinstance(value, COMPOSITE)
+
+
 def is_plain(value: Any) -> bool:
     """Whether a signature can name `value`: a Tensor, and neither one put together of several nor a variable."""
-    return bool(tf.is_tensor(value)) and not isinstance(value, _NOT_PLAIN)
+    return is_one_tensor(value) and not isinstance(value, tf.Variable)
 
 
 def as_tensor(value: Any) -> Any:

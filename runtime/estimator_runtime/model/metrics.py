@@ -1,9 +1,8 @@
 """The metrics of an evaluation, brought to one form: name -> (value, update).
 
-A metric is given as such a pair, as `tf.compat.v1.metrics` makes it, or as a legacy Keras metric (`tf_keras`, or any
-object with `updates`, `result()` and `variables`): those are known by their attributes, not by their class, so the
-optional package need not be installed. A Keras 3 metric keeps its state where a checkpoint would look for it and has
-no update operation to run, so it is refused with the ways out.
+A metric is given as such a pair, as `tf.compat.v1.metrics` makes it, as a Keras 3 metric, or as a legacy Keras metric
+(`tf_keras`, or any object with `updates`, `result()` and `variables`): those are known by their attributes, not by their
+class, so the optional package need not be installed.
 """
 
 from collections.abc import Mapping
@@ -12,6 +11,9 @@ from typing import Any
 import tensorflow as tf
 
 from estimator_runtime.errors import MetricsError
+from estimator_runtime.keras import metric_updates, metric_variables
+
+_WITHOUT_UPDATE = " (update_state of Keras 3 returns nothing: give the metric itself in place of the pair)"
 
 
 def checked(eval_metric_ops: Mapping[str, Any] | None) -> dict[str, tuple[Any, Any]]:
@@ -37,30 +39,49 @@ def _pair(name: str, metric: Any) -> tuple[Any, Any]:
     value, update = metric
     for part in tf.nest.flatten(value):
         # An Operation has no value: the metric's is None then, as in tf.estimator.
-        if not (tf.is_tensor(part) or isinstance(part, tf.Operation)) or isinstance(part, tf.RaggedTensor):
+        if not _can_be_run(part):
             raise MetricsError(f"metric_value of eval_metric_ops[{name}] must be Tensor, given: {part}")
     for part in tf.nest.flatten(update):
-        if not (tf.is_tensor(part) or isinstance(part, tf.Operation)) or isinstance(part, tf.RaggedTensor):
+        if not _can_be_run(part):
             raise MetricsError(
                 f"update_op of eval_metric_ops[{name}] must be Operation or Tensor, given: {part}"
+                f"{_WITHOUT_UPDATE if part is None else ''}"
             )
     return value, update
 
 
+def _can_be_run(part: Any) -> bool:
+    # A RaggedTensor is a tensor to `tf.is_tensor`, and belongs to no graph.
+    is_tensor = tf.is_tensor(part) and not isinstance(part, tf.RaggedTensor)
+    return is_tensor or isinstance(part, tf.Operation)
+
+
+def _not_updated(name: str, metric: Any) -> str:
+    known_as = getattr(metric, "name", name)
+    return f'Please call update_state(...) on the "{known_as}" metric before it goes into eval_metric_ops[{name}].'
+
+
 def _keras_pair(name: str, metric: Any) -> tuple[Any, Any]:
+    if metric_variables.is_metric(metric):
+        return _keras_3_pair(name, metric)
     if not hasattr(metric, "updates"):
         raise MetricsError(
-            f"eval_metric_ops[{name}] is the Keras 3 metric {metric}, which has no update operation that an "
-            "evaluation session could run. A metric of tf.compat.v1.metrics serves instead (for example "
-            "tf.compat.v1.metrics.accuracy or tf.compat.v1.metrics.mean). Or install tf_keras, with the "
-            "environment variable TF_USE_LEGACY_KERAS=1 in place before TensorFlow is imported."
+            f"eval_metric_ops[{name}] is {metric}, which is no metric of Keras 3 and has no `updates` as those of Keras 2 "
+            "have, for an evaluation session to run."
         )
     if not metric.updates:
-        raise MetricsError(
-            f'Please call update_state(...) on the "{name}" metric before it goes into eval_metric_ops.'
-        )
+        raise MetricsError(_not_updated(name, metric))
     for variable in metric.variables:
         for collection in (tf.compat.v1.GraphKeys.LOCAL_VARIABLES, tf.compat.v1.GraphKeys.METRIC_VARIABLES):
             if not any(variable is known for known in tf.compat.v1.get_collection(collection)):
                 tf.compat.v1.add_to_collection(collection, variable)
     return metric.result(), tf.group(*metric.updates)
+
+
+def _keras_3_pair(name: str, metric: Any) -> tuple[Any, Any]:
+    updates = metric_updates.updates(name, metric_variables.localised(metric))
+    if not updates:
+        raise MetricsError(
+            f"{_not_updated(name, metric)} What it counts must be in variables that its add_weight makes."
+        )
+    return metric_updates.value(metric), tf.group(*updates)

@@ -17,9 +17,6 @@ import tensorflow as tf
 from estimator_runtime.model import export_outputs as export_output
 from estimator_runtime.model import metrics
 
-_COMPOSITE = (tf.SparseTensor, tf.RaggedTensor, tf.IndexedSlices)
-"""Tensors to `tf.is_tensor`, and none that a session's caller could use as one."""
-
 
 class ModeKeys:
     """Names of the three ways a model function is called."""
@@ -53,7 +50,7 @@ class EstimatorSpec(_Fields):
         loss: a Tensor of shape [] or [1]. Required in TRAIN and EVAL.
         train_op: the operation (or Tensor) that makes one training step. Required in TRAIN.
         eval_metric_ops: dict from metric name to a `(value, update)` pair as `tf.compat.v1.metrics` returns it,
-            or to a legacy Keras metric whose `update_state` has been called.
+            or to a Keras metric that the model function made and whose `update_state` has been called.
         export_outputs: dict from signature name to `ExportOutput`; one of several must be called
             "serving_default". None in PREDICT means `PredictOutput(predictions)`.
         training_chief_hooks: hooks for the chief only.
@@ -142,7 +139,7 @@ def _check_in_default_graph(value: Any, name: str, key: str | None = None) -> No
 
 
 def _check_tensor(value: Any, name: str) -> None:
-    if isinstance(value, _COMPOSITE) or not tf.is_tensor(value):
+    if not export_output.is_one_tensor(value):
         raise TypeError(f"{name} must be Tensor, given: {value}")
 
 
@@ -151,7 +148,7 @@ def _checked_train_op(train_op: Any, mode: str | None) -> Any:
         if mode == ModeKeys.TRAIN:
             raise ValueError("Missing train_op.")
         return None
-    if isinstance(train_op, _COMPOSITE) or not (isinstance(train_op, tf.Operation) or tf.is_tensor(train_op)):
+    if not (isinstance(train_op, tf.Operation) or export_output.is_one_tensor(train_op)):
         raise TypeError(f"train_op must be Operation or Tensor, given: {train_op}")
     _check_in_default_graph(train_op, "train_op")
     # An assignment to a resource variable returns the variable: it is the operation that makes a step, and that an export
