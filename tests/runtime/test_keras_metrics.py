@@ -4,94 +4,23 @@ import linear_model
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras_metrics import (
+    BOTH,
+    ByName,
+    InBranchOfFunction,
+    InFunction,
+    Order,
+    Sum,
+    evaluated,
+    metrics,
+    model,
+    predicted,
+    updated,
+)
 from linear_model import X, Y, eval_input, train_input, v1
 
-from estimator_runtime import EstimatorSpec, LinearRegressor, ModeKeys, add_metrics, experimental, export
-from estimator_runtime.errors import MetricsError
+from estimator_runtime import LinearRegressor, ModeKeys, add_metrics, experimental, export
 from estimator_runtime.training.early_stopping import read_eval_metrics
-
-metrics = tf.keras.metrics
-BOTH = (ModeKeys.TRAIN, ModeKeys.EVAL)
-
-
-def updated(metric, *arguments, **named):
-    metric.update_state(*arguments, **named)
-    return metric
-
-
-def model(make, modes=(ModeKeys.EVAL,), **in_training):
-    """A model function with the metrics that `make(labels, y)` returns; `in_training` are further fields, called."""
-
-    def model_fn(features, labels, mode):
-        y = linear_model.linear(features["x"])
-        fields = {"eval_metric_ops": make(labels, y)} if mode in modes else {}
-        if mode == ModeKeys.TRAIN:
-            fields |= {name: field() for name, field in in_training.items()}
-        return linear_model.spec(mode, y, labels, **fields)
-
-    return model_fn
-
-
-def evaluated(trained, make, **kwargs):
-    return linear_model.estimator(trained.model_dir, model(make)).evaluate(eval_input, **kwargs)
-
-
-def predicted(estimator):
-    return estimator.get_variable_value("w").item() * X
-
-
-class Order(metrics.Metric):
-    """Two variables, each of which is read after the other one was assigned."""
-
-    def __init__(self):
-        super().__init__(name="order")
-        self.total = self.add_weight(shape=(), initializer="zeros", name="total")
-        self.half = self.add_weight(shape=(), initializer="zeros", name="half")
-
-    def update_state(self, values):
-        self.total.assign_add(tf.reduce_sum(values))
-        self.half.assign(self.total / 2)
-        self.total.assign_add(self.half)
-
-    def result(self):
-        return tf.stack([self.total + 0.0, self.half + 0.0])
-
-
-class Sum(metrics.Metric):
-    """The sum; `result` is the variable itself, as Keras' own documentation has it."""
-
-    def __init__(self, name="sum_of_all"):
-        super().__init__(name=name)
-        self.total = self.add_weight(shape=(), initializer="zeros", name="total")
-
-    def update_state(self, values):
-        self.total.assign_add(tf.reduce_sum(values))
-
-    def result(self):
-        return self.total
-
-
-class InBranch(Sum):
-    def update_state(self, values):
-        def add():
-            self.total.assign_add(tf.reduce_sum(values))
-            return tf.constant(0)
-
-        tf.cond(tf.reduce_sum(values) > 10.0, add, lambda: tf.constant(0))
-
-
-class InFunction(Sum):
-    update_state = tf.function(Sum.update_state)
-
-
-class InBranchOfFunction(InBranch):
-    update_state = tf.function(InBranch.update_state)
-
-
-class ByName(Sum):
-    def result(self):
-        return {"sum": self.total, "twice": self.total * 2}
-
 
 # Values
 
@@ -347,72 +276,3 @@ def test_an_output_for_evaluation_takes_metrics():
     with tf.Graph().as_default():
         output = export.EvalOutput(metrics={"mean": updated(metrics.Mean(), tf.constant([1.0, 2.0]))})
         assert sorted(output.metrics) == ["mean/update_op", "mean/value"]
-
-
-# Refused
-
-
-def test_a_metric_that_was_not_updated_is_refused(trained):
-    with pytest.raises(MetricsError, match=r'Please call update_state\(...\) on the "mean" metric'):
-        evaluated(trained, lambda labels, y: {"mean": metrics.Mean()})
-
-
-@pytest.mark.parametrize("kind", [metrics.Mean, metrics.R2Score])
-def test_a_metric_made_outside_of_the_model_function_is_refused_by_name(trained, kind):
-    outside = kind(name="outside")
-    given = (1,) if kind is metrics.Mean else (2,)
-
-    def make(labels, y):
-        return {"outside": updated(outside, *[labels, y][: given[0]])}
-
-    for _ in range(2):
-        try:
-            evaluated(trained, make)
-        except MetricsError as error:
-            assert "metric outside was made outside of this call of model_fn" in str(error)  # noqa: PT017
-            break
-    else:
-        raise AssertionError("it was taken twice")
-
-
-def test_a_metric_of_another_graph_is_refused_by_name():
-    with tf.Graph().as_default():
-        other = updated(metrics.Mean(name="other"), tf.constant([1.0]))
-    with tf.Graph().as_default(), pytest.raises(MetricsError, match="Keras metric other was made outside"):
-        EstimatorSpec(ModeKeys.EVAL, loss=tf.constant(1.0), eval_metric_ops={"other": other})
-
-
-@pytest.mark.parametrize("v2", [True, False])
-def test_an_update_in_a_branch_that_no_graph_would_run_is_refused(trained, v2):
-    enabled = v1.control_flow_v2_enabled()
-    if not v2:
-        v1.disable_control_flow_v2()
-    try:
-        with pytest.raises(
-            MetricsError, match=r"assigned in a tf.cond .* Put @tf.function on its update_state"
-        ):
-            evaluated(trained, lambda labels, y: {"own": updated(InBranch(), labels)})
-        if not v2:
-            results = evaluated(trained, lambda labels, y: {"own": updated(InBranchOfFunction(), labels)})
-            assert results["own"] == pytest.approx(Y[4:].sum())
-    finally:
-        if enabled:
-            v1.enable_control_flow_v2()
-
-
-def test_a_pair_with_what_update_state_returns_is_told_to_be_the_metric(trained):
-    def make(labels, y):
-        metric = metrics.Mean()
-        return {"mean": (metric.result(), metric.update_state(y))}
-
-    with pytest.raises(MetricsError, match="given: None .*give the metric itself in place of the pair"):
-        evaluated(trained, make)
-
-
-def test_other_errors_of_a_model_function_are_left_alone(trained):
-    def make(labels, y):
-        raise ValueError("an error of its own")
-
-    with pytest.raises(ValueError, match=r"^an error of its own$") as raised:
-        evaluated(trained, make)
-    assert not isinstance(raised.value, MetricsError)

@@ -1,6 +1,5 @@
 """Looks at storage beside the work: how often, what they find, what becomes of their errors and their thread."""
 
-import contextlib
 import itertools
 import json
 import queue
@@ -10,6 +9,7 @@ import linear_model
 import pytest
 import tensorflow as tf
 from linear_model import train_input, v1
+from watched_training import Each, watching_threads
 
 from estimator_runtime import Estimator, RunConfig, experimental, interruption
 from estimator_runtime.cluster import chief_watch, finished, server, watcher
@@ -27,10 +27,6 @@ AS_WORKER = {
 def no_thread_is_left():
     yield
     assert watching_threads() == []
-
-
-def watching_threads():
-    return [thread for thread in threading.enumerate() if thread.name == "watcher"]
 
 
 @pytest.fixture
@@ -213,18 +209,6 @@ def as_worker(monkeypatch):
     monkeypatch.setattr(sessions, "replica_device_fn", lambda config: None)
 
 
-class Each(v1.train.SessionRunHook):
-    """Calls a function after each step, with the number of steps so far."""
-
-    def __init__(self, call):
-        self.call = call
-        self.steps = 0
-
-    def after_run(self, run_context, run_values):
-        self.steps += 1
-        self.call(self.steps)
-
-
 def test_no_step_of_a_worker_reads_the_model_directory(tmp_path, looks, as_worker):
     estimator = linear_model.estimator(tmp_path)
     before = []
@@ -362,58 +346,6 @@ def test_a_parameter_server_ends_when_it_is_interrupted_while_a_look_hangs(monke
         hangs.set()
         for thread in threads:
             thread.join(PATIENCE_SECS)
-
-
-# Early stopping
-
-
-def test_early_stopping_by_time_reads_no_events_in_a_step(tmp_path, monkeypatch):
-    from estimator_runtime.training import early_stopping
-
-    read_in = []
-    reads = early_stopping.read_eval_metrics
-
-    def read(eval_dir):
-        read_in.append(threading.current_thread())
-        return reads(eval_dir)
-
-    monkeypatch.setattr(early_stopping, "read_eval_metrics", read)
-    estimator = linear_model.estimator(tmp_path)
-    hook = experimental.stop_if_lower_hook(estimator, "loss", 0.5, run_every_secs=0.001)
-
-    def after_step(number):
-        if number == 5:
-            write_evaluation(estimator.eval_dir(), 0.1)
-
-    estimator.train(train_input, hooks=[hook, Each(after_step)])
-    assert read_in.count(threading.current_thread()) == 1, "before the session"
-    assert linear_model.global_step(estimator) > 5
-    assert watching_threads() == []
-
-
-def test_early_stopping_by_time_stops_at_once_where_the_condition_holds_already(tmp_path):
-    estimator = linear_model.estimator(tmp_path)
-    write_evaluation(estimator.eval_dir(), 0.1)
-    estimator.train(train_input, hooks=[experimental.stop_if_lower_hook(estimator, "loss", 0.5)], max_steps=9)
-    assert linear_model.global_step(estimator) == 1
-
-
-def test_a_metric_that_turns_out_to_be_missing_ends_the_training(tmp_path):
-    estimator = linear_model.estimator(tmp_path)
-    hook = experimental.stop_if_lower_hook(estimator, "accuracy", 0.5, run_every_secs=0.001)
-
-    def after_step(number):
-        if number == 5:
-            write_evaluation(estimator.eval_dir(), 0.1)
-
-    with pytest.raises(KeyError, match="no evaluation in .* has 'accuracy'"):
-        estimator.train(train_input, hooks=[hook, Each(after_step)])
-    assert watching_threads() == []
-
-
-def write_evaluation(directory, loss):
-    with tf.Graph().as_default(), contextlib.closing(v1.summary.FileWriter(str(directory))) as writer:
-        writer.add_summary(v1.Summary(value=[v1.Summary.Value(tag="loss", simple_value=loss)]), 1)
 
 
 # Waiting for the last checkpoint
