@@ -87,3 +87,17 @@ class InBranchOfFunction(InBranch):
 class ByName(Sum):
     def result(self):
         return {"sum": self.total, "twice": self.total * 2}
+
+
+class Batches(metrics.Metric):
+    """How many batches there were, of which it needs nothing."""
+
+    def __init__(self):
+        super().__init__(name="batches")
+        self.batches = self.add_weight(shape=(), initializer="zeros")
+
+    def update_state(self, values):
+        self.batches.assign_add(1.0)
+
+    def result(self):
+        return self.batches

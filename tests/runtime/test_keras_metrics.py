@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 from keras_metrics import (
     BOTH,
+    Batches,
     ByName,
     InBranchOfFunction,
     InFunction,
@@ -59,6 +60,30 @@ def test_what_update_state_does_is_done_in_its_order(trained):
         half = total / 2
         total += half
     assert results["order"] == pytest.approx([total, half])
+
+
+@pytest.mark.parametrize("steps", [None, 1])
+def test_the_end_of_the_input_is_no_batch(trained, steps):
+    """What is known without the batch, its size or a weight, is not counted when there is none."""
+
+    def make(labels, y):
+        weight = tf.constant([[1.0], [0.0], [2.0], [0.0]])
+        return {
+            "mean": updated(metrics.Mean(), labels),
+            "weighted": updated(metrics.Mean(), labels, sample_weight=weight),
+            "batches": updated(Batches(), labels),
+        }
+
+    def whole_batches():
+        return tf.data.Dataset.from_tensor_slices(({"x": X}, Y)).batch(4, drop_remainder=True)
+
+    estimator = linear_model.estimator(trained.model_dir, model(make))
+    results = estimator.evaluate(whole_batches, steps=steps)
+    seen = Y if steps is None else Y[:4]
+    assert results["batches"] == len(seen) / 4
+    assert results["mean"] == pytest.approx(seen.mean())
+    weights = np.tile([[1.0], [0.0], [2.0], [0.0]], [len(seen) // 4, 1])
+    assert results["weighted"] == pytest.approx((weights * seen).sum() / weights.sum())
 
 
 def test_sample_weights_count(trained):
@@ -275,4 +300,4 @@ def test_an_exported_evaluation_begins_with_initialised_metrics_and_updates_them
 def test_an_output_for_evaluation_takes_metrics():
     with tf.Graph().as_default():
         output = export.EvalOutput(metrics={"mean": updated(metrics.Mean(), tf.constant([1.0, 2.0]))})
-        assert sorted(output.metrics) == ["mean/update_op", "mean/value"]
+        assert sorted(output.metrics) == ["metrics/mean/update_op", "metrics/mean/value"]

@@ -4,11 +4,13 @@
 operations that nothing runs and nothing orders. They are found by the variables that they take: whatever takes one and
 does more than read it, but for what initialises it and what `reset_state` made, since an evaluation begins anew anyway.
 
-Often each variable is read and assigned once, and then these operations are the update. Otherwise (`update_state` was
-called twice, a variable is assigned from another one that was assigned before) what they do depends on their order. So
-then copies are run, of them and of what lies between, one after another as Python made them.
+What they do depends on their order, where `update_state` was called twice or assigns a variable from another one. And
+they have to wait for each other: a count that grows by a constant depends on no input, so it would also count the batch
+that does not come when the input has ended. So copies are run, of them and of what lies between, when everything that
+they need is there, one after another as Python made them. The call of a tf.function does both by itself.
 """
 
+import itertools
 import weakref
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -25,6 +27,7 @@ _CONTROL_FLOW = frozenset(("If", "StatelessIf", "Case", "StatelessCase", "While"
 _CONTROL_FLOW_OF_TENSORFLOW_1 = frozenset(
     ("Switch", "RefSwitch", "Merge", "RefMerge", "Enter", "RefEnter", "Exit", "NextIteration", "LoopCond")
 )
+_CALLS = frozenset(("StatefulPartitionedCall", "PartitionedCall"))
 _RESET = "reset_state"
 _copies: weakref.WeakKeyDictionary[Any, dict[str, str]] = weakref.WeakKeyDictionary()
 """Graph -> name of an operation that was copied: name of its copy."""
@@ -42,12 +45,13 @@ class _State(NamedTuple):
     dependent: dict[Any, None]
 
 
-def updates(name: str, variables: Sequence[Any]) -> list[Any]:
+def updates(name: str, variables: Sequence[Any], after: Any = None) -> list[Any]:
     """The operations that take a batch into a metric; empty when its `update_state` was not called.
 
     Args:
         name: its key in eval_metric_ops, for the error.
         variables: its `tf.Variable`s, of the default graph; under a strategy, those of the current replica are meant.
+        after: Tensor that is there when the batch is, the loss, say, or None.
 
     Raises:
         MetricsError: the update is in a branch or a loop outside of a tf.function.
@@ -64,9 +68,9 @@ def updates(name: str, variables: Sequence[Any]) -> list[Any]:
             "a graph, which does not run that. Put @tf.function on its update_state, or on what calls update_state."
         )
     touching = [op for op in needed if op in state.touching]
-    if _is_ordered(touching, state, needed):
+    if len(changes) == 1 and changes[0].type in _CALLS:
         return changes
-    return _copied(graph, needed, touching, changes)
+    return _copied(graph, needed, touching, changes, after) if changes else []
 
 
 def value(metric: Any) -> Any:
@@ -122,18 +126,9 @@ def _leading_to(ends: Iterable[Any], among: Iterable[Any]) -> list[Any]:
     return [op for op in within if op in needed]
 
 
-def _is_ordered(touching: Sequence[Any], state: _State, needed: Sequence[Any]) -> bool:
-    """Whether what touches a variable that is changed is what the change depends on."""
-    for change in touching:
-        if change.type in _READS:
-            continue
-        before = _leading_to([change], needed)
-        if any(op not in before and state.touching[op] & state.touching[change] for op in touching):
-            return False
-    return True
-
-
-def _copied(graph: Any, needed: Sequence[Any], touching: Sequence[Any], changes: Sequence[Any]) -> list[Any]:
+def _copied(
+    graph: Any, needed: Sequence[Any], touching: Sequence[Any], changes: Sequence[Any], after: Any
+) -> list[Any]:
     """Copies of `needed`, those of `touching` one after another; returns the copies of `changes`.
 
     They are made once, however often the metric is given: each run counts the batch.
@@ -142,24 +137,21 @@ def _copied(graph: Any, needed: Sequence[Any], touching: Sequence[Any], changes:
     if all(op.name in made for op in changes):
         return [graph.get_operation_by_name(made[op.name]) for op in changes]
     inside = {op.name for op in needed}
+    taken = {tensor.name: tensor for op in needed for tensor in op.inputs if tensor.op.name not in inside}
+    outside = dict(taken)
+    awaited = [*(tensor.op for tensor in taken.values()), *([] if after is None else [after.op])]
     definition = tf.compat.v1.GraphDef(versions=graph.graph_def_versions)
-    outside: dict[str, Any] = {}
-    last: dict[Any, Any] = dict(zip(touching[1:], touching, strict=False))
+    waits_for: dict[Any, list[Any]] = {touching[0]: awaited}
+    waits_for |= {later: [earlier] for earlier, later in itertools.pairwise(touching)}
     for op in needed:
         node = op.node_def
         # The importer wants to place them with operations that it does not see.
         node.attr.pop("_class", None)
-        for tensor in op.inputs:
-            if tensor.op.name not in inside:
-                outside[tensor.name] = tensor
         del node.input[:]
         node.input.extend(tensor.name for tensor in op.inputs)
-        for before in op.control_inputs:
-            node.input.append(f"^{before.name}")
-            if before.name not in inside:
-                outside[f"^{before.name}"] = _tensor_after(before)
-        if op in last:
-            node.input.append(f"^{last[op].name}")
+        controls = dict.fromkeys([*op.control_inputs, *waits_for.get(op, ())])
+        node.input.extend(f"^{before.name}" for before in controls)
+        outside |= {f"^{op.name}": _tensor_after(op) for op in controls if op.name not in inside}
         definition.node.append(node)
     copies = tf.import_graph_def(
         definition, outside, return_elements=[op.name for op in needed], name="metric_update"

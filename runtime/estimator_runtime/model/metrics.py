@@ -16,8 +16,12 @@ from estimator_runtime.keras import metric_updates, metric_variables
 _WITHOUT_UPDATE = " (update_state of Keras 3 returns nothing: give the metric itself in place of the pair)"
 
 
-def checked(eval_metric_ops: Mapping[str, Any] | None) -> dict[str, tuple[Any, Any]]:
+def checked(eval_metric_ops: Mapping[str, Any] | None, loss: Any = None) -> dict[str, tuple[Any, Any]]:
     """The metrics as (value, update) pairs; a value may be a nested structure of Tensors.
+
+    Args:
+        eval_metric_ops: the metrics, or None.
+        loss: Tensor without which no batch is counted by a Keras 3 metric, or None.
 
     Raises:
         MetricsError: (a TypeError and a ValueError) `eval_metric_ops` is no dict or a value is no metric.
@@ -26,12 +30,12 @@ def checked(eval_metric_ops: Mapping[str, Any] | None) -> dict[str, tuple[Any, A
         return {}
     if not isinstance(eval_metric_ops, Mapping):
         raise MetricsError(f"eval_metric_ops must be a dict, given: {eval_metric_ops}")
-    return {name: _pair(name, metric) for name, metric in eval_metric_ops.items()}
+    return {name: _pair(name, metric, loss) for name, metric in eval_metric_ops.items()}
 
 
-def _pair(name: str, metric: Any) -> tuple[Any, Any]:
+def _pair(name: str, metric: Any, loss: Any) -> tuple[Any, Any]:
     if callable(getattr(metric, "update_state", None)) and callable(getattr(metric, "result", None)):
-        return _keras_pair(name, metric)
+        return _keras_pair(name, metric, loss)
     if not isinstance(metric, tuple) or len(metric) != 2:
         raise MetricsError(
             f"Values of eval_metric_ops must be (metric_value, update_op) tuples, given: {metric} for key: {name}"
@@ -61,9 +65,9 @@ def _not_updated(name: str, metric: Any) -> str:
     return f'Please call update_state(...) on the "{known_as}" metric before it goes into eval_metric_ops[{name}].'
 
 
-def _keras_pair(name: str, metric: Any) -> tuple[Any, Any]:
+def _keras_pair(name: str, metric: Any, loss: Any) -> tuple[Any, Any]:
     if metric_variables.is_metric(metric):
-        return _keras_3_pair(name, metric)
+        return _keras_3_pair(name, metric, loss)
     if not hasattr(metric, "updates"):
         raise MetricsError(
             f"eval_metric_ops[{name}] is {metric}, which is no metric of Keras 3 and has no `updates` as those of Keras 2 "
@@ -78,8 +82,8 @@ def _keras_pair(name: str, metric: Any) -> tuple[Any, Any]:
     return metric.result(), tf.group(*metric.updates)
 
 
-def _keras_3_pair(name: str, metric: Any) -> tuple[Any, Any]:
-    updates = metric_updates.updates(name, metric_variables.localised(metric))
+def _keras_3_pair(name: str, metric: Any, loss: Any) -> tuple[Any, Any]:
+    updates = metric_updates.updates(name, metric_variables.localised(metric), loss)
     if not updates:
         raise MetricsError(
             f"{_not_updated(name, metric)} What it counts must be in variables that its add_weight makes."

@@ -90,7 +90,7 @@ class EstimatorSpec(_Fields):
         evaluation_hooks = _checked_hooks(evaluation_hooks)
         prediction_hooks = _checked_hooks(prediction_hooks)
         training_chief_hooks = _checked_hooks(training_chief_hooks)
-        metric_ops = metrics.checked(eval_metric_ops)
+        metric_ops = metrics.checked(eval_metric_ops, loss)
         for name, (value, update) in metric_ops.items():
             for part in tf.nest.flatten((value, update)):
                 _check_in_default_graph(part, "eval_metric_ops", key=name)
