@@ -10,9 +10,7 @@ import estimator_runtime as er
 
 GUIDE = Path(__file__).parents[2] / "docs/migration.md"
 ROWS = {
-    (model, re.split(r"[ (,]", receiver)[0]): set(
-        re.findall(r"`(\w+)`", signatures.replace("no `serving_default`", ""))
-    )
+    (model, re.split(r"[ (,]", receiver)[0]): set(re.findall(r"`(\w+)`", signatures))
     for model, receiver, signatures in re.findall(
         r"^\| (canned \w+|a `model_fn`)[^|]* \| ([^|]+) \| ([^|]+) \|$", GUIDE.read_text(), re.MULTILINE
     )

@@ -1,0 +1,50 @@
+"""Arguments of canned Estimators that may be given in several forms: the same model, step by step."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from canned_data import v1
+
+import estimator_runtime as er
+from estimator_runtime import faces
+
+FORMS = {"V1": faces.V1, "V2": faces.V2}
+
+
+def first_step(made, labels):
+    """The loss and the predictions of a canned Estimator's model before its first step of training, and after it."""
+    with tf.Graph().as_default(), v1.Session() as session:
+        v1.set_random_seed(1)
+        v1.train.create_global_step()
+        features = {"x": tf.constant([[0.5], [2.0], [-1.0]])}
+        spec = made.model_fn(features, tf.constant(labels), er.ModeKeys.TRAIN, made.config)
+        session.run(v1.global_variables_initializer())
+        before = session.run([spec.loss, spec.predictions["predictions"]])
+        session.run(spec.train_op)
+        return before, session.run([spec.loss, spec.predictions["predictions"]])
+
+
+@pytest.mark.parametrize("face", FORMS.values(), ids=FORMS)
+def test_an_activation_may_be_named(face):
+    column = [tf.feature_column.numeric_column("x")]
+
+    def stepped(activation):
+        made = face.resolve("DNNRegressor")([3], column, activation_fn=activation)
+        return first_step(made, [[1.0], [2.0], [3.0]])
+
+    by_name, by_function = stepped("tanh"), stepped(tf.nn.tanh)
+    for one, other in zip(by_name, by_function, strict=True):
+        np.testing.assert_allclose(one[1], other[1])
+    with pytest.raises(ValueError, match="activation"):
+        stepped("no such activation")
+
+
+@pytest.mark.parametrize("face", FORMS.values(), ids=FORMS)
+def test_none_is_the_default_optimizer_of_a_linear_model(face):
+    column = [tf.feature_column.numeric_column("x")]
+    none, default = (
+        first_step(face.resolve("LinearRegressor")(column, **given), [[1.0], [2.0], [3.0]])
+        for given in ({"optimizer": None}, {})
+    )
+    np.testing.assert_allclose(none[1][1], default[1][1])
+    assert none[0][0] != none[1][0]
