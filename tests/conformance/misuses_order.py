@@ -105,7 +105,11 @@ misuse(
 
 # Specs, exporters and hooks
 
-misuse("order: a TrainSpec's steps and input_fn", lambda d: tf.estimator.TrainSpec("input", 0))
+misuse(
+    "order: a TrainSpec's steps and input_fn",
+    lambda d: tf.estimator.TrainSpec("input", 0),
+    wording="goes on to say what an input_fn is",
+)
 misuse("order: a TrainSpec's hook and steps", lambda d: tf.estimator.TrainSpec(models.once, 0, ["hook"]))
 misuse(
     "order: a TrainSpec's hook and listener",

@@ -46,6 +46,12 @@ def test_without_graphs_event_files_are_small(tmp_path):
     assert "loss" in {value.tag for event in events(tmp_path) for value in event.summary.value}
 
 
+def test_a_directory_is_made_before_the_first_checkpoint_though_no_graph_is_written_there(tmp_path):
+    estimator = estimator_in(tmp_path / "new" / "model", checkpoint_save_graph_def=False)
+    estimator.train(train_input, steps=3)
+    assert estimator.latest_checkpoint().endswith("model.ckpt-3")
+
+
 @pytest.mark.parametrize("saves", [{}, {"save_checkpoints_steps": None}], ids=["saves", "saves nothing"])
 def test_the_graph_is_among_the_events_of_a_call_once(tmp_path, saves):
     config = {**saves, **({"save_checkpoints_secs": None} if saves else {})}
