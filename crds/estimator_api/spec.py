@@ -343,20 +343,19 @@ class EstimatorJobSpec(ApiModel):
         """Something names a program, an image or a command; what the roles' templates say is not looked into."""
         if any(one is not None for one in (self.estimator, self.program, self.image)) or not self.template:
             return True
-        return self.has_role_templates or any(
+        return self._has_role_templates or any(
             one.get("image") or one.get("command") for one in main_containers(self.template)
         )
 
     @property
     def sidecars_have_images(self) -> bool:
         """Every container of the template but the main one has an image."""
-        return self.has_role_templates or all(
+        return self._has_role_templates or all(
             one.get("image") or one.get("name") == c.CONTAINER for one in containers(self.template or {})
         )
 
     @property
-    def has_role_templates(self) -> bool:
-        """A role has a template of its own beside the shared one."""
+    def _has_role_templates(self) -> bool:
         roles = (self.role(name) for name in c.ROLES)
         return any(role is not None and role.template is not None for role in roles)
 

@@ -172,7 +172,7 @@ def test_image(board, spec, image):
 def mounted(*paths, **container):
     """A template whose main container mounts volumes there."""
     mounts = [{"name": path.strip("/"), "mountPath": path} for path in paths]
-    volumes = [{"name": path.strip("/"), "emptyDir": {}} for path in paths]
+    volumes = [{"name": path.strip("/"), "persistentVolumeClaim": {"claimName": "shared"}} for path in paths]
     main = {"name": "estimator", "volumeMounts": mounts, **container}
     return {"spec": {"containers": [main], "volumes": volumes, "serviceAccountName": "trainer"}}
 
