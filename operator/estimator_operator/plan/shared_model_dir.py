@@ -33,7 +33,7 @@ def fault_of(job: EstimatorJob) -> str | None:
         return None
     for role in c.ROLES:
         if job.spec.replicas(role) or (role == c.WORKER and job.spec.elastic is not None):
-            fault = _fault(job, role, posixpath.normpath(uri))
+            fault = _fault(job, role, _normal(uri))
             if fault is not None:
                 return f"spec.modelDir.uri: {fault}"
     return None
@@ -67,10 +67,13 @@ def _mounts_above(spec: Mapping[str, Any], path: str) -> Iterator[Mapping[str, A
     for container in main_containers({"spec": spec}):
         for mount in _mappings(container.get("volumeMounts")):
             place = mount.get("mountPath")
-            if isinstance(place, str) and (path + "/").startswith(
-                posixpath.normpath(place).rstrip("/") + "/"
-            ):
+            if isinstance(place, str) and (path + "/").startswith(_normal(place).rstrip("/") + "/"):
                 yield mount
+
+
+def _normal(path: str) -> str:
+    """The path in its shortest form; POSIX lets two leading slashes mean something else, and Linux does not."""
+    return "/" + posixpath.normpath(path).lstrip("/")
 
 
 def _mappings(items: Any) -> Iterator[Mapping[str, Any]]:

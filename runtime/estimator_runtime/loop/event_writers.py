@@ -172,7 +172,9 @@ def without_graphs(writer: Any) -> Iterator[None]:
     try:
         yield
     finally:
-        del writer.add_graph, writer.add_meta_graph
+        # Somebody else may have had the same wish meanwhile.
+        for name in ("add_graph", "add_meta_graph"):
+            vars(writer).pop(name, None)
 
 
 def _is_lost(writer: Any, directory: str) -> bool:

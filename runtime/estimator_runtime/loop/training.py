@@ -69,9 +69,10 @@ def train(
             *([] if watch is None else [EndWithChiefHook(watch)]),
         ]
         saver_hooks = _saver_hooks(model.config, spec, worker_hooks, saving_listeners)
-        if model.config.is_chief:
+        if model.config.is_chief and (saver_hooks.added or saver_hooks.existing is not None):
             # The first checkpoint is saved there, maybe before any event.
-            tf.io.gfile.makedirs(model.model_dir)
+            with storage.explained(model.model_dir):
+                tf.io.gfile.makedirs(model.model_dir)
         summary_steps, log_steps, master_hooks = _chief_reports(model.config, spec)
         if tf2_writer is not None and tf2_writer.is_used and model.config.save_summary_steps:
             master_hooks.append(DefaultWriterHook(tf2_writer, model.config.save_summary_steps))

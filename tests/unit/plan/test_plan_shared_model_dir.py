@@ -45,7 +45,7 @@ def test_the_innermost_mount_counts():
     assert refused(template=outer) == ""
 
 
-@pytest.mark.parametrize("place", ["/models", "/models/", "/", "/models/digits", "/./models"])
+@pytest.mark.parametrize("place", ["/models", "/models/", "/", "/models/digits", "/./models", "//models"])
 def test_a_shared_volume_is_taken_however_its_path_is_written(place):
     assert refused(template=template([SHARED, OWN], ("models", place), ("scratch", "/models/digits2"))) == ""
 
