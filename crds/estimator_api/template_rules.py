@@ -77,7 +77,7 @@ def variables_rule() -> Rule:
     return Rule(
         cel=f"!has(self.env) || !self.env.exists(e, e.name in {_cel(_ENV)})",
         message=_VARIABLES,
-        holds=lambda role: not any(one.get("name") in _ENV for one in _items(role.env)),
+        holds=lambda role: not any(one.get("name") in _ENV for one in objects_in(role.env)),
         field_path=".env",
         admission=True,
     )
@@ -130,10 +130,10 @@ def _spec(template: Json) -> Json:
 
 def containers(template: Json) -> Iterator[Json]:
     """The containers of a template."""
-    return _items(_spec(template).get("containers"))
+    return objects_in(_spec(template).get("containers"))
 
 
-def _items(value: Any) -> Iterator[Json]:
+def objects_in(value: Any) -> Iterator[Json]:
     """The objects of a list; whatever else stands there is the API server's to refuse."""
     return (one for one in (value if isinstance(value, list) else ()) if isinstance(one, Mapping))
 
@@ -163,7 +163,7 @@ def _mounts_at(path: str) -> str:
 
 
 def _has_free_mounts(template: Json, path: str) -> bool:
-    mounts = (mount for one in main_containers(template) for mount in _items(one.get("volumeMounts")))
+    mounts = (mount for one in main_containers(template) for mount in objects_in(one.get("volumeMounts")))
     taken = re.compile(_ways_to_write(path))
     return not any(taken.match(str(one.get("mountPath"))) for one in mounts)
 
@@ -182,12 +182,12 @@ def _has_no_foreign_trainer(template: Json, spec: Any, shared: bool) -> bool:
 
 def _native_sidecars(template: Json) -> Iterator[Json]:
     """Init containers that go on while the others run."""
-    every = _items(_spec(template).get("initContainers"))
+    every = objects_in(_spec(template).get("initContainers"))
     return (one for one in every if one.get("restartPolicy") == "Always")
 
 
 def _sidecars_leave_ports(template: Json, spec: Any) -> bool:
-    ports = (port for one in _native_sidecars(template) for port in _items(one.get("ports")))
+    ports = (port for one in _native_sidecars(template) for port in objects_in(one.get("ports")))
     return not any(
         one.get("containerPort") in (c.GRPC_PORT, spec.progress_port) and one.get("protocol", "TCP") == "TCP"
         for one in ports
@@ -202,7 +202,7 @@ def _has_free_ports(template: Json, spec: Any) -> bool:
     own = {c.GRPC_PORT: c.GRPC_PORT_NAME, spec.progress_port: c.PROGRESS_PORT_NAME}
     for container in containers(template):
         main = container.get("name") == c.CONTAINER
-        for port in _items(container.get("ports")):
+        for port in objects_in(container.get("ports")):
             number, name = port.get("containerPort"), port.get("name")
             if port.get("protocol", "TCP") != "TCP":
                 continue
@@ -257,7 +257,7 @@ _CHECKS: Final = (
         f"{_SPEC} || !has(self.template.spec.volumes)"
         f" || !self.template.spec.volumes.exists(v, v.name in {_cel(_VOLUMES)})",
         lambda template, *_: all(
-            one.get("name") not in _VOLUMES for one in _items(_spec(template).get("volumes"))
+            one.get("name") not in _VOLUMES for one in objects_in(_spec(template).get("volumes"))
         ),
     ),
     _Check(
@@ -277,7 +277,7 @@ _CHECKS: Final = (
             not any(
                 one.get("name") in _ENV
                 for main in main_containers(template)
-                for one in _items(main.get("env"))
+                for one in objects_in(main.get("env"))
             )
         ),
     ),

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from estimator_api import EstimatorJob
 from estimator_api import constants as c
-from estimator_api.template_rules import main_containers
+from estimator_api.template_rules import main_containers, objects_in
 from estimator_operator.plan.environment import template_of
 
 _OWN: Final = ("emptyDir", "ephemeral")
@@ -47,7 +47,7 @@ def _fault(job: EstimatorJob, role: str, path: str) -> str | None:
     if mount is None:
         # A webhook may mount one, as those of object stores do.
         return None
-    for volume in _mappings(spec.get("volumes")):
+    for volume in objects_in(spec.get("volumes")):
         if volume.get("name") != mount.get("name"):
             continue
         if several and any(kind in volume for kind in _OWN):
@@ -65,7 +65,7 @@ def _fault(job: EstimatorJob, role: str, path: str) -> str | None:
 def _mounts_above(spec: Mapping[str, Any], path: str) -> Iterator[Mapping[str, Any]]:
     """The main container's mounts that hold `path`."""
     for container in main_containers({"spec": spec}):
-        for mount in _mappings(container.get("volumeMounts")):
+        for mount in objects_in(container.get("volumeMounts")):
             place = mount.get("mountPath")
             if isinstance(place, str) and (path + "/").startswith(_normal(place).rstrip("/") + "/"):
                 yield mount
@@ -74,7 +74,3 @@ def _mounts_above(spec: Mapping[str, Any], path: str) -> Iterator[Mapping[str, A
 def _normal(path: str) -> str:
     """The path in its shortest form; POSIX lets two leading slashes mean something else, and Linux does not."""
     return "/" + posixpath.normpath(path).lstrip("/")
-
-
-def _mappings(items: Any) -> Iterator[Mapping[str, Any]]:
-    yield from (one for one in (items if isinstance(items, list) else ()) if isinstance(one, Mapping))
