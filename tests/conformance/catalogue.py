@@ -56,6 +56,8 @@ FEATURES = frozenset(
 KERAS_2, V1 = "keras-2", "v1"
 """Ways of TensorFlow in which programs are repeated: with tf_keras and TF_USE_LEGACY_KERAS=1, which the reference is
 anyway, and after tf.compat.v1.disable_v2_behavior(), in both environments."""
+EVERYWHERE: Mapping[str, Mapping[str, str]] = {KERAS_2: {}, V1: {}}
+"""Repeated in both ways, in which nothing differs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,9 +144,11 @@ _LONG = frozenset(
         "canned_arguments",
         "cluster",
         "columns",
+        "frames",
         "head_methods",
         "head_specs",
         "labels",
+        "multi_head",
         "neighbours",
         "rows",
     )

@@ -25,7 +25,7 @@ from catalogue import KERAS_2, LONG, V1, Misuse, Program, load
 ROOT = Path(__file__).parents[2]
 OUT = ROOT / "build" / "conformance"
 UNAVAILABLE = 69  # the exit code of hack/reference-venv
-MOST_SECS = 1500
+MOST_SECS, MOST_SECS_IF_LONG = 1500, 4500
 MOST_NOTES = 8
 REFERENCE, HERE = "reference", "here"
 
@@ -54,6 +54,7 @@ def repeated_in(environment: str, repetition: str) -> str:
 
 def run(pythons: dict[str, str], names: list[str]) -> bool:
     """Runs everything in both environments; tells whether all processes came to their end."""
+    chosen = [p for p in load().programs.values() if not names or p.name in names]
     first = [Process(environment, python) for environment, python in pythons.items()]
     meeting = [
         Process(
@@ -62,8 +63,8 @@ def run(pythons: dict[str, str], names: list[str]) -> bool:
             ("--meets", OUT / environment, OUT / (HERE if environment == REFERENCE else REFERENCE)),
         )
         for environment, python in pythons.items()
+        if any(program.meets for program in chosen)
     ]
-    chosen = [p for p in load().programs.values() if not names or p.name in names]
     repetitions = [
         Process(
             repeated_in(environment, repetition),
@@ -98,9 +99,10 @@ def together(processes: list[Process], names: list[str]) -> bool:
                 env={**os.environ, **dict(process.variables)},
             )
         )
+    most_secs = MOST_SECS_IF_LONG if os.environ.get(LONG) else MOST_SECS
     for process, started in zip(processes, running, strict=True):
         try:
-            code = started.wait(MOST_SECS)
+            code = started.wait(most_secs)
         except subprocess.TimeoutExpired:
             started.kill()
             code = started.wait()

@@ -7,7 +7,7 @@ import zlib
 import models
 import numpy as np
 import tensorflow as tf
-from catalogue import program
+from catalogue import KERAS_2, V1, program
 from models import v1
 
 COLLECTION = {
@@ -117,7 +117,7 @@ def gradient_descent():
     return v1.train.GradientDescentOptimizer(0.1)
 
 
-@program("DNN", differs=COLLECTION)
+@program("DNN", differs=COLLECTION, repeated={KERAS_2: COLLECTION, V1: COLLECTION})
 def dnn_of_v1(directory):
     dense = columns()["dense"]
     classifier, regressor = v1.estimator.DNNClassifier, v1.estimator.DNNRegressor
@@ -146,7 +146,7 @@ def dnn_of_v1(directory):
     }
 
 
-@program("Linear", differs=COLLECTION)
+@program("Linear", differs=COLLECTION, repeated={KERAS_2: COLLECTION, V1: COLLECTION})
 def linear_of_v1(directory):
     sparse = columns()["sparse"]
     classifier, regressor = v1.estimator.LinearClassifier, v1.estimator.LinearRegressor
@@ -202,7 +202,7 @@ def dnn_linear_combined_of_v1(directory):
     }
 
 
-@program("DNN", "Linear", "Baseline", "DNNLinearCombined", differs={**COLLECTION, **SLOTS, **FTRL_SLOTS})
+@program("DNN", "Linear", "Baseline", "DNNLinearCombined", differs={**COLLECTION, **SLOTS, **FTRL_SLOTS}, repeated={KERAS_2: {}, V1: {}})
 def canned_of_v2(directory):
     te, made = tf.estimator, columns()
     kinds = {

@@ -140,34 +140,38 @@ def partitioners_of_inputs(directory):
     return {name: outcome(lambda make=make: stepped(make(), Y)) for name, make in made.items()}
 
 
-@program("DNN", "Linear")
-def optimizers_by_every_way(directory):
-    ways = {
-        "object": optimizer,
-        "function": lambda face: lambda: optimizer(face),
-        "class": lambda face: v1.train.AdamOptimizer if face is v1.estimator else type(optimizer(face)),
-        "name": lambda face: "SGD",
-        "small letters": lambda face: "sgd",
-        "unknown": lambda face: "Momentum",
-        "none": lambda face: None,
-        "returns none": lambda face: lambda: None,
-        "returns a name": lambda face: lambda: "SGD",
-        "takes an argument": lambda face: lambda rate: optimizer(face),
-    }
+WAYS = {
+    "object": optimizer,
+    "function": lambda face: lambda: optimizer(face),
+    "class": lambda face: v1.train.AdamOptimizer if face is v1.estimator else type(optimizer(face)),
+    "name": lambda face: "SGD",
+    "small letters": lambda face: "sgd",
+    "unknown": lambda face: "Momentum",
+    "none": lambda face: None,
+    "returns none": lambda face: lambda: None,
+    "returns a name": lambda face: lambda: "SGD",
+    "takes an argument": lambda face: lambda rate: optimizer(face),
+}
+
+
+@program("DNN")
+def optimizers_of_networks_by_every_way(directory):
     return {
-        name: {
-            "deep": both(lambda face, way=way: face.DNNRegressor([2], x(), optimizer=way(face)), labels=Y),
-            "linear": both(lambda face, way=way: face.LinearRegressor(x(), optimizer=way(face)), labels=Y),
-        }
-        for name, way in ways.items()
+        name: both(lambda face, way=way: face.DNNRegressor([2], x(), optimizer=way(face)), labels=Y)
+        for name, way in WAYS.items()
     }
 
 
-@program("DNN", "Linear", "DNNLinearCombined")
-def learning_rates_by_name(directory):
-    def many():
-        return [fc.numeric_column("x"), *(fc.bucketized_column(x()[0], [float(i)]) for i in range(30))]
+@program("Linear")
+def optimizers_of_linear_models_by_every_way(directory):
+    return {
+        name: both(lambda face, way=way: face.LinearRegressor(x(), optimizer=way(face)), labels=Y)
+        for name, way in WAYS.items()
+    }
 
+
+@program("DNN", "Linear", "Baseline")
+def learning_rates_by_name(directory):
     made = {
         name: lambda face, name=name: face.DNNRegressor([], x(), optimizer=name)
         for name in ("Adam", "RMSProp")
@@ -176,71 +180,68 @@ def learning_rates_by_name(directory):
         name: lambda face, name=name: face.BaselineRegressor(optimizer=name) for name in ("Adagrad", "Ftrl")
     }
     made["SGD"] = lambda face: face.LinearRegressor(x(), optimizer="SGD")
-    made["many columns"] = lambda face: face.LinearRegressor(many())
-    made["both"] = lambda face: face.DNNLinearCombinedRegressor(
-        linear_feature_columns=many(), dnn_feature_columns=x(), dnn_hidden_units=[2]
-    )
     return {name: both(make, labels=Y) for name, make in made.items()}
 
 
-@program(
-    "DNN",
-    "Linear",
-    "Baseline",
-    "heads",
-    differs={
-        "result/sum/*/v1*": "heads of both faces are one class, which takes the names of both versions of TensorFlow"
-    },
-)
-def dimensions_of_regressors(directory):
-    pair = np.concatenate([Y, X], 1)
-    arguments = {
-        "two": ({"label_dimension": 2}, pair),
-        "zero": ({"label_dimension": 0}, pair),
-        "none": ({"label_dimension": None}, Y),
-        "a float": ({"label_dimension": 1.0}, Y),
-        "weights": ({"weight_column": "w"}, Y),
-        "integers": ({}, np.int64(Y)),
-        "rank 1": ({}, Y[:, 0]),
-        "sum": ({"loss_reduction": "sum"}, Y),
+@program("Linear", "DNNLinearCombined")
+def learning_rates_of_many_columns(directory):
+    """From 26 columns on, the rate is less than 0.2."""
+
+    def many():
+        return [fc.numeric_column("x"), *(fc.bucketized_column(x()[0], [float(i)]) for i in range(25))]
+
+    made = {
+        "linear": lambda face: face.LinearRegressor(many()),
+        "both": lambda face: face.DNNLinearCombinedRegressor(
+            linear_feature_columns=many(), dnn_feature_columns=x(), dnn_hidden_units=[2]
+        ),
     }
+    return {name: both(make, labels=Y) for name, make in made.items()}
+
+
+NAMES_OF_BOTH = {
+    "result/sum/v1*": "heads of both faces are one class, which takes the names of both versions of TensorFlow"
+}
+PAIR = np.concatenate([Y, X], 1)
+DIMENSIONS = {
+    "two": ({"label_dimension": 2}, PAIR),
+    "zero": ({"label_dimension": 0}, PAIR),
+    "none": ({"label_dimension": None}, Y),
+    "a float": ({"label_dimension": 1.0}, Y),
+    "weights": ({"weight_column": "w"}, Y),
+    "integers": ({}, np.int64(Y)),
+    "rank 1": ({}, Y[:, 0]),
+    "sum": ({"loss_reduction": "sum"}, Y),
+}
+
+
+@program("Linear", "heads", differs=NAMES_OF_BOTH)
+def dimensions_of_linear_regressors(directory):
     return {
-        name: {
-            "linear": both(
-                lambda face, given=given: face.LinearRegressor(x(), optimizer=optimizer(face), **given),
-                labels=labels,
-            ),
-            "baseline": both(
-                lambda face, given=given: face.BaselineRegressor(optimizer=optimizer(face), **given),
-                labels=labels,
-            ),
-        }
-        for name, (given, labels) in arguments.items()
+        name: both(
+            lambda face, given=given: face.LinearRegressor(x(), optimizer=optimizer(face), **given),
+            labels=labels,
+        )
+        for name, (given, labels) in DIMENSIONS.items()
     }
 
 
-@program("DNNLinearCombined")
-def parts_of_a_wide_and_deep_model(directory):
-    words = fc.categorical_column_with_vocabulary_list("word", ["a", "b"])
-    arguments = {
-        "wide": {"linear_feature_columns": [words]},
-        "deep": {"dnn_feature_columns": x(), "dnn_hidden_units": [2]},
-        "both": {
-            "linear_feature_columns": [words],
-            "dnn_feature_columns": x(),
-            "dnn_hidden_units": [2],
-            "dnn_activation_fn": None,
-        },
-        "normalized": {"dnn_feature_columns": x(), "dnn_hidden_units": [2], "batch_norm": True},
-        "empty and deep": {"linear_feature_columns": [], "dnn_feature_columns": x(), "dnn_hidden_units": [2]},
-        "wide and empty": {"linear_feature_columns": [words], "dnn_feature_columns": []},
-        "hidden units alone": {"linear_feature_columns": [words], "dnn_hidden_units": [2]},
-        "no hidden units": {"dnn_feature_columns": x()},
-        "empty hidden units": {"dnn_feature_columns": x(), "dnn_hidden_units": []},
-        "nothing": {},
-        "mean": {"linear_feature_columns": [words], "linear_sparse_combiner": "mean"},
+@program("Baseline", "heads", differs=NAMES_OF_BOTH)
+def dimensions_of_baseline_regressors(directory):
+    return {
+        name: both(
+            lambda face, given=given: face.BaselineRegressor(optimizer=optimizer(face), **given),
+            labels=labels,
+        )
+        for name, (given, labels) in DIMENSIONS.items()
     }
 
+
+def words():
+    return [fc.categorical_column_with_vocabulary_list("word", ["a", "b"])]
+
+
+def wide_and_deep(arguments):
     def make(face, given):
         return face.DNNLinearCombinedRegressor(
             linear_optimizer=optimizer(face), dnn_optimizer=optimizer(face), **given
@@ -249,6 +250,36 @@ def parts_of_a_wide_and_deep_model(directory):
     return {
         name: both(lambda face, given=given: make(face, given), labels=Y) for name, given in arguments.items()
     }
+
+
+@program("DNNLinearCombined")
+def parts_of_a_wide_and_deep_model(directory):
+    arguments = {
+        "wide": {"linear_feature_columns": words()},
+        "deep": {"dnn_feature_columns": x(), "dnn_hidden_units": [2]},
+        "both": {
+            "linear_feature_columns": words(),
+            "dnn_feature_columns": x(),
+            "dnn_hidden_units": [2],
+            "dnn_activation_fn": None,
+        },
+        "normalized": {"dnn_feature_columns": x(), "dnn_hidden_units": [2], "batch_norm": True},
+        "mean": {"linear_feature_columns": words(), "linear_sparse_combiner": "mean"},
+    }
+    return wide_and_deep(arguments)
+
+
+@program("DNNLinearCombined")
+def parts_of_a_wide_and_deep_model_that_are_empty(directory):
+    arguments = {
+        "empty and deep": {"linear_feature_columns": [], "dnn_feature_columns": x(), "dnn_hidden_units": [2]},
+        "wide and empty": {"linear_feature_columns": words(), "dnn_feature_columns": []},
+        "hidden units alone": {"linear_feature_columns": words(), "dnn_hidden_units": [2]},
+        "no hidden units": {"dnn_feature_columns": x()},
+        "empty hidden units": {"dnn_feature_columns": x(), "dnn_hidden_units": []},
+        "nothing": {},
+    }
+    return wide_and_deep(arguments)
 
 
 @program(

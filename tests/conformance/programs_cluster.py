@@ -109,6 +109,9 @@ def master_with_a_parameter_server(directory):
         return running[-1].result()
 
 
+LAST = 12  # a checkpoint, and with it an evaluation, every four steps
+
+
 @functools.cache
 def whole_job():
     """A job of all roles by train_and_evaluate, in which both workers have a part."""
@@ -117,9 +120,9 @@ def whole_job():
         met = {role: CONTEXT.Event() for role in ("chief", "worker")}
         with killed(Task(cluster, "ps", serves, directory)) as running:
             running += [
-                Task(cluster, "chief", takes_part, directory, 40, met["chief"], met["worker"]),
-                Task(cluster, "worker", takes_part, directory, 40, met["worker"], met["chief"]),
-                Task(cluster, "evaluator", takes_part, directory, 40),
+                Task(cluster, "chief", takes_part, directory, LAST, met["chief"], met["worker"]),
+                Task(cluster, "worker", takes_part, directory, LAST, met["worker"], met["chief"]),
+                Task(cluster, "evaluator", takes_part, directory, LAST),
             ]
             results = {
                 role: task.result()
@@ -152,7 +155,7 @@ def steps_of_a_whole_job(directory):
     """Two workers may overrun the last step by one."""
     found = whole_job()
     return {
-        "last step": 40 <= found["step"] <= 41,
+        "last step": LAST <= found["step"] <= LAST + 1,
         "counted": abs(found["w"] - 0.5 - found["step"]) <= 1,
         "returned": {role: seen["result"] for role, seen in found["tasks"].items()},
     }

@@ -5,7 +5,7 @@ import os
 import models
 import numpy as np
 import tensorflow as tf
-from catalogue import program
+from catalogue import V1, program
 from models import Recorder, v1
 
 UNTRAINED = "without a checkpoint: EstimatorNotTrainedError, unless fresh variables are asked for"
@@ -32,7 +32,7 @@ def evaluations(directory):
     return {"results": results, "directories": directories, "log": lines}
 
 
-@program("evaluate summaries")
+@program("evaluate summaries", repeated={V1: {}})
 def metrics_of_all_kinds(directory):
     def model_fn(features, labels, mode):
         y = models.line(features["x"])
@@ -99,7 +99,7 @@ def predict_without_checkpoint(directory):
     return list(models.estimator(directory).predict(models.features_only))
 
 
-@program("scaffold", "evaluate")
+@program("scaffold", "evaluate", repeated={V1: {}})
 def tables_and_local_variables(directory):
     def model_fn(features, labels, mode):
         table = tf.lookup.StaticHashTable(

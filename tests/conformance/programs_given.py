@@ -7,7 +7,7 @@ import pathlib
 import models
 import numpy as np
 import tensorflow as tf
-from catalogue import program
+from catalogue import V1, program
 from models import v1
 
 
@@ -91,7 +91,7 @@ def features_that_are_none(directory):
     return estimator.evaluate(lambda: None, steps=1)
 
 
-@program("all-modes export", "scaffold", "evaluate", "predict")
+@program("all-modes export", "scaffold", "evaluate", "predict", repeated={V1: {}})
 def saver_of_averages_in_every_mode(directory):
     def model_fn(features, labels, mode):
         weight = models.variable("w", [1, 1], 0.1)

@@ -193,18 +193,14 @@ def metrics_of_heads(directory):
     }
 
 
-@program(
-    "heads",
-    differs={
-        "result/binary/twice*": "the metrics of two thresholds that are the same would be one metric that is fed twice"
-    },
-)
+@program("heads")
 def metrics_at_thresholds(directory):
     kinds = {
         "list": [0.2, 0.5, 0.9],
         "tuple": (0.123456789,),
         "empty": [],
         "twice": [0.5, 0.5],
+        "alike in their names": [0.8807969, 0.8807972],
         "zero": [0.0],
         "one": [1],
         "text": ["0.5"],
@@ -218,6 +214,7 @@ def metrics_at_thresholds(directory):
         "word without words": (None, ["a"]),
         "out of range": (None, [3]),
         "below": (None, [-1]),
+        "twice": (None, [1, 1]),
     }
     return {
         "binary": {

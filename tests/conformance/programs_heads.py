@@ -5,11 +5,12 @@ import os
 import models
 import numpy as np
 import tensorflow as tf
-from catalogue import program
+from catalogue import KERAS_2, program
 from models import v1
 from programs_canned import FTRL_SLOTS, LABELS, OTHER_SLOTS, SLOTS, FixedValues, columns, worked
 
 KERAS_SLOTS = {**SLOTS, **{f"*/{name}*": OTHER_SLOTS for name in ("Adam", "Momentum", "RMSProp", "beta")}}
+KERAS_IS_2 = tf.__version__.startswith("2.15") or os.environ.get("TF_USE_LEGACY_KERAS") == "1"
 WEIGHTS = np.array([[1.0], [2.0], [0.5], [1.0], [0.0], [1.5], [1.0], [3.0]], np.float32)
 MANY = np.array(
     [[1, 0, 0], [0, 1, 1], [0, 0, 0], [1, 1, 1], [1, 0, 1], [0, 1, 0], [0, 0, 1], [1, 1, 0]], np.int64
@@ -44,13 +45,13 @@ def weighted_input(labels):
 def keras_optimizers():
     """The optimizers of Keras that a head took: from TensorFlow 2.11 to 2.15 they were those called legacy."""
     made = tf.keras.optimizers
-    return made.legacy if tf.__version__.startswith("2.15") else made
+    return made.legacy if KERAS_IS_2 else made
 
 
 def gradient_descent(rate):
     """An optimizer as a model function gives it to a head."""
     optimizer = keras_optimizers().SGD(rate)
-    if tf.__version__.startswith("2.15"):  # that of Keras 3 cannot be set
+    if KERAS_IS_2:  # that of Keras 3 cannot be set
         optimizer.iterations = v1.train.get_or_create_global_step()
     return optimizer
 
@@ -119,7 +120,7 @@ def several_heads(directory):
     return {**results, "name": head.name, "dimension": head.logits_dimension, "keys": sorted(head.metrics())}
 
 
-@program("heads", differs={"*/training/*": OTHER_SLOTS})
+@program("heads", differs={"*/training/*": OTHER_SLOTS}, repeated={KERAS_2: {}})
 def heads_by_hand(directory):
     """A model_fn of one's own that ends in a head."""
     te = tf.estimator
@@ -199,7 +200,7 @@ def what_heads_compute(directory):
     }
 
 
-@program("DNN", "Linear", differs=KERAS_SLOTS)
+@program("DNN", "Linear", differs=KERAS_SLOTS, repeated={KERAS_2: {}})
 def optimizers_of_keras(directory):
     te, dense = tf.estimator, columns()["embedded"]
     keras = keras_optimizers()
@@ -262,7 +263,7 @@ def canned_warm_start(directory):
     return {"variables": models.variables(second), "metrics": second.evaluate(input_fn)}
 
 
-@program("DNN", "Linear", differs={"*/training/*": OTHER_SLOTS})
+@program("DNN", "Linear", differs={"*/training/*": OTHER_SLOTS}, repeated={KERAS_2: {}})
 def logit_fn_builders(directory):
     dense = columns()["dense"]
     experimental = v1.estimator.experimental

@@ -5,11 +5,11 @@ import functools
 import models
 import numpy as np
 import tensorflow as tf
-from catalogue import program
+from catalogue import V1, program
 from models import v1
 
 
-@program("input_fn dataset")
+@program("input_fn dataset", repeated={V1: {}})
 def kinds_of_datasets(directory):
     kinds = {
         "v2": lambda: tf.data.Dataset.from_tensor_slices(({"x": models.X}, models.Y)).batch(4).repeat(),
@@ -23,7 +23,7 @@ def kinds_of_datasets(directory):
     }
 
 
-@program("input_fn tensors")
+@program("input_fn tensors", repeated={V1: {}})
 def kinds_of_tensors(directory):
     x, y = tf.constant, tf.constant
     kinds = {
@@ -79,7 +79,7 @@ def arguments_of_input_functions(directory):
     return got
 
 
-@program("input_fn queues")
+@program("input_fn queues", repeated={V1: {}})
 def queues(directory):
     def input_fn():
         x = v1.train.input_producer(models.X, num_epochs=3, shuffle=False).dequeue()
@@ -97,7 +97,7 @@ def queues(directory):
     }
 
 
-@program("numpy_input_fn")
+@program("numpy_input_fn", repeated={V1: {}})
 def numpy_input_function(directory):
     make = v1.estimator.inputs.numpy_input_fn
     x, y = {"x": models.X}, models.Y
@@ -149,7 +149,7 @@ def tensors_of_numpy_input_function(directory):
     return seen
 
 
-@program("pandas_input_fn")
+@program("pandas_input_fn", repeated={V1: {}})
 def pandas_input_function(directory):
     import pandas as pd
 
@@ -179,7 +179,7 @@ def pandas_input_function(directory):
     }
 
 
-@program("input_fn dataset")
+@program("input_fn dataset", repeated={V1: {}})
 def sparse_and_ragged_features(directory):
     def input_fn():
         sparse = tf.sparse.from_dense(np.array([[1.0, 0, 2], [0, 3, 0]], np.float32))

@@ -4,10 +4,9 @@ import os
 
 import models
 import tensorflow as tf
-from catalogue import KERAS_2, V1, program
+from catalogue import EVERYWHERE, KERAS_2, V1, program
 from models import v1
 
-EVERYWHERE = {KERAS_2: {}, V1: {}}
 BUILT_LATE = (
     "in a graph the Keras of 2.15 made the variables of these metrics inside of their first update, and they measured "
     "nothing: 0 and NaN"

@@ -4,7 +4,7 @@ import os
 
 import models
 import tensorflow as tf
-from catalogue import program
+from catalogue import EVERYWHERE, V1, program
 from models import v1
 
 
@@ -20,7 +20,7 @@ def everything(estimator, directory):
     }
 
 
-@program("Keras layers")
+@program("Keras layers", repeated=EVERYWHERE)
 def keras_layers(directory):
     def model_fn(features, labels, mode):
         constant = tf.keras.initializers.Constant
@@ -35,7 +35,7 @@ def of_layers(make):
     return lambda features, labels, mode: models.regression(mode, make(features["x"]), labels)
 
 
-@program("Keras layers")
+@program("Keras layers", repeated=EVERYWHERE)
 def keras_layers_of_many_kinds(directory):
     layers, constant = tf.keras.layers, tf.keras.initializers.Constant
 
@@ -81,7 +81,7 @@ def keras_layers_of_many_kinds(directory):
     return seen
 
 
-@program("feature columns")
+@program("feature columns", repeated=EVERYWHERE)
 def feature_columns(directory):
     fc = tf.feature_column
     x = fc.numeric_column("x")
@@ -110,7 +110,7 @@ def feature_columns(directory):
     }
 
 
-@program("add_metrics")
+@program("add_metrics", repeated={V1: {}})
 def added_metrics(directory):
     def metric_fn(features, labels, predictions):
         return {
@@ -138,7 +138,7 @@ def renamed(features, labels, mode):
     return models.regression(mode, y, labels)
 
 
-@program("WarmStartSettings")
+@program("WarmStartSettings", repeated={V1: {}})
 def warm_starts(directory):
     trained, export = source(directory)
     settings = tf.estimator.WarmStartSettings
@@ -172,7 +172,7 @@ def warm_start_without_training(directory):
     }
 
 
-@program("VocabInfo", "WarmStartSettings")
+@program("VocabInfo", "WarmStartSettings", repeated={V1: {}})
 def warm_start_with_another_vocabulary(directory):
     def vocabulary(name, words):
         path = os.path.join(directory, name)
@@ -227,7 +227,7 @@ def logit_functions(directory):
         return session.run(call(logit_fn, features, "train", {"factor": 3.0}, models.config()))
 
 
-@program("train_distribute")
+@program("train_distribute", repeated={V1: {}})
 def mirrored_on_one_device(directory):
     strategy = tf.distribute.MirroredStrategy(["/cpu:0"])
     config = tf.estimator.RunConfig(

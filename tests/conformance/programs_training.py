@@ -5,7 +5,7 @@ import os
 import models
 import numpy as np
 import tensorflow as tf
-from catalogue import program
+from catalogue import V1, program
 from models import Listener, Recorder, v1
 
 
@@ -123,7 +123,7 @@ def nan_loss(directory):
     models.estimator(directory, model_fn).train(models.batches, steps=3)
 
 
-@program("summaries", "loss summary")
+@program("summaries", "loss summary", repeated={V1: {}})
 def summaries_of_training(directory):
     def model_fn(features, labels, mode):
         y = models.line(features["x"])
@@ -199,7 +199,7 @@ def loss_of_shape_one(directory):
     models.estimator(directory, model_fn, save_summary_steps=1).train(models.batches, steps=2)
 
 
-@program("collections", "random seed")
+@program("collections", "random seed", repeated={V1: {}})
 def graph_of_training(directory):
     seen = {}
 
@@ -223,7 +223,7 @@ def graph_of_training(directory):
     return seen
 
 
-@program("train steps")
+@program("train steps", repeated={V1: {}})
 def optimizers(directory):
     made = {
         "momentum": lambda: v1.train.MomentumOptimizer(0.05, 0.9),
@@ -248,7 +248,7 @@ def optimizers(directory):
     }
 
 
-@program("device_fn")
+@program("device_fn", repeated={V1: {}})
 def device_function(directory):
     devices = {}
 

@@ -61,6 +61,35 @@ def test_a_loss_function_keeps_its_precision(session, reduction):
     assert set(made) == {"average_loss", "prediction/mean", "label/mean"}
 
 
+@pytest.mark.parametrize(
+    ("head", "metrics"),
+    [
+        (
+            er.BinaryClassHead(thresholds=[0.5, 0.3, 0.5]),
+            {"accuracy/positive_threshold_0.5": 1 / 3, "accuracy/positive_threshold_0.3": 0.0},
+        ),
+        # Both are 0.880797 in the name, and the chance of the second logit lies between them: the last one counts.
+        (
+            er.BinaryClassHead(thresholds=[0.8807969, 0.8807972]),
+            {"accuracy/positive_threshold_0.880797": 2 / 3},
+        ),
+        (
+            er.MultiLabelHead(2, label_vocabulary=["a", "b"], classes_for_class_based_metrics=["a", 0, "a"]),
+            {"probability_mean/a": 0.5499128},
+        ),
+    ],
+)
+def test_what_is_named_twice_among_thresholds_or_classes_is_measured_once(session, head, metrics):
+    columns = head.logits_dimension
+    labels = tf.constant([[0], [0], [1]]) if columns == 1 else tf.constant([[1, 0], [0, 1], [0, 0]])
+    logits = tf.constant(np.repeat(LOGITS, columns, 1))
+    made = head.update_metrics(head.metrics(), {}, logits, labels)
+    session.run(v1.local_variables_initializer())
+    session.run([metric.updates for metric in made.values()])
+    found = session.run({name: made[name].result() for name in metrics})
+    assert found == pytest.approx(metrics)
+
+
 def test_a_loss_function_that_returns_nothing_is_refused(session):
     head = er.RegressionHead(loss_fn=lambda labels, logits: None)
     with pytest.raises(ValueError, match="None"):

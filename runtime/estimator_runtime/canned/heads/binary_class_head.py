@@ -129,7 +129,7 @@ _AT_THRESHOLD = {
 
 
 def checked_thresholds(thresholds: Sequence[float] | None) -> tuple[float, ...]:
-    """The thresholds as a tuple.
+    """The thresholds as a tuple; of those whose metrics have one name the last.
 
     Raises:
         ValueError: one is not between 0 and 1.
@@ -138,7 +138,8 @@ def checked_thresholds(thresholds: Sequence[float] | None) -> tuple[float, ...]:
     for threshold in made:
         if not 0 < threshold < 1:
             raise ValueError(f"thresholds not in (0, 1): {made}")
-    return made
+    named = {MetricKeys.ACCURACY_AT_THRESHOLD % threshold: threshold for threshold in made}
+    return tuple(named.values())
 
 
 def threshold_metrics(of: head.Head, thresholds: Sequence[float]) -> list[streaming_metrics.StreamingMetric]:

@@ -140,7 +140,7 @@ class MultiLabelHead(head.SingleHead):
                     "All classes_for_class_based_metrics must be in range [0, "
                     f"{self._classes.count - 1}]. Given: {given}"
                 )
-        return tuple(made)
+        return tuple(dict.fromkeys(made))
 
     def _named_classes(self) -> Iterator[tuple[int, str]]:
         """The classes with metrics of their own, and what these are called after."""
