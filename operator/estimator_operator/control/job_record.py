@@ -42,7 +42,7 @@ class JobWork:
         dry_run_generation: See there.
         claim_compared: The claim that exists is known to be what the job asks for, or people were told that it is not.
         claim_state: What is wrong with the claim of the model directory, while pods wait.
-        yielded: The last look left the status to be written, as other jobs waited for their pods.
+        yielded: The last look made pods, and left the status to be written by one that knows them.
         environment_files: Names of ConfigMaps that this process has made for the job's pods or found for them.
         unkept: What the API server did not keep of the status that was last sent, as its CRD does not know it.
         strays_at: Monotonic time from which pods that the watch cannot see are asked for by name again.

@@ -22,7 +22,7 @@ class Outcome(Enum):
     REFUSAL_CHANGED = auto()
     """Something is refused now, or not any more: the plan must say so."""
     YIELDED = auto()
-    """Its pods are made; its status waits for one round, as others wait for their pods."""
+    """Its pods are made; its status is written by the next look, which knows them, after others that wait."""
     DELETED = auto()
     """Its time to live was over."""
     DONE = auto()

@@ -194,11 +194,9 @@ class Reconciler:
                 if acted.anew and failed is None:
                     same = record.creation.message == refused
                     return Look(Outcome.OUTDATED if same else Outcome.REFUSAL_CHANGED)
-                yields = (
-                    _created(record, made) and failed is None and not record.work.yielded and len(self._queue)
-                )
-                record.work.yielded = bool(yields)
-                if yields:
+                # The plan was made without them, and what is known of them has to be written at once.
+                record.work.yielded = _created(record, made) and failed is None and not record.work.yielded
+                if record.work.yielded:
                     return Look(Outcome.YIELDED)
         wrote = await self._write(record, before, made)
         if failed is not None:
