@@ -36,6 +36,7 @@ class JobWork:
         watched_since: When this process first looked at the job knowing its pods, or None.
         creation: Whether the API server refuses what the replicas need.
         tensorboard: The same for TensorBoard, which nothing waits for.
+        status: Whether the API server refuses the status itself, as no status that its CRD allows.
         written_at: Monotonic time of the last status write, or None.
         conflicts: How often in a row the job or a pod was not what a plan took it for.
         dry_run: Kinds of pods of which the API server has accepted one in a dry run, at `dry_run_generation`.
@@ -53,6 +54,7 @@ class JobWork:
     watched_since: datetime | None = None
     creation: Refusal = field(default_factory=Refusal)
     tensorboard: Refusal = field(default_factory=Refusal)
+    status: Refusal = field(default_factory=Refusal)
     written_at: float | None = None
     conflicts: int = 0
     dry_run: set[str] = field(default_factory=set)

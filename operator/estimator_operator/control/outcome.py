@@ -14,7 +14,7 @@ class Outcome(Enum):
     GONE = auto()
     """The job does not exist, or another controller runs it."""
     CALM = auto()
-    """It is left alone for a while after many conflicts."""
+    """It is left alone for a while: after many conflicts, or since its status is refused."""
     AT_REST = auto()
     """There is nothing to do for it, and a stub of it is kept."""
     OUTDATED = auto()
