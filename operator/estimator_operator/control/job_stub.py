@@ -10,16 +10,19 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 from estimator_api import EstimatorJob, InvalidJobError
 from estimator_api import constants as c
 from estimator_operator.control.job_object import JobObject
+from estimator_operator.plan.environment_file import may_have_environment_file
 from estimator_operator.plan.observed import Pod
 from estimator_operator.plan.timestamps import from_text
 
 Json = dict[str, Any]
+
+_AT_ONCE: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,13 +164,18 @@ def stub_of(job: JobObject, *, due: datetime | None = None, board: bool = False)
 
 
 def stub_at_first_sight(job: JobObject) -> JobStub | None:
-    """The stub of a job that is only now seen, if its manifest alone tells that there is nothing to do."""
+    """The stub of a job that is only now seen, if its manifest alone tells that there is nothing to do.
+
+    An ended job that may have a file of variables is looked at once, whole by itself: the operator before may have ended
+    before it could delete the file, and nothing else tells of it.
+    """
     spec = job.manifest.get("spec") or {}
     board = spec.get("tensorBoard")
     if job.managed and job.result is not None and board is not None and board.get("enabled") is not False:
         # Whether TensorBoard is to run is for the plan to say.
         return None
-    return stub_of(job)
+    owed = job.managed and job.result is not None and may_have_environment_file(job.manifest)
+    return stub_of(job, due=_AT_ONCE if owed else None)
 
 
 def _ttl_end(ended: str | None, seconds: int | None) -> datetime | None:
