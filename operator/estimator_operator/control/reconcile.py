@@ -171,6 +171,10 @@ class Reconciler:
         before, made = await self._plan_on_evidence(record)
         await self._adopted.compare(record)
         await self._tell_adopted(record)
+        made_pods, record.work.yielded = record.work.yielded, False
+        if made_pods and made.status != before and not (made.status_first or made.progress_only):
+            # The look before has made pods: what this one knows of them is stored before anything else is done.
+            made = replace(made, status_first=True, requeue_after=0.0)
         failed: ApiError | None = None
         if not made.status_first:
             try:
@@ -183,8 +187,7 @@ class Reconciler:
                 if acted.anew and failed is None:
                     same = record.creation.message == refused
                     return Look(Outcome.OUTDATED if same else Outcome.REFUSAL_CHANGED)
-                # The plan was made without them, and what is known of them has to be written at once.
-                record.work.yielded = _created(record, made) and failed is None and not record.work.yielded
+                record.work.yielded = not made_pods and failed is None and _created(record, made)
                 if record.work.yielded:
                     return Look(Outcome.YIELDED)
         try:

@@ -108,6 +108,19 @@ async def test_a_worker_that_joined_and_is_deleted_while_no_operator_is_there_is
     assert counts(world) == {"worker-2": 1}
 
 
+async def test_that_pods_were_made_is_written_before_anything_else_is_done(world, operator):
+    """TensorBoard's objects may take as long as a webhook likes."""
+    calls: list[str] = []
+    world.api.before = lambda verb, resource, name: calls.append(f"{verb} {name or resource}")
+    world.submit(**FIVE_PODS, tensorBoard={})
+    await operator.settle()
+    made = max(calls.index(f"create mnist-{replica}") for replica in REPLICAS)
+    assert calls[made + 1] == "patch mnist"
+    assert "startTime" in world.status
+    assert "create mnist-tensorboard" in calls[made:]
+    assert "mnist-tensorboard" in world.pods
+
+
 async def test_a_restart_takes_one_write_more_than_its_count_and_its_readiness(world, operator):
     """That its pod was made is written once, and what only counts pods goes with it."""
     await trained(world, operator)
