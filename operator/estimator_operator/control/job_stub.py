@@ -168,8 +168,8 @@ def stub_of(job: JobObject, *, due: datetime | None = None, board: bool = False)
 def stub_at_first_sight(job: JobObject) -> JobStub | None:
     """The stub of a job that is only now seen, if its manifest alone tells that there is nothing to do.
 
-    An ended job whose conditions somebody has edited is looked at at once, whole by itself; and so is one that may have a file of variables is looked at once, whole by itself: the operator before may have ended
-    before it could delete the file, and nothing else tells of it.
+    An ended job is looked at once, whole, where its conditions have been edited, and where it may have a file of
+    variables: the operator before may have ended before it could delete that, and nothing else tells of it.
     """
     spec = job.manifest.get("spec") or {}
     board = spec.get("tensorBoard")
