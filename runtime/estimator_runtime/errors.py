@@ -18,7 +18,8 @@ written for tf.estimator keeps working:
     ├── MetricsError                   (TypeError, ValueError)  eval_metric_ops of a wrong kind
     ├── MetricNotFoundError            (KeyError)               early stopping looks at what no evaluation has
     ├── LegacyKerasError               (AttributeError)         a model function calls what only Keras 2 has
-    └── DistributionNotSupportedError  (ValueError)             a strategy that does not run here was asked for
+    └── DistributionNotSupportedError  (ValueError, AttributeError)
+                                                            a strategy that does not run here was asked for
 
 Plain misuse of an argument (both steps and max_steps, a hook that is no hook, ...) raises the plain built-in.
 """
@@ -83,7 +84,7 @@ class MetricNotFoundError(EstimatorError, KeyError):
     __str__ = Exception.__str__  # KeyError's shows a sentence in quotation marks
 
 
-class DistributionNotSupportedError(EstimatorError, ValueError):
+class DistributionNotSupportedError(EstimatorError, ValueError, AttributeError):
     """The configuration asks for a tf.distribute strategy that is not of this host, or for one on several hosts."""
 
 

@@ -21,7 +21,7 @@ CAUGHT_AS = {
     errors.MetricsError: [TypeError, ValueError],
     errors.MetricNotFoundError: [KeyError],
     errors.LegacyKerasError: [AttributeError],
-    errors.DistributionNotSupportedError: [ValueError],
+    errors.DistributionNotSupportedError: [ValueError, AttributeError],
 }
 
 
