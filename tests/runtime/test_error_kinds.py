@@ -17,11 +17,15 @@ CAUGHT_AS = {
     errors.CheckpointPathError: [tf.errors.NotFoundError, ValueError],
     errors.CheckpointDamagedError: [tf.errors.DataLossError, ValueError],
     errors.StorageFullError: [tf.errors.ResourceExhaustedError, OSError],
-    errors.InputGraphError: [ValueError, RuntimeError],
-    errors.MetricsError: [TypeError, ValueError],
+    errors.InputGraphError: [ValueError, RuntimeError, AttributeError],
+    errors.MetricsError: [TypeError, ValueError, AttributeError],
+    errors.ValueKindError: [ValueError, TypeError, AttributeError],
+    errors.LabelKindError: [ValueError, TypeError, tf.errors.UnimplementedError],
+    errors.NoRowsError: [ValueError, ZeroDivisionError],
+    errors.ScalarPredictionError: [ValueError, IndexError],
     errors.MetricNotFoundError: [KeyError],
     errors.LegacyKerasError: [AttributeError],
-    errors.DistributionNotSupportedError: [ValueError],
+    errors.DistributionNotSupportedError: [ValueError, AttributeError],
 }
 
 

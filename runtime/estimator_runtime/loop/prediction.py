@@ -11,6 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from estimator_runtime.errors import ScalarPredictionError
 from estimator_runtime.inputs import model_input
 from estimator_runtime.loop import sessions
 from estimator_runtime.model.bound_model import BoundModel
@@ -99,7 +100,12 @@ def _examples(values: Any) -> Iterator[Any]:
     lengths = {key: value.shape[0] if value.shape else None for key, value in values.items()}
     first = next(iter(lengths.values()), None)
     for key, length in lengths.items():
-        if length is None or length != first:
+        if length is None:
+            raise ScalarPredictionError(
+                f"Batch length of predictions should be same. {key} is a scalar: give it a first dimension, the batch, or "
+                "predict with yield_single_examples=False."
+            )
+        if length != first:
             raise ValueError(
                 f"Batch length of predictions should be same. {key} has different batch length than others."
             )
