@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import tensorflow as tf
 
-from estimator_runtime.checkpoints import faults
+from estimator_runtime.checkpoints import faults, object_based
 from estimator_runtime.checkpoints.faults import UNREADABLE
 from estimator_runtime.errors import CheckpointMismatchError, EstimatorNotTrainedError
 
@@ -77,11 +77,14 @@ def on_newest(choose: Callable[[], _Path], use: Callable[[_Path], _Result], *, g
         choose: returns a path prefix, or None for fresh variables.
         use: restores the checkpoint.
         given: the caller asked for this very checkpoint: there is no other then.
+
+    Raises:
+        CheckpointPathError: the checkpoint is one of objects.
     """
     while True:
         path = choose()
         try:
-            return use(path)
+            return _used(use, path)
         except tf.errors.OpError as error:
             # A checkpoint reader's error is of no class in particular; and the input may be what is damaged.
             is_data = isinstance(error, tf.errors.DataLossError | tf.errors.OutOfRangeError)
@@ -89,6 +92,11 @@ def on_newest(choose: Callable[[], _Path], use: Callable[[_Path], _Result], *, g
                 raise
             if not faults.condemn(path) or choose() == path:
                 raise
+
+
+def _used(use: Callable[[_Path], _Result], path: _Path) -> _Result:
+    with object_based.explained(lambda: path):
+        return use(path)
 
 
 def trained(model_dir: str) -> str:
