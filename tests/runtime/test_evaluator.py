@@ -57,7 +57,7 @@ class Checkpoints:
 def sleeps(monkeypatch):
     slept = []
     monkeypatch.setattr(time, "sleep", slept.append)
-    monkeypatch.setattr(time, "time", lambda: 1000.0)
+    monkeypatch.setattr(time, "monotonic", lambda: 1000.0)
     return slept
 
 
@@ -73,6 +73,14 @@ def test_each_checkpoint_is_evaluated_once_until_max_steps(tmp_path, sleeps, tf_
     assert sleeps == [120, 9, 9, 9, 9]
     assert "Exiting evaluation, global_step=10 >= train max_steps=10" in tf_log
     assert [line for line in tf_log if "Estimator is not trained yet" in line]
+
+
+def test_a_clock_that_is_set_back_delays_no_evaluation(tmp_path, sleeps, monkeypatch):
+    """The time of the day jumps when a node's clock is corrected."""
+    clock = iter(range(10**6, 0, -3600))
+    monkeypatch.setattr(time, "time", lambda: next(clock))
+    evaluator.run(Checkpoints(tmp_path, None, 5, 10), 10, spec())
+    assert sleeps == [9, 9, 9]
 
 
 def test_warnings_are_not_repeated_within_ten_minutes(tmp_path, sleeps, tf_log):

@@ -50,7 +50,7 @@ def _evaluate_until(marker: Watcher, estimator: Any, max_steps: int | None, eval
     warned = False
     pauses = _pauses()
     while not interruption.requested():
-        start = time.time()
+        start = time.monotonic()
         # Read before the checkpoint is chosen: the chief writes the marker after its last checkpoint.
         ended = marker.look()
         outcome = evaluator.evaluate_and_export(training_ended=ended)
@@ -58,7 +58,7 @@ def _evaluate_until(marker: Watcher, estimator: Any, max_steps: int | None, eval
         if outcome.status is Status.EVALUATED:
             marker.soon()
             pauses = _pauses()
-        left = eval_spec.throttle_secs - (time.time() - start)
+        left = eval_spec.throttle_secs - (time.monotonic() - start)
         if left > 0:
             tf.compat.v1.logging.info("Waiting %f secs before starting next eval run.", left)
             _wait(left, unless=marker, over=last)
