@@ -135,15 +135,38 @@ def check_shapes(model_dir: str, variables: Iterable[Any]) -> None:
         CheckpointMismatchError: a variable has another shape in the checkpoint.
     """
     path = latest(model_dir)
-    if path is None:
-        return
+    if path is not None:
+        _check_shapes(path, variables, "Use another model_dir, or the model of the checkpoint.")
+
+
+def check_trained(path: str, saver: Any) -> None:
+    """Holds the trainable variables of the default graph against the checkpoint that they are going to be restored from.
+
+    Args:
+        path: the checkpoint's path prefix.
+        saver: the model's own saver, None where it has none. What such a one restores is its own affair.
+
+    Raises:
+        CheckpointMismatchError: a variable has another shape in the checkpoint.
+    """
+    if saver is None and not tf.compat.v1.get_collection(tf.compat.v1.GraphKeys.SAVERS):
+        variables = tf.compat.v1.trainable_variables()
+        try:
+            _check_shapes(path, variables, "Use the model of the checkpoint, or another checkpoint.")
+        except CheckpointMismatchError:
+            raise
+        except UNREADABLE:
+            return  # restoring it says so
+
+
+def _check_shapes(path: str, variables: Iterable[Any], advice: str) -> None:
     saved = tf.compat.v1.train.NewCheckpointReader(path).get_variable_to_shape_map()
     for variable in variables:
         name = variable.op.name
         if name in saved and not variable.shape.is_compatible_with(saved[name]):
             raise CheckpointMismatchError(
                 f"{_MISMATCH} The variable {name} has shape {variable.shape.as_list()}, and in the checkpoint {path} "
-                f"{saved[name]}: it is of another model. Use another model_dir, or the model of the checkpoint."
+                f"{saved[name]}: it is of another model. {advice}"
             )
 
 

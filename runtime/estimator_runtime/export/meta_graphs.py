@@ -6,6 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from estimator_runtime import checkpoints
 from estimator_runtime.checkpoints import object_based
 from estimator_runtime.export.signatures import build_signatures
 from estimator_runtime.export.supervised import EvalOutput, TrainOutput
@@ -88,6 +89,7 @@ def add(
         )
         if mode == ModeKeys.TRAIN:
             tf.compat.v1.add_to_collection(_TRAIN_OP_COLLECTION, spec.train_op)
+        checkpoints.check_trained(checkpoint_path, spec.scaffold.saver)
         saver = spec.scaffold.saver or tf.compat.v1.train.Saver(sharded=True)
         contents = {
             "tags": [kind.tag],
