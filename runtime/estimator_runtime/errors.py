@@ -59,7 +59,7 @@ class CheckpointMismatchError(EstimatorError, _InvalidArgumentError, ValueError)
 
 
 class CheckpointPathError(EstimatorError, _NotFoundError, ValueError):  # type: ignore[misc]  # TensorFlow is untyped
-    """What is given as a checkpoint's path is none, and nothing that stands for one."""
+    """What is given as a checkpoint's path is none, and nothing that stands for one; or it is that of another kind."""
 
     def __init__(self, message: str) -> None:
         super().__init__(None, None, message)

@@ -94,3 +94,12 @@ def check_cluster(strategy: Any, *, cluster_spec: Any, task_type: str) -> None:
             f"train_distribute is a {type(strategy).__name__}, whose replicas are all on one host, and TF_CONFIG's "
             f"cluster has several tasks: {tasks}. {_WAY_OUT}"
         )
+
+
+def cpu_devices(strategy: Any) -> int:
+    """How many CPU devices a session must have for those of a strategy to be among them; 0 for none."""
+    if not strategy:
+        return 0
+    devices = (*strategy.extended.worker_devices, *strategy.extended.parameter_devices)
+    specs = map(tf.DeviceSpec.from_string, devices)
+    return max((spec.device_index + 1 for spec in specs if spec.device_type == "CPU"), default=0)

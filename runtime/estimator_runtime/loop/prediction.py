@@ -11,6 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from estimator_runtime import checkpoints
 from estimator_runtime.errors import ScalarPredictionError
 from estimator_runtime.inputs import model_input
 from estimator_runtime.loop import sessions
@@ -52,6 +53,8 @@ def predict(
             )
         spec = model.call_model_fn(batch.features, None, ModeKeys.PREDICT)
         model.warm_start_unless(checkpoint_path)
+        if checkpoint_path is not None:
+            checkpoints.check_trained(checkpoint_path, spec.scaffold.saver)
         predictions = _filtered(spec.predictions, predict_keys)
         session = sessions.checkpoint_session(
             model.config,
