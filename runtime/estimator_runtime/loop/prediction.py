@@ -97,9 +97,13 @@ def _filtered(predictions: Any, predict_keys: Sequence[str] | str | None) -> Any
 
 
 def _examples(values: Any) -> Iterator[Any]:
+    """One example after the other, without a line of Python for each.
+
+    Raises:
+        ValueError: the first dimensions differ, or there is none.
+    """
     if not isinstance(values, dict):
-        yield from values
-        return
+        return iter(values)
     lengths = {key: value.shape[0] if value.shape else None for key, value in values.items()}
     first = next(iter(lengths.values()), None)
     for key, length in lengths.items():
@@ -112,5 +116,5 @@ def _examples(values: Any) -> Iterator[Any]:
             raise ValueError(
                 f"Batch length of predictions should be same. {key} has different batch length than others."
             )
-    for row in zip(*values.values(), strict=True):
-        yield dict(zip(values, row, strict=True))
+    rows = zip(*values.values(), strict=True)
+    return map(dict, map(zip, itertools.repeat(tuple(values)), rows))
