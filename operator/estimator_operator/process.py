@@ -214,6 +214,7 @@ class Operator:
                     away=lambda: self._outage.lasts,
                     leads=lambda: lease is None or lease.leads,
                     on_pruned=metrics.pruned,
+                    on_refused=metrics.refused,
                 ),
                 causes=causes,
                 missing=MissingPods(api, self._store, self._clock),

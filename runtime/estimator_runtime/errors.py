@@ -13,12 +13,21 @@ written for tf.estimator keeps working:
     │                                                           no checkpoint of the directory can be restored
     ├── StorageFullError               (ResourceExhaustedError, OSError)
     │                                                           there is no room for a checkpoint or an export
-    ├── InputGraphError                (ValueError, RuntimeError)
+    ├── InputGraphError                (ValueError, RuntimeError, AttributeError)
     │                                                           input_fn returned what was made outside of it
-    ├── MetricsError                   (TypeError, ValueError)  eval_metric_ops of a wrong kind
+    ├── MetricsError                   (TypeError, ValueError, AttributeError)
+    │                                                           eval_metric_ops of a wrong kind
+    ├── ValueKindError                 (ValueError, TypeError, AttributeError)
+    │                                                           no tensor, no array or no dict where one is needed
+    ├── LabelKindError                 (ValueError, TypeError, UnimplementedError)
+    │                                                           words for labels where numbers are due, or the reverse
+    ├── NoRowsError                    (ValueError, ZeroDivisionError)
+    │                                                           an input function over arrays without a row
+    ├── ScalarPredictionError          (ValueError, IndexError) predictions that cannot be told by example
     ├── MetricNotFoundError            (KeyError)               early stopping looks at what no evaluation has
     ├── LegacyKerasError               (AttributeError)         a model function calls what only Keras 2 has
-    └── DistributionNotSupportedError  (ValueError)             a strategy that does not run here was asked for
+    └── DistributionNotSupportedError  (ValueError, AttributeError)
+                                                            a strategy that does not run here was asked for
 
 Plain misuse of an argument (both steps and max_steps, a hook that is no hook, ...) raises the plain built-in.
 """
@@ -31,6 +40,7 @@ _InvalidArgumentError: Any = tf.errors.InvalidArgumentError
 _NotFoundError: Any = tf.errors.NotFoundError
 _DataLossError: Any = tf.errors.DataLossError
 _ResourceExhaustedError: Any = tf.errors.ResourceExhaustedError
+_UnimplementedError: Any = tf.errors.UnimplementedError
 
 
 class EstimatorError(Exception):
@@ -49,7 +59,7 @@ class CheckpointMismatchError(EstimatorError, _InvalidArgumentError, ValueError)
 
 
 class CheckpointPathError(EstimatorError, _NotFoundError, ValueError):  # type: ignore[misc]  # TensorFlow is untyped
-    """What is given as a checkpoint's path is none, and nothing that stands for one."""
+    """What is given as a checkpoint's path is none, and nothing that stands for one; or it is that of another kind."""
 
     def __init__(self, message: str) -> None:
         super().__init__(None, None, message)
@@ -69,12 +79,31 @@ class StorageFullError(EstimatorError, _ResourceExhaustedError, OSError):  # typ
         super().__init__(None, None, message)
 
 
-class InputGraphError(EstimatorError, ValueError, RuntimeError):
+class InputGraphError(EstimatorError, ValueError, RuntimeError, AttributeError):
     """What input_fn returned, or used, was made outside of it: eagerly or in another graph."""
 
 
-class MetricsError(EstimatorError, TypeError, ValueError):
+class MetricsError(EstimatorError, TypeError, ValueError, AttributeError):
     """`eval_metric_ops` is not a dict, or one of its values is no metric the evaluation loop can run."""
+
+
+class ValueKindError(EstimatorError, ValueError, TypeError, AttributeError):
+    """What is given is no tensor, array or dict, of which tf.estimator would ask an attribute."""
+
+
+class LabelKindError(EstimatorError, ValueError, TypeError, _UnimplementedError):  # type: ignore[misc]  # TensorFlow is untyped
+    """Labels are words and the head has no vocabulary, or are numbers and it has one."""
+
+    def __init__(self, message: str) -> None:
+        _UnimplementedError.__init__(self, None, None, message)
+
+
+class NoRowsError(EstimatorError, ValueError, ZeroDivisionError):
+    """The arrays or the DataFrame of an input function have no rows."""
+
+
+class ScalarPredictionError(EstimatorError, ValueError, IndexError):
+    """One of the predictions is a scalar, so they cannot be given out example by example."""
 
 
 class MetricNotFoundError(EstimatorError, KeyError):
@@ -83,7 +112,7 @@ class MetricNotFoundError(EstimatorError, KeyError):
     __str__ = Exception.__str__  # KeyError's shows a sentence in quotation marks
 
 
-class DistributionNotSupportedError(EstimatorError, ValueError):
+class DistributionNotSupportedError(EstimatorError, ValueError, AttributeError):
     """The configuration asks for a tf.distribute strategy that is not of this host, or for one on several hosts."""
 
 

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Self
 import tensorflow as tf
 
 from estimator_runtime import checkpoints, observation
-from estimator_runtime.checkpoints import paths
+from estimator_runtime.checkpoints import object_based, paths
 from estimator_runtime.config.run_config import RunConfig, TaskType
 from estimator_runtime.errors import EstimatorNotTrainedError
 from estimator_runtime.exporting_estimator import ExportingEstimator
@@ -174,12 +174,13 @@ class Estimator(ExportingEstimator):
                 tf.compat.v1.logging.info("Skipping training since max_steps has already saved.")
                 return self
             stop = [tf.compat.v1.train.StopAtStepHook(steps, max_steps)] if steps or max_steps else []
-            training.train(
-                self._bound,
-                input_fn,
-                hooks=[*hook_types.checked_hooks(hooks), *stop],
-                saving_listeners=hook_types.checked_listeners(saving_listeners),
-            )
+            with object_based.explained(lambda: checkpoints.latest(self.model_dir)):
+                training.train(
+                    self._bound,
+                    input_fn,
+                    hooks=[*hook_types.checked_hooks(hooks), *stop],
+                    saving_listeners=hook_types.checked_listeners(saving_listeners),
+                )
         return self
 
     def evaluate(

@@ -11,7 +11,7 @@ add one, write the function:
 
 `differs` names what is meant to differ, and why: {pattern of a path in the result: reason}. `repeated` names the other
 ways of TensorFlow in which the program is run too, each with what differs there: {KERAS_2: {}, V1: {}}. A misuse is a function
-that must fail the same way; `wording` says why its message is not tf.estimator's, `outcome` why it ends otherwise.
+that must fail the same way, or be taken in both; `wording` says why its message is not tf.estimator's, `outcome` why it ends otherwise.
 A difference that is declared and not there fails the comparison as one that is there and not declared.
 """
 
@@ -85,7 +85,7 @@ class Program:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Misuse:
-    """A function that must raise; see the module's docstring for `wording` and `outcome`."""
+    """A function that raises, or is taken in both; see the module's docstring for `wording` and `outcome`."""
 
     name: str
     run: Callable[[str], Any]

@@ -77,10 +77,25 @@ misuse(
     training(lambda **kw: te().DNNClassifier([3], columns()["dense"], optimizer=3, **kw)),
     wording=NAMES,
 )
+for what, features in {"a tensor": lambda: tf.constant([[1.0]]), "an empty dict": dict}.items():
+    misuse(
+        f"BaselineRegressor: {what} for features",
+        lambda d, features=features: (
+            te()
+            .BaselineRegressor(d, config=models.config())
+            .train(lambda: (features(), tf.constant([[1.0]])), steps=1)
+        ),
+        wording=NAMES,
+    )
+misuse(
+    "BinaryClassHead: numbers beside the vocabulary of a classifier",
+    training(lambda **kw: te().DNNClassifier([3], columns()["dense"], label_vocabulary=["a", "b"], **kw)),
+    wording=NAMES,
+)
 misuse(
     "DNNClassifier: words without a vocabulary",
     training(lambda **kw: te().DNNClassifier([3], columns()["dense"], **kw), "words"),
-    outcome="a ValueError that says what is missing, before the graph runs",
+    wording="says what is missing, before the graph runs",
 )
 misuse(
     "LinearClassifier: a class too many",

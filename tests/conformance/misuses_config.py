@@ -32,6 +32,29 @@ for name, arguments in {
 
 misuse("RunConfig: an unknown argument", run_config(colour="red"))
 
+# Taken, as long as it is false: programs pass on the 0 or "" of a command line.
+REFUSED_EARLY = (
+    "tf.estimator takes it, and the first training or evaluation fails at an attribute of it; refused by name where it is "
+    "written"
+)
+for field in ("train_distribute", "eval_distribute", "experimental_distribute"):
+    for name, value in {"0": 0, "False": False, "an empty text": "", "an empty list": []}.items():
+        misuse(f"RunConfig: {field} is {name}", run_config(**{field: value}))
+    misuse(
+        f"RunConfig: {field} is a word",
+        run_config(**{field: "mirrored"}),
+        wording="says which there are" if field == "experimental_distribute" else None,
+        outcome=None if field == "experimental_distribute" else REFUSED_EARLY,
+    )
+misuse(
+    "RunConfig: a strategy that is false, used",
+    lambda d: (
+        models.estimator(d, train_distribute=0, eval_distribute="")
+        .train(models.batches, steps=1)
+        .evaluate(models.once)
+    ),
+)
+
 
 def replacing(**arguments):
     return lambda directory: tf.estimator.RunConfig().replace(**arguments)

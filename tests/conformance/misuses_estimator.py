@@ -138,15 +138,19 @@ for reserved in ("loss", "global_step"):
             d, models.linear_in("eval", eval_metric_ops=lambda y: {reserved: v1.metrics.mean(y)})
         ).evaluate(models.once),
     )
+UNTRAINED = (
+    "tf.estimator answers from fresh variables, as if there were a model; the document of the Estimator has a ValueError, "
+    "and fresh_variables_if_untrained=True asks for the other rule"
+)
 misuse(
     "evaluate: untrained",
     lambda d: models.estimator(d).evaluate(models.once),
-    outcome="an error instead of fresh variables, unless those are asked for",
+    outcome=UNTRAINED,
 )
 misuse(
     "predict: untrained",
     lambda d: list(models.estimator(d).predict(models.features_only)),
-    outcome="an error instead of fresh variables, unless those are asked for",
+    outcome=UNTRAINED,
 )
 misuse(
     "evaluate: a checkpoint that is not there",
@@ -165,7 +169,7 @@ misuse(
 misuse(
     "predict: a scalar among the predictions",
     predicting(models.linear_in("infer", predictions=lambda y: {"mean": tf.reduce_mean(y)})),
-    outcome="an error that says what is wrong, in place of an IndexError",
+    wording="names the prediction and says what to do",
 )
 misuse("get_variable_names: untrained", lambda d: models.estimator(d).get_variable_names())
 misuse("get_variable_value: untrained", lambda d: models.estimator(d).get_variable_value("w"))

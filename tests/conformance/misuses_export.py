@@ -34,7 +34,7 @@ misuse(
 misuse(
     "export_saved_model: no outputs",
     exporting(models.raw_receiver, models.linear_in("infer", export_outputs={})),
-    outcome="a model that offers nothing is not exported",
+    outcome="tf.estimator writes a SavedModel without a signature, which no client can ask; the document of the Estimator has a ValueError",
 )
 misuse(
     "export_saved_model: an unknown mode",
@@ -56,7 +56,7 @@ def export_savedmodel_of_v2(directory):
 misuse(
     "export_savedmodel: in TensorFlow 2",
     export_savedmodel_of_v2,
-    outcome="export_savedmodel stays: the document of the Estimator has it",
+    outcome="tf.estimator has it in the other face alone; the document of the Estimator has it, and an export is no harm where a refusal was",
 )
 
 
@@ -108,9 +108,14 @@ misuse(
 misuse(
     "build_raw_serving_input_receiver_fn: a number",
     in_graph(lambda x, w: tf.estimator.export.build_raw_serving_input_receiver_fn({"a": 1})()),
-    outcome="a ValueError that names the feature, in place of an AttributeError",
+    wording="names the feature and what was given",
 )
 
+misuse(
+    "build_raw_supervised_input_receiver_fn: a number",
+    in_graph(lambda x, w: tf.estimator.experimental.build_raw_supervised_input_receiver_fn({"a": x}, 1)()),
+    wording="names the label and what was given",
+)
 te_outputs = {
     "ClassificationOutput: nothing": lambda x, w: tf.estimator.export.ClassificationOutput(),
     "ClassificationOutput: scores are strings": lambda x, w: tf.estimator.export.ClassificationOutput(

@@ -9,7 +9,10 @@ from catalogue import misuse
 from models import v1
 
 PATH = "one line that says what a checkpoint's path is, with an example from the directory"
-UNDERSTOOD = "it is plain which checkpoint is meant, and that one is read"
+UNDERSTOOD = (
+    "tf.estimator refuses it, as no sstable or for a variable that is missing; taken, for one checkpoint is plainly meant and "
+    "what was an error is the answer"
+)
 INSIDE = "names input_fn and says to make it inside"
 FUNCTION = "says what an input function is"
 TRACED = "is refused by name when the Estimator is made"
@@ -105,14 +108,10 @@ NO_FUNCTIONS = {
 }
 for call, do in CALLS.items():
     for what, input_fn in MADE_OUTSIDE.items():
-        accident = (call, what) == ("predict", "eager tensors")
         misuse(
             f"{call}: {what} made outside of input_fn",
             lambda d, do=do, input_fn=input_fn: do(d, input_fn),
-            wording=None if accident else INSIDE,
-            outcome="names input_fn, in place of an AttributeError for want of Tensor.op"
-            if accident
-            else None,
+            wording=INSIDE,
         )
     for what, given in NO_FUNCTIONS.items():
         misuse(
@@ -167,7 +166,7 @@ def other_shape(directory):
 misuse(
     "train: the checkpoint has another shape",
     other_shape,
-    outcome="an error before the first step; a resource variable takes a value of any shape",
+    outcome="tf.estimator trains on with the values of the other shape, and says nothing; refused before the first step",
 )
 
 

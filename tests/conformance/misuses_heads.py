@@ -38,7 +38,7 @@ misuse("BinaryClassHead: words", loss(lambda: te().BinaryClassHead(), [["a"], ["
 misuse(
     "BinaryClassHead: numbers beside a vocabulary",
     loss(lambda: te().BinaryClassHead(label_vocabulary=["a", "b"]), [[1], [0], [1]]),
-    outcome="the ValueError that other heads raise for it",
+    wording="says so in the words of the other heads",
 )
 misuse("BinaryClassHead: labels too few", loss(lambda: te().BinaryClassHead(), [[1], [0]]), wording=SAYS)
 misuse(
@@ -100,6 +100,11 @@ misuse(
     ),
 )
 misuse(
+    "weights: features that are a tensor",
+    loss(lambda: te().RegressionHead(weight_column="w"), ONE, features=np.ones([3, 1], np.float32)),
+    wording=SAYS,
+)
+misuse(
     "weights: sparse",
     loss(
         lambda: te().RegressionHead(weight_column="w"),
@@ -148,7 +153,7 @@ misuse(
 misuse(
     "MultiHead: equal names",
     lambda directory: te().MultiHead([te().RegressionHead(name="a"), te().BinaryClassHead(name="a")]),
-    outcome="two heads under one name would answer with the predictions of one, without a word",
+    outcome="tf.estimator takes it, and one head's predictions and metrics replace the other's without a word",
 )
 
 

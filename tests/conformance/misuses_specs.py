@@ -54,12 +54,12 @@ misuse("EstimatorSpec: a metric of three", spec("eval", eval_metric_ops=lambda y
 misuse(
     "EstimatorSpec: a metric's value is a number",
     spec("eval", eval_metric_ops=lambda y: {"m": (1.0, tf.no_op())}),
-    outcome="a MetricsError that names the metric, in place of an AttributeError",
+    wording="names the metric and what was given",
 )
 misuse(
     "EstimatorSpec: a metric's update is a number",
     spec("eval", eval_metric_ops=lambda y: {"m": (y, 1.0)}),
-    outcome="a MetricsError that names the metric, in place of an AttributeError",
+    wording="names the metric and what was given",
 )
 misuse(
     "EstimatorSpec: a metric of another graph",

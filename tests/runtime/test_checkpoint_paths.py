@@ -162,3 +162,19 @@ def test_a_name_that_tensorflow_takes_for_a_pattern_is_refused_in_one_line(name,
             ValueError, match="takes characters in .* for a pattern and cannot read the checkpoint: rename"
         ):
             call()
+
+
+@pytest.mark.parametrize("name", ["run[1]", "a\\b", "lr[0.1]/1"])
+def test_the_first_training_says_that_nobody_will_read_its_checkpoints(name, tmp_path, tf_log):
+    estimator = linear_model.estimator(tmp_path / name).train(train_input, steps=1)
+    (line,) = [line for line in tf_log if "for a pattern" in line]
+    assert estimator.model_dir in line
+    assert "Use a model_dir with neither brackets nor backslashes" in line
+    with pytest.raises(ValueError, match="cannot read the checkpoint"):
+        estimator.evaluate(eval_input)
+
+
+@pytest.mark.parametrize("name", ["a[b", "a]b", "a*b"])
+def test_a_training_whose_checkpoints_can_be_read_says_nothing_of_patterns(name, tmp_path, tf_log):
+    linear_model.estimator(tmp_path / name).train(train_input, steps=1).evaluate(eval_input)
+    assert not [line for line in tf_log if "for a pattern" in line]

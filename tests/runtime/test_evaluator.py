@@ -57,7 +57,7 @@ class Checkpoints:
 def sleeps(monkeypatch):
     slept = []
     monkeypatch.setattr(time, "sleep", slept.append)
-    monkeypatch.setattr(time, "time", lambda: 1000.0)
+    monkeypatch.setattr(time, "monotonic", lambda: 1000.0)
     return slept
 
 
@@ -73,6 +73,14 @@ def test_each_checkpoint_is_evaluated_once_until_max_steps(tmp_path, sleeps, tf_
     assert sleeps == [120, 9, 9, 9, 9]
     assert "Exiting evaluation, global_step=10 >= train max_steps=10" in tf_log
     assert [line for line in tf_log if "Estimator is not trained yet" in line]
+
+
+def test_a_clock_that_is_set_back_delays_no_evaluation(tmp_path, sleeps, monkeypatch):
+    """The time of the day jumps when a node's clock is corrected."""
+    clock = iter(range(10**6, 0, -3600))
+    monkeypatch.setattr(time, "time", lambda: next(clock))
+    evaluator.run(Checkpoints(tmp_path, None, 5, 10), 10, spec())
+    assert sleeps == [9, 9, 9]
 
 
 def test_warnings_are_not_repeated_within_ten_minutes(tmp_path, sleeps, tf_log):
@@ -233,6 +241,48 @@ def test_a_checkpoint_that_is_not_all_there_yet_is_looked_at_again(tmp_path, tf_
     assert [line for line in tf_log if "1 of its 1 data files are missing" in line and "look for it" in line]
     aside.rename(data)
     assert checkpoints.evaluate_and_export().metrics["global_step"] == 5
+
+
+def ended_without_contents(tmp_path):
+    """A model directory whose training has ended, and the data of whose last checkpoint are aside."""
+    model_dir = tmp_path / "model"
+    estimator = linear_model.estimator(model_dir, save_checkpoints_steps=50)
+    estimator.train(linear_model.train_input, steps=5)
+    finished.write(str(model_dir), finished.Finished(5, "max_steps", 5))
+    (data,) = model_dir.glob("model.ckpt-5.data*")
+    return linear_model.estimator(model_dir), data, data.rename(tmp_path / "aside")
+
+
+def at_once(*exporters):
+    return EvalSpec(linear_model.eval_input, exporters=exporters, start_delay_secs=0, throttle_secs=0)
+
+
+def test_the_last_checkpoint_is_evaluated_though_the_marker_was_seen_before_its_contents(
+    tmp_path, monkeypatch
+):
+    """Else the one before it would be the final export."""
+    estimator, data, aside = ended_without_contents(tmp_path)
+
+    def sleep(secs):
+        if aside.exists():
+            aside.rename(data)
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    record = Record()
+    evaluator.run(estimator, 5, at_once(record))
+    assert record.calls == [(f"{estimator.model_dir}/model.ckpt-5", True)]
+
+
+def test_a_last_checkpoint_that_stays_damaged_is_told_of_and_the_one_before_it_exported(
+    tmp_path, monkeypatch, tf_log
+):
+    monkeypatch.setattr(evaluator, "_WAIT_FOR_CONTENTS_SECS", 0)
+    estimator, _, _ = ended_without_contents(tmp_path)
+    record = Record()
+    evaluator.run(estimator, 5, at_once(record))
+    assert record.calls == [(f"{estimator.model_dir}/model.ckpt-0", True)]
+    (line,) = [line for line in tf_log if "was neither evaluated nor exported" in line]
+    assert f"The last checkpoint {estimator.model_dir}/model.ckpt-5 cannot be read (1 of its 1 data" in line
 
 
 def test_an_evaluation_that_fails_by_itself(tmp_path):

@@ -12,6 +12,7 @@ import tensorflow as tf
 from linear_model import eval_input, train_input, v1
 
 from estimator_runtime import EvalSpec, TrainSpec, experimental, train_and_evaluate
+from estimator_runtime.loop import event_files as event_files_module
 from estimator_runtime.loop import event_writers
 
 Cache = v1.summary.FileWriterCache
@@ -252,3 +253,28 @@ def test_an_evaluation_without_a_batch_leaves_no_file(tmp_path):
     estimator = estimator_in(tmp_path).train(train_input, steps=1)
     estimator.evaluate(lambda: eval_input().take(0))
     assert not (tmp_path / "eval").exists()
+
+
+def test_nobody_waits_for_the_cache_while_storage_is_looked_at(tmp_path, monkeypatch):
+    """A directory that hangs holds up nobody who writes to another one."""
+    directory = str(tmp_path)
+    with tf.Graph().as_default():
+        Cache.get(directory)
+    free = []
+    matching = event_files_module.matching
+
+    def try_the_cache():
+        free.append(Cache._lock.acquire(blocking=False))
+        if free[-1]:
+            Cache._lock.release()
+
+    def look(*args):
+        thread = threading.Thread(target=try_the_cache)
+        thread.start()
+        thread.join(60)
+        return matching(*args)
+
+    monkeypatch.setattr(event_files_module, "matching", look)
+    with event_writers.call(directory):
+        pass
+    assert free == [True]

@@ -88,15 +88,24 @@ def test_none_keeps_all(exports):
     assert len(exports.names()) == 7
 
 
-def test_an_export_that_vanished_is_not_missed(exports, monkeypatch, tf_log):
+@pytest.mark.parametrize(
+    "error",
+    [
+        tf.errors.NotFoundError(None, None, "gone"),
+        tf.errors.FailedPreconditionError(None, None, "a server on another host has a file of it open"),
+        tf.errors.PermissionDeniedError(None, None, "not yours"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_old_export_that_cannot_be_deleted_fails_no_new_one(exports, monkeypatch, tf_log, error):
     exporter = LatestExporter("latest", receiver_fn, exports_to_keep=1)
 
-    def gone(path):
-        raise tf.errors.NotFoundError(None, None, "gone")
+    def refuse(path):
+        raise error
 
-    monkeypatch.setattr(tf.compat.v1.gfile, "DeleteRecursively", gone)
+    monkeypatch.setattr(tf.compat.v1.gfile, "DeleteRecursively", refuse)
     judge(exporter, exports, 1.0)
-    judge(exporter, exports, 1.0)
+    assert judge(exporter, exports, 1.0).endswith("1500000002")
     assert "Can not delete" in tf_log[-1]
 
 

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 from linear_model import raw_receiver, v1
 
-from estimator_runtime import Estimator, RunConfig, export
+from estimator_runtime import Estimator, LatestExporter, RunConfig, export
 
 
 def exported(trained, directory, receiver_fn=raw_receiver, **fields):
@@ -263,6 +263,61 @@ def test_two_exports_in_one_second(trained, tmp_path, monkeypatch):
     monkeypatch.setattr(time, "sleep", lambda secs: now.__setitem__(0, now[0] + secs))
     paths = [trained.export_saved_model(str(tmp_path), raw_receiver) for _ in range(2)]
     assert [os.path.basename(path) for path in paths] == ["1790000000", "1790000001"]
+
+
+def test_an_export_has_a_greater_name_than_those_of_a_host_whose_clock_is_ahead(
+    trained, tmp_path, monkeypatch
+):
+    """Else the newest would be served by nobody, and be the first to be deleted."""
+    now = [1_790_000_090]
+    monkeypatch.setattr(time, "time", lambda: now[0])
+    (tmp_path / "9999999999").mkdir()
+    (tmp_path / "17").mkdir()
+    names = []
+    for clock in (1_790_000_090, 1_790_000_000, 1_790_000_001, 1_790_000_200):
+        now[0] = clock
+        names.append(os.path.basename(trained.export_saved_model(str(tmp_path), raw_receiver)))
+    assert names == ["1790000090", "1790000091", "1790000092", "1790000200"]
+
+
+def test_the_newest_export_stays_where_a_clock_was_ahead(trained, tmp_path, monkeypatch):
+    exporter = LatestExporter("latest", raw_receiver, exports_to_keep=1)
+    for clock in (1_790_000_090, 1_790_000_000):
+        monkeypatch.setattr(time, "time", lambda clock=clock: clock)
+        path = exporter.export(trained, str(tmp_path), trained.latest_checkpoint(), {}, False)
+    assert [str(one) for one in tmp_path.iterdir()] == [path]
+    assert Path(path, "saved_model.pb").exists()
+
+
+def test_two_exports_at_the_same_time_write_into_directories_of_their_own(trained, tmp_path, monkeypatch):
+    """The other one begins when this one has found its name free, and before it has written anything."""
+    now = [1_790_000_000]
+    monkeypatch.setattr(time, "time", lambda: now[0])
+    monkeypatch.setattr(time, "sleep", lambda secs: now.__setitem__(0, now[0] + secs))
+    paths = []
+    builder = v1.saved_model.Builder
+
+    def building(directory):
+        if not paths:
+            paths.append(None)
+            paths[0] = trained.export_saved_model(str(tmp_path), raw_receiver)
+        return builder(directory)
+
+    monkeypatch.setattr(v1.saved_model, "Builder", building)
+    paths.append(trained.export_saved_model(str(tmp_path), raw_receiver))
+    assert len(set(paths)) == 2
+    for path in paths:
+        assert ask(path, x=[[0.0]])
+    assert sorted(os.listdir(tmp_path)) == sorted(map(os.path.basename, paths))
+
+
+def test_what_went_wrong_is_said_also_where_its_leftovers_cannot_be_deleted(trained, tmp_path, monkeypatch):
+    def refuse(path):
+        raise tf.errors.FailedPreconditionError(None, None, "a file is open")
+
+    monkeypatch.setattr(v1.gfile, "DeleteRecursively", refuse)
+    with pytest.raises(tf.errors.NotFoundError, match="/no/such/file"):
+        trained.export_saved_model(str(tmp_path), raw_receiver, assets_extra={"a.txt": "/no/such/file"})
 
 
 def test_no_name_is_free(trained, tmp_path, monkeypatch):

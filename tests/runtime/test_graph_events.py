@@ -66,3 +66,34 @@ def test_nothing_is_written_where_nothing_is_to_be(tmp_path):
     config = {"save_checkpoints_steps": None, "save_summary_steps": None, "log_step_count_steps": None}
     estimator_in(tmp_path, **config).train(train_input, steps=3)
     assert event_files(tmp_path) == []
+
+
+class Clears(v1.train.SessionRunHook):
+    """A program's hook that closes all writers, as some do before they read the events."""
+
+    def begin(self):
+        v1.summary.FileWriterCache.clear()
+
+
+def test_no_graph_is_written_where_a_program_has_cleared_the_cache(tmp_path):
+    estimator = estimator_in(tmp_path, checkpoint_save_graph_def=False)
+    estimator.train(train_input, steps=3, hooks=[Clears()])
+    assert not {"graph_def", "meta_graph_def"} & set(kinds(tmp_path))
+    assert "loss" in {value.tag for event in events(tmp_path) for value in event.summary.value}
+
+
+class AddsAGraph(v1.train.CheckpointSaverListener):
+    """Adds a graph of its own to the same events at each checkpoint."""
+
+    def __init__(self, directory):
+        self.directory = str(directory)
+
+    def after_save(self, session, global_step_value):
+        v1.summary.FileWriterCache.get(self.directory).add_graph(session.graph, global_step_value)
+
+
+def test_a_graph_that_somebody_else_adds_meanwhile_is_written(tmp_path):
+    estimator = estimator_in(tmp_path, checkpoint_save_graph_def=False, save_checkpoints_steps=100)
+    estimator.train(train_input, steps=3, saving_listeners=[AddsAGraph(tmp_path)])
+    graphs = [event.step for event in events(tmp_path) if event.WhichOneof("what") == "graph_def"]
+    assert graphs == [0, 3]

@@ -66,6 +66,27 @@ def test_a_pair_with_what_update_state_returns_is_told_to_be_the_metric(trained)
         evaluated(trained, make)
 
 
+NOT_COUNTED = {
+    "no operation": lambda metric, labels: tf.no_op(),
+    "its value": lambda metric, labels: metric.result(),
+    # Keras assigns, and returns what it has assigned.
+    "what an assignment returns": lambda metric, labels: metric.total.assign_add(tf.reduce_sum(labels)),
+    "another metric's update": lambda metric, labels: v1.metrics.mean(labels)[1],
+}
+
+
+@pytest.mark.parametrize("update", NOT_COUNTED)
+def test_a_pair_whose_update_takes_no_batch_into_the_metric_is_refused(trained, update):
+    """Its value would be 0, without a word."""
+
+    def make(labels, y):
+        metric = updated(metrics.Mean(), labels)
+        return {"mean": (metric.result(), NOT_COUNTED[update](metric, labels))}
+
+    with pytest.raises(MetricsError, match=r"eval_metric_ops\[mean\] .*Give the metric itself in place"):
+        evaluated(trained, make)
+
+
 def test_other_errors_of_a_model_function_are_left_alone(trained):
     def make(labels, y):
         raise ValueError("an error of its own")

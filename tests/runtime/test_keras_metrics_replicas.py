@@ -8,6 +8,7 @@ from replicated import X, Y, v1
 from estimator_runtime import Estimator, EstimatorSpec
 
 REPLICATED = ("mirrored", "mirrored v1", "mirrored on one", "one", "one v1")
+CENTRAL = ("central", "central v1")
 
 
 @pytest.fixture(scope="module")
@@ -73,3 +74,34 @@ def test_checkpoints_of_a_training_on_replicas_have_no_variables_of_metrics(
     assert results[0]["global_step"] == 2
     assert results[0]["mae"] == pytest.approx(results[0]["reference"])
     assert len(X) == 8
+
+
+def trained_on(model_dir, strategy):
+    estimator = Estimator(model_fn, str(model_dir), replicated.config(strategy))
+    estimator.train(replicated.train_input, steps=2)
+    result = estimator.evaluate(replicated.batches_of_two)
+    return {name: float(value) for name, value in result.items()}, estimator.get_variable_names()
+
+
+@pytest.mark.parametrize("strategy", CENTRAL)
+def test_a_training_on_central_storage_is_evaluated_on_one_device(in_two_devices, tmp_path, strategy):
+    result, names = in_two_devices(trained_on, tmp_path, strategy)
+    assert names == ["global_step", "w"]
+    assert result["mae"] == pytest.approx(result["reference"])
+    assert result["sum"] == pytest.approx(Y.sum())
+
+
+def refused_on(model_dir, strategy):
+    estimator = Estimator(model_fn, str(model_dir), replicated.config("mirrored", strategy))
+    estimator.train(replicated.train_input, steps=2)
+    with pytest.raises(
+        ValueError, match="variables the 2 replicas of a CentralStorageStrategy share"
+    ) as raised:
+        estimator.evaluate(replicated.batches_of_two)
+    return type(raised.value).__name__
+
+
+@pytest.mark.parametrize("strategy", CENTRAL)
+def test_an_evaluation_on_central_storage_is_refused(in_two_devices, tmp_path, strategy):
+    """The variables would be assigned the sum over the replicas of all batches so far, at each batch."""
+    assert in_two_devices(refused_on, tmp_path, strategy) == "MetricsError"

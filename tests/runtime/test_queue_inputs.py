@@ -11,6 +11,7 @@ from linear_model import v1
 
 import estimator_runtime.inputs.model_input
 from estimator_runtime import faces
+from estimator_runtime.errors import NoRowsError, ValueKindError
 from estimator_runtime.inputs import numpy_input
 
 numpy_input_fn = faces.INPUTS.resolve("numpy_input_fn")
@@ -68,6 +69,13 @@ def test_each_thread_goes_through_all_rows(tf_log):
     assert len([line for line in tf_log if "Use one thread" in line]) == 2
 
 
+def test_labels_may_be_a_series_whatever_its_index():
+    labels = pd.Series(FIVE * 10, index=[4, 3, 2, 1, 0])
+    ((features, read),) = batches(numpy_input_fn(FIVE, labels, shuffle=False))
+    assert features == FIVE.tolist()
+    assert read == (FIVE * 10).tolist()
+
+
 def test_structures():
     assert batches(numpy_input_fn(COLUMNS, FIVE, batch_size=3, shuffle=False)) == [
         ({"a": [b"p", b"q", b"r"], "b": [0.0, 2.0, 4.0]}, [0, 1, 2]),
@@ -104,10 +112,10 @@ def test_the_graph(epochs, shuffle, batch, queue):
         ({"x": FIVE}, ValueError, "shuffle must be provided and explicitly set as boolean .* got None"),
         ({"x": FIVE, "shuffle": 1}, ValueError, "explicitly set as boolean .* got 1"),
         ({"x": [1, 2], "shuffle": False}, TypeError, "x must be a dict or array; got list"),
-        ({"x": FIVE, "y": [1] * 5, "shuffle": False}, TypeError, "y must be a dict or array; got list"),
+        ({"x": FIVE, "y": [1] * 5, "shuffle": False}, ValueKindError, "y must be a dict or array; got list"),
         ({"x": {}, "shuffle": False}, ValueError, "x cannot be an empty dict"),
         ({"x": FIVE, "y": {}, "shuffle": False}, ValueError, "y cannot be empty dict, use None instead."),
-        ({"x": FIVE[:0], "shuffle": False}, ValueError, "x cannot be an empty array"),
+        ({"x": FIVE[:0], "shuffle": False}, NoRowsError, "x cannot be an empty array"),
         (
             {"x": COLUMNS, "y": np.arange(3), "shuffle": False},
             ValueError,

@@ -4,10 +4,11 @@ import copy
 import json
 import types
 
+import linear_model
 import pytest
 import tensorflow as tf
 
-from estimator_runtime import DistributionNotSupportedError, Estimator, RunConfig
+from estimator_runtime import CheckpointInputPipelineHook, DistributionNotSupportedError, Estimator, RunConfig
 
 FIELDS = ["train_distribute", "eval_distribute"]
 
@@ -113,3 +114,27 @@ def test_one_task_of_its_kind_may_have_replicas(monkeypatch, strategy, tmp_path,
     in_cluster(monkeypatch, cluster, task_type)
     estimator = Estimator(model_fn, str(tmp_path), RunConfig(**{field: strategy}))
     assert getattr(estimator.config, field) is strategy
+
+
+@pytest.mark.parametrize("nothing", [0, False, "", []], ids=repr)
+@pytest.mark.parametrize("field", [*FIELDS, "experimental_distribute"])
+def test_what_is_false_is_no_strategy(monkeypatch, tmp_path, field, nothing):
+    """A program passes on the 0 or "" of a command line; so it did with tf.estimator, alone and in a cluster."""
+    in_cluster(monkeypatch, {"chief": ["a:1"], "worker": ["b:1"]}, "worker")
+    config = RunConfig(**{field: nothing})
+    assert Estimator(model_fn, str(tmp_path), config).config.task_type == "worker"
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_what_is_false_leaves_the_choice_to_experimental_distribute(strategy, field):
+    both = {"train_distribute": 0, "eval_distribute": 0, field: strategy}
+    experimental = types.SimpleNamespace(**both, remote_cluster=None)
+    assert getattr(RunConfig(experimental_distribute=experimental, **{field: 0}), field) is strategy
+
+
+def test_a_model_is_trained_and_evaluated_when_the_strategies_are_false(tmp_path):
+    nothing = {"train_distribute": 0, "eval_distribute": False, "experimental_distribute": ""}
+    estimator = linear_model.estimator(tmp_path, **nothing).train(linear_model.train_input, steps=1)
+    hook = CheckpointInputPipelineHook(estimator)
+    estimator.train(linear_model.train_input, steps=1, hooks=[hook])
+    assert estimator.evaluate(linear_model.eval_input, steps=1)["global_step"] == 2

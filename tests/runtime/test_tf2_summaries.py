@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from linear_model import eval_input, train_input, v1
+from live_servers import Servers
 
 from estimator_runtime.loop import default_writer, sessions
 
@@ -237,6 +238,43 @@ def test_a_worker_writes_none(tmp_path, monkeypatch):
     )
     estimator_in(tmp_path).train(train_input, steps=2)
     assert list(tmp_path.glob("*tfevents*")) == []
+
+
+@pytest.fixture(scope="module")
+def servers():
+    return Servers()
+
+
+def test_the_chief_of_parameter_servers_writes_them(tmp_path, monkeypatch, servers):
+    """Its writer is on its own server, which outlives a training: the next one, of another directory, has its own."""
+    document = {"cluster": servers.cluster, "task": {"type": "chief", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(document))
+    for name in ("first", "second"):
+        servers.loses()
+        for number in (1, 2):
+            estimator_in(tmp_path / name).train(train_input, steps=4)
+            steps = steps_of(tmp_path / name, "two/loss")
+            assert len(steps) == 2 * number
+            assert steps == sorted(set(steps))
+            assert [path for path in open_event_files(tmp_path) if "tfevents" in path] == []
+
+
+def test_a_chief_whose_training_failed_writes_on(tmp_path, monkeypatch, servers):
+    document = {"cluster": servers.cluster, "task": {"type": "chief", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(document))
+    servers.loses()
+
+    def fail(*_):
+        raise ZeroDivisionError
+
+    hook = v1.train.SessionRunHook()
+    hook.after_run = fail
+    with pytest.raises(ZeroDivisionError):
+        estimator_in(tmp_path).train(train_input, steps=3, hooks=[hook])
+    estimator_in(tmp_path).train(train_input, steps=4)
+    steps = steps_of(tmp_path, "two/loss")
+    assert len(steps) >= 2
+    assert steps == sorted(steps)
 
 
 def test_an_evaluation_says_that_it_writes_none(tmp_path, tf_log):

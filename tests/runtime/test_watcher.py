@@ -11,7 +11,7 @@ import tensorflow as tf
 from linear_model import train_input, v1
 from watched_training import Each, watching_threads
 
-from estimator_runtime import Estimator, RunConfig, experimental, interruption
+from estimator_runtime import RunConfig, interruption
 from estimator_runtime.cluster import chief_watch, finished, server, watcher
 from estimator_runtime.cluster.watcher import Sight, Watcher, intervals
 from estimator_runtime.loop import sessions
@@ -166,6 +166,41 @@ def test_a_look_that_hangs_does_not_hold_the_end(monkeypatch, tf_log):
     thread.join(PATIENCE_SECS)
 
 
+def test_a_look_that_hangs_delays_no_later_block(monkeypatch):
+    monkeypatch.setattr(watcher, "_LEAVE_AFTER_SECS", 0.01)
+    hangs, begun = threading.Event(), threading.Event()
+    sights = iter([Sight.NOTHING])
+
+    def look():
+        if next(sights, None) is None:
+            return Sight.THERE
+        begun.set()
+        hangs.wait(PATIENCE_SECS)
+        return Sight.NOTHING
+
+    watched = Watcher(look, "it")
+    with watched:
+        begun.wait(PATIENCE_SECS)
+        (left,) = watching_threads()
+    with watched:
+        assert watched.wait(PATIENCE_SECS)
+        assert left.is_alive()
+        hangs.set()
+        left.join(PATIENCE_SECS)
+        assert watched.seen, "what the one that was left has found is nobody's"
+
+
+def test_a_block_inside_of_a_block_is_the_same_block(pauses):
+    watched, made = watcher_of(Script(Sight.NOTHING), pauses)
+    with watched:
+        with watched:
+            made()
+            assert len(watching_threads()) == 1
+        assert watched.is_looking
+        assert len(watching_threads()) == 1
+    assert not watched.is_looking
+
+
 # Who looks
 
 
@@ -232,6 +267,12 @@ def test_a_worker_ends_with_its_chief(tmp_path, looks, as_worker, tf_log):
 
     estimator.train(train_input, hooks=[Each(after_step)])
     assert "The chief has ended the training." in tf_log
+
+
+def test_a_hook_that_is_given_twice_leaves_no_thread(tmp_path, looks, as_worker):
+    hook = chief_watch.EndWithChiefHook(chief_watch.ChiefWatch(str(tmp_path)))
+    linear_model.estimator(tmp_path).train(train_input, steps=2, hooks=[hook, hook])
+    assert watching_threads() == []
 
 
 @pytest.mark.parametrize("moment", ["model_fn", "begin", "step"])
@@ -346,21 +387,3 @@ def test_a_parameter_server_ends_when_it_is_interrupted_while_a_look_hangs(monke
         hangs.set()
         for thread in threads:
             thread.join(PATIENCE_SECS)
-
-
-# Waiting for the last checkpoint
-
-
-def test_an_interrupted_worker_does_not_stand_still_for_the_last_checkpoint(tmp_path, monkeypatch):
-    monkeypatch.setenv("TF_CONFIG", json.dumps(AS_WORKER))
-    estimator = Estimator(linear_model.model_fn, str(tmp_path))
-    hook = experimental.make_stop_at_checkpoint_step_hook(estimator, 1, wait_after_file_check_secs=10_000)
-    interruption.request()
-    try:
-        with tf.Graph().as_default():
-            advance = v1.assign_add(v1.train.create_global_step(), 1)
-            with v1.train.MonitoredSession(hooks=[hook]) as session:
-                session.run(advance)
-                assert not session.should_stop()
-    finally:
-        interruption.clear()

@@ -78,6 +78,7 @@ class Applier(JobWriter):
         away: Whether there is an outage of the API server: its errors are then no refusals of one job.
         leads: Whether no other replica can lead at this moment: else nothing is created.
         on_pruned: Told of every status write of which the API server kept only a part.
+        on_refused: Told of every status write that it refuses as invalid.
     """
 
     def __init__(
@@ -90,8 +91,9 @@ class Applier(JobWriter):
         away: Callable[[], bool] = lambda: False,
         leads: Callable[[], bool] = lambda: True,
         on_pruned: Callable[[], None] = lambda: None,
+        on_refused: Callable[[], None] = lambda: None,
     ) -> None:
-        super().__init__(api, store, clock, recorder, on_pruned=on_pruned)
+        super().__init__(api, store, clock, recorder, on_pruned=on_pruned, on_refused=on_refused)
         self._away = away
         self._creator = Creator(api, store, leads)
 

@@ -15,6 +15,8 @@ _log = logging.getLogger(__name__)
 _EXACT: Final = timedelta(seconds=2)
 """A Date has whole seconds, and an answer takes a while: a smaller difference is none."""
 _WORTH_TELLING: Final = timedelta(seconds=10)
+_WITNESSES: Final = 2
+"""Answers in a row that must tell one time before the clock is set for the first time."""
 _DOUBTS: Final = 3
 """Answers in a row that must tell one other time before the clock is set to it."""
 _STEADY: Final = 10.0
@@ -48,8 +50,12 @@ class ClusterClock:
     deadline pass and not have passed, so it stays with the first until answers have told one other time, and only that,
     for a while; each time that it is set it takes twice as long until it is set again.
 
+    One answer is no witness: a proxy that answers for an API server which starts has a clock of its own. At first the
+    machine's own clock is believed until two answers in a row tell one other time; any start has more than that before
+    the first look at a job.
+
     Args:
-        wall: The time of day of this machine, believed until the API server has told its own.
+        wall: The time of day of this machine, believed until the API server has told its own twice.
         monotonic: Clock in seconds.
     """
 
@@ -91,7 +97,7 @@ class ClusterClock:
                 self._steady = _STEADY
             return
         self._disagreed_at = at
-        if self._known and not self._is_steady(said, at):
+        if not self._is_steady(said, at):
             return
         if self._known:
             self._steady = min(2 * self._steady, _STEADY_MOST)
@@ -107,4 +113,6 @@ class ClusterClock:
         if not self._doubts or abs(said - self._other - timedelta(seconds=at - self._doubted_at)) > _EXACT:
             self._doubts, self._doubted_at, self._other = 0, at, said
         self._doubts += 1
+        if not self._known:
+            return self._doubts >= _WITNESSES
         return self._doubts >= _DOUBTS and at - self._doubted_at >= self._steady

@@ -36,13 +36,14 @@ class JobWork:
         watched_since: When this process first looked at the job knowing its pods, or None.
         creation: Whether the API server refuses what the replicas need.
         tensorboard: The same for TensorBoard, which nothing waits for.
+        status: Whether the API server refuses the status itself, as no status that its CRD allows.
         written_at: Monotonic time of the last status write, or None.
         conflicts: How often in a row the job or a pod was not what a plan took it for.
         dry_run: Kinds of pods of which the API server has accepted one in a dry run, at `dry_run_generation`.
         dry_run_generation: See there.
         claim_compared: The claim that exists is known to be what the job asks for, or people were told that it is not.
         claim_state: What is wrong with the claim of the model directory, while pods wait.
-        yielded: The last look left the status to be written, as other jobs waited for their pods.
+        yielded: The last look made pods, and left the status to be written by one that knows them.
         environment_files: Names of ConfigMaps that this process has made for the job's pods or found for them.
         unkept: What the API server did not keep of the status that was last sent, as its CRD does not know it.
         strays_at: Monotonic time from which pods that the watch cannot see are asked for by name again.
@@ -53,6 +54,7 @@ class JobWork:
     watched_since: datetime | None = None
     creation: Refusal = field(default_factory=Refusal)
     tensorboard: Refusal = field(default_factory=Refusal)
+    status: Refusal = field(default_factory=Refusal)
     written_at: float | None = None
     conflicts: int = 0
     dry_run: set[str] = field(default_factory=set)

@@ -10,16 +10,21 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 from estimator_api import EstimatorJob, InvalidJobError
 from estimator_api import constants as c
 from estimator_operator.control.job_object import JobObject
+from estimator_operator.plan.environment_file import may_have_environment_file
 from estimator_operator.plan.observed import Pod
 from estimator_operator.plan.timestamps import from_text
 
 Json = dict[str, Any]
+
+_TOLD: Final = frozenset({c.READY, c.RECONCILING, c.STALLED, c.COMPLETE, c.FAILED, c.SUSPENDED})
+_REASONS: Final = {c.COMPLETE: c.REASON_COMPLETED, c.SUSPENDED: c.REASON_SUSPENDED}
+_AT_ONCE: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +144,7 @@ def stub_of(job: JobObject, *, due: datetime | None = None, board: bool = False)
     policy = spec.get("runPolicy") or {}
     result, state = job.result, job.state
     if job.managed:
-        suspended = result is None and spec.get("suspend") is True and state == c.REASON_SUSPENDED
+        suspended = result is None and spec.get("suspend") is True and _is_settled(status, c.SUSPENDED)
         seen = status.get("observedGeneration") == metadata.get("generation")
         if job.deleting or not seen or not (suspended or result is not None):
             return None
@@ -161,13 +166,36 @@ def stub_of(job: JobObject, *, due: datetime | None = None, board: bool = False)
 
 
 def stub_at_first_sight(job: JobObject) -> JobStub | None:
-    """The stub of a job that is only now seen, if its manifest alone tells that there is nothing to do."""
+    """The stub of a job that is only now seen, if its manifest alone tells that there is nothing to do.
+
+    An ended job is looked at once, whole, where its conditions have been edited, and where it may have a file of
+    variables: the operator before may have ended before it could delete that, and nothing else tells of it.
+    """
     spec = job.manifest.get("spec") or {}
     board = spec.get("tensorBoard")
     if job.managed and job.result is not None and board is not None and board.get("enabled") is not False:
         # Whether TensorBoard is to run is for the plan to say.
         return None
-    return stub_of(job)
+    owed = (
+        job.managed
+        and job.result is not None
+        and (not _is_settled(job.status, job.result) or may_have_environment_file(job.manifest))
+    )
+    return stub_of(job, due=_AT_ONCE if owed else None)
+
+
+def _is_settled(status: Json, kind: str) -> bool:
+    """Nobody has edited the conditions of a job at rest: they are those of its end, or of its suspension."""
+    told = {one["type"]: one for one in status.get("conditions") or ()}
+    if kind not in told or c.READY not in told:
+        return False
+    reason = told[kind]["reason"]
+    if told[c.READY]["reason"] != reason or _REASONS.get(kind, reason) != reason:
+        return False
+    if kind != c.SUSPENDED and from_text(status.get("completionTime")) is None:
+        return False
+    true = {name for name, one in told.items() if one["status"] == "True"}
+    return true & _TOLD == ({c.STALLED, kind} if kind == c.FAILED else {c.READY, kind})
 
 
 def _ttl_end(ended: str | None, seconds: int | None) -> datetime | None:

@@ -17,7 +17,7 @@ from estimator_operator.control.merge_patch import merge_patch
 from estimator_operator.control.pruned_status import Unkept, unkept
 from estimator_operator.control.recorder import Recorder
 from estimator_operator.control.store import Store
-from estimator_operator.errors import ConflictError, NotFoundError
+from estimator_operator.errors import ConflictError, InvalidError, NotFoundError
 from estimator_operator.kube.api import Api
 from estimator_operator.kube.resources import JOBS
 from estimator_operator.log_format import about_job
@@ -41,16 +41,25 @@ class JobWriter:
         clock: Tells when a status was written.
         recorder: Tells people that the CRD is older than the operator.
         on_pruned: Told of every write of which the API server kept only a part.
+        on_refused: Told of every status that it refuses as invalid.
     """
 
     def __init__(
-        self, api: Api, store: Store, clock: Clock, recorder: Recorder, *, on_pruned: Callable[[], None]
+        self,
+        api: Api,
+        store: Store,
+        clock: Clock,
+        recorder: Recorder,
+        *,
+        on_pruned: Callable[[], None],
+        on_refused: Callable[[], None],
     ) -> None:
         self._api = api
         self._store = store
         self._clock = clock
         self._recorder = recorder
         self._on_pruned = on_pruned
+        self._on_refused = on_refused
         self._told: frozenset[str] = frozenset()
 
     async def write_status(self, record: JobRecord, made: Plan) -> bool:
@@ -58,6 +67,9 @@ class JobWriter:
 
         Returns:
             False when the job is at another version by now; what has become of it is then in the store.
+
+        Raises:
+            InvalidError: The CRD that is installed, or an admission plugin, does not allow such a status.
         """
         if self._is_outdated(record, made):
             return False
@@ -78,6 +90,9 @@ class JobWriter:
         except NotFoundError:
             self._store.drop_job(record.key, record.uid)
             return False
+        except InvalidError:
+            self._on_refused()
+            raise
         record.work.written_at = self._clock.monotonic()
         before = record.work.unkept
         dropped = unkept(sent, written.get("status") or {})

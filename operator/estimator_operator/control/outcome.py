@@ -14,7 +14,7 @@ class Outcome(Enum):
     GONE = auto()
     """The job does not exist, or another controller runs it."""
     CALM = auto()
-    """It is left alone for a while after many conflicts."""
+    """It is left alone for a while: after many conflicts, or since its status is refused."""
     AT_REST = auto()
     """There is nothing to do for it, and a stub of it is kept."""
     OUTDATED = auto()
@@ -22,7 +22,7 @@ class Outcome(Enum):
     REFUSAL_CHANGED = auto()
     """Something is refused now, or not any more: the plan must say so."""
     YIELDED = auto()
-    """Its pods are made; its status waits for one round, as others wait for their pods."""
+    """Its pods are made; its status is written by the next look, which knows them, after others that wait."""
     DELETED = auto()
     """Its time to live was over."""
     DONE = auto()

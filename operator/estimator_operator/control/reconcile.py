@@ -26,6 +26,7 @@ from estimator_operator.control.job_record import JobKey, JobRecord
 from estimator_operator.control.job_stub import stub_of
 from estimator_operator.control.missing_pods import ASKED_EVERY, MissingPods
 from estimator_operator.control.nodes import KNOWN_FOR, Nodes
+from estimator_operator.control.operator_error import OperatorErrors
 from estimator_operator.control.outcome import Look, Outcome
 from estimator_operator.control.progress_writes import PROGRESS, write_wait
 from estimator_operator.control.recorder import Recorder
@@ -36,8 +37,7 @@ from estimator_operator.control.work_queue import WorkQueue
 from estimator_operator.errors import ApiError, InvalidError
 from estimator_operator.kube.resources import CLAIMS, SERVICES
 from estimator_operator.log_format import about_job
-from estimator_operator.plain_text import one_line
-from estimator_operator.plan import Plan, Settings, crashed, plan, rejected, unreadable
+from estimator_operator.plan import Plan, Settings, plan, rejected, unreadable
 from estimator_operator.plan.observed import JobEvent
 
 _log = logging.getLogger(__name__)
@@ -53,7 +53,6 @@ _IDLE_SPIN: Final = 1.0
 _AFTER_ACTING: Final = 1.0
 """Seconds until a job whose pods were created or deleted is looked at again: the plan was made without them."""
 _CONFLICTS_AT_ONCE: Final = 3
-_CRASH_MOST: Final = 512
 _FOUND_MOST: Final = 3
 """Plans in one look that are made anew for pods that were found by name."""
 _CALM_FIRST: Final = 0.2
@@ -111,10 +110,11 @@ class Reconciler:
         self._recorder = recorder
         self._clock = clock
         self._settings = settings
+        self._errors = OperatorErrors(queue, recorder, clock, self._write)
         self._progress_interval = progress_interval or (lambda: settings.progress_interval)
         self._next: dict[Outcome, Callable[[JobKey, Look], None]] = {
             Outcome.GONE: lambda key, _: self._queue.forget(key),
-            Outcome.CALM: lambda key, look: self._later(key, look.wait, OTHERS),
+            Outcome.CALM: lambda _key, _look: None,
             Outcome.AT_REST: lambda key, look: self._later(key, look.wait, TTL),
             Outcome.OUTDATED: lambda key, _: self._again(key, conflict=True),
             Outcome.REFUSAL_CHANGED: lambda key, _: self._again(key, conflict=False),
@@ -138,17 +138,7 @@ class Reconciler:
         record = self._store.job(key)
         if record is None or not record.managed or record.stub is not None:
             return
-        try:
-            before = EstimatorJobStatus.model_validate(record.status)
-            text = one_line(
-                f"the operator fails at this job and tries again: {type(error).__name__}: {error}"
-            )
-            made = crashed(_metadata(record), before, text[:_CRASH_MOST], self._clock.now())
-            await self._write(record, before, made)
-        except ApiError as fault:
-            _log.info("a crash cannot be told: %s", fault.message, extra=about_job(key, record.uid))
-        except Exception:  # noqa: BLE001  (whatever made the operator fail may do it here, too)
-            _log.exception("a crash cannot be told", extra=about_job(key, record.uid))
+        await self._errors.tell_crash(record, error)
 
     def rest_wait(self, record: JobRecord) -> float | None:
         """Seconds until a job at rest needs a look, 0 for at once; None when time alone changes nothing."""
@@ -176,12 +166,15 @@ class Reconciler:
             record = self._store.job(key)
             if record is None or record.stub is not None:
                 return Look(Outcome.GONE if record is None else Outcome.OUTDATED)
-        calm = self._queue.held(key, OTHERS)
-        if calm > 0:
-            return Look(Outcome.CALM, wait=calm)
+        if self._queue.holds(key):
+            return Look(Outcome.CALM)
         before, made = await self._plan_on_evidence(record)
         await self._adopted.compare(record)
         await self._tell_adopted(record)
+        made_pods, record.work.yielded = record.work.yielded, False
+        if made_pods and made.status != before and not (made.status_first or made.progress_only):
+            # The look before has made pods: what this one knows of them is stored before anything else is done.
+            made = replace(made, status_first=True, requeue_after=0.0)
         failed: ApiError | None = None
         if not made.status_first:
             try:
@@ -194,13 +187,16 @@ class Reconciler:
                 if acted.anew and failed is None:
                     same = record.creation.message == refused
                     return Look(Outcome.OUTDATED if same else Outcome.REFUSAL_CHANGED)
-                yields = (
-                    _created(record, made) and failed is None and not record.work.yielded and len(self._queue)
-                )
-                record.work.yielded = bool(yields)
-                if yields:
+                record.work.yielded = not made_pods and failed is None and _created(record, made)
+                if record.work.yielded:
                     return Look(Outcome.YIELDED)
-        wrote = await self._write(record, before, made)
+        try:
+            wrote = await self._write(record, before, made)
+        except InvalidError as error:
+            await self._errors.tell_refusal(record, error)
+            return Look(Outcome.CALM)
+        if wrote:
+            record.work.status.clear()
         if failed is not None:
             # What the status says is true all the same, and people need it most when something fails.
             raise failed

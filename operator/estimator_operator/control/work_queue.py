@@ -119,7 +119,10 @@ class WorkQueue(Generic[Key]):
             self._arm()
 
     def hold(self, key: Key, seconds: float, reason: str) -> None:
-        """Something of `key` is not to be done for so many seconds, after which it is looked at again."""
+        """Something of `key` is not to be done for so many seconds, after which it is looked at again.
+
+        Looks that others ask for meanwhile do not replace that one: `done` asks for it anew.
+        """
         self._holds.setdefault(key, {})[reason] = self._monotonic() + seconds
         self.add_after(key, seconds, reason)
 
@@ -189,11 +192,13 @@ class WorkQueue(Generic[Key]):
             await self._sleep()
 
     def done(self, key: Key) -> None:
-        """Gives a key back; it is queued again when it was added meanwhile."""
+        """Gives a key back; it is queued again when it was added meanwhile, and when a hold of it is over."""
         self._working.discard(key)
         if key in self._again:
             self._again.discard(key)
             self.add(key, self._reasons.get(key, NEWS))
+        for reason, left in self.holds(key).items():
+            self.add_after(key, left, reason)
 
     def _take(self) -> Key:
         """The oldest key of whose turn it is; the next turn of theirs comes after everybody else's."""

@@ -130,6 +130,10 @@ class Metrics:
             "pruned_status_writes",
             "Status writes of which the API server kept only a part: the CRD is older than the operator.",
         )
+        self._refused = counter(
+            "refused_status_writes",
+            "Status writes that the API server refused as invalid: the CRD is of another version.",
+        )
         self._events = counter("events", "Kubernetes events by what became of them.", "result")
         self._polls = counter("progress_polls", "Looks at the progress of pods by result.", "result")
 
@@ -170,6 +174,10 @@ class Metrics:
     def pruned(self) -> None:
         """The API server kept only a part of a status."""
         self._pruned.inc()
+
+    def refused(self) -> None:
+        """The API server refused a status as invalid."""
+        self._refused.inc()
 
     def recorded(self, result: str) -> None:
         """An event was written, or not."""

@@ -46,7 +46,7 @@ class ProgressPoller:
         targets: Pods to ask now.
         deliver: Takes what a pod said; tells whether it is news.
         count: Takes the result of each look: ok, unreachable, status, too_large, malformed, other_replica, or crash
-            when the answer could not be taken.
+            when the answer could not be taken, or when it could not be told whom to ask.
         interval: Least seconds between two polls of one pod, and between two looks at who the targets are.
         monotonic: Clock in seconds.
     """
@@ -92,7 +92,7 @@ class ProgressPoller:
             while True:
                 now = self._monotonic()
                 if now >= update_at:
-                    self._schedule.update(await self._targets(), now)
+                    await self._look(now)
                     update_at = now + max(self._interval, _LOOKS * (self._monotonic() - now))
                 while (target := self._schedule.take(self._monotonic())) is not None:
                     polls.create_task(self.ask(target, partial(fetch, session)))
@@ -103,6 +103,20 @@ class ProgressPoller:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(pause):
                         await self._landed.wait()
+
+    async def _look(self, now: float) -> None:
+        """Looks at who the targets are; when that cannot be told, those that are known are asked on."""
+        try:
+            self._schedule.update(await self._targets(), now)
+        except Exception:  # noqa: BLE001  (progress is not worth the operator)
+            _log.exception("whom to ask for progress cannot be told")
+            self._tell("crash")
+
+    def _tell(self, result: str) -> None:
+        try:
+            self._count(result)
+        except Exception:  # noqa: BLE001  (a number that is missing is not worth the operator)
+            _log.exception("the result of a poll, %s, could not be counted", result)
 
     async def ask(self, target: Target, ask: Fetch) -> None:
         """Asks one target and tells the result. Nothing that a pod says ends the poller."""
@@ -119,7 +133,7 @@ class ProgressPoller:
         except Exception:  # noqa: BLE001  (one pod must not end the operator)
             _log.exception("%s of %s: its progress could not be taken", target.replica, target.job)
             result = "crash"
-        self._count(result)
+        self._tell(result)
         if progress is None:
             self._schedule.unheard(target, self._monotonic())
         else:

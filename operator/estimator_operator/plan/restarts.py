@@ -4,14 +4,16 @@ A restart is a number: the replica's attempt in `status.restarts.byReplica`. It 
 about it; the next pass then finds a replica whose pod of that attempt does not exist and makes it.
 
 A pod that is missing has either not been made yet or was taken away, and after a crash nothing but the status can
-tell which. Two facts in the status decide it, both written only once pods were *seen*:
+tell which. Two facts in the status decide it, both written only once pods were *seen*, and then at once:
   * without `startTime` nothing is known to exist, so missing pods are simply made;
   * `restarts.pending` names restarted replicas (and workers that have just joined) whose new pod has not been seen:
     it, too, is simply made.
-Every other missing pod was there and has vanished: an uncounted restart. So has one that is in `Observed.gone`: this
-process saw it though the status does not say so yet. Without that a policy engine that deletes each pod as soon as it
-is made would be answered without end and without a trace. Only what another process saw, and did not record, is made
-again under the same name, which is free again.
+Every other missing pod was there and has vanished: an uncounted restart, and its attempt does not come back. So has one
+that is in `Observed.gone`: this process saw it though the status does not say so yet. Without that a policy engine that
+deletes each pod as soon as it is made would be answered without end and without a trace. What made a pod sees it in the
+API server's answer, and the next thing that it does for the job is to write that. Only where it ended between the two,
+and the pod is gone before the next process looks, is the attempt made again, under a name that is free: the other
+choice would count a restart wherever an operator ends between a count and its pod.
 
 A restart of the whole job gives every replica a new attempt, those that have completed too: what they did is done
 again from the latest checkpoint. It is counted once, and takes in whatever else has failed in the same pass. Once the

@@ -89,6 +89,8 @@ def _recount(draft: Draft, verdict: Verdict) -> datetime | None:
         start = _start_time(draft, restarts)
     draft.write(
         start_time=start,
+        # Of an end that somebody took back.
+        completion_time=None,
         chief_completion_time=None if chief_at is None else to_text(chief_at),
         spec_hash=spec_hash(job),
         pinned=pinned_of(draft.settings),

@@ -26,7 +26,7 @@ def of_deletion(pods: Iterable[Pod], now: datetime) -> Iterator[Deadline]:
 
 def of_ended_job(draft: Draft) -> Iterator[Deadline | None]:
     """Deadlines of a job that has ended."""
-    yield at(ttl_end(draft.job), "ttlSecondsAfterFinished", "the job is deleted")
+    yield at(ttl_end(draft.decided), "ttlSecondsAfterFinished", "the job is deleted")
     yield from _sidecars(draft.observed.pods)
     yield from of_deletion(draft.observed.pods, draft.now)
 

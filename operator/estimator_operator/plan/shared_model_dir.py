@@ -7,14 +7,14 @@ mounted is no verdict here: somebody else may mount it.
 
 from __future__ import annotations
 
-import posixpath
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Final
 
 from estimator_api import EstimatorJob
 from estimator_api import constants as c
 from estimator_api.template_rules import main_containers, objects_in
 from estimator_operator.plan.environment import template_of
+from estimator_operator.plan.mounts import mounts_holding
 
 _OWN: Final = ("emptyDir", "ephemeral")
 """Volumes that each pod has for itself."""
@@ -33,7 +33,7 @@ def fault_of(job: EstimatorJob) -> str | None:
         return None
     for role in c.ROLES:
         if job.spec.replicas(role) or (role == c.WORKER and job.spec.elastic is not None):
-            fault = _fault(job, role, _normal(uri))
+            fault = _fault(job, role, uri)
             if fault is not None:
                 return f"spec.modelDir.uri: {fault}"
     return None
@@ -43,10 +43,12 @@ def _fault(job: EstimatorJob, role: str, path: str) -> str | None:
     spec = template_of(job, role).get("spec")
     spec = spec if isinstance(spec, Mapping) else {}
     several = job.spec.has_several_pods
-    mount = max(_mounts_above(spec, path), key=lambda one: len(one["mountPath"]), default=None)
-    if mount is None:
+    main = next(main_containers({"spec": spec}), {})
+    mounts = mounts_holding(main, path)
+    if not mounts:
         # A webhook may mount one, as those of object stores do.
         return None
+    mount = mounts[-1]
     for volume in objects_in(spec.get("volumes")):
         if volume.get("name") != mount.get("name"):
             continue
@@ -60,17 +62,3 @@ def _fault(job: EstimatorJob, role: str, path: str) -> str | None:
                 f"nothing can be written to volume {volume['name']}, which role {role} has there: {_REMEDY}"
             )
     return None
-
-
-def _mounts_above(spec: Mapping[str, Any], path: str) -> Iterator[Mapping[str, Any]]:
-    """The main container's mounts that hold `path`."""
-    for container in main_containers({"spec": spec}):
-        for mount in objects_in(container.get("volumeMounts")):
-            place = mount.get("mountPath")
-            if isinstance(place, str) and (path + "/").startswith(_normal(place).rstrip("/") + "/"):
-                yield mount
-
-
-def _normal(path: str) -> str:
-    """The path in its shortest form; POSIX lets two leading slashes mean something else, and Linux does not."""
-    return "/" + posixpath.normpath(path).lstrip("/")

@@ -27,6 +27,7 @@ from estimator_operator.plan.deadlines import at
 from estimator_operator.plan.draft import sooner
 from estimator_operator.plan.environment import model_dir_in_pod
 from estimator_operator.plan.lost_pods import next_looks
+from estimator_operator.plan.mounts import mounts_holding
 from estimator_operator.plan.observed import Observed, Plan, Pod, Replica, Settings
 from estimator_operator.plan.ownership import job_labels, owner_reference
 from estimator_operator.plan.pods import pod_manifest
@@ -251,10 +252,8 @@ def _mounts(job: EstimatorJob, main: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The chief's mounts that lead to the model directory; for a URI those that may hold its credentials: all."""
     path = model_dir_in_pod(job)
     replicas = (c.CODE_MOUNT_PATH, c.ENVIRONMENT_MOUNT_PATH)
-    found = [one for one in main.get("volumeMounts") or () if one["mountPath"] not in replicas]
-    if "://" not in path:
-        found = [one for one in found if f"{path}/".startswith(f"{one['mountPath'].rstrip('/')}/")]
-    return [{**one, "readOnly": True} for one in found]
+    found = main.get("volumeMounts") or () if "://" in path else mounts_holding(main, path)
+    return [{**one, "readOnly": True} for one in found if one.get("mountPath") not in replicas]
 
 
 def _goes_with_chief(job: EstimatorJob) -> bool:

@@ -38,7 +38,6 @@ _PATIENT = frozenset(
         "workerSelector",
         "replicas",
         "roles",
-        "startTime",
         "specHash",
         "pinned",
         "chiefCompletionTime",
@@ -46,7 +45,8 @@ _PATIENT = frozenset(
     }
 )
 """Fields that are never urgent: what they say can be read from the pods again, should the operator end before; a
-change of `workerReplicas` that decides anything is written first in any case."""
+change of `workerReplicas` that decides anything is written first in any case. Not among them are `startTime` and
+`restarts.pending`, by which a pod that is gone is told from one that was never made: nothing else tells of it."""
 _FROM_START = (c.REASON_PODS_PENDING, c.REASON_POD_CREATION_FORBIDDEN)
 
 
@@ -207,7 +207,6 @@ def _event(kind: Any, reason: str, action: str, note: str) -> JobEvent:
 def _urgent(status: EstimatorJobStatus) -> dict[str, Any]:
     written = status.to_json()
     urgent = {key: value for key, value in written.items() if key not in _PATIENT}
-    urgent["restarts"] = {key: value for key, value in written["restarts"].items() if key != "pending"}
     # Training and Evaluating are both "at work": the chief's end shows soon enough, and so does their message.
     urgent["conditions"] = [
         {"type": c.READY, "status": "True", "reason": "at work"}

@@ -10,6 +10,7 @@ from estimator_runtime.canned import feature_layers, heads_of_classes
 from estimator_runtime.canned.heads import optimizers, reductions
 from estimator_runtime.canned.heads.head import Head
 from estimator_runtime.config.run_config import RunConfig
+from estimator_runtime.errors import ValueKindError
 from estimator_runtime.estimator import Estimator
 from estimator_runtime.model.model_fn import EstimatorSpec, ModeKeys
 
@@ -190,7 +191,7 @@ def _batch_size(features: dict[Any, Any]) -> Any:
         else:
             sizes.append(tf.shape(feature, out_type=tf.int64)[0])
     if not sizes:
-        raise ValueError("features must not be empty: the size of the batch is theirs.")
+        raise ValueKindError("features must not be empty: the size of the batch is theirs.")
     checks = [
         tf.compat.v1.assert_equal(
             size, sizes[0], message="all features must have the same first dimension, the batch"

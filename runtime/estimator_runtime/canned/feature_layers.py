@@ -6,6 +6,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from estimator_runtime.errors import ValueKindError
+
 
 def checked_features(features: Any) -> dict[Any, Any]:
     """The features, a dict, copied: columns add to it.
@@ -14,7 +16,7 @@ def checked_features(features: Any) -> dict[Any, Any]:
         ValueError: they are no dict.
     """
     if not isinstance(features, Mapping):
-        raise ValueError(f"features should be a dictionary of `Tensor`s. Given type: {type(features)}")  # noqa: TRY004 - tf.estimator's type
+        raise ValueKindError(f"features should be a dictionary of `Tensor`s. Given type: {type(features)}")
     return dict(features)
 
 

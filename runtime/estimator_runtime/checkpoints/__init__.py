@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import tensorflow as tf
 
-from estimator_runtime.checkpoints import faults
+from estimator_runtime.checkpoints import faults, object_based
 from estimator_runtime.checkpoints.faults import UNREADABLE
 from estimator_runtime.errors import CheckpointMismatchError, EstimatorNotTrainedError
 
@@ -77,11 +77,14 @@ def on_newest(choose: Callable[[], _Path], use: Callable[[_Path], _Result], *, g
         choose: returns a path prefix, or None for fresh variables.
         use: restores the checkpoint.
         given: the caller asked for this very checkpoint: there is no other then.
+
+    Raises:
+        CheckpointPathError: the checkpoint is one of objects.
     """
     while True:
         path = choose()
         try:
-            return use(path)
+            return _used(use, path)
         except tf.errors.OpError as error:
             # A checkpoint reader's error is of no class in particular; and the input may be what is damaged.
             is_data = isinstance(error, tf.errors.DataLossError | tf.errors.OutOfRangeError)
@@ -89,6 +92,11 @@ def on_newest(choose: Callable[[], _Path], use: Callable[[_Path], _Result], *, g
                 raise
             if not faults.condemn(path) or choose() == path:
                 raise
+
+
+def _used(use: Callable[[_Path], _Result], path: _Path) -> _Result:
+    with object_based.explained(lambda: path):
+        return use(path)
 
 
 def trained(model_dir: str) -> str:
@@ -127,15 +135,38 @@ def check_shapes(model_dir: str, variables: Iterable[Any]) -> None:
         CheckpointMismatchError: a variable has another shape in the checkpoint.
     """
     path = latest(model_dir)
-    if path is None:
-        return
+    if path is not None:
+        _check_shapes(path, variables, "Use another model_dir, or the model of the checkpoint.")
+
+
+def check_trained(path: str, saver: Any) -> None:
+    """Holds the trainable variables of the default graph against the checkpoint that they are going to be restored from.
+
+    Args:
+        path: the checkpoint's path prefix.
+        saver: the model's own saver, None where it has none. What such a one restores is its own affair.
+
+    Raises:
+        CheckpointMismatchError: a variable has another shape in the checkpoint.
+    """
+    if saver is None and not tf.compat.v1.get_collection(tf.compat.v1.GraphKeys.SAVERS):
+        variables = tf.compat.v1.trainable_variables()
+        try:
+            _check_shapes(path, variables, "Use the model of the checkpoint, or another checkpoint.")
+        except CheckpointMismatchError:
+            raise
+        except UNREADABLE:
+            return  # restoring it says so
+
+
+def _check_shapes(path: str, variables: Iterable[Any], advice: str) -> None:
     saved = tf.compat.v1.train.NewCheckpointReader(path).get_variable_to_shape_map()
     for variable in variables:
         name = variable.op.name
         if name in saved and not variable.shape.is_compatible_with(saved[name]):
             raise CheckpointMismatchError(
                 f"{_MISMATCH} The variable {name} has shape {variable.shape.as_list()}, and in the checkpoint {path} "
-                f"{saved[name]}: it is of another model. Use another model_dir, or the model of the checkpoint."
+                f"{saved[name]}: it is of another model. {advice}"
             )
 
 

@@ -5,6 +5,7 @@ its path is what they have in common. People copy the name of a file from a list
 plainly enough which checkpoint is meant. Nothing is expanded: `~`, `$HOME`, `*` and `[` are characters of a name.
 """
 
+import fnmatch
 import os
 import re
 
@@ -61,11 +62,28 @@ def readable(path: str | None) -> str | None:
 def check_directory(model_dir: str) -> None:
     """Refuses a directory whose newest checkpoint TensorFlow cannot read; costs nothing where its name is no pattern.
 
+    Where there is none yet, the log says that those which will be written there cannot be read.
+
     Raises:
         CheckpointPathError: see `readable`.
     """
-    if _PATTERN.search(model_dir):
-        readable(checkpoints.latest(model_dir))
+    if not _PATTERN.search(model_dir):
+        return
+    newest = checkpoints.latest(model_dir)
+    if newest is not None:
+        readable(newest)
+    elif not _stands_for_itself(model_dir):
+        tf.compat.v1.logging.warning(
+            "TensorFlow takes characters in %s for a pattern. Training writes its checkpoints there, and nobody can read them: "
+            "no evaluation, prediction or export, and no training that goes on. Use a model_dir with neither brackets nor "
+            "backslashes.",
+            model_dir,
+        )
+
+
+def _stands_for_itself(path: str) -> bool:
+    """Whether a path, taken for a pattern, matches the path."""
+    return "\\" not in path and all(fnmatch.fnmatchcase(part, part) for part in path.split("/"))
 
 
 def _prefix(path: str) -> str:

@@ -7,6 +7,7 @@ seconds, and whoever wants to know reads an attribute.
 Invariants:
 
 * the thread ends with the block that it was started for, without waiting for an interval;
+* a look that hangs when its block ends is left behind: it holds up no later block, and what it finds is dropped;
 * what a look raises is said in the log, once until another look has worked, and ends nothing;
 * there is no lock, and no look, in reading what was seen.
 """
@@ -44,10 +45,11 @@ def intervals(first: float, last: float) -> Iterator[float]:
 
 
 class Watcher:
-    """Looks for something while its block runs; can be entered again afterwards.
+    """Looks for something while its block runs; can be entered again, afterwards and inside, where that changes nothing.
 
     Args:
-        look: looks once. It is called in another thread than the block's, never twice at the same time.
+        look: looks once. It is called in another thread than the block's, and never twice at the same time, unless one of
+            an earlier block hangs.
         what: what is looked for and where, for the log.
         first_secs: shortest interval between two looks; None for one second.
         last_secs: longest interval; None for 15 seconds.
@@ -66,6 +68,7 @@ class Watcher:
         self._first_secs = _FIRST_SECS if first_secs is None else first_secs
         self._last_secs = _LAST_SECS if last_secs is None else last_secs
         self._looking = threading.Lock()
+        self._blocks = 0
         self._there = threading.Event()
         self._woken = threading.Event()
         self._left = threading.Event()
@@ -100,10 +103,14 @@ class Watcher:
 
     def __enter__(self) -> Self:
         """Begins to look."""
+        self._blocks += 1
+        if self._blocks > 1:
+            return self
         self._there.clear()
         self._woken.clear()
-        # One for each thread: an earlier one may still hang in its look, and then has to end.
+        # One of each for each thread: an earlier one may still hang in its look, and then has to end.
         self._left = threading.Event()
+        self._looking = threading.Lock()
         self._thread = threading.Thread(target=self._run, args=(self._left,), name="watcher", daemon=True)
         self._thread.start()
         return self
@@ -113,6 +120,9 @@ class Watcher:
     ) -> None:
         """Ends the thread; a look that hangs is left behind after a while."""
         del kind, error, trace
+        self._blocks -= 1
+        if self._blocks:
+            return
         thread, self._thread = self._thread, None
         self._left.set()
         self._woken.set()
@@ -126,16 +136,22 @@ class Watcher:
         while not left.is_set():
             if self._looked() is Sight.NEAR:
                 pauses = intervals(self._first_secs, self._last_secs)
+            if left.is_set():
+                # Perhaps for long: a later block's calls to wake its thread are not this one's.
+                return
             # What is there needs no further look, unless somebody finds that it has gone.
             if self._woken.wait(None if self.seen else next(pauses)):
                 self._woken.clear()
                 pauses = intervals(self._first_secs, self._last_secs)
 
     def _looked(self) -> Sight:
-        with self._looking:
+        looking = self._looking
+        with looking:
             try:
                 sight = self._find()
             except Exception as error:  # noqa: BLE001 - storage may raise anything, and is there again later
+                if looking is not self._looking:
+                    return Sight.NOTHING
                 if not self._fails:
                     tf.compat.v1.logging.warning(
                         "Could not look for %s (%s: %s). Looking again; the next line about it comes when that works.",
@@ -144,6 +160,8 @@ class Watcher:
                         error,
                     )
                 self._fails = True
+                return Sight.NOTHING
+            if looking is not self._looking:
                 return Sight.NOTHING
             if self._fails:
                 tf.compat.v1.logging.info("Could look for %s again.", self._what)

@@ -33,15 +33,17 @@ def _single_host() -> tuple[type, ...]:
 def choose(name: str, given: Any, experimental: Any) -> Any:
     """The strategy of RunConfig's field `name`, or that of `experimental_distribute` by the same name.
 
+    What is false is no strategy, as in tf.estimator: programs pass on the 0 or "" of a command line.
+
     Raises:
         ValueError: both are set.
     """
-    other = getattr(experimental, name, None)
-    if given is None:
-        return other
-    if other is not None:
+    other = getattr(experimental, name, None) if experimental else None
+    if not other:
+        return given
+    if given:
         raise ValueError(f"Either `{name}` or`experimental_distribute.{name}` can be set.")
-    return given
+    return other
 
 
 def check(name: str, strategy: Any) -> None:
@@ -50,7 +52,7 @@ def check(name: str, strategy: Any) -> None:
     Raises:
         DistributionNotSupportedError: (a ValueError) it is another.
     """
-    if strategy is None or isinstance(strategy, _single_host()):
+    if not strategy or isinstance(strategy, _single_host()):
         return
     raise DistributionNotSupportedError(
         f"{name} may be a MirroredStrategy, OneDeviceStrategy or CentralStorageStrategy, given: "
@@ -64,7 +66,7 @@ def check_experimental(experimental: Any) -> None:
     Raises:
         DistributionNotSupportedError: (a ValueError) it has no strategies, or a cluster of its own.
     """
-    if experimental is None:
+    if not experimental:
         return
     if not (hasattr(experimental, "train_distribute") and hasattr(experimental, "eval_distribute")):
         raise DistributionNotSupportedError(
@@ -84,7 +86,7 @@ def check_cluster(strategy: Any, *, cluster_spec: Any, task_type: str) -> None:
     Raises:
         DistributionNotSupportedError: (a ValueError) the cluster has several tasks.
     """
-    if strategy is None or task_type == TaskType.EVALUATOR or not cluster_spec:
+    if not strategy or task_type == TaskType.EVALUATOR or not cluster_spec:
         return
     tasks = {job: cluster_spec.num_tasks(job) for job in cluster_spec.jobs}
     if sum(tasks.values()) > 1:
@@ -92,3 +94,12 @@ def check_cluster(strategy: Any, *, cluster_spec: Any, task_type: str) -> None:
             f"train_distribute is a {type(strategy).__name__}, whose replicas are all on one host, and TF_CONFIG's "
             f"cluster has several tasks: {tasks}. {_WAY_OUT}"
         )
+
+
+def cpu_devices(strategy: Any) -> int:
+    """How many CPU devices a session must have for those of a strategy to be among them; 0 for none."""
+    if not strategy:
+        return 0
+    devices = (*strategy.extended.worker_devices, *strategy.extended.parameter_devices)
+    specs = map(tf.DeviceSpec.from_string, devices)
+    return max((spec.device_index + 1 for spec in specs if spec.device_type == "CPU"), default=0)

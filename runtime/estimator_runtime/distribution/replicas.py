@@ -30,18 +30,18 @@ from estimator_runtime.model.model_fn import EstimatorSpec, ModeKeys
 
 def scope(strategy: Any) -> AbstractContextManager[Any]:
     """What a loop's session and its hooks run in."""
-    return nullcontext() if strategy is None else strategy.scope()
+    return strategy.scope() if strategy else nullcontext()
 
 
 def build(
     model: BoundModel, strategy: Any, graph: Any, input_fn: Callable[..., Any] | None, mode: str
 ) -> BuiltModel:
-    """Builds input and model in the (default) graph: once per replica of `strategy`, or simply once for None.
+    """Builds input and model in the (default) graph: once per replica of `strategy`, or simply once for what is false.
 
     Raises:
         ValueError: `input_fn` returns no dataset, which a strategy needs; or what the model function may raise.
     """
-    if strategy is None:
+    if not strategy:
         return model.build(graph, input_fn, mode)
     # By this switch optimizers know that they work for an Estimator. It has no public name, and nothing else makes
     # `Optimizer.minimize` scale the loss by the number of replicas.

@@ -106,7 +106,8 @@ def _delete_oldest(export_path: str, exports_to_keep: int | None) -> None:
         directory = os.path.join(export_path, name)  # noqa: PTH118 - export_path may be a URI
         try:
             tf.compat.v1.gfile.DeleteRecursively(directory)
-        except tf.errors.NotFoundError as error:
+        except tf.errors.OpError as error:
+            # Somebody else was faster, or has a file of it open on a shared directory. The export that was just made stays.
             tf.compat.v1.logging.warning("Can not delete %s recursively: %s", directory, error)
 
 

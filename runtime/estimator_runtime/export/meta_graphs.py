@@ -6,6 +6,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from estimator_runtime import checkpoints
+from estimator_runtime.checkpoints import object_based
 from estimator_runtime.export.signatures import build_signatures
 from estimator_runtime.export.supervised import EvalOutput, TrainOutput
 from estimator_runtime.model.bound_model import BoundModel
@@ -87,6 +89,7 @@ def add(
         )
         if mode == ModeKeys.TRAIN:
             tf.compat.v1.add_to_collection(_TRAIN_OP_COLLECTION, spec.train_op)
+        checkpoints.check_trained(checkpoint_path, spec.scaffold.saver)
         saver = spec.scaffold.saver or tf.compat.v1.train.Saver(sharded=True)
         contents = {
             "tags": [kind.tag],
@@ -120,6 +123,8 @@ def _restore(saver: Any, session: Any, checkpoint_path: str, mode: str) -> None:
     except tf.errors.NotFoundError as error:
         missing = _missing(saver, session.graph, checkpoint_path)
         what = f"it has not {', '.join(missing)}" if missing else error.message
+        if object_based.is_object_based(checkpoint_path):
+            what += f", for {object_based.WHY}."
         raise ValueError(
             "Could not load all requested variables from checkpoint. Please make sure your model_fn does "
             f"not expect variables that were not saved in the checkpoint. The checkpoint is {checkpoint_path}, the mode "

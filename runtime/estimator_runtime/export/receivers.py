@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, Self
 
 import tensorflow as tf
 
+from estimator_runtime.errors import ValueKindError
 from estimator_runtime.model.export_outputs import is_plain
 
 _SINGLE_FEATURE_NAME = "feature"
@@ -135,7 +136,9 @@ def placeholders_like(tensors: Any, batch_size: int | None) -> Any:
 
 
 def _like(key: Any, tensor: Any, batch_size: int | None) -> Any:
-    _checked_tensor(tensor, f"feature {key}")
+    if not _is_tensor(tensor):
+        what = "a feature or label" if key is None else f"feature {key}"
+        raise ValueKindError(f"{what} must be a Tensor, SparseTensor, or RaggedTensor. Given: {tensor}")
     name = tensor.op.name if hasattr(tensor, "op") and not hasattr(tensor, "numpy") else key
     name = str(name) if name is not None else _SINGLE_FEATURE_NAME
     # Of a scalar, too: it describes a feature of one number for each example.
@@ -150,9 +153,12 @@ def _has_tensor(value: Any) -> bool:
     return hasattr(value, "tensor") and tf.is_tensor(tf.convert_to_tensor(value))
 
 
+def _is_tensor(value: Any) -> bool:
+    return is_plain(value) or isinstance(value, tf.SparseTensor | tf.RaggedTensor) or _has_tensor(value)
+
+
 def _checked_tensor(value: Any, what: str) -> Any:
-    is_known = is_plain(value) or isinstance(value, tf.SparseTensor | tf.RaggedTensor)
-    if not (is_known or _has_tensor(value)):
+    if not _is_tensor(value):
         raise ValueError(f"{what} must be a Tensor, SparseTensor, or RaggedTensor. Given: {value}")
     return value
 

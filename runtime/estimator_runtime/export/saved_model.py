@@ -1,11 +1,15 @@
 """Writing a trained model as a SavedModel.
 
 An export is written beside its final place and renamed when it is complete: whoever lists the directory sees whole
-exports only. A failed export leaves nothing behind.
+exports only. A failed export leaves nothing behind. The directory in which it is written is made by nobody else, so two
+exports to one place at the same time have names of their own; and of two names the greater one is the later export's, also
+where the clock of this host is behind another's: who serves or keeps the newest goes by the name.
 """
 
+import contextlib
 import os.path
 import posixpath
+import re
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -18,6 +22,9 @@ from estimator_runtime.export import meta_graphs
 from estimator_runtime.model.bound_model import BoundModel
 
 _NAMING_ATTEMPTS = 10
+_TIMESTAMP = re.compile(r"[0-9]{10}")
+# Clocks of hosts differ by seconds. What is further ahead is a name that somebody has given.
+_AHEAD_SECS = 24 * 60 * 60
 
 
 class ExportPath(str):
@@ -68,7 +75,7 @@ def export(
         )
     observer = observation.current()
     with observer.exporting(), storage.explained(os.fsdecode(export_dir_base)):
-        final = _timestamped_dir(os.fsdecode(export_dir_base))
+        final = _claimed_dir(os.fsdecode(export_dir_base))
         temporary = _temporary(final)
         try:
             signatures: list[str] = []
@@ -87,24 +94,43 @@ def export(
             _copy_assets(assets_extra or {}, temporary)
             tf.compat.v1.gfile.Rename(temporary, final)
         except BaseException:
-            if tf.compat.v1.gfile.Exists(temporary):
-                tf.compat.v1.gfile.DeleteRecursively(temporary)
+            # What went wrong with the export is what people need to know.
+            with contextlib.suppress(tf.errors.OpError):
+                if tf.compat.v1.gfile.Exists(temporary):
+                    tf.compat.v1.gfile.DeleteRecursively(temporary)
             raise
     observer.exported(final, checkpoint_path, signatures)
     return ExportPath(final)
 
 
-def _timestamped_dir(base: str) -> str:
+def _claimed_dir(base: str) -> str:
+    """Path for a new export, whose temporary directory is made."""
+    tf.io.gfile.makedirs(base)
     for attempt in range(1, _NAMING_ATTEMPTS + 1):
-        path = os.path.join(base, str(int(time.time())))  # noqa: PTH118 - may be a gs:// address
+        path = os.path.join(base, str(_timestamp(base)))  # noqa: PTH118 - may be a gs:// address
         # A process that was killed while it exported in this very second has left the temporary directory.
         if not tf.compat.v1.gfile.Exists(path) and not tf.compat.v1.gfile.Exists(_temporary(path)):
-            return path
+            # Somebody else may just have made it; where directories are but names, as on gs://, both think so.
+            with contextlib.suppress(tf.errors.AlreadyExistsError):
+                tf.io.gfile.mkdir(_temporary(path))
+                return path
         time.sleep(1)
         tf.compat.v1.logging.warning(
             "Directory %s already exists; retrying (attempt %d/%d)", path, attempt, _NAMING_ATTEMPTS
         )
     raise RuntimeError(f"Failed to obtain a unique export directory name after {_NAMING_ATTEMPTS} attempts.")
+
+
+def _timestamp(base: str) -> int:
+    """The Unix time; a second after the newest export where a clock that was ahead has named that one."""
+    now = int(time.time())
+    made = [int(name) for name in map(_name, tf.io.gfile.listdir(base)) if _TIMESTAMP.fullmatch(name)]
+    ahead = [number for number in made if now < number < now + _AHEAD_SECS]
+    return max(ahead) + 1 if ahead else now
+
+
+def _name(listed: str) -> str:
+    return listed.rstrip("/")
 
 
 def _temporary(final: str) -> str:

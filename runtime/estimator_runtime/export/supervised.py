@@ -1,7 +1,7 @@
 """Exports of a model in training and in evaluation: receivers that also take labels, and what such a model answers."""
 
 import abc
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, NamedTuple, Self
 
 import tensorflow as tf
@@ -87,7 +87,8 @@ class SupervisedOutput(ExportOutput):
     Args:
         loss: Tensor, a dict of Tensors, or None.
         predictions: Tensor, a dict of Tensors, or None.
-        metrics: dict from name to a `(value, update)` pair or to a Keras metric, or None.
+        metrics: dict from name to a `(value, update)` pair or to a Keras metric, or None. Of a value that is a dict or a
+            sequence each part is an output: "metrics/name/part/value".
 
     Raises:
         ValueError: a key is no string or a value is no Tensor.
@@ -167,13 +168,27 @@ def _metric_tensors(metrics: Mapping[str, tuple[Any, Any]]) -> dict[str, Any]:
     for key, metric in metrics.items():
         # What is no metric gets the error below.
         given, update = metric if isinstance(metric, tuple) else metric_ops.checked({key: metric})[key]
-        value = as_tensor(given)
-        if not (is_plain(value) and (tf.is_tensor(update) or isinstance(update, tf.Operation))):
-            raise ValueError(f"Metric {key} must be a Tensor and an update; got {(given, update)}.")
         name = f"{SupervisedOutput.METRICS_NAME}/{key}"
-        tensors[f"{name}/{SupervisedOutput.METRIC_VALUE_SUFFIX}"] = value
+        for path, part in _parts(given):
+            value = as_tensor(part)
+            if not (is_plain(value) and (tf.is_tensor(update) or isinstance(update, tf.Operation))):
+                raise ValueError(f"Metric {key} must be a Tensor and an update; got {(given, update)}.")
+            tensors[f"{name}{path}/{SupervisedOutput.METRIC_VALUE_SUFFIX}"] = value
         tensors[f"{name}/{SupervisedOutput.METRIC_UPDATE_SUFFIX}"] = _tensor_after(update)
     return tensors
+
+
+def _parts(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """The parts of a metric's value, which may be a dict or a sequence of values, each with its path in there."""
+    if isinstance(value, Mapping):
+        named_parts: Iterable[tuple[Any, Any]] = value.items()
+    elif isinstance(value, list | tuple):
+        named_parts = enumerate(value)
+    else:
+        yield path, value
+        return
+    for name, part in named_parts:
+        yield from _parts(part, f"{path}/{name}")
 
 
 def _tensor_after(update: Any) -> Any:

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from estimator_runtime.errors import NoRowsError, ValueKindError
+
 _QUEUE_SCOPE = "enqueue_input"
 
 
@@ -29,7 +31,7 @@ def numpy_input_fn(
 
     Args:
         x: array, or dict of arrays, of features; the first dimension is the row.
-        y: array, or dict of arrays, of labels; None for none.
+        y: array (or what is like one, as a Series), or dict of arrays, of labels; None for none.
         batch_size: rows per batch; the last batch has what is left.
         num_epochs: how often each thread goes through the rows; None for ever.
         shuffle: True or False; there is no default. When True, each thread begins at a random row in each call.
@@ -189,7 +191,7 @@ def _checked_columns(x: Any, y: Any) -> tuple[dict[Any, Any], dict[Any, Any]]:
     features = _columns(x, "x", "x cannot be an empty dict")
     labels = {} if y is None else _columns(y, "y", "y cannot be empty dict, use None instead.")
     if any(column.shape[:1] == (0,) for column in features.values()):
-        raise ValueError("x cannot be an empty array")
+        raise NoRowsError("x cannot be an empty array")
     common = set(features) & set(labels) - {None}
     if common:
         raise ValueError(f"{len(common)} duplicate keys are found in both x and y: {common}")
@@ -207,6 +209,10 @@ def _columns(values: Any, what: str, if_empty: str) -> dict[Any, Any]:
         if not values:
             raise ValueError(if_empty)
         return {name: np.asarray(values[name]) for name in sorted(values)}
+    if what == "y" and not hasattr(values, "shape"):
+        raise ValueKindError(f"y must be a dict or array; got {type(values).__name__}")
+    if what == "y":
+        values = np.asarray(values)
     if not isinstance(values, np.ndarray):
         raise TypeError(f"{what} must be a dict or array; got {type(values).__name__}")
     return {None: values}

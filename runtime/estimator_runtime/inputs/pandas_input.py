@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from estimator_runtime.errors import NoRowsError
 from estimator_runtime.inputs.numpy_input import check_queue, dequeued_batch
 
 
@@ -50,7 +51,7 @@ def pandas_input_fn(
     if not isinstance(target_column, str):
         raise TypeError(f"target_column must be a string type; got {type(target_column).__name__}")
     if not len(x.index):
-        raise ValueError(f"x has no rows; its columns are {list(x.columns)}")
+        raise NoRowsError(f"x has no rows; its columns are {list(x.columns)}")
     features = {name: _values(x[name], name) for name in x.columns}
     if y is None:
         labels: dict[Any, Any] = {}

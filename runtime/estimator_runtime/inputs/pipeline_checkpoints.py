@@ -43,7 +43,7 @@ class CheckpointInputPipelineHook(_SessionRunHook):  # type: ignore[misc]  # Ten
             raise ValueError(
                 f"external_state_policy must be 'fail', 'warn' or 'ignore', given: {external_state_policy!r}"
             )
-        if config.train_distribute is not None:
+        if config.train_distribute:
             raise ValueError(
                 "CheckpointInputPipelineHook cannot save the place in the data of a tf.distribute strategy."
             )

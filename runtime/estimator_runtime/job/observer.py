@@ -1,7 +1,11 @@
-"""The job runner's observer: from what the Estimator does to the progress document and the handling of SIGTERM."""
+"""The job runner's observer: from what the Estimator does to the progress document and the handling of SIGTERM.
+
+What a save has left in the model directory is looked at beside the training: no step waits for that.
+"""
 
 import contextlib
 import os.path
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -11,6 +15,8 @@ import tensorflow as tf
 
 from estimator_api.progress import CheckpointProgress, ExportProgress, State
 from estimator_runtime import checkpoints
+from estimator_runtime.checkpoints.faults import UNREADABLE
+from estimator_runtime.cluster.watcher import Sight, Watcher
 from estimator_runtime.job.progress.recorder import Recorder
 from estimator_runtime.job.progress.step_rate import StepRate
 from estimator_runtime.job.session_hooks import CheckpointListener, ProgressHook
@@ -41,6 +47,7 @@ class JobObserver(Observer):
         self._sessions = 0
         self._trainings = 0
         self._adopted = False
+        self._saves: _Saves | None = None
 
     @contextlib.contextmanager
     def training(self, *, model_dir: str, is_chief: bool, max_steps: int | None) -> Iterator[None]:
@@ -56,9 +63,13 @@ class JobObserver(Observer):
             if self._trainings == 0:
                 self._recorder.restored(latest)
         self._trainings += 1
+        saves = _Saves(model_dir, self._recorder)
         try:
-            yield
+            with saves.watching() if is_chief else contextlib.nullcontext():
+                self._saves = saves
+                yield
         finally:
+            self._saves = None
             self._termination.stepped()
         self._termination.check()
 
@@ -92,8 +103,11 @@ class JobObserver(Observer):
     def exported(self, path: str, checkpoint_path: str, signatures: Sequence[str]) -> None:
         """Records the export under the name of the directory that holds it."""
         name = os.path.basename(os.path.dirname(path))  # noqa: PTH119, PTH120 - may be a gs:// address
-        reader = tf.compat.v1.train.NewCheckpointReader(checkpoint_path)
-        step = int(reader.get_tensor(_GLOBAL_STEP)) if reader.has_tensor(_GLOBAL_STEP) else None
+        try:
+            reader = tf.compat.v1.train.NewCheckpointReader(checkpoint_path)
+            step = int(reader.get_tensor(_GLOBAL_STEP)) if reader.has_tensor(_GLOBAL_STEP) else None
+        except UNREADABLE:  # the chief has deleted it meanwhile; the export is made all the same
+            step = None
         self._recorder.export(
             ExportProgress(name=name, path=path, global_step=step, signatures=list(signatures))
         )
@@ -148,9 +162,8 @@ class JobObserver(Observer):
     def saved(self, step: int) -> None:
         """Records the checkpoint."""
         self._termination.saving(False)
-        latest = _latest(self._model_dir, step=step)
-        if latest is not None:
-            self._recorder.checkpoint(latest)
+        if self._saves is not None:
+            self._saves.add(step)
 
     @contextlib.contextmanager
     def _doing(self, state: State) -> Iterator[None]:
@@ -161,6 +174,52 @@ class JobObserver(Observer):
             # Who had not begun anything else is at rest in this state: the evaluator between two checkpoints.
             self._recorder.enter(state if before == "Starting" else before)
         self._rate.restart()
+
+
+class _Saves:
+    """Records the newest checkpoint that a training has saved.
+
+    Args:
+        model_dir: where the checkpoints are.
+        recorder: takes them.
+    """
+
+    def __init__(self, model_dir: str, recorder: Recorder) -> None:
+        self._model_dir = model_dir
+        self._recorder = recorder
+        self._lock = threading.Lock()
+        self._step: int | None = None
+        self._watcher = Watcher(self._look, f"the checkpoint that was saved last in {model_dir}")
+
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[None]:
+        """The training; at its end the last checkpoint is recorded."""
+        try:
+            with self._watcher:
+                yield
+        finally:
+            with contextlib.suppress(*UNREADABLE):
+                self._look()
+
+    def add(self, step: int) -> None:
+        """Takes that a checkpoint of `step` was saved."""
+        with self._lock:
+            self._step = step
+        self._watcher.soon()
+
+    def _look(self) -> Sight:
+        step = self._step
+        if step is None:
+            return Sight.NOTHING
+        latest = _latest(self._model_dir, step=step)
+        with self._lock:
+            if self._step != step:
+                # What was found may be the next one already.
+                return Sight.NEAR
+            self._step = None
+            if latest is not None:
+                self._recorder.checkpoint(latest)
+        return Sight.NOTHING
 
 
 def _latest(model_dir: str, step: int | None = None) -> CheckpointProgress | None:

@@ -3,6 +3,7 @@
 `update_state` assigns to the metric's variables. Eagerly that has happened when it returns; in a graph it made
 operations that nothing runs and nothing orders. They are found by the variables that they take: whatever takes one and
 does more than read it, but for what initialises it and what `reset_state` made, since an evaluation begins anew anyway.
+What branches, loops and functions do with a variable is read in their bodies (`variable_uses`).
 
 What they do depends on their order, where `update_state` was called twice or assigns a variable from another one. And
 they have to wait for each other: a count that grows by a constant depends on no input, so it would also count the batch
@@ -18,10 +19,8 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from estimator_runtime.errors import MetricsError
+from estimator_runtime.keras.variable_uses import HANDS_ON, Bodies
 
-_READS = frozenset(
-    ("ReadVariableOp", "ResourceGather", "ResourceGatherNd", "VarIsInitializedOp", "VariableShape")
-)
 # Outside of a tf.function nothing runs what a branch assigns and does not return.
 _CONTROL_FLOW = frozenset(("If", "StatelessIf", "Case", "StatelessCase", "While", "StatelessWhile"))
 _CONTROL_FLOW_OF_TENSORFLOW_1 = frozenset(
@@ -37,12 +36,17 @@ class _State(NamedTuple):
     """What in a graph has to do with a metric's variables, in the order in which it was made.
 
     Attributes:
-        touching: operations that take one of the variables, with the names of those that they take.
+        touching: operations that take one of the variables, with the names of the tensors by which they take it.
         dependent: these and all that depends on them.
     """
 
     touching: dict[Any, set[str]]
     dependent: dict[Any, None]
+
+    def changes(self, graph: Any) -> list[Any]:
+        """Those that do more than read, in order."""
+        bodies = Bodies(graph)
+        return [op for op, taken in self.touching.items() if not bodies.only_read(op, taken)]
 
 
 def updates(name: str, variables: Sequence[Any], after: Any = None) -> list[Any]:
@@ -60,9 +64,11 @@ def updates(name: str, variables: Sequence[Any], after: Any = None) -> list[Any]
         return []
     graph = tf.compat.v1.get_default_graph()
     state = _state(graph, {variable.handle.name: variable.handle.op for variable in variables})
-    changes = [op for op in state.touching if op.type not in _READS]
+    changes = state.changes(graph)
     needed = _leading_to(changes, state.dependent)
-    if any(op.type in _CONTROL_FLOW | _CONTROL_FLOW_OF_TENSORFLOW_1 for op in needed):
+    if any(op.type in _CONTROL_FLOW for op in changes) or any(
+        op.type in _CONTROL_FLOW_OF_TENSORFLOW_1 for op in needed
+    ):
         raise MetricsError(
             f"The variables of the Keras metric in eval_metric_ops[{name}] are assigned in a tf.cond or a tf.while_loop of "
             "a graph, which does not run that. Put @tf.function on its update_state, or on what calls update_state."
@@ -88,6 +94,47 @@ def value(metric: Any) -> Any:
     )
 
 
+def is_made_of(value: Any, variables: Iterable[Any]) -> bool:
+    """Whether `value`, a Tensor or a structure of them, depends on one of `variables`."""
+    before = _before(tf.nest.flatten(value))
+    return any(variable.handle.op in before for variable in variables)
+
+
+def is_left_out(value: Any, variables: Sequence[Any], run: Iterable[Any]) -> bool:
+    """Whether `value` is made of variables of metrics, and nothing that is run takes a batch into one of these.
+
+    Args:
+        value: a Tensor or a structure of them.
+        variables: `tf.Variable`s of metrics, of the default graph.
+        run: Tensors and Operations, all that an evaluation runs for each batch.
+    """
+    before = _before(tf.nest.flatten(value))
+    read = [variable for variable in variables if variable.handle.op in before]
+    if not read:
+        return False
+    graph = tf.compat.v1.get_default_graph()
+    is_run = {op.name for op in _before(run)}
+    copies = _copies.get(graph, {})
+    for variable in read:
+        state = _state(graph, {variable.handle.name: variable.handle.op})
+        changes = [op.name for op in state.changes(graph)]
+        if changes and not any(name in is_run or copies.get(name) in is_run for name in changes):
+            return True
+    return False
+
+
+def _before(ends: Iterable[Any]) -> set[Any]:
+    """The operations of Tensors and Operations, and all that these depend on."""
+    left = [end if isinstance(end, tf.Operation) else end.op for end in ends]
+    found: set[Any] = set()
+    while left:
+        op = left.pop()
+        if op not in found:
+            found.add(op)
+            left += _inputs(op)
+    return found
+
+
 def _state(graph: Any, handles: dict[str, Any]) -> _State:
     operations = graph.get_operations()
     begin = min(operations.index(handle) for handle in handles.values())
@@ -95,13 +142,18 @@ def _state(graph: Any, handles: dict[str, Any]) -> _State:
     touching: dict[Any, set[str]] = {}
     dependent: dict[Any, None] = {}
     initialised: set[str] = set()
+    of_variable = {name: name for name in handles}
     for op in operations[begin:]:
         if op.name in copies:
             continue
-        taken = {tensor.name for tensor in op.inputs if tensor.name in handles}
-        if taken:
-            if op.type == "AssignVariableOp" and not taken <= initialised:
-                initialised |= taken
+        taken = {tensor.name for tensor in op.inputs if tensor.name in of_variable}
+        if taken and op.type in HANDS_ON:
+            of_variable |= dict.fromkeys([one.name for one in op.outputs], of_variable[min(taken)])
+            dependent[op] = None
+        elif taken:
+            variables = {of_variable[name] for name in taken}
+            if op.type == "AssignVariableOp" and not variables <= initialised:
+                initialised |= variables
                 continue
             if any(frame.name == _RESET for frame in op.traceback or ()):
                 continue

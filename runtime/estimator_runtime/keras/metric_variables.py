@@ -67,15 +67,22 @@ def localised(metric: Any) -> list[Any]:
     return variables
 
 
+def of_graph() -> list[Any]:
+    """The `tf.Variable`s of metrics of Keras 3 in the default graph."""
+    names = _names.get(tf.compat.v1.get_default_graph(), set())
+    if not names:
+        return []
+    return [one for one in tf.compat.v1.get_collection(_KEYS.METRIC_VARIABLES) if one.name in names]
+
+
 def with_initialisers(scaffold: Any) -> Any:
     """The scaffold, which also initialises the metrics' variables of the default graph.
 
     Without an operation of its own a scaffold initialises all local variables anyway.
     """
-    names = _names.get(tf.compat.v1.get_default_graph(), set())
-    if scaffold.local_init_op is None or not names:
+    variables = of_graph()
+    if scaffold.local_init_op is None or not variables:
         return scaffold
-    variables = [one for one in tf.compat.v1.get_collection(_KEYS.METRIC_VARIABLES) if one.name in names]
     local_init = tf.group(scaffold.local_init_op, tf.compat.v1.variables_initializer(variables))
     return tf.compat.v1.train.Scaffold(local_init_op=local_init, copy_from_scaffold=scaffold)
 
@@ -125,8 +132,10 @@ def _make_local(variable: Any) -> None:
     graph = tf.compat.v1.get_default_graph()
     # Under a strategy a copy on each device is in the collection too.
     parts = [variable, *tf.distribute.get_strategy().experimental_local_results(variable)]
+    # What a CentralStorageStrategy keeps inside is none of its parts, and has its name.
+    names = {part.name for part in parts}
     global_variables = graph.get_collection_ref(_KEYS.GLOBAL_VARIABLES)
-    global_variables[:] = [one for one in global_variables if all(one is not part for part in parts)]
+    global_variables[:] = [one for one in global_variables if one.name not in names]
     for key in (_KEYS.LOCAL_VARIABLES, _KEYS.METRIC_VARIABLES):
         if all(one is not variable for one in graph.get_collection_ref(key)):
             graph.add_to_collection(key, variable)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from estimator_runtime import observation
+from estimator_runtime import checkpoints, observation
 from estimator_runtime.distribution import replicas
 from estimator_runtime.loop import default_writer, event_writers, sessions, summaries
 from estimator_runtime.model.bound_model import BoundModel
@@ -181,6 +181,8 @@ def _results(
         evaluation = build(
             model, input_fn, is_warm_started=checkpoint_path is None, strategy=model.config.eval_distribute
         )
+        if checkpoint_path is not None:
+            checkpoints.check_trained(checkpoint_path, evaluation.spec.scaffold.saver)
 
         def session_with(session_hooks: list[Any]) -> Any:
             return sessions.checkpoint_session(

@@ -150,37 +150,50 @@ def call(*directories: str) -> Iterator[None]:
 
 def writer_of(directory: str) -> Any:
     """Returns the writer that the cache has for a directory; inside a call only."""
-    # The cache has no public way to hold another kind of writer.
-    with _Cache._lock:  # noqa: SLF001
-        writer = _Cache._cache.get(directory)  # noqa: SLF001
-        if writer is not None and _is_lost(writer, directory):
+    while True:
+        with _locked_writers() as writers:
+            writer = writers.setdefault(directory, EventWriter(directory))
+            if not _may_be_lost(writer):
+                _join(writer)
+                return writer
+        # Storage is looked at while nobody waits for the cache.
+        is_lost = _is_lost(writer, directory)
+        with _locked_writers() as writers:
+            is_kept = writers.get(directory) is writer
+            if not is_kept:
+                continue
+            kept = writer
+            if is_lost and not isinstance(writer, EventWriter):
+                kept = writers[directory] = EventWriter(directory)
+            _join(kept)
+        if is_lost:
             with contextlib.suppress(tf.errors.OpError, OSError):
                 writer.close()
-            writer = writer if isinstance(writer, EventWriter) else None
-        if writer is None:
-            writer = _Cache._cache[directory] = EventWriter(directory)  # noqa: SLF001
-        if isinstance(writer, EventWriter) and _call.writers is not None and writer not in _call.writers:
-            _call.writers.add(writer)
-            _calls_of[writer] += 1
-        return writer
+        return kept
 
 
 @contextlib.contextmanager
-def without_graphs(writer: Any) -> Iterator[None]:
-    """Keeps graphs that are added to the writer out of its file for a while."""
-    writer.add_graph = writer.add_meta_graph = lambda *_, **__: None
-    try:
-        yield
-    finally:
-        # Somebody else may have had the same wish meanwhile.
-        for name in ("add_graph", "add_meta_graph"):
-            vars(writer).pop(name, None)
+def _locked_writers() -> Iterator[dict[str, Any]]:
+    """The cache's writers by directory, which nobody else changes meanwhile."""
+    # The cache has no public way to hold another kind of writer.
+    with _Cache._lock:  # noqa: SLF001
+        yield _Cache._cache  # noqa: SLF001
+
+
+def _join(writer: Any) -> None:
+    """Notes that the call of this thread uses the writer; with the cache's lock."""
+    if isinstance(writer, EventWriter) and _call.writers is not None and writer not in _call.writers:
+        _call.writers.add(writer)
+        _calls_of[writer] += 1
+
+
+def _may_be_lost(writer: Any) -> bool:
+    """Whether the writer has a file that somebody may have removed since a call has used it."""
+    return not isinstance(writer, EventWriter) or (writer.is_open and not _calls_of[writer])
 
 
 def _is_lost(writer: Any, directory: str) -> bool:
     """Whether the writer's file is not there any more: somebody has removed the directory, or emptied it."""
-    if isinstance(writer, EventWriter) and (_calls_of[writer] or not writer.is_open):
-        return False
     # TensorFlow's makes its file with the first event, in its own time.
     with contextlib.suppress(tf.errors.OpError, OSError):
         writer.flush()
@@ -188,7 +201,7 @@ def _is_lost(writer: Any, directory: str) -> bool:
 
 
 def _leave(writer: EventWriter) -> None:
-    with _Cache._lock:  # noqa: SLF001 - as above
+    with _locked_writers():
         _calls_of[writer] -= 1
         if _calls_of[writer]:
             return

@@ -24,7 +24,6 @@ class SaverHook(_train.CheckpointSaverHook):  # type: ignore[misc]  # TensorFlow
 
     def __init__(self, directory: str, *, save_graph_def: bool, **settings: Any) -> None:
         super().__init__(directory, save_graph_def=save_graph_def, **settings)
-        self._directory = directory
         self._saves_graph = save_graph_def
         self._is_added = False
 
@@ -39,8 +38,29 @@ class SaverHook(_train.CheckpointSaverHook):  # type: ignore[misc]  # TensorFlow
             self._is_added = True
             super().after_create_session(session, coord)
             return
-        with event_writers.without_graphs(event_writers.writer_of(self._directory)):
+        # This hook's own writing alone: others who have the writer may add what they like meanwhile.
+        writer: Any = self._summary_writer
+        self._summary_writer: Any = _WithoutGraphs(writer)
+        try:
             super().after_create_session(session, coord)
+        finally:
+            self._summary_writer = writer
+
+
+class _WithoutGraphs:
+    """A FileWriter to which graphs can be added and are not written."""
+
+    def __init__(self, writer: Any) -> None:
+        self._writer = writer
+
+    def add_graph(self, *_: Any, **__: Any) -> None:
+        pass
+
+    def add_meta_graph(self, *_: Any, **__: Any) -> None:
+        pass
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._writer, name)
 
 
 class GraphHook(_train.SessionRunHook):  # type: ignore[misc]  # TensorFlow is untyped

@@ -11,6 +11,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from estimator_runtime import checkpoints
+from estimator_runtime.errors import ScalarPredictionError
 from estimator_runtime.inputs import model_input
 from estimator_runtime.loop import sessions
 from estimator_runtime.model.bound_model import BoundModel
@@ -51,6 +53,8 @@ def predict(
             )
         spec = model.call_model_fn(batch.features, None, ModeKeys.PREDICT)
         model.warm_start_unless(checkpoint_path)
+        if checkpoint_path is not None:
+            checkpoints.check_trained(checkpoint_path, spec.scaffold.saver)
         predictions = _filtered(spec.predictions, predict_keys)
         session = sessions.checkpoint_session(
             model.config,
@@ -93,15 +97,24 @@ def _filtered(predictions: Any, predict_keys: Sequence[str] | str | None) -> Any
 
 
 def _examples(values: Any) -> Iterator[Any]:
+    """One example after the other, without a line of Python for each.
+
+    Raises:
+        ValueError: the first dimensions differ, or there is none.
+    """
     if not isinstance(values, dict):
-        yield from values
-        return
+        return iter(values)
     lengths = {key: value.shape[0] if value.shape else None for key, value in values.items()}
     first = next(iter(lengths.values()), None)
     for key, length in lengths.items():
-        if length is None or length != first:
+        if length is None:
+            raise ScalarPredictionError(
+                f"Batch length of predictions should be same. {key} is a scalar: give it a first dimension, the batch, or "
+                "predict with yield_single_examples=False."
+            )
+        if length != first:
             raise ValueError(
                 f"Batch length of predictions should be same. {key} has different batch length than others."
             )
-    for row in zip(*values.values(), strict=True):
-        yield dict(zip(values, row, strict=True))
+    rows = zip(*values.values(), strict=True)
+    return map(dict, map(zip, itertools.repeat(tuple(values)), rows))

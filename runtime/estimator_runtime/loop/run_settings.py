@@ -36,6 +36,7 @@ def completed(config: RunConfig | None, model_dir: str | bytes | os.PathLike[str
     )
     if config.session_config is None:
         config = RunConfig.replace(config, session_config=sessions.default_session_config())
+    config = _with_devices_of_replicas(config)
     given = None if model_dir is None else os.fsdecode(model_dir)
     if given is not None and config.model_dir is not None and given != config.model_dir:
         raise ValueError(
@@ -49,3 +50,18 @@ def completed(config: RunConfig | None, model_dir: str | bytes | os.PathLike[str
         tf.compat.v1.logging.warning("Using temporary folder as model directory: %s", temporary)
         return RunConfig.replace(config, model_dir=temporary)
     return config
+
+
+def _with_devices_of_replicas(config: RunConfig) -> RunConfig:
+    """The configuration whose sessions have the CPU devices that its strategies are on.
+
+    A session has one CPU device unless it is told of more. Two replicas that are placed there wait for each other for
+    ever, and so does their input.
+    """
+    needed = max(map(strategies.cpu_devices, (config.train_distribute, config.eval_distribute)))
+    if needed <= max(1, config.session_config.device_count.get("CPU", 1)):
+        return config
+    session_config = tf.compat.v1.ConfigProto()
+    session_config.CopyFrom(config.session_config)
+    session_config.device_count["CPU"] = needed
+    return RunConfig.replace(config, session_config=session_config)

@@ -2,7 +2,7 @@
 
 Training runs in the equal of a MonitoredTrainingSession, which restores the newest checkpoint that can be read and
 survives a lost parameter server; how its sessions are made is in `session_creators`. Evaluation and prediction run in
-a MonitoredSession on one given checkpoint.
+a MonitoredSession on one given checkpoint. How a step is run in these is in `steps`.
 """
 
 from collections.abc import Iterable
@@ -19,6 +19,7 @@ from estimator_runtime.loop.session_creators import (
     RestoringSessionCreator,
     WorkerSessionCreator,
 )
+from estimator_runtime.loop.steps import merging_session
 
 _STOP_GRACE_SECS = 120.0  # TensorFlow's
 _STUCK_STOP_GRACE_SECS = 2.0
@@ -74,9 +75,10 @@ def training_session(
         tf.compat.v1.train.MonitoredTrainingSession is _MONITORED_TRAINING_SESSION
         and not tf.distribute.has_strategy()
     ):
-        return tf.compat.v1.train.MonitoredSession(
-            session_creator=_session_creator(config, scaffold, watch),
-            hooks=[
+        return created_session(
+            config,
+            _session_creator(config, scaffold, watch),
+            [
                 *(chief_only_hooks if config.is_chief else ()),
                 *_reports(config, scaffold, save_summaries_steps, log_step_count_steps),
                 *hooks,
@@ -140,12 +142,26 @@ def checkpoint_session(
     config: RunConfig, *, master: str, scaffold: Any, checkpoint_path: str | None, hooks: Iterable[Any]
 ) -> Any:
     """A session in the default graph on the variables of one checkpoint, or on fresh ones for None."""
-    return tf.compat.v1.train.MonitoredSession(
-        session_creator=tf.compat.v1.train.ChiefSessionCreator(
-            scaffold=scaffold,
-            master=master,
-            config=config.session_config,
-            checkpoint_filename_with_path=checkpoint_path,
+    creator = tf.compat.v1.train.ChiefSessionCreator(
+        scaffold=scaffold,
+        master=master,
+        config=config.session_config,
+        checkpoint_filename_with_path=checkpoint_path,
+    )
+    return created_session(config, creator, hooks)
+
+
+def created_session(
+    config: RunConfig, creator: Any, hooks: Iterable[Any], *, stop_grace_period_secs: float = _STOP_GRACE_SECS
+) -> Any:
+    """A session in the default graph with these hooks; `creator` makes it, and another when it was lost.
+
+    Its creator has the session options of `config`.
+    """
+    return merging_session.session(
+        lambda all_hooks: tf.compat.v1.train.MonitoredSession(
+            session_creator=creator, hooks=all_hooks, stop_grace_period_secs=stop_grace_period_secs
         ),
-        hooks=list(hooks),
+        hooks,
+        config.session_config,
     )

@@ -50,7 +50,7 @@ def train(
             model = replace(model, around_model_fn=tf2_writer.in_use)
         built = replicas.build(model, model.config.train_distribute, graph, input_fn, ModeKeys.TRAIN)
         spec, step = built.spec, built.step
-        if model.config.train_distribute is not None and default_writer.are_lost(graph):
+        if model.config.train_distribute and default_writer.are_lost(graph):
             tf.compat.v1.logging.info(
                 "The model function's tf.summary writes nothing with train_distribute: tf.compat.v1.summary does."
             )
@@ -151,7 +151,7 @@ def _default_writer(config: RunConfig) -> DefaultWriter | None:
 
     The replicas of a strategy, which are built in threads of their own, have none.
     """
-    if not (config.is_chief and config.save_summary_steps) or config.train_distribute is not None:
+    if not (config.is_chief and config.save_summary_steps) or config.train_distribute:
         return None
     assert config.model_dir is not None, "the Estimator fills in model_dir"
     return DefaultWriter(config.model_dir)

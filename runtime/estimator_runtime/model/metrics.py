@@ -5,7 +5,7 @@ A metric is given as such a pair, as `tf.compat.v1.metrics` makes it, as a Keras
 class, so the optional package need not be installed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -31,6 +31,50 @@ def checked(eval_metric_ops: Mapping[str, Any] | None, loss: Any = None) -> dict
     if not isinstance(eval_metric_ops, Mapping):
         raise MetricsError(f"eval_metric_ops must be a dict, given: {eval_metric_ops}")
     return {name: _pair(name, metric, loss) for name, metric in eval_metric_ops.items()}
+
+
+def check_counted(metric_ops: Mapping[str, tuple[Any, Any]], loss: Any) -> None:
+    """Holds the values of an evaluation's metrics against its updates.
+
+    Args:
+        metric_ops: what `checked` returned, in the call of the model function.
+        loss: the loss, a Tensor.
+
+    Raises:
+        MetricsError: a value is made of variables of a Keras 3 metric, which no update takes a batch into: it would be 0. Or
+            several replicas share them, and it would count the first batches more than the last.
+    """
+    if tf.distribute.in_cross_replica_context():
+        return  # each replica has looked
+    variables = metric_variables.of_graph()
+    if not variables:
+        return
+    _check_replicas_do_not_share(metric_ops, variables)
+    run = [loss, *tf.nest.flatten([update for _, update in metric_ops.values()])]
+    for name, (value, _) in metric_ops.items():
+        if metric_updates.is_left_out(value, variables, run):
+            raise MetricsError(
+                f"The value of eval_metric_ops[{name}] is that of a Keras metric into which no batch is taken: update_state "
+                "of Keras 3 returns nothing that an evaluation could run. Give the metric itself in place of the pair."
+            )
+
+
+def _check_replicas_do_not_share(metric_ops: Mapping[str, tuple[Any, Any]], variables: Sequence[Any]) -> None:
+    """Refuses metrics of Keras 3 on a CentralStorageStrategy's replicas, of which each assigns the sum of all batches so far."""
+    strategy = tf.distribute.get_strategy()
+    kinds = (
+        tf.distribute.experimental.CentralStorageStrategy,
+        tf.compat.v1.distribute.experimental.CentralStorageStrategy,
+    )
+    if not isinstance(strategy, kinds) or strategy.num_replicas_in_sync == 1:
+        return
+    for name, (value, _) in metric_ops.items():
+        if metric_updates.is_made_of(value, variables):
+            raise MetricsError(
+                f"eval_metric_ops[{name}] is a Keras metric, whose variables the {strategy.num_replicas_in_sync} replicas of a "
+                "CentralStorageStrategy share: it would not count each batch once. Evaluate with a MirroredStrategy or without "
+                "eval_distribute, or give a metric of tf.compat.v1.metrics."
+            )
 
 
 def _pair(name: str, metric: Any, loss: Any) -> tuple[Any, Any]:

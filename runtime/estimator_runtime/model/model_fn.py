@@ -94,6 +94,9 @@ class EstimatorSpec(_Fields):
         for name, (value, update) in metric_ops.items():
             for part in tf.nest.flatten((value, update)):
                 _check_in_default_graph(part, "eval_metric_ops", key=name)
+        # Hooks of the model function's own may run whatever it is that counts.
+        if mode == ModeKeys.EVAL and not evaluation_hooks:
+            metrics.check_counted(metric_ops, loss)
         scaffold = scaffold or tf.compat.v1.train.Scaffold()
         if not isinstance(scaffold, tf.compat.v1.train.Scaffold):
             raise TypeError(f"scaffold must be tf.train.Scaffold. Given: {scaffold}")

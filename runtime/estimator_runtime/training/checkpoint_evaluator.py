@@ -7,6 +7,7 @@ whose files are not all there yet is waited for: neither is an error.
 """
 
 import enum
+import math
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -64,7 +65,7 @@ class CheckpointEvaluator:
         self._hold = CheckpointHold(None) if hold is None else hold
         self._previous: Outcome | None = None
         self._exported_as_final = False
-        self._last_warning_time: float = 0
+        self._last_warning_time = -math.inf
 
     def evaluate_and_export(self, *, training_ended: bool = False) -> Outcome:
         """Evaluates the latest checkpoint unless that was done before, and calls the exporters.
@@ -114,7 +115,7 @@ class CheckpointEvaluator:
                     type(error).__name__,
                 )
                 continue
-            self._last_warning_time = 0
+            self._last_warning_time = -math.inf
             self._previous = outcome
             return outcome
 
@@ -174,7 +175,7 @@ class CheckpointEvaluator:
             return use(held)
 
     def _warn(self, message: str) -> None:
-        now = time.time()
+        now = time.monotonic()
         if now - self._last_warning_time > _WARN_EVERY_SECS:
             tf.compat.v1.logging.warning(message)
             self._last_warning_time = now

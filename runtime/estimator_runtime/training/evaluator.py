@@ -16,7 +16,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime import interruption
+from estimator_runtime import checkpoints, interruption
+from estimator_runtime.checkpoints import faults
 from estimator_runtime.checkpoints.holds import CheckpointHold
 from estimator_runtime.cluster import finished
 from estimator_runtime.cluster.watcher import Sight, Watcher, intervals
@@ -26,6 +27,8 @@ from estimator_runtime.training.specs import EvalSpec
 _LOOK_FOR_INTERRUPTION_SECS = 0.5
 _FIRST_LOOK_FOR_CHECKPOINT_SECS = 0.2
 _LAST_LOOK_FOR_CHECKPOINT_SECS = 5.0
+_LOOK_FOR_CONTENTS_SECS = 1.0
+_WAIT_FOR_CONTENTS_SECS = 60.0
 _SLEEP = time.sleep
 
 
@@ -47,18 +50,22 @@ def _evaluate_until(marker: Watcher, estimator: Any, max_steps: int | None, eval
         _wait(eval_spec.start_delay_secs, unless=marker)
     hold = CheckpointHold(finished.directory(estimator))
     evaluator = CheckpointEvaluator(estimator, eval_spec, max_steps, hold)
+    contents = _LastContents(finished.directory(estimator))
     warned = False
     pauses = _pauses()
     while not interruption.requested():
-        start = time.time()
+        start = time.monotonic()
         # Read before the checkpoint is chosen: the chief writes the marker after its last checkpoint.
         ended = marker.look()
+        if ended and contents.are_missing():
+            time.sleep(_LOOK_FOR_CONTENTS_SECS)
+            continue
         outcome = evaluator.evaluate_and_export(training_ended=ended)
         last = ended or _is_last(outcome, max_steps)
         if outcome.status is Status.EVALUATED:
             marker.soon()
             pauses = _pauses()
-        left = eval_spec.throttle_secs - (time.time() - start)
+        left = eval_spec.throttle_secs - (time.monotonic() - start)
         if left > 0:
             tf.compat.v1.logging.info("Waiting %f secs before starting next eval run.", left)
             _wait(left, unless=marker, over=last)
@@ -72,8 +79,50 @@ def _evaluate_until(marker: Watcher, estimator: Any, max_steps: int | None, eval
             if time.sleep is _SLEEP:
                 _wait(next(pauses), unless=marker, over=last)
         if last:
+            contents.explain()
             _explain_end(outcome, ended, max_steps)
             return
+
+
+class _LastContents:
+    """Whether the checkpoint that the model directory names last is there, once training has ended.
+
+    Args:
+        model_dir: the directory; None for one that nobody knows.
+    """
+
+    def __init__(self, model_dir: str | None) -> None:
+        self._model_dir = model_dir
+        self._until: float | None = None
+
+    def are_missing(self) -> bool:
+        """Tells whether it is not whole and may still become so."""
+        path, what = self._unreadable()
+        if path is None:
+            return False
+        if self._until is None:
+            self._until = time.monotonic() + _WAIT_FOR_CONTENTS_SECS
+            tf.compat.v1.logging.info(
+                "Training has ended; waiting for the contents of its last checkpoint %s (%s).", path, what
+            )
+        return time.monotonic() < self._until
+
+    def explain(self) -> None:
+        """Says so when the evaluation ends without it."""
+        path, what = (None, None) if self._until is None else self._unreadable()
+        if path is not None:
+            tf.compat.v1.logging.warning(
+                "The last checkpoint %s cannot be read (%s): it was neither evaluated nor exported.",
+                path,
+                what,
+            )
+
+    def _unreadable(self) -> tuple[str | None, str | None]:
+        """Path and fault of the checkpoint; (None, None) where it is whole or there is none."""
+        state = None if self._model_dir is None else checkpoints.named_checkpoints(self._model_dir)
+        path = None if state is None else str(state.model_checkpoint_path)
+        what = None if path is None else faults.fault(path)
+        return (None, None) if what is None else (path, what)
 
 
 def _pauses() -> Iterator[float]:

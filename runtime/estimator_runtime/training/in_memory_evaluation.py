@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from estimator_runtime import observation
 from estimator_runtime.estimator import Estimator
-from estimator_runtime.loop import evaluation, hook_types, summaries
+from estimator_runtime.loop import evaluation, hook_types, sessions, summaries
 
 _SessionRunHook: Any = tf.compat.v1.train.SessionRunHook
 
@@ -116,7 +116,7 @@ class InMemoryEvaluatorHook(_SessionRunHook):  # type: ignore[misc] # TensorFlow
             creator = tf.compat.v1.train.ChiefSessionCreator(
                 scaffold=scaffold, config=self._model.config.session_config
             )
-            return tf.compat.v1.train.MonitoredSession(session_creator=creator, hooks=hooks)
+            return sessions.created_session(self._model.config, creator, hooks)
 
         observer = observation.current()
         with observer.evaluating(), self._graph.as_default():

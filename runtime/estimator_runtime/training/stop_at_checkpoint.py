@@ -1,18 +1,22 @@
 """Ending every task of a cluster at one checkpoint: no worker trains on what nobody will save.
 
-A worker looks into the model directory itself, between two steps: from the last step on it stands still on purpose.
+A worker stands still from the last step on, on purpose, and what it waits for is looked for beside that: a look that hangs
+keeps no signal from it.
 """
 
+import contextlib
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import tensorflow as tf
 
 from estimator_runtime import checkpoints, interruption
+from estimator_runtime.cluster.watcher import Sight, Watcher, WatchingHook
 
 _LOOK_FOR_INTERRUPTION_SECS = 0.5
+_SHORTEST_WAIT_SECS = 0.2
 _SLEEP = time.sleep
-_SessionRunHook: Any = tf.compat.v1.train.SessionRunHook
 
 
 def make_stop_at_checkpoint_step_hook(
@@ -36,7 +40,7 @@ def make_stop_at_checkpoint_step_hook(
     return _StopAtCheckpoint(estimator.model_dir, last_step, wait_after_file_check_secs)
 
 
-class _StopAtCheckpoint(_SessionRunHook):  # type: ignore[misc] # TensorFlow is untyped
+class _StopAtCheckpoint(WatchingHook):
     """The workers' hook."""
 
     def __init__(self, model_dir: str | None, last_step: int | None, wait_secs: float) -> None:
@@ -48,6 +52,24 @@ class _StopAtCheckpoint(_SessionRunHook):  # type: ignore[misc] # TensorFlow is 
         self._last_step = last_step
         self._wait_secs = wait_secs
         self._step: Any = None
+        secs = max(wait_secs, _SHORTEST_WAIT_SECS)
+        self._watcher = Watcher(
+            lambda: Sight.THERE if self._is_saved() else Sight.NOTHING,
+            f"a checkpoint of step {last_step} in {model_dir}",
+            first_secs=secs,
+            last_secs=secs,
+        )
+        self._loop: contextlib.ExitStack | None = None
+
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[None]:
+        """The loop, from whose last step on the checkpoint is looked for."""
+        loop = self._loop = contextlib.ExitStack()
+        try:
+            with loop:
+                yield
+        finally:
+            self._loop = None
 
     def begin(self) -> None:
         self._step = tf.compat.v1.train.get_global_step()
@@ -62,20 +84,38 @@ class _StopAtCheckpoint(_SessionRunHook):  # type: ignore[misc] # TensorFlow is 
         # The step was read while this task's own step may have been adding to it.
         if run_values.results + 1 < self._last_step:
             return
-        if checkpoints.global_step(self._model_dir) >= self._last_step:
+        if self._waited():
             run_context.request_stop()
-        else:
+
+    def _waited(self) -> bool:
+        """Waits for the checkpoint; tells whether it is there.
+
+        Where a program replaced `time.sleep`, it gets the whole time in one call, as from tf.estimator. That is after a
+        look, and so is the wait of a session of the program's own, which no block surrounds.
+        """
+        if self._loop is None or time.sleep is not _SLEEP:
+            if self._is_saved():
+                return True
             _wait(self._wait_secs)
+            return False
+        if not self._watcher.is_looking:
+            self._loop.enter_context(self._watcher)
+        _wait(max(self._wait_secs, _SHORTEST_WAIT_SECS), unless=self._watcher)
+        return self._watcher.seen
+
+    def _is_saved(self) -> bool:
+        return checkpoints.global_step(self._model_dir) >= self._last_step
 
 
-def _wait(secs: float) -> None:
-    """Sleeps for `secs` seconds, or until the process is interrupted.
-
-    Where a program replaced `time.sleep`, it gets the whole time in one call, as from tf.estimator.
-    """
+def _wait(secs: float, unless: Watcher | None = None) -> None:
+    """Sleeps for `secs` seconds, or until the checkpoint is seen or the process is interrupted."""
     if time.sleep is not _SLEEP:
         time.sleep(secs)
         return
     end = time.monotonic() + secs
     while not interruption.requested() and (left := end - time.monotonic()) > 0:
-        time.sleep(min(left, _LOOK_FOR_INTERRUPTION_SECS))
+        pause = min(left, _LOOK_FOR_INTERRUPTION_SECS)
+        if unless is None:
+            time.sleep(pause)
+        elif unless.wait(pause):
+            return

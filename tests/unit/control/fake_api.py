@@ -59,6 +59,7 @@ class FakeApi:
         before: Called before each call with verb, resource and name.
         answered: Told of each answer's HTTP status, as `kube.api` does.
         down: Every call fails as if nobody listened.
+        judge: Says what is invalid in a status, None for nothing.
         unknown: Paths below `status` that the CRD does not know, and that are pruned: of an older version.
     """
 
@@ -69,6 +70,7 @@ class FakeApi:
         self.before: Callable[[str, str, str], None] = lambda verb, resource, name: None
         self.answered: list[Callable[[int], None]] = []
         self.down = False
+        self.judge: Callable[[Json], str | None] = lambda status: None
         self.unknown: list[tuple[str, ...]] = []
         self.page = 500
         self._faults: list[Fault] = []
@@ -137,6 +139,8 @@ class FakeApi:
         stored = self._found(resource, namespace, name)
         _check(stored, patch["metadata"])
         merged = _merged(stored.get("status", {}), patch.get("status", {}))
+        if (fault := self.judge(merged)) is not None:
+            raise status_error(422, "Invalid", fault)
         for path in self.unknown:
             _prune(merged, path)
         if merged != stored.get("status", {}):

@@ -47,6 +47,7 @@ class FakeOperator:
         event_results: What became of events.
         surveys: Surveys by cause and result.
         pruned: Status writes of which the API server kept only a part.
+        refused: Status writes that it refused as invalid.
         leads: No other replica can lead, by the lease.
     """
 
@@ -70,7 +71,7 @@ class FakeOperator:
         self.children = Children(self.store)
         self.causes = Causes(api, self.store, clock, fence=self.fence)
         self.results: Counter[str] = Counter()
-        self.pruned = 0
+        self.pruned = self.refused = 0
         self.leads = True
         self.watch = api.watch()
         recorder = Recorder(api, clock, instance="operator-0", count=self._recorded)
@@ -82,6 +83,7 @@ class FakeOperator:
             away=lambda: self.outage.lasts,
             leads=lambda: self.leads,
             on_pruned=self._pruned,
+            on_refused=self._refused,
         )
         self.reconciler = Reconciler(
             store=self.store,
@@ -134,6 +136,9 @@ class FakeOperator:
 
     def _pruned(self) -> None:
         self.pruned += 1
+
+    def _refused(self) -> None:
+        self.refused += 1
 
     def restarted(self, role: str, reason: str) -> None:
         self.restarts[role, reason] += 1

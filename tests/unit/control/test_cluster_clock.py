@@ -40,12 +40,39 @@ class Machine:
 
 
 @pytest.mark.parametrize("ahead", [-3600, -90, -3, 0, 3, 90, 3600])
-def test_the_time_is_the_api_server_s_after_its_first_answer(ahead):
+def test_the_time_is_the_api_server_s_after_its_first_two_answers(ahead):
     machine = Machine(ahead)
     assert machine.error == ahead
-    machine.ask()
+    machine.ask(2, takes=0.01)
     assert abs(machine.error) <= 2
     machine.seconds += 1000
+    assert abs(machine.error) <= 2
+
+
+@pytest.mark.parametrize("off", [-7200, -90, 90, 7200])
+@pytest.mark.parametrize("before", [0, 1])
+def test_one_odd_answer_at_the_start_sets_nothing(off, before):
+    machine = Machine(0)
+    machine.ask(before)
+    machine.ask(off=off)
+    assert abs(machine.error) <= 2
+    machine.ask(2)
+    assert abs(machine.error) <= 2
+
+
+def test_odd_answers_at_the_start_that_disagree_set_nothing():
+    machine = Machine(0)
+    for off in (90, -90, 3600, 20, 40):
+        machine.ask(off=off)
+        assert machine.error == 0
+
+
+@pytest.mark.parametrize("ahead", [-90, 90])
+def test_an_odd_answer_at_the_start_only_delays_the_api_server_s_time(ahead):
+    machine = Machine(ahead)
+    machine.ask()
+    machine.ask(off=3600)
+    machine.ask(2)
     assert abs(machine.error) <= 2
 
 

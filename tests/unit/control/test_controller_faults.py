@@ -9,7 +9,7 @@ from fake_api import status_error
 from fake_operator import KEY
 from job_world import FIVE_PODS, World, job_manifest
 
-from estimator_operator.control import reconcile
+from estimator_operator.control import operator_error, reconcile
 from estimator_operator.kube.resources import JOBS, PODS
 
 UNAVAILABLE = status_error(503, "ServiceUnavailable", "etcd is away")
@@ -324,7 +324,7 @@ async def test_a_job_that_cannot_be_told_of_a_crash_holds_up_nobody(world, opera
         raise ValueError("boom")
 
     monkeypatch.setattr(reconcile, "plan", broken)
-    monkeypatch.setattr(reconcile, "crashed", broken)
+    monkeypatch.setattr(operator_error, "crashed", broken)
     world.submit()
     await operator.pass_(30)
     assert operator.results["crash"] > 2

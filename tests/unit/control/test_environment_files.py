@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
 from fake_api import status_error
-from fake_operator import FakeOperator
-from job_world import World
+from fake_operator import KEY, FakeOperator
+from job_world import World, job_manifest
 
-from estimator_operator.kube.resources import CONFIG_MAPS, JOBS
+from estimator_api import parse_job
+from estimator_operator.kube.resources import CONFIG_MAPS, JOBS, PODS
+from estimator_operator.plan import Settings
+from estimator_operator.plan.environment_file import may_have_environment_file
+from estimator_operator.plan.pods import PodFactory
 
 ESTIMATOR = {
     "modelFn": "digits:model_fn",
@@ -25,7 +30,7 @@ def estimator(letter: str = "a") -> dict[str, Any]:
 
 
 def submit(world: World, letter: str = "a", **spec: Any) -> None:
-    world.submit(image=None, estimator=estimator(letter), runPolicy=POLICY, **spec)
+    world.submit(**{"image": None, "estimator": estimator(letter), "runPolicy": POLICY, **spec})
 
 
 def mounted(world: World, pod: str) -> str:
@@ -100,6 +105,89 @@ async def test_it_goes_with_the_last_pod_of_an_ended_job(world, operator, file):
     world.api.calls.clear()
     await operator.pass_(60)
     assert [one for one in world.api.calls if "configmaps" in one] == []
+
+
+@pytest.mark.parametrize("policy", ["All", "Running", "None"])
+async def test_the_next_operator_deletes_that_of_a_job_that_ended_under_the_one_before(
+    world, operator, policy
+):
+    """Which has ended itself between the job's last status and the deletion, with no pod left to ask for a look."""
+    submit(world, worker={"replicas": 1}, runPolicy={"cleanPodPolicy": policy})
+    await operator.settle()
+    world.run()
+    await operator.settle()
+    world.finish("mnist-chief-0")
+    await operator.settle()
+    assert world.condition("Complete")["status"] == "True"
+    world.finish("mnist-worker-0")
+    if policy != "None":
+        world.api.remove(PODS, "default", "mnist-worker-0", now=True)
+    if policy == "All":
+        world.api.objects.pop(("pods", "default", "mnist-chief-0"), None)
+    assert len(world.api.names(CONFIG_MAPS)) == 1
+    again = world.operator()
+    world.api.calls.clear()
+    await again.start()
+    await again.pass_(5)
+    assert world.api.names(CONFIG_MAPS) == []
+    calls = Counter({"get estimatorjobs": 1, "get configmaps": 1, "delete configmaps": 1})
+    assert {name: count for name, count in world.api.calls.items() if "list" not in name} == calls
+    record = again.store.job(KEY)
+    assert record is not None
+    assert record.stub is not None
+
+
+async def test_an_ended_job_too_small_for_one_is_not_read_for_it(world, operator):
+    world.submit(worker={"replicas": 200})
+    await operator.settle()
+    world.run()
+    await operator.settle()
+    world.finish("mnist-chief-0")
+    await operator.settle()
+    again = world.operator()
+    for name in world.pods:
+        world.api.objects.pop(("pods", "default", name))
+    world.api.calls.clear()
+    await again.start()
+    assert {name for name in world.api.calls if "list" not in name} == set()
+
+
+@pytest.mark.parametrize("letter", ["a", "é", "\n", "$", "\x7f", "\U0001f600"])
+def test_every_job_with_such_a_file_is_known_by_its_size(letter):
+    """Whatever JSON makes of its characters, and just above the limit."""
+    for length in (5_000, 10_000, 20_000, 25_000, 40_000, 66_000, 131_000, 140_000):
+        job = parse_job(of_size(length, letter))
+        has_file = PodFactory(job, Settings()).environment_file is not None
+        assert may_have_environment_file(of_size(length, letter)) >= has_file
+    assert not may_have_environment_file(of_size(10_000, letter))
+
+
+@pytest.mark.parametrize("name", ["mnist", "m" * 40])
+def test_every_job_of_so_many_replicas_is_known_by_their_number(name):
+    for replicas in (1, 100, 300, 500, 700, 900, 1000):
+        manifest = of_size(10, "a", name=name, worker={"replicas": replicas}, ps={"replicas": replicas})
+        job = parse_job(manifest)
+        has_file = PodFactory(job, Settings(cluster_domain="cluster.local")).environment_file is not None
+        assert may_have_environment_file(manifest) >= has_file
+    elastic = {"worker": {"replicas": 1}, "elastic": {"minReplicas": 1, "maxReplicas": 1000}}
+    assert may_have_environment_file(of_size(10, "a", name=name, **elastic))
+    assert not may_have_environment_file(of_size(10, "a", name=name, worker={"replicas": 100}))
+
+
+@pytest.mark.parametrize("spec", [None, [], {"worker": 7}, {"worker": {"replicas": "many"}, "elastic": "x"}])
+def test_a_spec_that_cannot_be_read_has_no_size(spec):
+    assert not may_have_environment_file(
+        {"metadata": {"name": "mnist", "namespace": "default"}, "spec": spec}
+    )
+
+
+def of_size(length: int, letter: str, name: str = "mnist", **spec: Any) -> dict[str, Any]:
+    """A job with a parameter of that many characters."""
+    manifest = job_manifest(name, image=None, **spec)
+    manifest["metadata"] |= {"namespace": "default", "uid": "uid-1", "generation": 1}
+    del manifest["spec"]["image"]
+    manifest["spec"]["estimator"] = {**ESTIMATOR, "params": {"words": letter * length}}
+    return manifest
 
 
 async def test_a_suspension_takes_it_and_a_changed_spec_has_another(world, operator, file):

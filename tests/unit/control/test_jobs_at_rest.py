@@ -33,7 +33,7 @@ def ended(name: str, number: int, **spec: Any) -> dict[str, Any]:
         "completionTime": "2026-01-01T00:00:00Z",
         "startTime": "2026-01-01T00:00:00Z",
         "conditions": [
-            {"type": "Ready", "status": "False", "reason": "Completed", **times},
+            {"type": "Ready", "status": "True", "reason": "Completed", **times},
             {"type": "Complete", "status": "True", "reason": "Completed", **times},
             {"type": "Reconciling", "status": "False", "reason": "Completed", **times},
         ],

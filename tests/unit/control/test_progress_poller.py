@@ -73,6 +73,8 @@ class Desk:
         self.delivered: list[Progress] = []
         self.arrived = asyncio.Event()
         self.fault: Exception | None = None
+        self.nobody_knows = 0
+        self.uncounted: Exception | None = None
         self.target = Target(
             job=("default", "mnist"), uid="u", replica=Replica("chief", 0), host="127.0.0.1", port=port
         )
@@ -81,6 +83,9 @@ class Desk:
         )
 
     async def _targets(self) -> list[Target]:
+        if self.nobody_knows:
+            self.nobody_knows -= 1
+            raise RuntimeError("the store cannot be read")
         return [self.target]
 
     def _deliver(self, target: Target, progress: Progress) -> bool:
@@ -92,7 +97,20 @@ class Desk:
         return True
 
     def _count(self, result: str) -> None:
+        if self.uncounted is not None:
+            raise self.uncounted
         self.counts[result] += 1
+
+    async def run(self) -> None:
+        """Lets the poller ask until three answers have arrived."""
+        running = asyncio.ensure_future(self.poller.run())
+        arrived = asyncio.ensure_future(self.arrived.wait())
+        await asyncio.wait({running, arrived}, return_when=asyncio.FIRST_COMPLETED)
+        ended = running.done()
+        for one in (running, arrived):
+            one.cancel()
+        await asyncio.gather(running, arrived, return_exceptions=True)
+        assert not ended
 
     async def ask(self) -> Counter[str]:
         schedule = self.poller._schedule
@@ -147,12 +165,24 @@ async def test_an_answer_that_cannot_be_taken_is_that_pod_s_alone(pod, caplog):
 
 
 async def test_it_asks_again_every_interval(pod):
-    desk = Desk(pod.port)
-    running = asyncio.ensure_future(desk.poller.run())
-    await desk.arrived.wait()
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+    await Desk(pod.port).run()
     assert pod.asked >= 3
+
+
+async def test_it_goes_on_when_it_cannot_be_told_whom_to_ask(pod, caplog):
+    desk = Desk(pod.port)
+    desk.nobody_knows = 2
+    await desk.run()
+    assert desk.counts["crash"] == 2
+    assert caplog.text.count("whom to ask for progress cannot be told") == 2
+
+
+async def test_it_goes_on_when_results_cannot_be_counted(pod, caplog):
+    desk = Desk(pod.port)
+    desk.uncounted = RuntimeError("no such label")
+    await desk.run()
+    assert len(desk.delivered) >= 3
+    assert "could not be counted" in caplog.text
 
 
 def test_an_ipv6_address_is_put_in_brackets():

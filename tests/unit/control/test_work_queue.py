@@ -185,6 +185,36 @@ async def test_a_hold_outlasts_the_looks_that_others_ask_for(queue, clock):
     assert queue.holds("a") == {}
 
 
+async def waiting(queue: WorkQueue[str]) -> None:
+    queue.add("a")
+    queue.hold("a", 30.0, "others change the job")
+
+
+async def worked_on(queue: WorkQueue[str]) -> None:
+    queue.add("a")
+    await queue.get()
+    queue.hold("a", 30.0, "others change the job")
+    queue.add("a")
+    queue.done("a")
+
+
+async def wished_earlier(queue: WorkQueue[str]) -> None:
+    queue.add_after("a", 10.0)
+    queue.hold("a", 30.0, "others change the job")
+
+
+@pytest.mark.parametrize("held", [waiting, worked_on, wished_earlier])
+async def test_a_held_key_is_looked_at_when_its_hold_is_over_whoever_looked_before(queue, clock, held):
+    await held(queue)
+    clock.pass_(10)
+    assert await take(queue) == ["a"]
+    assert await take(queue) == []
+    clock.pass_(20)
+    assert await take(queue) == ["a"]
+    clock.pass_(100)
+    assert await take(queue) == []
+
+
 async def test_namespaces_take_turns_and_one_that_comes_back_comes_last(clock):
     queue: WorkQueue[JobKey] = WorkQueue(monotonic=clock.monotonic)
     large = [JobKey("large", str(number)) for number in range(150)]

@@ -44,6 +44,7 @@ class SimulatedCluster:
         self.removed = 0
         self.resumes = 0
         self.calls_left: int | None = None
+        self.yielded = False
         self._uids = itertools.count()
 
     # The operator -------------------------------------------------------------------------------------------
@@ -125,7 +126,9 @@ class SimulatedCluster:
         for manifest in (*made.create_pods, *([board] if board is not None else [])):
             self._call()
             self._create(manifest)
-        if not defers:
+        # The status is written by the next pass, which knows the pods that this one made.
+        self.yielded = bool(made.create_pods) and not self.yielded
+        if not (defers or self.yielded):
             self._write(made)
 
     def _call(self) -> None:

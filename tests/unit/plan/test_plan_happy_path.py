@@ -66,7 +66,7 @@ def test_start_time_is_written_once_all_pods_were_seen():
     assert plan_of(job, seen(*pods[:4])).status.start_time is None
     made = plan_of(job, seen(*pods))
     assert made.status.start_time == text(after(-3))
-    assert made.progress_only, "nobody waits for it"
+    assert not made.progress_only, "by it a pod that is gone is told from one that was never made"
 
 
 def test_training_when_all_pods_are_ready():

@@ -50,6 +50,14 @@ def test_a_shared_volume_is_taken_however_its_path_is_written(place):
     assert refused(template=template([SHARED, OWN], ("models", place), ("scratch", "/models/digits2"))) == ""
 
 
+@pytest.mark.parametrize("outer", ["/././././models", "/models" + "/" * 20, "/models/digits/../../models/"])
+def test_the_innermost_mount_counts_however_long_the_outer_one_is_written(outer):
+    own = template([SHARED, OWN], ("models", outer), ("scratch", "/models/digits"))
+    assert "volume scratch" in refused(template=own)
+    shared = template([SHARED, OWN], ("scratch", outer), ("models", "/models/digits"))
+    assert refused(template=shared) == ""
+
+
 @pytest.mark.parametrize("kind", ["configMap", "secret", "projected", "downwardAPI"])
 def test_a_volume_that_nobody_can_write_to_holds_no_model(kind):
     told = refused(template=template([{"name": "settings", kind: {}}, SHARED], ("settings", "/models")))

@@ -202,6 +202,14 @@ def test_sees_what_the_chief_sees_of_the_model_directory(uri, volumes):
     assert "affinity" not in spec
 
 
+@pytest.mark.parametrize("uri", ["/mnt/digits", "/mnt//digits", "//mnt/./digits/"])
+@pytest.mark.parametrize("place", ["/mnt", "/mnt/", "//mnt", "/./mnt", "/mnt/.", "mnt", "/mnt/digits/", "/"])
+def test_has_the_model_directory_however_its_path_and_the_mount_are_written(uri, place):
+    spec = pod_of(boarded(modelDir={"uri": uri}, template=mounted(place, "/mnt/digits2", "/m")))["spec"]
+    (mount,) = spec["containers"][0]["volumeMounts"]
+    assert mount["mountPath"] == place
+
+
 @pytest.mark.parametrize(
     ("claim", "beside"), [(CLAIM, True), (SHARED_CLAIM, False), ({"uri": "gs://m/d"}, False)]
 )

@@ -6,6 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from estimator_runtime.canned.heads import targets
+from estimator_runtime.errors import LabelKindError
 
 
 class Classes:
@@ -39,13 +40,13 @@ class Classes:
         """
         if self.vocabulary is None:
             if labels.dtype == tf.string:
-                raise ValueError(
+                raise LabelKindError(
                     f"Labels dtype should be integer. Instead got {labels.dtype}. Labels that are words need a "
                     "label_vocabulary."
                 )
             return labels
         if labels.dtype != tf.string:
-            raise ValueError(
+            raise LabelKindError(
                 f"Labels dtype should be string if there is a vocabulary. Instead got {labels.dtype}"
             )
         keys = tf.constant(self.vocabulary, tf.string)

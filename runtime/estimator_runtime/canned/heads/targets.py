@@ -9,6 +9,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from estimator_runtime.errors import ValueKindError
+
 _NO_LABELS = (
     "You must provide a labels Tensor. Given: None. Suggested troubleshooting steps: Check that your data contains "
     "your label feature. Check that your input_fn properly parses and returns labels."
@@ -132,7 +134,9 @@ def weights_of(features: Any, weight_column: Any, logits: Any) -> Any:
             f"Weight column must be either a string or NumericColumn. Given type: {type(weight_column)}."
         )
     if not isinstance(features, Mapping):
-        raise ValueError(f"weight_column {weight_column!r} needs features to be a dict, given: {features}")  # noqa: TRY004 - tf.estimator's type
+        raise ValueKindError(
+            f"weight_column {weight_column!r} needs features to be a dict, given: {features}"
+        )
     name = weight_column if isinstance(weight_column, str) else weight_column.key
     if name not in features:
         raise ValueError(

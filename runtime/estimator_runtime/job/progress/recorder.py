@@ -1,6 +1,6 @@
 """The recorder: what this replica has to say of itself, kept as one immutable progress document.
 
-The training thread records, the endpoint's threads and the end of the process read. A document is never changed but
+The training thread records, and one beside it; the endpoint's threads and the end of the process read. A document is never changed but
 replaced, so a reader has a whole one.
 """
 
@@ -72,8 +72,9 @@ class Recorder:
 
     def checkpoint(self, checkpoint: CheckpointProgress) -> None:
         """Records the latest checkpoint; training is at least where it is."""
-        step = max(self._progress.global_step or 0, checkpoint.global_step)
-        self._update(checkpoint=checkpoint, global_step=step)
+        with self._lock:
+            step = max(self._progress.global_step or 0, checkpoint.global_step)
+            self._progress = self._progress.model_copy(update={"checkpoint": checkpoint, "global_step": step})
 
     def restored(self, checkpoint: CheckpointProgress) -> None:
         """Records which checkpoint training went on from."""

@@ -1,0 +1,1 @@
+"""One step: what the loop and its hooks ask for, merged into one call of the session."""

@@ -1,0 +1,250 @@
+"""What a step costs, in counts that are the same on every machine, and who is asked to run it."""
+
+import collections
+
+import linear_model
+import pytest
+import tensorflow as tf
+from linear_model import eval_input, train_input, v1
+from step_traces import merging, tensorflows
+
+from estimator_runtime.loop.steps import merging_session, replaced, requests
+
+# With steps, TensorFlow's hook reads the global step once more in every step.
+SELDOM = {"save_checkpoints_steps": None, "save_checkpoints_secs": 600}
+
+
+@pytest.fixture
+def counts(monkeypatch):
+    """How often `Session.run` is called, callables are made (each takes its fetches apart once) and called."""
+    counted = collections.Counter()
+    run, make_callable = v1.Session.run, v1.Session.make_callable
+
+    def counting_run(self, *arguments, **settings):
+        counted["run"] += 1
+        return run(self, *arguments, **settings)
+
+    def counting_make(self, *arguments, **settings):
+        counted["made"] += 1
+        made = make_callable(self, *arguments, **settings)
+
+        def call():
+            counted["called"] += 1
+            return made()
+
+        return call
+
+    monkeypatch.setattr(v1.Session, "run", counting_run)
+    monkeypatch.setattr(v1.Session, "make_callable", counting_make)
+    monkeypatch.setattr(replaced, "_RUN", counting_run)
+    return counted
+
+
+def trained(tmp_path, steps, hooks=()):
+    estimator = linear_model.estimator(tmp_path / f"{steps}", **SELDOM)
+    return estimator.train(train_input, steps=steps, hooks=hooks)
+
+
+def test_a_step_is_one_call_of_the_session(tmp_path, counts):
+    trained(tmp_path, 20)
+    fewer = counts.copy()
+    counts.clear()
+    trained(tmp_path, 80)
+    assert counts["called"] - fewer["called"] == 60
+    assert counts["run"] == fewer["run"]
+    assert counts["made"] == fewer["made"]
+
+
+def test_a_training_makes_a_callable_for_each_set_of_requests(tmp_path, counts):
+    trained(tmp_path, 350)
+    # Quiet steps, steps with summaries, steps of the log; with both at once.
+    assert counts["called"] == 350
+    assert counts["made"] <= 4
+
+
+def test_a_hook_that_feeds_makes_its_own_steps_slower(tmp_path, counts):
+    class Feeds(v1.train.SessionRunHook):
+        steps = 0
+
+        def begin(self):
+            self.fed = v1.placeholder_with_default(0, [])
+
+        def before_run(self, run_context):
+            self.steps += 1
+            return v1.train.SessionRunArgs(self.fed, {self.fed: 1} if self.steps % 5 == 0 else None)
+
+    trained(tmp_path, 20)
+    fewer = counts.copy()
+    counts.clear()
+    estimator = linear_model.estimator(tmp_path / "feeds", **SELDOM)
+    estimator.train(train_input, steps=20, hooks=[Feeds()])
+    assert counts["called"] == 16
+    assert counts["run"] - fewer["run"] == 4
+
+
+class Looks(v1.train.SessionRunHook):
+    def after_run(self, run_context, run_values):
+        pass
+
+
+class OnlyEnds(v1.train.SessionRunHook):
+    def end(self, session):
+        pass
+
+
+class Through(OnlyEnds):
+    def __getattribute__(self, name):
+        return super().__getattribute__(name)
+
+
+def test_hooks_that_override_neither_are_not_asked():
+    put_on = OnlyEnds()
+    put_on.before_run = lambda run_context: None
+    assert [replaced.looks(hook) for hook in (OnlyEnds(), Looks(), put_on, Through(), object())] == [
+        False,
+        True,
+        True,
+        True,
+        True,
+    ]
+
+
+def test_a_before_run_that_is_put_on_all_hooks_is_called(monkeypatch):
+    asked = []
+    monkeypatch.setattr(v1.train.SessionRunHook, "before_run", lambda self, context: asked.append(self))
+    hook = OnlyEnds()
+    with tf.Graph().as_default():
+        fetched = tf.constant(1)
+        with merging(v1.train.ChiefSessionCreator(), [hook]) as session:
+            session.run(fetched)
+    assert hook in asked
+
+
+def test_evaluation_and_prediction_run_a_batch_in_one_call(tmp_path, counts):
+    estimator = trained(tmp_path, 5)
+    counts.clear()
+    estimator.evaluate(eval_input)
+    # Two batches, and the call that finds the end of the input.
+    assert (counts["called"], counts["made"]) == (3, 1)
+    counts.clear()
+    assert len(list(estimator.predict(eval_input))) == 8
+    assert (counts["called"], counts["made"]) == (3, 1)
+
+
+def test_requests_that_are_always_new_make_few_callables(counts):
+    with tf.Graph().as_default():
+        tensors = [tf.constant(number) for number in range(2 * requests.MOST_PLANS)]
+        with merging(v1.train.ChiefSessionCreator(), []) as session:
+            for _ in range(2):
+                assert [int(session.run(tensor)) for tensor in tensors] == list(range(len(tensors)))
+        assert counts["made"] == requests.MOST_PLANS
+        assert counts["called"] == 2 * requests.MOST_PLANS
+
+
+# Programs that have replaced what runs a step
+
+
+def a_step(make=merging):
+    with tf.Graph().as_default():
+        fetched = tf.constant(7)
+        with make(v1.train.ChiefSessionCreator(), []) as session:
+            return int(session.run(fetched))
+
+
+def test_a_replaced_run_of_sessions_is_called(monkeypatch):
+    called = []
+    run = v1.Session.run
+
+    def own(self, *arguments, **settings):
+        called.append(settings)
+        return run(self, *arguments, **settings)
+
+    monkeypatch.setattr(v1.Session, "run", own)
+    assert a_step() == 7
+    assert any("run_metadata" in settings for settings in called)
+
+
+def test_a_session_of_another_class_runs_its_steps():
+    called = []
+
+    class Own(v1.Session):
+        def run(self, *arguments, **settings):
+            called.append(settings)
+            return super().run(*arguments, **settings)
+
+    class Creator(v1.train.SessionCreator):
+        def create_session(self):
+            return Own()
+
+    with tf.Graph().as_default():
+        fetched = tf.constant(7)
+        with merging(Creator(), []) as session:
+            assert int(session.run(fetched)) == 7
+    assert len(called) == 1
+
+
+@pytest.mark.parametrize("name", ["MonitoredSession", "run"])
+def test_a_replaced_monitored_session_runs_the_steps(tmp_path, monkeypatch, name):
+    called = []
+    theirs = v1.train.MonitoredSession
+
+    class Own(theirs):
+        def run(self, *arguments, **settings):
+            called.append(arguments)
+            return super().run(*arguments, **settings)
+
+    if name == "run":
+        run = theirs.run
+        monkeypatch.setattr(theirs, "run", lambda self, *a, **s: called.append(a) or run(self, *a, **s))
+    else:
+        monkeypatch.setattr(v1.train, "MonitoredSession", Own)
+    estimator = trained(tmp_path, 5)
+    assert len(called) == 5
+    estimator.evaluate(eval_input)
+    assert len(called) == 8
+
+
+def with_cost_model():
+    config = v1.ConfigProto()
+    config.graph_options.build_cost_model = 1
+    return config
+
+
+def with_session_metadata():
+    config = v1.ConfigProto()
+    config.experimental.session_metadata.name = "model"
+    return config
+
+
+@pytest.mark.parametrize("config", [with_cost_model(), with_session_metadata()])
+def test_metadata_of_the_session_options_reach_hooks(tmp_path, config):
+    """Such metadata comes with every step, without a hook that asks for options."""
+    seen = []
+
+    class Looks(v1.train.SessionRunHook):
+        def after_run(self, run_context, run_values):
+            seen.append(run_values.run_metadata.ByteSize())
+
+    estimator = linear_model.estimator(tmp_path, session_config=config)
+    estimator.train(train_input, steps=3, hooks=[Looks()])
+    assert len(seen) == 3
+    assert all(seen)
+
+
+def test_a_strategy_has_tensorflows_steps():
+    strategy = tf.distribute.OneDeviceStrategy("/cpu:0")
+    with tf.Graph().as_default(), strategy.scope():
+        creator = v1.train.ChiefSessionCreator()
+        session = merging_session.session(lambda hooks: tensorflows(creator, hooks), [])
+        assert type(session) is v1.train.MonitoredSession
+        with session:
+            assert not session.should_stop()
+
+
+def test_a_closed_session_is_let_go_of():
+    with tf.Graph().as_default():
+        fetched = tf.constant(7)
+        with merging(v1.train.ChiefSessionCreator(), []) as session:
+            session.run(fetched)
+        assert session.should_stop()
+        assert session._made.session is None
