@@ -202,7 +202,14 @@ def dnn_linear_combined_of_v1(directory):
     }
 
 
-@program("DNN", "Linear", "Baseline", "DNNLinearCombined", differs={**COLLECTION, **SLOTS, **FTRL_SLOTS}, repeated={KERAS_2: {}, V1: {}})
+@program(
+    "DNN",
+    "Linear",
+    "Baseline",
+    "DNNLinearCombined",
+    differs={**COLLECTION, **SLOTS, **FTRL_SLOTS},
+    repeated={KERAS_2: {}, V1: {}},
+)
 def canned_of_v2(directory):
     te, made = tf.estimator, columns()
     kinds = {

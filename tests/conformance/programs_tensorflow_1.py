@@ -136,7 +136,12 @@ def convolutions_of_tensorflow_1(directory):
     def cnn_model_fn(features, labels, mode):
         net = tf.reshape(features["x"], [-1, 6, 6, 1])
         net = layers.conv2d(
-            inputs=net, filters=2, kernel_size=[3, 3], padding="same", activation=tf.nn.relu, kernel_initializer=first
+            inputs=net,
+            filters=2,
+            kernel_size=[3, 3],
+            padding="same",
+            activation=tf.nn.relu,
+            kernel_initializer=first,
         )
         net = layers.max_pooling2d(inputs=net, pool_size=[2, 2], strides=2)
         net = layers.flatten(net)
@@ -160,7 +165,9 @@ def convolutions_of_tensorflow_1(directory):
         return tf.estimator.EstimatorSpec(mode, loss=loss, eval_metric_ops=metrics)
 
     def input_of(**given):
-        return v1.estimator.inputs.numpy_input_fn({"x": images}, **{"shuffle": False, "batch_size": 4, **given})
+        return v1.estimator.inputs.numpy_input_fn(
+            {"x": images}, **{"shuffle": False, "batch_size": 4, **given}
+        )
 
     def receiver():
         x = v1.placeholder(tf.float32, [None, 6, 6], name="x")
