@@ -10,7 +10,6 @@ from step_traces import merging, tensorflows
 
 from estimator_runtime.loop.steps import merging_session, replaced, requests
 
-# With steps, TensorFlow's hook reads the global step once more in every step.
 SELDOM = {"save_checkpoints_steps": None, "save_checkpoints_secs": 600}
 
 
@@ -53,6 +52,16 @@ def test_a_step_is_one_call_of_the_session(tmp_path, counts):
     assert counts["called"] - fewer["called"] == 60
     assert counts["run"] == fewer["run"]
     assert counts["made"] == fewer["made"]
+
+
+def test_checkpoints_by_steps_cost_no_call_between_them(tmp_path, counts):
+    runs = {}
+    for steps in (20, 80):
+        counts.clear()
+        estimator = linear_model.estimator(tmp_path / f"{steps}", save_checkpoints_steps=1000)
+        estimator.train(train_input, steps=steps)
+        runs[steps] = counts["run"]
+    assert runs[20] == runs[80]
 
 
 def test_a_training_makes_a_callable_for_each_set_of_requests(tmp_path, counts):

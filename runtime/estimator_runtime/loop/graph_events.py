@@ -4,6 +4,7 @@ TensorFlow's saver hook adds graph and meta graph to the event file whenever it 
 `RunConfig.checkpoint_save_graph_def` is off, and a graph holds the arrays that the input and the model are made of.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -13,19 +14,54 @@ from estimator_runtime.loop import event_writers
 _train: Any = tf.compat.v1.train
 
 
+class _LastSave(_train.CheckpointSaverListener):  # type: ignore[misc]  # TensorFlow is untyped
+    """The step of the last checkpoint; None before the first."""
+
+    step: int | None = None
+
+    def after_save(self, session: Any, global_step_value: int) -> None:
+        del session
+        self.step = global_step_value
+
+
 class SaverHook(_train.CheckpointSaverHook):  # type: ignore[misc]  # TensorFlow is untyped
     """Saves checkpoints; adds the graph to the events of its first session, if it is to be saved.
+
+    TensorFlow's hook reads the global step after every step, in a call of its own, to save every so many steps. What is
+    read in the step itself, before or after that made it grow, says enough until a checkpoint may be due: it has not
+    grown further since than it ever did in one step. Only where it grows further than ever just then may the checkpoint
+    come a step late.
 
     Args:
         directory: directory of checkpoints and events.
         save_graph_def: whether graphs are saved, beside the checkpoints and in the events.
-        settings: arguments of CheckpointSaverHook.
+        save_steps: steps between two checkpoints; None where seconds count.
+        listeners: as CheckpointSaverHook's.
+        settings: other arguments of CheckpointSaverHook.
     """
 
-    def __init__(self, directory: str, *, save_graph_def: bool, **settings: Any) -> None:
-        super().__init__(directory, save_graph_def=save_graph_def, **settings)
+    def __init__(
+        self,
+        directory: str,
+        *,
+        save_graph_def: bool,
+        save_steps: int | None = None,
+        listeners: Sequence[Any] = (),
+        **settings: Any,
+    ) -> None:
+        self._last_save = _LastSave()
+        super().__init__(
+            directory,
+            save_graph_def=save_graph_def,
+            save_steps=save_steps,
+            listeners=[self._last_save, *listeners],
+            **settings,
+        )
+        self._every_steps = save_steps
         self._saves_graph = save_graph_def
         self._is_added = False
+        self._seen: int | None = None
+        self._stride = 1
 
     def begin(self) -> None:
         """Gets ready for a training."""
@@ -34,6 +70,7 @@ class SaverHook(_train.CheckpointSaverHook):  # type: ignore[misc]  # TensorFlow
 
     def after_create_session(self, session: Any, coord: Any) -> None:
         """Saves the first checkpoint of a session."""
+        self._seen = None
         if self._saves_graph and not self._is_added:
             self._is_added = True
             super().after_create_session(session, coord)
@@ -45,6 +82,20 @@ class SaverHook(_train.CheckpointSaverHook):  # type: ignore[misc]  # TensorFlow
             super().after_create_session(session, coord)
         finally:
             self._summary_writer = writer
+
+    def after_run(self, run_context: Any, run_values: Any) -> None:
+        """Saves a checkpoint when it is due."""
+        last, every, step = self._last_save.step, self._every_steps, run_values.results
+        if last is not None and every is not None:
+            before, self._seen = self._seen, step
+            if before is None:
+                # Once in a session: two readings of the same value in two steps would not tell.
+                session = run_context.session
+                before, step = last, session.run(_train.get_global_step(session.graph))
+            self._stride = max(self._stride, step - before)
+            if step + self._stride < last + every:
+                return
+        super().after_run(run_context, run_values)
 
 
 class _WithoutGraphs:
