@@ -18,6 +18,9 @@ OTHER_SLOTS = (
 )
 SLOTS = {"*/training/*": OTHER_SLOTS, "*/Adagrad*": OTHER_SLOTS}
 FTRL_SLOTS = {"*/Ftrl*": OTHER_SLOTS}
+BRANCHES = {
+    "*/collections/cond_context": "TensorFlow 1 lists the branches of a graph, and not the same checks are branches in both"
+}
 
 
 class FixedValues(v1.train.SessionRunHook):
@@ -146,7 +149,7 @@ def dnn_of_v1(directory):
     }
 
 
-@program("Linear", differs=COLLECTION, repeated={KERAS_2: COLLECTION, V1: COLLECTION})
+@program("Linear", differs=COLLECTION, repeated={KERAS_2: COLLECTION, V1: {**COLLECTION, **BRANCHES}})
 def linear_of_v1(directory):
     sparse = columns()["sparse"]
     classifier, regressor = v1.estimator.LinearClassifier, v1.estimator.LinearRegressor
@@ -208,7 +211,10 @@ def dnn_linear_combined_of_v1(directory):
     "Baseline",
     "DNNLinearCombined",
     differs={**COLLECTION, **SLOTS, **FTRL_SLOTS},
-    repeated={KERAS_2: {}, V1: {}},
+    repeated={
+        KERAS_2: {**COLLECTION, **SLOTS, **FTRL_SLOTS},
+        V1: {**COLLECTION, **SLOTS, **FTRL_SLOTS, **BRANCHES},
+    },
 )
 def canned_of_v2(directory):
     te, made = tf.estimator, columns()

@@ -200,7 +200,7 @@ def what_heads_compute(directory):
     }
 
 
-@program("DNN", "Linear", differs=KERAS_SLOTS, repeated={KERAS_2: {}})
+@program("DNN", "Linear", differs=KERAS_SLOTS, repeated={KERAS_2: {"*named/*": OTHER_SLOTS}})
 def optimizers_of_keras(directory):
     te, dense = tf.estimator, columns()["embedded"]
     keras = keras_optimizers()

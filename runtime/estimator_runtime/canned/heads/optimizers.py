@@ -4,6 +4,7 @@ Keras 3 optimizers do not run in a graph. Those that have the same formula as an
 translated; all others are refused with the names of those that are not. Keras 2 optimizers (tf_keras) run as they are.
 """
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -104,8 +105,12 @@ def minimize(optimizer: Any, loss: Any, variables: Sequence[Any] | None, *, coun
         if variables is None:
             raise ValueError("trainable_variables cannot be None. Given None")
         if counts:
-            optimizer.iterations = step
-        return tf.group(*optimizer.get_updates(loss, list(variables)))
+            # A model function that has set it already, as it has to in TensorFlow 2, cannot be overruled.
+            with contextlib.suppress(RuntimeError):
+                optimizer.iterations = step
+        # There tf.estimator's checkpoints have the slots, whatever scope the head is in.
+        with tf.name_scope("training/"):
+            return tf.group(*optimizer.get_updates(loss, list(variables)))
     return optimizer.minimize(loss, global_step=step, var_list=variables)
 
 
