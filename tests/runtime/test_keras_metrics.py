@@ -303,19 +303,17 @@ def test_an_output_for_evaluation_takes_metrics():
         assert sorted(output.metrics) == ["metrics/mean/update_op", "metrics/mean/value"]
 
 
-def test_an_export_for_evaluation_has_an_output_for_each_part_of_a_value():
+def test_an_export_for_evaluation_has_an_output_for_each_part_of_a_keras_metrics_value():
     with tf.Graph().as_default():
         own, order = updated(ByName(), tf.constant([1.0, 2.0])), updated(Order(), tf.constant([1.0]))
-        listed = (tf.constant(1.0), [tf.constant(2.0), {"a": tf.constant(3.0)}])
-        output = export.EvalOutput(metrics={"own": own, "order": order, "listed": (listed, tf.no_op())})
+        output = export.EvalOutput(metrics={"own": own, "order": order})
         assert sorted(output.metrics) == [
-            "metrics/listed/0/value",
-            "metrics/listed/1/0/value",
-            "metrics/listed/1/1/a/value",
-            "metrics/listed/update_op",
             "metrics/order/update_op",
             "metrics/order/value",
             "metrics/own/sum/value",
             "metrics/own/twice/value",
             "metrics/own/update_op",
         ]
+        listed = (tf.constant(1.0), [tf.constant(2.0), {"a": tf.constant(3.0)}])
+        with pytest.raises(ValueError, match="Metric listed must be a Tensor"):
+            export.EvalOutput(metrics={"listed": (listed, tf.no_op())})

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 import tensorflow as tf
 
 from estimator_runtime.export.receivers import checked_named, checked_receivers, placeholders_like
+from estimator_runtime.keras import metric_updates, metric_variables
 from estimator_runtime.model import metrics as metric_ops
 from estimator_runtime.model.export_outputs import ExportOutput, as_tensor, is_plain, named
 
@@ -87,8 +88,8 @@ class SupervisedOutput(ExportOutput):
     Args:
         loss: Tensor, a dict of Tensors, or None.
         predictions: Tensor, a dict of Tensors, or None.
-        metrics: dict from name to a `(value, update)` pair or to a Keras metric, or None. Of a value that is a dict or a
-            sequence each part is an output: "metrics/name/part/value".
+        metrics: dict from name to a `(value, update)` pair or to a Keras metric, or None. Where the result of a Keras
+            metric is a dict or a sequence each part is an output: "metrics/name/part/value".
 
     Raises:
         ValueError: a key is no string or a value is no Tensor.
@@ -169,7 +170,7 @@ def _metric_tensors(metrics: Mapping[str, tuple[Any, Any]]) -> dict[str, Any]:
         # What is no metric gets the error below.
         given, update = metric if isinstance(metric, tuple) else metric_ops.checked({key: metric})[key]
         name = f"{SupervisedOutput.METRICS_NAME}/{key}"
-        for path, part in _parts(given):
+        for path, part in _parts(given) if _is_of_keras(given) else (("", given),):
             value = as_tensor(part)
             if not (is_plain(value) and (tf.is_tensor(update) or isinstance(update, tf.Operation))):
                 raise ValueError(f"Metric {key} must be a Tensor and an update; got {(given, update)}.")
@@ -178,8 +179,16 @@ def _metric_tensors(metrics: Mapping[str, tuple[Any, Any]]) -> dict[str, Any]:
     return tensors
 
 
+def _is_of_keras(value: Any) -> bool:
+    """Whether a structure of Tensors depends on a Keras metric: other metrics have one value, as in tf.estimator."""
+    ends = tf.nest.flatten(value)
+    return all(isinstance(end, tf.Tensor) for end in ends) and metric_updates.is_made_of(
+        ends, metric_variables.of_graph()
+    )
+
+
 def _parts(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """The parts of a metric's value, which may be a dict or a sequence of values, each with its path in there."""
+    """The parts of a Keras metric's result, which may be a dict or a sequence of values, each with its path in there."""
     if isinstance(value, Mapping):
         named_parts: Iterable[tuple[Any, Any]] = value.items()
     elif isinstance(value, list | tuple):
