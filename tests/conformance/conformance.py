@@ -79,8 +79,8 @@ def run(pythons: dict[str, str], names: list[str]) -> bool:
         (OUT / process.name).mkdir(parents=True, exist_ok=True)
         for old in (OUT / process.name).glob("*.json"):
             old.unlink()
-    # Two at a time: each is as good as single-threaded.
-    ends = [together(processes, names) for processes in (first, meeting, repetitions[:2], repetitions[2:])]
+    # Two or three at a time: each is as good as single-threaded.
+    ends = [together(processes, names) for processes in (first, meeting, repetitions)]
     return all(ends)
 
 

@@ -120,7 +120,7 @@ def gradient_descent():
     return v1.train.GradientDescentOptimizer(0.1)
 
 
-@program("DNN", differs=COLLECTION, repeated={KERAS_2: COLLECTION, V1: COLLECTION})
+@program("DNN", differs=COLLECTION)
 def dnn_of_v1(directory):
     dense = columns()["dense"]
     classifier, regressor = v1.estimator.DNNClassifier, v1.estimator.DNNRegressor
@@ -149,7 +149,7 @@ def dnn_of_v1(directory):
     }
 
 
-@program("Linear", differs=COLLECTION, repeated={KERAS_2: COLLECTION, V1: {**COLLECTION, **BRANCHES}})
+@program("Linear", differs=COLLECTION, repeated={V1: {**COLLECTION, **BRANCHES}})
 def linear_of_v1(directory):
     sparse = columns()["sparse"]
     classifier, regressor = v1.estimator.LinearClassifier, v1.estimator.LinearRegressor
