@@ -209,9 +209,9 @@ def _columns(values: Any, what: str, if_empty: str) -> dict[Any, Any]:
         if not values:
             raise ValueError(if_empty)
         return {name: np.asarray(values[name]) for name in sorted(values)}
-    if what == "y" and not hasattr(values, "shape"):
-        raise ValueKindError(f"y must be a dict or array; got {type(values).__name__}")
     if what == "y":
+        if not hasattr(values, "shape"):
+            raise ValueKindError(f"y must be a dict or array; got {type(values).__name__}")
         values = np.asarray(values)
     if not isinstance(values, np.ndarray):
         raise TypeError(f"{what} must be a dict or array; got {type(values).__name__}")

@@ -43,9 +43,8 @@ class _State(NamedTuple):
     touching: dict[Any, set[str]]
     dependent: dict[Any, None]
 
-    def changes(self, graph: Any) -> list[Any]:
-        """Those that do more than read, in order."""
-        bodies = Bodies(graph)
+    def changes(self, bodies: Bodies) -> list[Any]:
+        """Those that do more than read, in order, with the bodies of their graph."""
         return [op for op, taken in self.touching.items() if not bodies.only_read(op, taken)]
 
 
@@ -64,7 +63,7 @@ def updates(name: str, variables: Sequence[Any], after: Any = None) -> list[Any]
         return []
     graph = tf.compat.v1.get_default_graph()
     state = _state(graph, {variable.handle.name: variable.handle.op for variable in variables})
-    changes = state.changes(graph)
+    changes = state.changes(Bodies(graph))
     needed = _leading_to(changes, state.dependent)
     if any(op.type in _CONTROL_FLOW for op in changes) or any(
         op.type in _CONTROL_FLOW_OF_TENSORFLOW_1 for op in needed
@@ -115,9 +114,10 @@ def is_left_out(value: Any, variables: Sequence[Any], run: Iterable[Any]) -> boo
     graph = tf.compat.v1.get_default_graph()
     is_run = {op.name for op in _before(run)}
     copies = _copies.get(graph, {})
+    bodies = Bodies(graph)
     for variable in read:
         state = _state(graph, {variable.handle.name: variable.handle.op})
-        changes = [op.name for op in state.changes(graph)]
+        changes = [op.name for op in state.changes(bodies)]
         if changes and not any(name in is_run or copies.get(name) in is_run for name in changes):
             return True
     return False

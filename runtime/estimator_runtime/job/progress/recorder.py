@@ -1,7 +1,7 @@
 """The recorder: what this replica has to say of itself, kept as one immutable progress document.
 
-The training thread records, and one beside it; the endpoint's threads and the end of the process read. A document is never changed but
-replaced, so a reader has a whole one.
+The training thread records, and one beside it; the endpoint's threads and the end of the process read. A document is
+never changed but replaced, so a reader has a whole one.
 """
 
 import math
