@@ -7,17 +7,12 @@ import linear_model
 import pytest
 import tensorflow as tf
 from linear_model import train_input, v1
-from watched_training import Each, watching_threads
+from watched_training import AS_WORKER, Each, become_worker, watching_threads
 
 from estimator_runtime import Estimator, checkpoints, experimental, interruption
-from estimator_runtime.cluster import chief_watch, watcher
-from estimator_runtime.loop import sessions
+from estimator_runtime.cluster import watcher
 
 PATIENCE_SECS = 60
-AS_WORKER = {
-    "cluster": {"chief": ["host0:0"], "worker": ["host1:1"], "ps": ["host2:2"]},
-    "task": {"type": "worker", "index": 0},
-}
 
 
 @pytest.fixture(autouse=True)
@@ -28,15 +23,7 @@ def no_thread_is_left():
 
 @pytest.fixture
 def as_worker(monkeypatch):
-    """A worker whose variables are its own: everything but the cluster is as in one."""
-    monkeypatch.setenv("TF_CONFIG", json.dumps(AS_WORKER))
-
-    def session(config, *, hooks, watch, **_):
-        assert isinstance(watch, chief_watch.ChiefWatch)
-        return v1.train.MonitoredSession(hooks=list(hooks))
-
-    monkeypatch.setattr(sessions, "training_session", session)
-    monkeypatch.setattr(sessions, "replica_device_fn", lambda config: None)
+    become_worker(monkeypatch)
 
 
 def test_an_interrupted_worker_does_not_stand_still_for_the_last_checkpoint(tmp_path, monkeypatch):

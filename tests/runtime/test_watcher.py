@@ -8,19 +8,14 @@ import threading
 import linear_model
 import pytest
 import tensorflow as tf
-from linear_model import train_input, v1
-from watched_training import Each, watching_threads
+from linear_model import train_input
+from watched_training import AS_WORKER, Each, become_worker, watching_threads
 
 from estimator_runtime import RunConfig, interruption
 from estimator_runtime.cluster import chief_watch, finished, server, watcher
 from estimator_runtime.cluster.watcher import Sight, Watcher, intervals
-from estimator_runtime.loop import sessions
 
 PATIENCE_SECS = 60
-AS_WORKER = {
-    "cluster": {"chief": ["host0:0"], "worker": ["host1:1"], "ps": ["host2:2"]},
-    "task": {"type": "worker", "index": 0},
-}
 
 
 @pytest.fixture(autouse=True)
@@ -233,15 +228,7 @@ def looks(monkeypatch):
 
 @pytest.fixture
 def as_worker(monkeypatch):
-    """A worker whose variables are its own: everything but the cluster is as in one."""
-    monkeypatch.setenv("TF_CONFIG", json.dumps(AS_WORKER))
-
-    def session(config, *, hooks, watch, **_):
-        assert isinstance(watch, chief_watch.ChiefWatch)
-        return v1.train.MonitoredSession(hooks=list(hooks))
-
-    monkeypatch.setattr(sessions, "training_session", session)
-    monkeypatch.setattr(sessions, "replica_device_fn", lambda config: None)
+    become_worker(monkeypatch)
 
 
 def test_no_step_of_a_worker_reads_the_model_directory(tmp_path, looks, as_worker):

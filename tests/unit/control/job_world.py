@@ -124,3 +124,12 @@ class World:
             }
 
         self.api.edit(PODS, name, change)
+
+
+async def trained(world: World, operator: FakeOperator, **spec: Any) -> None:
+    """Submits a job of five pods, which then trains."""
+    world.submit(**FIVE_PODS, **spec)
+    await operator.settle()
+    world.run()
+    await operator.settle()
+    assert world.state == "Training"

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from fake_api import status_error
 from fake_operator import FakeOperator
-from job_world import FIVE_PODS, World
+from job_world import FIVE_PODS, World, trained
 
 from estimator_operator.kube.resources import PODS
 
 REPLICAS = ["chief-0", "worker-1", "ps-0", "evaluator-0"]
-
-
-async def trained(world: World, operator: FakeOperator, **spec: Any) -> None:
-    world.submit(**FIVE_PODS, **spec)
-    await operator.settle()
-    world.run()
-    await operator.settle()
-    assert world.state == "Training"
 
 
 async def succeeded(world: World) -> FakeOperator:

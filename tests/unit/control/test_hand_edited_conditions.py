@@ -6,19 +6,11 @@ from typing import Any
 
 import pytest
 from fake_operator import KEY, FakeOperator
-from job_world import FIVE_PODS, World
+from job_world import FIVE_PODS, World, trained
 
 from estimator_operator.kube.resources import JOBS
 
 NAMES = ("Ready", "Reconciling", "Stalled", "Complete", "Failed", "Suspended")
-
-
-async def trained(world: World, operator: FakeOperator, **spec: Any) -> None:
-    world.submit(**FIVE_PODS, **spec)
-    await operator.settle()
-    world.run()
-    await operator.settle()
-    assert world.state == "Training"
 
 
 def edit(world: World, kind: str, status: str, reason: str = "ByHand", message: str = "enough") -> None:
