@@ -19,10 +19,16 @@ written for tf.estimator keeps working:
     │                                                           eval_metric_ops of a wrong kind
     ├── ValueKindError                 (ValueError, TypeError, AttributeError)
     │                                                           no tensor, no array or no dict where one is needed
+    ├── ClusterKindError               (ValueError, TypeError, AttributeError)
+    │                                                           TF_CONFIG is no object, or its cluster is none
+    ├── NumberOfClassesError           (ValueError, TypeError, InvalidArgumentError)
+    │                                                           a number of classes that is no whole number
     ├── LabelKindError                 (ValueError, TypeError, UnimplementedError)
     │                                                           words for labels where numbers are due, or the reverse
     ├── NoRowsError                    (ValueError, ZeroDivisionError)
     │                                                           an input function over arrays without a row
+    ├── QueueSizeError                 (ValueError, TypeError, IndexError, ZeroDivisionError)
+    │                                                           a queue or batch of no size
     ├── ScalarPredictionError          (ValueError, IndexError) predictions that cannot be told by example
     ├── MetricNotFoundError            (KeyError)               early stopping looks at what no evaluation has
     ├── LegacyKerasError               (AttributeError)         a model function calls what only Keras 2 has
@@ -91,6 +97,17 @@ class ValueKindError(EstimatorError, ValueError, TypeError, AttributeError):
     """What is given is no tensor, array or dict, of which tf.estimator would ask an attribute."""
 
 
+class ClusterKindError(EstimatorError, ValueError, TypeError, AttributeError):
+    """TF_CONFIG is no JSON object, or its cluster is none."""
+
+
+class NumberOfClassesError(EstimatorError, ValueError, TypeError, _InvalidArgumentError):  # type: ignore[misc]  # TensorFlow is untyped
+    """A number of classes is no whole number."""
+
+    def __init__(self, message: str) -> None:
+        _InvalidArgumentError.__init__(self, None, None, message)
+
+
 class LabelKindError(EstimatorError, ValueError, TypeError, _UnimplementedError):  # type: ignore[misc]  # TensorFlow is untyped
     """Labels are words and the head has no vocabulary, or are numbers and it has one."""
 
@@ -100,6 +117,10 @@ class LabelKindError(EstimatorError, ValueError, TypeError, _UnimplementedError)
 
 class NoRowsError(EstimatorError, ValueError, ZeroDivisionError):
     """The arrays or the DataFrame of an input function have no rows."""
+
+
+class QueueSizeError(EstimatorError, ValueError, TypeError, IndexError, ZeroDivisionError):
+    """A queue is to hold, or a batch is to have, no row."""
 
 
 class ScalarPredictionError(EstimatorError, ValueError, IndexError):

@@ -2,26 +2,15 @@
 
 import numpy as np
 import tensorflow as tf
+from computations import outcome
 from models import v1
 
 
-def attempt(call):
-    """What `call` returns, or the name of the error that it raises, as one of Python's or of TensorFlow's own."""
-    try:
-        return call()
-    except Exception as error:
-        return next(
-            kind.__name__
-            for kind in type(error).__mro__
-            if kind.__module__ == "builtins" or kind.__module__.startswith("tensorflow.")
-        )
-
-
 def in_graph(call):
-    """As `attempt`, in a fresh graph with a global step."""
+    """As `outcome`, in a fresh graph with a global step."""
     with tf.Graph().as_default():
         v1.train.create_global_step()
-        return attempt(call)
+        return outcome(call)
 
 
 def outcomes(calls):

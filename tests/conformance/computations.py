@@ -1,30 +1,36 @@
 """Small computations: the values of a graph of its own, or the kind of error that it ends in.
 
-What is refused is compared by the kind of error alone, the nearest one that Python or TensorFlow define: an error here
-may be of a more special type.
+What is refused is compared by the kinds of error alone, those that Python or TensorFlow define: an error here may be of
+a more special type, and of several.
 """
 
 import builtins
 
+import comparison
 import numpy as np
 import tensorflow as tf
 from models import v1
 
+# OpError is what all of TensorFlow's have in common.
+_OF_ALL = frozenset({"OpError", "Exception", "BaseException", "object"})
+
 
 def outcome(call):
-    """What `call` returns, or the kind of error that it raises."""
+    """What `call` returns, or the kinds of the error that it raises, as `comparison.REFUSED` and their names."""
     try:
         return call()
     except Exception as error:
-        return f"refused: {kind(error)}"
+        return comparison.REFUSED + ", ".join(kinds(error))
 
 
-def kind(error):
-    """The name of the nearest class of an error that every program knows."""
-    for one in type(error).__mro__:
-        if getattr(builtins, one.__name__, None) is one or getattr(tf.errors, one.__name__, None) is one:
-            return one.__name__
-    raise AssertionError(error)
+def kinds(error):
+    """The names of the classes of an error that every program knows, the nearest first."""
+    known = [
+        one.__name__
+        for one in type(error).__mro__
+        if getattr(builtins, one.__name__, None) is one or getattr(tf.errors, one.__name__, None) is one
+    ]
+    return [name for name in known if name not in _OF_ALL] or ["Exception"]
 
 
 def values(make):

@@ -5,14 +5,14 @@ import os
 
 import models
 import tensorflow as tf
-from attempts import attempt
 from catalogue import program
+from computations import outcome
 from models import v1
 
 
 def trained(directory, name, model_fn, input_fn=models.batches, params=None):
     """The weight after one step, or the kind of error."""
-    return attempt(
+    return outcome(
         lambda: float(
             models.estimator(directory, model_fn, params=params, name=name)
             .train(input_fn, steps=1)
@@ -141,7 +141,7 @@ def decorated_input_functions(directory):
 
     def steps(name, decorate):
         estimator = models.estimator(directory, name=name)
-        return attempt(lambda: int(estimator.train(decorate(batches_of)).get_variable_value("global_step")))
+        return outcome(lambda: int(estimator.train(decorate(batches_of)).get_variable_value("global_step")))
 
     return {"gives one": steps("one", giving_params), "gives all": steps("all", giving_all)}
 
@@ -199,7 +199,7 @@ def what_is_no_input_function(directory):
         "a generator": lambda: (part for part in [({"x": models.X}, models.Y)]),
     }
     return {
-        name: attempt(lambda make=make: models.estimator(directory).train(make(), steps=1) and "trained")
+        name: outcome(lambda make=make: models.estimator(directory).train(make(), steps=1) and "trained")
         for name, make in things.items()
     }
 
@@ -234,7 +234,7 @@ def logit_functions_in_every_form(directory):
         with tf.Graph().as_default(), v1.Session() as session:
             return session.run(call(logit_fn, tf.constant([1.0, 2.0]), "train", 3.0, models.config()))
 
-    return {name: attempt(lambda logit_fn=logit_fn: run(logit_fn)) for name, logit_fn in forms.items()}
+    return {name: outcome(lambda logit_fn=logit_fn: run(logit_fn)) for name, logit_fn in forms.items()}
 
 
 @program("BestExporter")
@@ -269,7 +269,7 @@ def comparing_functions_in_every_form(directory):
         "a text": "compare",
     }
     return {
-        name: attempt(
+        name: outcome(
             lambda form=form: tf.estimator.BestExporter("a", models.raw_receiver, compare_fn=form).name
         )
         for name, form in forms.items()
@@ -300,7 +300,7 @@ def receiver_functions_in_every_form(directory):
         "returns a dict": lambda: {"x": tf.constant(models.X)},
         "no function": "receiver",
     }
-    return {name: attempt(lambda name=name, form=form: served(name, form)) for name, form in forms.items()}
+    return {name: outcome(lambda name=name, form=form: served(name, form)) for name, form in forms.items()}
 
 
 @program("device_fn", "RunConfig properties")
@@ -330,6 +330,6 @@ def device_functions_in_every_form(directory):
         "**kwargs": lambda op, **kwargs: "/cpu:0",
     }
     return {
-        name: attempt(lambda form=form: tf.estimator.RunConfig(device_fn=form).device_fn is form)
+        name: outcome(lambda form=form: tf.estimator.RunConfig(device_fn=form).device_fn is form)
         for name, form in forms.items()
     }

@@ -5,8 +5,9 @@ import os
 import models
 import numpy as np
 import tensorflow as tf
-from attempts import attempt, kind
+from attempts import kind
 from catalogue import program
+from computations import outcome
 from models import Recorder, v1
 
 
@@ -28,8 +29,8 @@ def odd_numbers_of_steps(directory):
 
     seen = {}
     for name, number in numbers.items():
-        seen[f"steps {name}"] = attempt(lambda name=name, n=number: trained(f"steps {name}", steps=n))
-        seen[f"max_steps {name}"] = attempt(lambda name=name, n=number: trained(f"max {name}", max_steps=n))
+        seen[f"steps {name}"] = outcome(lambda name=name, n=number: trained(f"steps {name}", steps=n))
+        seen[f"max_steps {name}"] = outcome(lambda name=name, n=number: trained(f"max {name}", max_steps=n))
     return seen
 
 
@@ -38,7 +39,7 @@ def odd_numbers_of_evaluation_steps(directory):
     estimator = models.estimator(directory).train(models.batches, steps=1)
     numbers = {"numpy": np.int32(1), "a broken float": 1.5, "True": True, "text": "2", "many": 100}
     return {
-        name: attempt(lambda n=number: estimator.evaluate(models.once, steps=n)["mae"])
+        name: outcome(lambda n=number: estimator.evaluate(models.once, steps=n)["mae"])
         for name, number in numbers.items()
     }
 
@@ -66,7 +67,7 @@ def training_after_a_failure(directory):
                 raise KeyError("fails")
 
     estimator = models.estimator(directory, save_checkpoints_steps=2)
-    failed = attempt(lambda: estimator.train(models.batches, hooks=[Fail()], steps=9))
+    failed = outcome(lambda: estimator.train(models.batches, hooks=[Fail()], steps=9))
     saved = step(estimator)
     estimator.train(models.batches, steps=2)
     return {"failed": failed, "saved": saved, "after": models.variables(estimator)}
@@ -83,7 +84,7 @@ def a_model_function_that_fails_once(directory):
         return models.linear(features, labels, mode)
 
     estimator = models.estimator(directory, model_fn)
-    first = attempt(lambda: estimator.train(models.batches, steps=1))
+    first = outcome(lambda: estimator.train(models.batches, steps=1))
     files = sorted(os.listdir(estimator.model_dir)) if os.path.exists(estimator.model_dir) else []
     return {"first": first, "files": files, "second": step(estimator.train(models.batches, steps=1))}
 
@@ -107,9 +108,9 @@ def input_functions_that_fail(directory):
     estimator = models.estimator(directory).train(models.batches, steps=1)
     return {
         name: [
-            attempt(lambda e=error: step(estimator.train(raising(e), steps=1))),
-            attempt(lambda e=error: kind(estimator.evaluate(raising(e)))),
-            attempt(lambda e=error: list(estimator.predict(raising(e)))),
+            outcome(lambda e=error: step(estimator.train(raising(e), steps=1))),
+            outcome(lambda e=error: kind(estimator.evaluate(raising(e)))),
+            outcome(lambda e=error: list(estimator.predict(raising(e)))),
         ]
         for name, error in errors.items()
     }
@@ -145,7 +146,7 @@ def errors_of_predict_come_with_the_first_prediction(directory):
     seen = {}
     for name, make in made.items():
         predictions = make()
-        seen[name] = [attempt(lambda p=predictions: next(p)), attempt(lambda p=predictions: next(p))]
+        seen[name] = [outcome(lambda p=predictions: next(p)), outcome(lambda p=predictions: next(p))]
     return seen
 
 
@@ -155,7 +156,7 @@ def an_error_thrown_into_predict(directory):
     estimator = models.estimator(directory).train(models.batches, steps=1)
     predictions = estimator.predict(models.features_only, hooks=[Recorder("hook", calls)])
     next(predictions)
-    return {"thrown": attempt(lambda: predictions.throw(KeyError("thrown"))), "calls": calls}
+    return {"thrown": outcome(lambda: predictions.throw(KeyError("thrown"))), "calls": calls}
 
 
 @program("predict keys")
@@ -175,7 +176,7 @@ def forms_of_predict_keys(directory):
         "bytes": [b"y"],
     }
     return {
-        name: attempt(
+        name: outcome(
             lambda given=given: [
                 list(row) for row in estimator.predict(models.features_only, predict_keys=given)
             ][:1]
@@ -191,7 +192,7 @@ def shapes_of_predictions(directory):
     def predicted(name, make, **arguments):
         model_fn = models.linear_in("infer", predictions=make, export_outputs={})
         estimator = models.estimator(directory, model_fn, name="model")
-        return attempt(lambda: list(estimator.predict(models.features_only, **arguments))[:2])
+        return outcome(lambda: list(estimator.predict(models.features_only, **arguments))[:2])
 
     models.estimator(directory).train(models.batches, steps=1)
     return {
@@ -231,8 +232,8 @@ def forms_of_checkpoint_paths(directory):
     forms = {"text": first, "empty": "", "none": None}
     return {
         name: [
-            attempt(lambda p=path: int(estimator.evaluate(models.once, checkpoint_path=p)["global_step"])),
-            attempt(lambda p=path: next(estimator.predict(models.once, checkpoint_path=p))["y"]),
+            outcome(lambda p=path: int(estimator.evaluate(models.once, checkpoint_path=p)["global_step"])),
+            outcome(lambda p=path: next(estimator.predict(models.once, checkpoint_path=p))["y"]),
         ]
         for name, path in forms.items()
     }
@@ -270,7 +271,7 @@ def forms_of_variable_names(directory):
         "scope": "w/",
     }
     return {
-        name: attempt(lambda n=form: kind(estimator.get_variable_value(n))) for name, form in forms.items()
+        name: outcome(lambda n=form: kind(estimator.get_variable_value(n))) for name, form in forms.items()
     }
 
 
@@ -280,8 +281,8 @@ def forms_of_evaluation_names(directory):
     names = {"none": None, "empty": "", "text": "a", "path": "a/b"}
     return {
         name: [
-            attempt(lambda n=given: estimator.eval_dir(n)),
-            attempt(lambda n=given: kind(estimator.evaluate(models.once, steps=1, name=n)["loss"])),
+            outcome(lambda n=given: estimator.eval_dir(n)),
+            outcome(lambda n=given: kind(estimator.evaluate(models.once, steps=1, name=n)["loss"])),
         ]
         for name, given in names.items()
     }

@@ -8,8 +8,9 @@ import pickle
 import models
 import numpy as np
 import tensorflow as tf
-from attempts import attempt, kind
+from attempts import kind
 from catalogue import program
+from computations import outcome
 from models import v1
 from programs_run_config import PROPERTIES, described, task
 
@@ -36,7 +37,7 @@ def odd_values_of_run_config(directory):
         )  # fmt: skip
     return {
         field: {
-            name: attempt(lambda f=field, n=number: str(getattr(tf.estimator.RunConfig(**{f: n}), f)))
+            name: outcome(lambda f=field, n=number: str(getattr(tf.estimator.RunConfig(**{f: n}), f)))
             for name, number in NUMBERS.items()
         }
         for field in fields
@@ -68,7 +69,7 @@ def odd_values_in_replace(directory):
         "is_chief": {"is_chief": False},
     }
     return {
-        name: attempt(lambda given=given: described(config.replace(**given)))
+        name: outcome(lambda given=given: described(config.replace(**given)))
         for name, given in changes.items()
     }
 
@@ -87,8 +88,8 @@ def forms_of_a_configured_directory(directory):
     }
     return {
         name: [
-            attempt(lambda f=form: str(tf.estimator.RunConfig(form_of(f)).model_dir)),
-            attempt(lambda f=form: str(tf.estimator.RunConfig().replace(model_dir=form_of(f)).model_dir)),
+            outcome(lambda f=form: str(tf.estimator.RunConfig(form_of(f)).model_dir)),
+            outcome(lambda f=form: str(tf.estimator.RunConfig().replace(model_dir=form_of(f)).model_dir)),
         ]
         for name, form in forms.items()
         if name != "bytes"
@@ -114,7 +115,7 @@ def forms_of_a_model_directory(directory):
     }
     seen = {}
     for name, (given, configured) in forms.items():
-        made = attempt(
+        made = outcome(
             lambda g=given, c=configured: tf.estimator.Estimator(models.linear, g, models.config(model_dir=c))
         )
         seen[name] = (
@@ -153,9 +154,9 @@ def training_in_memory(directory):
 def a_run_config_is_a_value(directory):
     config = tf.estimator.RunConfig(model_dir="/a", save_checkpoints_steps=3)
     return {
-        "pickled": attempt(lambda: described(pickle.loads(pickle.dumps(config)))),
+        "pickled": outcome(lambda: described(pickle.loads(pickle.dumps(config)))),
         "copied": described(copy.copy(config)),
-        "set": {name: attempt(lambda name=name: setattr(config, name, 1)) for name in PROPERTIES},
+        "set": {name: outcome(lambda name=name: setattr(config, name, 1)) for name in PROPERTIES},
         "public": sorted(name for name in dir(tf.estimator.RunConfig) if not name.startswith("_")),
         "positional": described(
             tf.estimator.RunConfig(
@@ -239,11 +240,11 @@ def forms_of_params(directory):
     }
     seen = {}
     for name, params in forms.items():
-        made = attempt(lambda p=params: models.estimator(directory, model_fn, params=p))
+        made = outcome(lambda p=params: models.estimator(directory, model_fn, params=p))
         seen[name] = made if isinstance(made, str) else kind(made.params)
         if not isinstance(made, str):
-            attempt(lambda e=made: e.train(models.batches, max_steps=1))
-            got.append(attempt(lambda e=made: kind(next(e.predict(models.features_only)))))
+            outcome(lambda e=made: e.train(models.batches, max_steps=1))
+            got.append(outcome(lambda e=made: kind(next(e.predict(models.features_only)))))
     return {"made": seen, "got": got}
 
 
@@ -252,7 +253,7 @@ def an_estimators_properties(directory):
     estimator = models.estimator(directory, params=None)
     names = ("config", "params", "model_dir", "model_fn")
     return {
-        "set": {name: attempt(lambda name=name: setattr(estimator, name, 1)) for name in names},
+        "set": {name: outcome(lambda name=name: setattr(estimator, name, 1)) for name in names},
         "config is a copy": estimator.config is estimator.config,
         "params is a copy": estimator.params is estimator.params,
         "directory is made": os.path.isdir(estimator.model_dir),
@@ -269,7 +270,7 @@ def an_estimators_properties(directory):
 @program("subclass", "constructor")
 def what_a_subclass_overrides(directory):
     def overriding(name, value):
-        return attempt(
+        return outcome(
             lambda: kind(
                 type("Mine", (tf.estimator.Estimator,), {name: value})(
                     models.linear, directory, models.config()
@@ -326,5 +327,5 @@ def odd_documents_in_tf_config(directory):
     seen = {}
     for name, document in DOCUMENTS.items():
         with models.tf_config(document):
-            seen[name] = attempt(lambda: described(tf.estimator.RunConfig()))
+            seen[name] = outcome(lambda: described(tf.estimator.RunConfig()))
     return seen

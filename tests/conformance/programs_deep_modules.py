@@ -3,8 +3,8 @@
 import importlib
 
 import tensorflow as tf
-from attempts import attempt
 from catalogue import program
+from computations import outcome
 
 v1 = tf.compat.v1
 ROOT = "tensorflow_estimator.python.estimator"
@@ -45,7 +45,7 @@ def names_inside_tensorflow_estimator(directory):
         return callable(getattr(importlib.import_module(f"{ROOT}.{module}"), name))
 
     return {
-        module: {name: attempt(lambda m=module, n=name: found(m, n)) for name in names}
+        module: {name: outcome(lambda m=module, n=name: found(m, n)) for name in names}
         for module, names in NAMES.items()
     }
 
@@ -99,7 +99,7 @@ def ways_to_the_faces(directory):
         exec(statement, space)
         return [hasattr(space["found"], name) for name in ("Estimator", "inputs", "ServingInputReceiver")]
 
-    return {name: attempt(lambda s=statement: names(s)) for name, statement in statements.items()}
+    return {name: outcome(lambda s=statement: names(s)) for name, statement in statements.items()}
 
 
 @program("constructor")

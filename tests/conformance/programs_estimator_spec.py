@@ -303,12 +303,7 @@ def replacing_in_a_spec(directory):
     )
 
 
-@program(
-    "EstimatorSpec",
-    differs={
-        "result/eager*": "refused as the tensor of another graph is, where tf.estimator asks it for a graph or a name"
-    },
-)
+@program("EstimatorSpec")
 def tensors_made_elsewhere(directory):
     """Made before, in another graph, or eagerly: a spec takes none of them."""
     other = tf.Graph()

@@ -5,8 +5,8 @@ import pathlib
 
 import models
 import tensorflow as tf
-from attempts import attempt
 from catalogue import program
+from computations import outcome
 from models import v1
 from programs_export import supervised_receiver
 
@@ -32,7 +32,7 @@ def places_of_an_export(directory):
         }
         seen = {}
         for name, place in places.items():
-            path = attempt(
+            path = outcome(
                 lambda p=place: tf.compat.as_str_any(estimator.export_saved_model(p, models.raw_receiver))
             )
             parts = path.split("/")
@@ -61,7 +61,7 @@ def extra_assets_of_an_export(directory):
                 os.path.relpath(os.path.join(f, n), extra) for f, _, names in os.walk(extra) for n in names
             )
 
-        return [attempt(export), len(os.listdir(base)) if os.path.exists(base) else 0]
+        return [outcome(export), len(os.listdir(base)) if os.path.exists(base) else 0]
 
     return {
         "none": left("none", None),
@@ -79,7 +79,7 @@ def an_export_that_fails_leaves_nothing(directory):
     failures = {
         "receiver": lambda: estimator.export_saved_model(base, lambda: 1 / 0),
     }
-    seen = {name: attempt(failure) for name, failure in failures.items()}
+    seen = {name: outcome(failure) for name, failure in failures.items()}
     complete = estimator.export_saved_model(base, models.raw_receiver)
     names = [name for name in os.listdir(base) if not name.startswith("temp-")]
     return {"seen": seen, "exports": len(names), "served": signatures(complete)}
@@ -96,7 +96,7 @@ def modes_of_an_export(directory):
         "serving": "serving",
     }
     return {
-        name: attempt(
+        name: outcome(
             lambda name=name, mode=mode: signatures(
                 estimator.export_saved_model(
                     os.path.join(directory, name), models.raw_receiver, experimental_mode=mode
@@ -126,7 +126,7 @@ def receivers_of_all_modes(directory):
         return sorted(os.listdir(path))
 
     return {
-        name: attempt(lambda name=name, receivers=receivers: export(name, receivers))
+        name: outcome(lambda name=name, receivers=receivers: export(name, receivers))
         for name, receivers in maps.items()
     }
 
@@ -146,7 +146,7 @@ def serving_receivers_in_training_and_evaluation(directory):
     for mode in ("train", "eval"):
         path = os.path.join(directory, mode)
         seen.append(
-            attempt(
+            outcome(
                 lambda p=path, m=mode: (
                     len(estimator.export_saved_model(p, models.raw_receiver, experimental_mode=m)) > 0
                 )
@@ -161,7 +161,7 @@ def metrics_in_an_exported_evaluation(directory):
 
     def exported(name, metrics):
         estimator = models.estimator(directory, models.linear_in("eval", eval_metric_ops=metrics))
-        return attempt(
+        return outcome(
             lambda: (
                 len(
                     estimator.export_saved_model(

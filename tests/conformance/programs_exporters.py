@@ -5,8 +5,9 @@ import os
 import models
 import numpy as np
 import tensorflow as tf
-from attempts import attempt, kind
+from attempts import kind
 from catalogue import program
+from computations import outcome
 
 BEST = {"files*": "BestExporter keeps what its best model was worth beside the models, for the next start"}
 
@@ -33,7 +34,7 @@ def exported(directory, exporter, results=({"loss": 1.0},), final=False, fails=F
     estimator = Recording(directory, fails)
     path = os.path.join(directory, "exports")
     returned = [
-        attempt(lambda result=result: exporter.export(estimator, path, "checkpoint", result, final))
+        outcome(lambda result=result: exporter.export(estimator, path, "checkpoint", result, final))
         for result in results
     ]
     left = [name for name in os.listdir(path) if name.isdigit()] if os.path.exists(path) else []
@@ -61,7 +62,7 @@ def a_final_exporter_that_is_asked_early(directory):
     exporter = tf.estimator.FinalExporter("final", models.raw_receiver)
     early = exported(directory, exporter, final=False)
     return {"early": early["returned"], "asked": len(early["asked"]), "falsy": [
-        attempt(lambda value=value: exporter.export(Recording(directory), directory, "c", {}, value))
+        outcome(lambda value=value: exporter.export(Recording(directory), directory, "c", {}, value))
         for value in (0, None, "")
     ]}  # fmt: skip
 
@@ -77,8 +78,8 @@ def exports_that_are_collected(directory):
         file.write("a file")
     estimator = Recording(directory)
     exporter = tf.estimator.LatestExporter("latest", models.raw_receiver, exports_to_keep=2)
-    outcome = attempt(lambda: exporter.export(estimator, path, "checkpoint", {}, False) is not None)
-    return {"outcome": outcome, "left": [f"name {name}" for name in sorted(os.listdir(path))]}
+    ended = outcome(lambda: exporter.export(estimator, path, "checkpoint", {}, False) is not None)
+    return {"outcome": ended, "left": [f"name {name}" for name in sorted(os.listdir(path))]}
 
 
 @program("LatestExporter")
@@ -100,10 +101,10 @@ def odd_numbers_of_exports_to_keep(directory):
     }
     return {
         name: [
-            attempt(
+            outcome(
                 lambda n=number: tf.estimator.LatestExporter("a", models.raw_receiver, exports_to_keep=n).name
             ),
-            attempt(
+            outcome(
                 lambda n=number: tf.estimator.BestExporter("a", models.raw_receiver, exports_to_keep=n).name
             ),
         ]
@@ -216,9 +217,9 @@ def exporters_that_are_incomplete(directory):
 
     makes = {"no name": NoName, "no export": NoExport, "attribute": Named, "abstract": tf.estimator.Exporter}
     return {
-        **{name: attempt(lambda make=make: make().name) for name, make in makes.items()},
-        "duck": attempt(lambda: kind(tf.estimator.EvalSpec(models.once, exporters=Duck()).exporters)),
-        "attribute in a spec": attempt(
+        **{name: outcome(lambda make=make: make().name) for name, make in makes.items()},
+        "duck": outcome(lambda: kind(tf.estimator.EvalSpec(models.once, exporters=Duck()).exporters)),
+        "attribute in a spec": outcome(
             lambda: tf.estimator.EvalSpec(models.once, exporters=Named()).exporters[0].name
         ),
     }
@@ -250,7 +251,7 @@ def forms_of_exporters(directory):
         "a class": tf.estimator.FinalExporter,
     }
     return {
-        name: attempt(
+        name: outcome(
             lambda form=form: [
                 one.name for one in tf.estimator.EvalSpec(models.once, exporters=form).exporters
             ]
@@ -273,7 +274,7 @@ def a_loop_with_an_exporter_that_fails(directory):
         tf.estimator.EvalSpec(models.once, exporters=Fail(), start_delay_secs=0, throttle_secs=0),
     )
     return [
-        attempt(lambda: tf.estimator.train_and_evaluate(estimator, *specs)),
+        outcome(lambda: tf.estimator.train_and_evaluate(estimator, *specs)),
         int(estimator.get_variable_value("global_step")),
     ]
 

@@ -5,8 +5,8 @@ import os
 import models
 import numpy as np
 import tensorflow as tf
-from attempts import attempt
 from catalogue import program
+from computations import outcome
 from models import Recorder, v1
 
 
@@ -17,9 +17,9 @@ def each_method(directory, hook, model_fn=models.linear):
 
 def of_estimator(estimator, hook):
     return {
-        "train": attempt(lambda: int(estimator.train(models.batches, hooks=[hook()], steps=2).get_variable_value("global_step"))),
-        "evaluate": attempt(lambda: estimator.evaluate(models.once, hooks=[hook()])["mae"]),
-        "predict": attempt(lambda: [row["y"] for row in estimator.predict(models.features_only, hooks=[hook()])]),
+        "train": outcome(lambda: int(estimator.train(models.batches, hooks=[hook()], steps=2).get_variable_value("global_step"))),
+        "evaluate": outcome(lambda: estimator.evaluate(models.once, hooks=[hook()])["mae"]),
+        "predict": outcome(lambda: [row["y"] for row in estimator.predict(models.features_only, hooks=[hook()])]),
     }  # fmt: skip
 
 
@@ -61,7 +61,7 @@ def hooks_that_ask_for_an_operation_or_a_name(directory):
     }
     estimator = models.estimator(directory)
     hooks = [Asking(seen, ask) for ask in asks.values()]
-    return [attempt(lambda: estimator.train(models.batches, hooks=hooks, steps=1) is estimator), seen]
+    return [outcome(lambda: estimator.train(models.batches, hooks=hooks, steps=1) is estimator), seen]
 
 
 class Feeding(v1.train.SessionRunHook):
@@ -95,7 +95,7 @@ def feed_functions(directory):
 def two_hooks_that_feed_one_tensor(directory):
     estimator = models.estimator(directory, with_offset)
     hooks = [Feeding(1.0), Feeding(2.0)]
-    return attempt(lambda: estimator.train(models.batches, hooks=hooks, steps=1) is estimator)
+    return outcome(lambda: estimator.train(models.batches, hooks=hooks, steps=1) is estimator)
 
 
 def failing(at, error=KeyError):
@@ -160,7 +160,7 @@ def hooks_that_end_the_input(directory):
             calls = []
             hooks = [failing(at, error), Recorder("other", calls)]
             seen[f"{name} {at}"] = [
-                attempt(lambda h=hooks: int(estimator.train(models.batches, hooks=h, steps=5).get_variable_value("global_step"))),
+                outcome(lambda h=hooks: int(estimator.train(models.batches, hooks=h, steps=5).get_variable_value("global_step"))),
                 calls,
             ]  # fmt: skip
     return seen
@@ -232,7 +232,7 @@ def hooks_that_build(directory):
             return v1.train.SessionRunArgs(self.count)
 
     estimator = models.estimator(directory).train(models.batches, hooks=[Build()], steps=3)
-    return [models.variables(estimator), attempt(lambda: estimator.evaluate(models.once, hooks=[Build()]))]
+    return [models.variables(estimator), outcome(lambda: estimator.evaluate(models.once, hooks=[Build()]))]
 
 
 @program("train hooks", "TrainSpec")
@@ -254,7 +254,7 @@ def forms_of_hooks(directory):
     for name, hooks in forms.items():
         calls.clear()
         seen[name] = [
-            attempt(lambda h=hooks: kind_of(estimator.evaluate(models.once, steps=1, hooks=h))),
+            outcome(lambda h=hooks: kind_of(estimator.evaluate(models.once, steps=1, hooks=h))),
             list(calls),
         ]
     return seen
@@ -279,7 +279,7 @@ def forms_of_listeners(directory):
         calls.clear()
         estimator = models.estimator(directory, name=name)
         seen[name] = [
-            attempt(
+            outcome(
                 lambda e=estimator, given=listeners: (
                     e.train(models.batches, steps=1, saving_listeners=given) is e
                 )
@@ -303,10 +303,10 @@ def listeners_that_stop_or_fail(directory):
     seen = {}
     for name, listener in {"stops": Stop(), "fails": Fail()}.items():
         estimator = models.estimator(directory, name=name, save_checkpoints_steps=2)
-        outcome = attempt(
+        ended = outcome(
             lambda e=estimator, one=listener: e.train(models.batches, steps=9, saving_listeners=[one]) is e
         )
-        seen[name] = [outcome, int(estimator.get_variable_value("global_step"))]
+        seen[name] = [ended, int(estimator.get_variable_value("global_step"))]
     return seen
 
 
@@ -320,7 +320,7 @@ def a_nan_hook_of_ones_own(directory):
         "stops": lambda: [v1.train.NanTensorHook("loss_value:0", fail_on_nan_loss=False)],
     }.items():
         estimator = models.estimator(directory, of_nan_at(2), name=name)
-        seen[name] = attempt(
+        seen[name] = outcome(
             lambda e=estimator, make=make: int(
                 e.train(models.batches, hooks=make(), steps=5).get_variable_value("global_step")
             )

@@ -5,8 +5,9 @@ import functools
 import models
 import numpy as np
 import tensorflow as tf
-from attempts import attempt, kind
+from attempts import kind
 from catalogue import program
+from computations import outcome
 from models import Listener, Recorder, v1
 
 FINISHED = {
@@ -41,7 +42,7 @@ def fields_of_a_train_spec(directory):
         s = tf.estimator.TrainSpec(models.batches, **fields)
         return [s.max_steps, kind(s.hooks), len(s.hooks), kind(s.saving_listeners)]
 
-    return {name: attempt(lambda given=given: made(given)) for name, given in forms.items()}
+    return {name: outcome(lambda given=given: made(given)) for name, given in forms.items()}
 
 
 @program("EvalSpec")
@@ -67,7 +68,7 @@ def fields_of_an_eval_spec(directory):
         s = tf.estimator.EvalSpec(models.once, **fields)
         return [s.steps, s.name, s.start_delay_secs, s.throttle_secs]
 
-    return {name: attempt(lambda given=given: made(given)) for name, given in forms.items()}
+    return {name: outcome(lambda given=given: made(given)) for name, given in forms.items()}
 
 
 @program("TrainSpec", "EvalSpec")
@@ -76,8 +77,8 @@ def specs_are_tuples(directory):
     return {
         "replaced": [train._replace(max_steps=5).max_steps, evaluate._replace(steps=None).steps],
         "replaced by what is refused": [
-            attempt(lambda: train._replace(max_steps=-1).max_steps),
-            attempt(lambda: evaluate._replace(name=3).name),
+            outcome(lambda: train._replace(max_steps=-1).max_steps),
+            outcome(lambda: evaluate._replace(name=3).name),
         ],
         "equal": [
             train == tf.estimator.TrainSpec(models.batches, 3),
@@ -85,10 +86,10 @@ def specs_are_tuples(directory):
         ],
         "lengths": [len(train), len(evaluate)],
         "input functions": [train.input_fn is models.batches, evaluate[0] is models.once],
-        "other fields": attempt(lambda: train._replace(colour="red")),
-        "set": attempt(lambda: setattr(train, "max_steps", 4)),
-        "partial": attempt(lambda: kind(tf.estimator.TrainSpec(functools.partial(models.batches)).input_fn)),
-        "a class": attempt(lambda: tf.estimator.TrainSpec(dict).input_fn is dict),
+        "other fields": outcome(lambda: train._replace(colour="red")),
+        "set": outcome(lambda: setattr(train, "max_steps", 4)),
+        "partial": outcome(lambda: kind(tf.estimator.TrainSpec(functools.partial(models.batches)).input_fn)),
+        "a class": outcome(lambda: tf.estimator.TrainSpec(dict).input_fn is dict),
     }
 
 
@@ -132,14 +133,14 @@ def a_loop_whose_evaluation_fails(directory):
         raise KeyError("fails")
 
     estimator = models.estimator(directory, save_checkpoints_steps=2)
-    outcome = attempt(
+    ended = outcome(
         lambda: tf.estimator.train_and_evaluate(
             estimator,
             tf.estimator.TrainSpec(models.batches, 4),
             tf.estimator.EvalSpec(fails, throttle_secs=0),
         )
     )
-    return [outcome, int(estimator.get_variable_value("global_step"))]
+    return [ended, int(estimator.get_variable_value("global_step"))]
 
 
 @program(
@@ -217,7 +218,7 @@ def arguments_of_an_early_stopping_hook(directory):
         "a class": lambda: make(tf.estimator.Estimator, lambda: True),
     }
     return {
-        name: attempt(lambda call=call: isinstance(call(), v1.train.SessionRunHook))
+        name: outcome(lambda call=call: isinstance(call(), v1.train.SessionRunHook))
         for name, call in calls.items()
     }
 
@@ -236,7 +237,7 @@ def arguments_of_stop_if_hooks(directory):
         "both intervals": lambda: ee.stop_if_no_increase_hook(estimator, "a", 1, run_every_steps=1),
     }
     return {
-        name: attempt(lambda call=call: isinstance(call(), v1.train.SessionRunHook))
+        name: outcome(lambda call=call: isinstance(call(), v1.train.SessionRunHook))
         for name, call in calls.items()
     }
 
@@ -253,7 +254,7 @@ def arguments_of_stop_at_checkpoint(directory):
         "-1": lambda: make(estimator, -1),
         "no estimator": lambda: make("estimator", 3),
     }
-    return {name: attempt(lambda call=call: type(call()).__name__) for name, call in calls.items()}
+    return {name: outcome(lambda call=call: type(call()).__name__) for name, call in calls.items()}
 
 
 @program("InMemoryEvaluatorHook")
@@ -270,6 +271,6 @@ def arguments_of_an_in_memory_evaluation(directory):
         "no hooks": lambda: make(estimator, models.once, hooks=["hook"]),
     }
     return {
-        name: attempt(lambda call=call: isinstance(call(), v1.train.SessionRunHook))
+        name: outcome(lambda call=call: isinstance(call(), v1.train.SessionRunHook))
         for name, call in calls.items()
     }

@@ -7,8 +7,9 @@ from typing import NamedTuple
 import models
 import numpy as np
 import tensorflow as tf
-from attempts import STAND_INS, attempt, in_graph, kind, outcomes
+from attempts import STAND_INS, in_graph, kind, outcomes
 from catalogue import program
+from computations import outcome
 from models import v1
 
 VARIABLES = {"result/*variable*": "a variable is exported by what it reads"}
@@ -196,7 +197,7 @@ def receivers_are_tuples(directory):
             "fields": made._fields,
             "tensor's fields": tensor._fields,
             "unpacked": [sorted(features), sorted(receivers), alternatives],
-            "replaced": attempt(lambda: kind(made._replace(features=1).features)),
+            "replaced": outcome(lambda: kind(made._replace(features=1).features)),
             "alternatives": {
                 name: sorted(part) for name, part in tensor.receiver_tensors_alternatives.items()
             },
@@ -206,7 +207,7 @@ def receivers_are_tuples(directory):
                 ).features
             ),
             "lengths": [len(made), len(tensor)],
-            "empty": attempt(lambda: tf.estimator.export.ServingInputReceiver({}, {}).receiver_tensors),
+            "empty": outcome(lambda: tf.estimator.export.ServingInputReceiver({}, {}).receiver_tensors),
         }
 
     return in_graph(look)
@@ -310,7 +311,7 @@ def exported(directory, name, receiver_fn, model_fn=models.linear, **arguments):
     if estimator.latest_checkpoint() is None:
         estimator.train(models.batches, steps=1)
     path = os.path.join(directory, name)
-    return attempt(
+    return outcome(
         lambda: sorted(models.served(estimator.export_saved_model(path, receiver_fn, **arguments)))
     )
 

@@ -80,7 +80,6 @@ def shapes_of_arrays(directory):
     whole = np.arange(24.0).reshape(4, 3, 2)
     arrays = {
         "rank 3": whole,
-        "no columns": np.zeros([4, 0]),
         "every other": whole[::2],
         "backwards": whole[::-1, 0, 0],
         "transposed": np.arange(8).reshape(2, 4).T,
@@ -97,7 +96,10 @@ def shapes_of_arrays(directory):
     }
 
 
-@program("numpy_input_fn")
+@program(
+    "numpy_input_fn",
+    differs={"result/list in a dict*": "what NumPy makes an array of is one inside a dict"},
+)
 def kinds_of_features_and_labels(directory):
     a, b = np.arange(4), np.arange(4) * 10.0
     ordered = collections.OrderedDict

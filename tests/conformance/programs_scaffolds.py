@@ -4,8 +4,8 @@ import os
 
 import models
 import tensorflow as tf
-from attempts import attempt
 from catalogue import program
+from computations import outcome
 from models import v1
 
 
@@ -33,10 +33,10 @@ def everything(directory, model_fn):
     """What each method makes of a model."""
     estimator = models.estimator(directory, model_fn)
     return {
-        "train": attempt(lambda: models.variables(estimator.train(models.batches, steps=2))),
-        "evaluate": attempt(lambda: estimator.evaluate(models.once)),
-        "predict": attempt(lambda: list(estimator.predict(models.features_only))[:2]),
-        "export": attempt(
+        "train": outcome(lambda: models.variables(estimator.train(models.batches, steps=2))),
+        "evaluate": outcome(lambda: estimator.evaluate(models.once)),
+        "predict": outcome(lambda: list(estimator.predict(models.features_only))[:2]),
+        "export": outcome(
             lambda: models.served(
                 estimator.export_saved_model(os.path.join(directory, "export"), models.raw_receiver)
             )
@@ -97,7 +97,7 @@ def an_init_fn_of_one_argument(directory):
             init_fn=lambda session: seen.append(type(session).__name__) or session.run(six)
         )
 
-    return [attempt(lambda: first_values(directory, make)), seen]
+    return [outcome(lambda: first_values(directory, make)), seen]
 
 
 @program("scaffold", "evaluate")
@@ -191,7 +191,7 @@ def a_finalized_scaffold(directory):
     def make(w):
         return v1.train.Scaffold().finalize()
 
-    return attempt(lambda: first_values(directory, make))
+    return outcome(lambda: first_values(directory, make))
 
 
 @program("scaffold")
@@ -213,7 +213,7 @@ def an_init_op_that_leaves_variables_out(directory):
     def make(w):
         return v1.train.Scaffold(init_op=w.initializer)
 
-    return attempt(lambda: first_values(directory, make))
+    return outcome(lambda: first_values(directory, make))
 
 
 @program("scaffold", "evaluate")

@@ -5,8 +5,9 @@ import pathlib
 
 import models
 import tensorflow as tf
-from attempts import attempt, kind
+from attempts import kind
 from catalogue import program
+from computations import outcome
 from models import v1
 
 
@@ -23,7 +24,7 @@ def first_values(directory, name, start, model_fn=models.linear):
         reader = tf.train.load_checkpoint(os.path.join(estimator.model_dir, "model.ckpt-0"))
         return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
 
-    return attempt(values)
+    return outcome(values)
 
 
 @program("WarmStartSettings")
@@ -50,11 +51,11 @@ def kinds_of_warm_starts(directory):
         "zero": 0,
     }
     seen = {
-        name: attempt(lambda start=start: kind(models.estimator(directory, warm_start_from=start)))
+        name: outcome(lambda start=start: kind(models.estimator(directory, warm_start_from=start)))
         for name, start in kinds.items()
         if name != "bytes"
     }
-    return {**seen, "path": attempt(lambda: pathlib.Path(source).name)}
+    return {**seen, "path": outcome(lambda: pathlib.Path(source).name)}
 
 
 @program("WarmStartSettings")
@@ -171,7 +172,7 @@ def settings_are_tuples(directory):
         "fields": made._fields,
         "defaults": list(made),
         "replaced": list(made._replace(vars_to_warm_start=None)),
-        "replaced by nothing": attempt(
+        "replaced by nothing": outcome(
             lambda: made._replace(ckpt_to_initialize_from="").ckpt_to_initialize_from
         ),
         "equal": made == tf.estimator.WarmStartSettings("place"),

@@ -42,6 +42,9 @@ def paths(reference, here):
             ["shape/0", "shape/1", "values/0/0", "values/0/1", "values/0", "values/1"],
         ),
         (np.array([b"a"]), np.array(["a"], object), []),
+        ({"a": "refused: KeyError"}, {"a": "refused: ValueError, KeyError"}, []),
+        ({"a": "refused: KeyError, LookupError"}, {"a": "refused: ValueError, LookupError"}, ["a"]),
+        ({"a": "refused: KeyError"}, {"a": "KeyError"}, ["a"]),
     ],
 )
 def test_differences(reference, here, where):

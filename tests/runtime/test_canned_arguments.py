@@ -48,3 +48,31 @@ def test_none_is_the_default_optimizer_of_a_linear_model(face):
     )
     np.testing.assert_allclose(none[1][1], default[1][1])
     assert none[0][0] != none[1][0]
+
+
+@pytest.mark.parametrize("face", FORMS.values(), ids=FORMS)
+def test_units_are_what_int_makes_of_them(face):
+    column = [tf.feature_column.numeric_column("x")]
+    by_number, by_other = (
+        first_step(face.resolve("DNNRegressor")(units, column), [[1.0], [2.0], [3.0]])
+        for units in ([3, 2], ["3", 2.7])
+    )
+    np.testing.assert_allclose(by_number[1][1], by_other[1][1])
+    for units in ([3, 0], [-1], ["none"]):
+        with pytest.raises(ValueError, match="hidden_units|invalid literal"):
+            face.resolve("DNNRegressor")(units, column)
+
+
+@pytest.mark.parametrize("face", FORMS.values(), ids=FORMS)
+def test_a_number_is_no_list_of_columns(face):
+    for make in (lambda: face.resolve("LinearRegressor")(3), lambda: face.resolve("DNNRegressor")([2], 3)):
+        with pytest.raises(TypeError, match="feature_columns must be a list of feature columns. Given: 3"):
+            make()
+
+
+def test_a_label_has_any_key_that_a_dict_takes():
+    column = [tf.feature_column.numeric_column("x")]
+    for key in ("label", None, 3):
+        assert set(er.classifier_parse_example_spec(column, label_key=key)) == {"x", key}
+    with pytest.raises(TypeError, match=r"label_key must be a string. Given: \['label'\]"):
+        er.classifier_parse_example_spec(column, label_key=["label"])

@@ -232,7 +232,13 @@ def several():
 def test_the_losses_of_several_heads(session):
     head = several()
     assert (head.name, head.logits_dimension) == ("sign_pair", 3)
-    assert head.loss_reduction == ["sum_over_batch_size", "sum"]
+    with pytest.raises(
+        ValueError, match=r"must be the same for different heads.*'sum_over_batch_size', 'sum'"
+    ):
+        _ = head.loss_reduction
+    assert er.MultiHead([er.RegressionHead(name="a"), er.RegressionHead(name="b")]).loss_reduction == (
+        "sum_over_batch_size"
+    )
     labels = {"sign": tf.constant([[1], [0], [1]]), "pair": tf.zeros([3, 2])}
     sign = cross_entropy(np.array([[1], [0], [1]]), WIDE[:, :1]).mean()
     expected = sign + 0.5 * np.square(WIDE[:, 1:]).sum()
@@ -252,7 +258,12 @@ def test_the_signatures_of_several_heads(session):
     }
     assert spec.export_outputs["serving_default"] is spec.export_outputs["sign"]
     assert ("pair", "predictions") in spec.predictions
-    assert list(several().predictions(tf.constant(WIDE), [("sign", "logits")])) == [("sign", "logits")]
+    assert set(several().predictions(tf.constant(WIDE), [("sign", "logits")])) == set(spec.predictions)
+
+
+def test_regularization_losses_of_several_heads_are_a_metric_with_their_names(session):
+    metrics = several().metrics(regularization_losses=[tf.constant(1.0)])
+    assert [name for name in metrics if "regularization" in name] == ["regularization_loss/sign_pair"]
 
 
 def test_labels_and_logits_of_all_heads_are_needed(session):
@@ -326,6 +337,8 @@ def test_predictions_by_key():
         (lambda: er.RegressionHead(loss_fn=lambda labels, logits, x: x), "loss_fn has unexpected args"),
         (lambda: er.RegressionHead(0), "Invalid label_dimension 0"),
         (lambda: er.MultiLabelHead(1), "n_classes must be > 1"),
+        (lambda: er.MultiLabelHead("3"), "n_classes must be an integer. Given: '3'"),
+        (lambda: er.MultiClassHead(3.0), "n_classes must be an integer. Given: 3.0"),
         (lambda: er.MultiLabelHead(3, classes_for_class_based_metrics=[3]), r"must be in range \[0, 2\]"),
         (lambda: er.MultiLabelHead(3, classes_for_class_based_metrics=["x"]), "not in the label_vocabulary"),
         (lambda: er.MultiHead([]), "Must specify heads"),

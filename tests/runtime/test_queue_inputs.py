@@ -131,7 +131,33 @@ def test_the_graph(epochs, shuffle, batch, queue):
             ValueError,
             "1 duplicate keys are found in both x and y: {'a'}",
         ),
-        ({"x": FIVE, "batch_size": 0, "shuffle": False}, ValueError, "batch_size must be positive; got 0"),
+        (
+            {"x": {"a": FIVE, "none": np.zeros([5, 0])}, "shuffle": False},
+            ValueError,
+            r"x\['none'\] cannot be an empty array: its shape is \(5, 0\)",
+        ),
+        (
+            {"x": FIVE, "y": np.zeros([5, 0]), "shuffle": False},
+            ValueError,
+            r"y cannot be an empty array: its shape is \(5, 0\)",
+        ),
+        ({"x": FIVE, "batch_size": 0, "shuffle": False}, IndexError, "batch_size must be positive; got 0"),
+        (
+            {"x": FIVE, "batch_size": None, "shuffle": False},
+            ValueError,
+            "batch_size must be positive; got None",
+        ),
+        (
+            {"x": FIVE, "num_threads": "2", "shuffle": False},
+            TypeError,
+            "num_threads must be positive; got '2'",
+        ),
+        (
+            {"x": FIVE, "queue_capacity": 0, "shuffle": False},
+            ZeroDivisionError,
+            "queue_capacity must be positive",
+        ),
+        ({"x": FIVE, "queue_capacity": None, "shuffle": False}, TypeError, "queue_capacity must be positive"),
     ],
 )
 def test_refused_arrays(arguments, error, text):
@@ -262,9 +288,21 @@ def test_a_text_that_is_missing_is_said_with_column_and_row(missing):
         pandas_input_fn(frame[["n"]], frame["b"].astype(object), shuffle=False)
 
 
-def test_a_frame_without_rows_is_refused():
+def test_a_frame_without_rows_or_columns_is_refused():
     with pytest.raises(ValueError, match="x has no rows"):
         pandas_input_fn(FRAME[:0], shuffle=False)
+    with pytest.raises(TypeError, match="x has no columns"):
+        pandas_input_fn(FRAME[[]], shuffle=False)
+    with pytest.raises(AttributeError, match="x must be a pandas DataFrame"):
+        pandas_input_fn(FIVE, shuffle=False)
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_a_queue_of_a_negative_capacity_has_no_limit(shuffle):
+    rows = [
+        row for batch in batches(numpy_input_fn(FIVE, queue_capacity=-1, shuffle=shuffle)) for row in batch
+    ]
+    assert sorted(rows) == sorted(FIVE)
 
 
 def test_missing_numbers_are_nan_as_they_were():

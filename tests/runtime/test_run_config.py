@@ -167,6 +167,23 @@ def test_the_task_index_may_be_a_string(configure):
     assert configure(in_cluster("worker", "1")).task_id == 1
 
 
+@pytest.mark.parametrize(
+    ("tf_config", "text"),
+    [
+        ([1], "TF_CONFIG must be a JSON object. Given <class 'list'>"),
+        ("text", "TF_CONFIG must be a JSON object. Given <class 'str'>"),
+        (
+            {"cluster": ["a:1"]},
+            "\"cluster\" in TF_CONFIG must be a dict from the jobs .* Given <class 'list'>",
+        ),
+    ],
+)
+def test_tf_config_and_its_cluster_must_be_objects(configure, tf_config, text):
+    for caught in (TypeError, AttributeError):
+        with pytest.raises(caught, match=text):
+            configure(tf_config)
+
+
 def test_service_must_be_a_dict(configure):
     with pytest.raises(TypeError, match='If "service" is set in TF_CONFIG, it must be a dict'):
         configure({"service": "x"})

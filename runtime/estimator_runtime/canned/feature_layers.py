@@ -36,7 +36,11 @@ def listed(columns: Any) -> tuple[Any, ...]:
     """As `checked_columns`, of which there may be none."""
     if columns is None or isinstance(columns, str | Mapping):
         raise ValueError(f"feature_columns must be a list of feature columns. Given: {columns}")
-    return (columns,) if _is_column(columns) or not isinstance(columns, Iterable) else tuple(columns)
+    if _is_column(columns):
+        return (columns,)
+    if not isinstance(columns, Iterable):
+        raise ValueKindError(f"feature_columns must be a list of feature columns. Given: {columns}")
+    return tuple(columns)
 
 
 def _is_column(given: Any) -> bool:

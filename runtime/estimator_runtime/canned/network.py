@@ -82,10 +82,10 @@ def network_of(
     """The network of an Estimator's arguments; an activation may be a name that Keras knows, as "relu".
 
     Raises:
-        ValueError: there are no feature columns, or Keras knows no activation of that name.
+        ValueError: there are no feature columns, a layer has no units, or Keras knows no activation of that name.
     """
     return Network(
-        hidden_units=tuple(hidden_units),
+        hidden_units=tuple([_checked_units(units) for units in hidden_units]),
         columns=feature_layers.checked_columns(feature_columns),
         activation_fn=tf.keras.activations.get(activation_fn)
         if isinstance(activation_fn, str)
@@ -93,6 +93,15 @@ def network_of(
         dropout=dropout,
         batch_norm=batch_norm,
     )
+
+
+def _checked_units(units: Any) -> int:
+    """The units of a hidden layer: what int() makes of them, as in tf.estimator, where "64" and 64.0 are numbers too."""
+    made = int(units)
+    if made < 1:
+        # TensorFlow's matrix product would end the process.
+        raise ValueError(f"hidden_units must be positive integers. Given: {units}")
+    return made
 
 
 def input_partitioner(given: Callable[..., Any] | None, config: Any) -> Callable[..., Any]:

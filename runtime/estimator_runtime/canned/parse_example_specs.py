@@ -1,9 +1,11 @@
 """What `tf.io.parse_example` needs to read the features and labels of a canned Estimator."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import tensorflow as tf
+
+from estimator_runtime.errors import ValueKindError
 
 
 def classifier_parse_example_spec(
@@ -26,7 +28,7 @@ def classifier_parse_example_spec(
         Dict from name to `tf.io.FixedLenFeature` or `tf.io.VarLenFeature`.
 
     Raises:
-        ValueError: the label or the weight is among the features, the label is no name, or the weight column is
+        ValueError: the label or the weight is among the features, the label is a list, or the weight column is
             neither a name nor a numeric column.
     """
     label = tf.io.FixedLenFeature((1,), label_dtype, label_default)
@@ -55,7 +57,7 @@ def regressor_parse_example_spec(
         Dict from name to `tf.io.FixedLenFeature` or `tf.io.VarLenFeature`.
 
     Raises:
-        ValueError: the label or the weight is among the features, the label is no name, or the weight column is
+        ValueError: the label or the weight is among the features, the label is a list, or the weight column is
             neither a name nor a numeric column.
     """
     label = tf.io.FixedLenFeature((label_dimension,), label_dtype, label_default)
@@ -66,8 +68,8 @@ def _with_label(
     feature_columns: Sequence[Any], label_key: str, label: Any, weight_column: Any
 ) -> dict[str, Any]:
     spec: dict[str, Any] = tf.feature_column.make_parse_example_spec(feature_columns)
-    if label_key is None or not isinstance(label_key, str):
-        raise ValueError(f"label_key must be a string. Given: {label_key}")
+    if not isinstance(label_key, Hashable):
+        raise ValueKindError(f"label_key must be a string. Given: {label_key}")
     if label_key in spec:
         raise ValueError(
             f"label should not be used as feature. label_key: {label_key}, features: {sorted(spec)}"

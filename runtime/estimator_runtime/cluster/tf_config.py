@@ -17,6 +17,7 @@ from typing import Any
 import tensorflow as tf
 
 from estimator_runtime.cluster import environment_files
+from estimator_runtime.errors import ClusterKindError
 
 ENVIRONMENT_VARIABLE = "TF_CONFIG"
 LOCAL_MASTER = ""
@@ -71,7 +72,7 @@ def read_tf_config() -> dict[str, Any]:
     environment_files.load()
     document = json.loads(os.environ.get(ENVIRONMENT_VARIABLE) or "{}")
     if not isinstance(document, dict):
-        raise TypeError(f"TF_CONFIG must be a JSON object. Given {type(document)}")
+        raise ClusterKindError(f"TF_CONFIG must be a JSON object. Given {type(document)}")
     return document
 
 
@@ -112,7 +113,12 @@ def place_task(tf_config: Mapping[str, Any]) -> Placement:
     service = tf_config.get("service")
     if service is not None and not isinstance(service, dict):
         raise TypeError(f'If "service" is set in TF_CONFIG, it must be a dict. Given {type(service)}')
-    jobs = dict(tf_config.get("cluster") or {})
+    cluster = tf_config.get("cluster") or {}
+    if not isinstance(cluster, Mapping):
+        raise ClusterKindError(
+            f'"cluster" in TF_CONFIG must be a dict from the jobs to their addresses. Given {type(cluster)}'
+        )
+    jobs = dict(cluster)
     jobs.pop(TaskType.EVALUATOR, None)
     task: Mapping[str, Any] = tf_config.get("task") or {}
     if not jobs:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from estimator_runtime.errors import NoRowsError, ValueKindError
+from estimator_runtime.errors import NoRowsError, QueueSizeError, ValueKindError
 
 _QUEUE_SCOPE = "enqueue_input"
 
@@ -80,8 +80,12 @@ def check_queue(shuffle: Any, **sizes: int) -> None:
             f"(it is recommended to set it as True for training); got {shuffle}"
         )
     for name, size in sizes.items():
-        if size <= 0:
-            raise ValueError(f"{name} must be positive; got {size}")
+        if not isinstance(size, int | float | np.number) or (size <= 0 and name != "queue_capacity"):
+            raise QueueSizeError(f"{name} must be positive; got {size!r}")
+    if sizes.get("queue_capacity") == 0:
+        raise QueueSizeError(
+            "queue_capacity must be positive, or negative for a queue without a limit; got 0"
+        )
 
 
 def dequeued_batch(
@@ -121,7 +125,7 @@ def dequeued_batch(
     dtypes = [tf.as_dtype(column.dtype) for column in columns]
     shapes = [column.shape[1:] for column in columns]
     with tf.name_scope(_QUEUE_SCOPE):
-        min_after_dequeue = queue_capacity // 4 if shuffle else 0
+        min_after_dequeue = max(0, queue_capacity // 4) if shuffle else 0
         queue = (
             tf.queue.RandomShuffleQueue(queue_capacity, min_after_dequeue, dtypes, shapes)
             if shuffle
@@ -192,6 +196,14 @@ def _checked_columns(x: Any, y: Any) -> tuple[dict[Any, Any], dict[Any, Any]]:
     labels = {} if y is None else _columns(y, "y", "y cannot be empty dict, use None instead.")
     if any(column.shape[:1] == (0,) for column in features.values()):
         raise NoRowsError("x cannot be an empty array")
+    for what, columns in (("x", features), ("y", labels)):
+        for name, column in columns.items():
+            if not column.size and column.shape[:1] != (0,):
+                # TensorFlow's queue would end the process.
+                named = what if name is None else f"{what}[{name!r}]"
+                raise ValueError(
+                    f"{named} cannot be an empty array: its shape is {column.shape}, leave it out"
+                )
     common = set(features) & set(labels) - {None}
     if common:
         raise ValueError(f"{len(common)} duplicate keys are found in both x and y: {common}")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from estimator_runtime.errors import NoRowsError
+from estimator_runtime.errors import NoRowsError, ValueKindError
 from estimator_runtime.inputs.numpy_input import check_queue, dequeued_batch
 
 
@@ -39,7 +39,7 @@ def pandas_input_fn(
         with it the labels: a Tensor, or a dict of them for a DataFrame.
 
     Raises:
-        ValueError: `x` has no rows, `shuffle` is no bool, a size is not positive, the indices of `x` and `y` differ, or `x` has a column `target_column`.
+        ValueError: `x` has no rows or no columns, `shuffle` is no bool, a size is not positive, the indices of `x` and `y` differ, or `x` has a column `target_column`.
         TypeError: `x` is no DataFrame, `target_column` is no string, or a column of texts has a missing value.
     """
     if queue_capacity is None and hasattr(x, "index"):
@@ -47,11 +47,13 @@ def pandas_input_fn(
     rows = 1000 if queue_capacity is None else queue_capacity
     check_queue(shuffle, batch_size=batch_size, queue_capacity=rows, num_threads=num_threads)
     if not all(hasattr(x, name) for name in ("columns", "index", "iloc")):
-        raise TypeError(f"x must be a pandas DataFrame; got {type(x).__name__}")
+        raise ValueKindError(f"x must be a pandas DataFrame; got {type(x).__name__}")
     if not isinstance(target_column, str):
         raise TypeError(f"target_column must be a string type; got {type(target_column).__name__}")
     if not len(x.index):
         raise NoRowsError(f"x has no rows; its columns are {list(x.columns)}")
+    if not len(x.columns):
+        raise ValueKindError(f"x has no columns; its index is {x.index}")
     features = {name: _values(x[name], name) for name in x.columns}
     if y is None:
         labels: dict[Any, Any] = {}

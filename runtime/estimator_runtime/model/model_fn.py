@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Self
 
 import tensorflow as tf
 
+from estimator_runtime.errors import InputGraphError
 from estimator_runtime.model import export_outputs as export_output
 from estimator_runtime.model import metrics
 
@@ -135,7 +136,9 @@ def _check_in_default_graph(value: Any, name: str, key: str | None = None) -> No
         described = (
             getattr(value, "name", value) if key is None else f"{key}: {getattr(value, 'name', value)}"
         )
-        raise ValueError(
+        # tf.estimator asks an eager tensor for its graph.
+        kind = InputGraphError if tf.is_tensor(value) and not tf.is_symbolic_tensor(value) else ValueError
+        raise kind(
             f'{name} with "{described}" must be from the default graph. Create it inside the most recent call of '
             "model_fn and return it in the EstimatorSpec of that same call."
         )

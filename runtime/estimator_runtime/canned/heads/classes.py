@@ -1,12 +1,23 @@
 """Names of classes: label vocabularies, and predictions as words."""
 
+import numbers
 from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from estimator_runtime.canned.heads import targets
-from estimator_runtime.errors import LabelKindError
+from estimator_runtime.errors import LabelKindError, NumberOfClassesError
+
+
+def check_number(n_classes: Any) -> None:
+    """Refuses a number of classes that is no whole number; how many there must be is the head's affair.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not isinstance(n_classes, numbers.Integral):
+        raise NumberOfClassesError(f"n_classes must be an integer. Given: {n_classes!r}")
 
 
 class Classes:

@@ -159,6 +159,11 @@ class Head(abc.ABC):
         """The full name of a metric of this head."""
         return f"{metric}/{self.name}" if self.name else metric
 
+    @property
+    def _regularization_key(self) -> str:
+        """The full name of the metric of the regularization losses."""
+        return self.key(MetricKeys.LOSS_REGULARIZATION)
+
     def _regularized(self, loss: Any, added: Sequence[Any] | None, mode: str | None) -> Any:
         """The loss with the regularization losses, which training summarizes."""
         if not added:
@@ -172,7 +177,7 @@ class Head(abc.ABC):
         """Feeds the metric of the regularization losses, if there is one."""
         if added is not None:
             total = tf.add_n(list(added)) if added else tf.constant(0.0)
-            metrics[self.key(MetricKeys.LOSS_REGULARIZATION)].update_state(total)
+            metrics[self._regularization_key].update_state(total)
 
 
 class SingleHead(Head):
@@ -236,7 +241,7 @@ class SingleHead(Head):
         """See `Head.metrics`."""
         made = [streaming_metrics.mean(self.key(MetricKeys.LOSS_MEAN)), *self._own_metrics()]
         if regularization_losses is not None:
-            made.append(streaming_metrics.mean(self.key(MetricKeys.LOSS_REGULARIZATION)))
+            made.append(streaming_metrics.mean(self._regularization_key))
         return {metric.name: metric for metric in made}
 
     @abc.abstractmethod

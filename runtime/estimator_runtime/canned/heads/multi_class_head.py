@@ -6,7 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from estimator_runtime.canned.heads import head, reductions, streaming_metrics, targets
-from estimator_runtime.canned.heads.classes import Classes
+from estimator_runtime.canned.heads.classes import Classes, check_number
 from estimator_runtime.canned.heads.keys import MetricKeys, PredictionKeys
 from estimator_runtime.model.export_outputs import (
     DEFAULT_KEY,
@@ -42,6 +42,7 @@ class MultiClassHead(head.SingleHead):
     ) -> None:
         if n_classes is None:
             raise ValueError("n_classes cannot be None")
+        check_number(n_classes)
         if n_classes <= 2:
             raise ValueError(f"n_classes must be > 2: {n_classes}.")
         super().__init__(weight_column, loss_reduction, loss_fn, name)

@@ -52,9 +52,16 @@ class MultiHead(head.Head):
         return sum(int(one.logits_dimension) for one in self._heads.values())
 
     @property
-    def loss_reduction(self) -> list[Any]:
-        """Those of all heads."""
-        return [one.loss_reduction for one in self._heads.values()]
+    def loss_reduction(self) -> Any:
+        """The one that all heads have.
+
+        Raises:
+            ValueError: they have several.
+        """
+        reductions = [one.loss_reduction for one in self._heads.values()]
+        if len(set(reductions)) > 1:
+            raise ValueError(f"The loss_reduction must be the same for different heads. Given: {reductions}")
+        return reductions[0]
 
     def loss(
         self,
@@ -71,20 +78,20 @@ class MultiHead(head.Head):
         return self._regularized(tf.add_n(losses), regularization_losses, mode)
 
     def predictions(self, logits: Any, keys: Sequence[Any] | None = None) -> dict[Any, Any]:
-        """Dict from (name of the head, name of its prediction) to Tensor."""
-        made = {
+        """Dict from (name of the head, name of its prediction) to Tensor: all of them, as in tf.estimator."""
+        del keys
+        return {
             (name, key): value
             for name, own in self._split(logits).items()
             for key, value in self._heads[name].predictions(own).items()
         }
-        return head.chosen(made, keys)
 
     def metrics(self, regularization_losses: Sequence[Any] | None = None) -> dict[str, Any]:
         """See `Head.metrics`: the loss of each head; `update_metrics` adds the heads' own."""
         keys = [one.key(MetricKeys.LOSS) for one in self._heads.values()]
         made = {key: streaming_metrics.mean(key) for key in keys}
         if regularization_losses is not None:
-            key = self.key(MetricKeys.LOSS_REGULARIZATION)
+            key = self._regularization_key
             made[key] = streaming_metrics.mean(key)
         return made
 
@@ -124,6 +131,11 @@ class MultiHead(head.Head):
     def key(self, metric: str) -> str:
         """The metric's own name: what all heads have together is named after none."""
         return metric
+
+    @property
+    def _regularization_key(self) -> str:
+        # As in tf.estimator, whose summary of the same has no name of a head.
+        return f"{MetricKeys.LOSS_REGULARIZATION}/{self.name}"
 
     def _losses(self, labels: Any, logits: Any, features: Any, mode: str | None) -> dict[str, Any]:
         """The loss of each head, summarized when there is training."""

@@ -6,7 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from estimator_runtime.canned.heads import binary_class_head, head, reductions, streaming_metrics, targets
-from estimator_runtime.canned.heads.classes import Classes
+from estimator_runtime.canned.heads.classes import Classes, check_number
 from estimator_runtime.canned.heads.keys import MetricKeys, PredictionKeys
 from estimator_runtime.model.export_outputs import (
     DEFAULT_KEY,
@@ -47,6 +47,8 @@ class MultiLabelHead(head.SingleHead):
         classes_for_class_based_metrics: Sequence[int | str] | None = None,
         name: str | None = None,
     ) -> None:
+        if n_classes is not None:
+            check_number(n_classes)
         if n_classes is None or n_classes < 2:
             raise ValueError(f"n_classes must be > 1 for multi-label classification. Given: {n_classes}")
         super().__init__(weight_column, loss_reduction, loss_fn, name)
