@@ -162,8 +162,10 @@ class Controller:
             self._queue.add(key)
             return
         wait = self._reconciler.rest_wait(record) if record.managed else None
-        if wait is not None:
-            self._queue.add_after(key, wait, NEWS if wait == 0 else TTL)
+        if wait == 0:
+            self._queue.add(key, NEWS, newcomer=record.is_new)
+        elif wait is not None:
+            self._queue.add_after(key, wait, TTL)
 
     def schedule(self, limit: int) -> list[Json]:
         """Which jobs are looked at next, when and why."""
