@@ -108,6 +108,10 @@ class Controller:
         elif self._store.put_job(job)[1]:
             self._look_at(key)
 
+    def knows_job(self, job: Json) -> bool:
+        """That version of the job is known already, or a newer one."""
+        return self._store.knows_job(job)
+
     def pod_event(self, kind: str | None, pod: Json) -> None:
         """The same for a pod of a job."""
         self._observer.told(PODS.plural, kind)

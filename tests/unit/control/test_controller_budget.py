@@ -6,7 +6,7 @@ from fake_api import status_error
 from fake_operator import KEY, FakeOperator
 from job_world import FIVE_PODS, World, job_manifest
 
-from estimator_operator.kube.resources import PODS
+from estimator_operator.kube.resources import JOBS, PODS
 
 
 async def run_to_completion(world: World, operator: FakeOperator) -> None:
@@ -86,6 +86,18 @@ async def test_own_writes_need_no_event_to_be_known(world, operator):
         await operator.controller.step()
     assert world.api.calls["create pods"] == 5
     assert world.api.calls["patch estimatorjobs/status"] == 1
+
+
+async def test_the_echo_of_a_status_write_is_known_before_it_comes_and_what_others_write_is_not(
+    world, operator
+):
+    world.submit(**FIVE_PODS)
+    operator.watch.tell(operator.controller)
+    for _ in ("the pods", "the status"):
+        await operator.controller.step()
+    world.set_spec(priority=1)
+    jobs = [job for plural, _, job in operator.watch.events if plural == JOBS.plural]
+    assert [operator.controller.knows_job(job) for job in jobs] == [True, False]
 
 
 async def test_progress_alone_is_written_once_an_interval(world, operator):
