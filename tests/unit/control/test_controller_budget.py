@@ -6,6 +6,7 @@ from fake_api import status_error
 from fake_operator import KEY, FakeOperator
 from job_world import FIVE_PODS, World, job_manifest
 
+from estimator_api import EstimatorJobStatus
 from estimator_operator.kube.resources import JOBS, PODS
 
 
@@ -33,6 +34,39 @@ async def test_a_five_pod_job_costs_twelve_calls_and_two_events(world, operator)
     }
     assert world.events() == ["Training", "Completed"]
     assert operator.results == {"success": operator.results.total()}
+
+
+async def test_a_look_that_changes_nothing_writes_out_no_status(world, operator, monkeypatch):
+    """Most looks change nothing, and writing a status out costs more than the rest of the plan."""
+    world.submit(**FIVE_PODS)
+    await operator.settle()
+    world.run()
+    await operator.settle()
+    written = count_statuses(monkeypatch)
+    before = operator.results.total()
+    operator.queue.add(KEY)
+    await operator.settle()
+    assert operator.results.total() == before + 1
+    assert written == []
+
+
+async def test_a_status_that_is_written_is_written_out_twice_and_the_one_before_once(
+    world, operator, monkeypatch
+):
+    world.submit(**FIVE_PODS)
+    await operator.settle()
+    written = count_statuses(monkeypatch)
+    world.run()
+    await operator.settle()
+    assert world.api.calls["patch estimatorjobs/status"] == 2
+    assert [one.condition("Ready").reason for one in written] == ["PodsPending", "Training", "Training"]
+
+
+def count_statuses(monkeypatch) -> list[EstimatorJobStatus]:
+    """The statuses of which the JSON form is made from now on."""
+    written, to_json = [], EstimatorJobStatus.to_json
+    monkeypatch.setattr(EstimatorJobStatus, "to_json", lambda self: written.append(self) or to_json(self))
+    return written
 
 
 async def test_looking_again_writes_nothing_in_any_state(world, operator):
