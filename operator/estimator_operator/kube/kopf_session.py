@@ -5,8 +5,8 @@ event that is not a 410, a continue token that has expired, a line that was cut 
 one that it has a way to go on from: a new list. Lists are read in pages bounded in bytes, and their objects handed to
 the observer while they are decoded, with word of a complete list at its end; kopf, which would only queue them, gets
 the page without them. An event of a version that is known already, the echo of a status that the operator wrote itself, is
-handed over here as well, and kopf gets a bookmark: most events are echoes, and kopf's own work on one is more than all
-of ours. Refusals that pass (401, 403, 429, 5xx) reach kopf, which logs in again or retries, in words that
+handed over here as well, and kopf gets a bookmark: most events are echoes, and kopf would decode each a second time and
+make a task and a memory of it. Refusals that pass (401, 403, 429, 5xx) reach kopf, which logs in again or retries, in words that
 it understands: a Retry-After in seconds, and a Status object or nothing.
 """
 
