@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from localcluster import apiserver, base_image, docker_engine, kubernetes_build, tools
+from localcluster import apiserver, base_image, docker_engine, kubernetes_build, peer_operator, tools
 from localcluster.apiserver_state import Folder
 from localcluster.failure import ClusterError
 from localcluster.kind_cluster import KindCluster
@@ -38,6 +38,7 @@ A kind cluster in Docker (pulls what it can, else builds all of it; installs Doc
 
   tools                         get or build kubectl, kind and helm; print the folder for PATH
   base-image                    print the image to build Python images from, pulled or made from Debian packages
+  peer-operator                 build Kubeflow's training-operator for `make bench-operator`; print its folder
   docker up|down|status         the Docker engine; `down` stops only one that was started here
 """
 
@@ -67,6 +68,9 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("tools", usage=USAGE).set_defaults(run=_tools)
     commands.add_parser("base-image", usage=USAGE).set_defaults(
         run=lambda _: print(base_image.python_image())
+    )
+    commands.add_parser("peer-operator", usage=USAGE).set_defaults(
+        run=lambda _: print(peer_operator.folder())
     )
     return parser
 

@@ -11,6 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 READS = frozenset({"get", "list", "watch"})
@@ -30,6 +31,8 @@ class Call:
         name: Name of the object, "" for a collection (and where the server chose it).
         code: HTTP status.
         query: What follows the question mark.
+        received: When the request came, in seconds since 1970 by the machine's clock.
+        answered: When it was answered.
     """
 
     user: str
@@ -41,6 +44,8 @@ class Call:
     name: str
     code: int
     query: str
+    received: float
+    answered: float
 
     @property
     def writes(self) -> bool:
@@ -111,4 +116,10 @@ def _call(event: dict) -> Call | None:
         name=target.get("name", ""),
         code=event.get("responseStatus", {}).get("code", 0),
         query=event["requestURI"].partition("?")[2],
+        received=_seconds(event["requestReceivedTimestamp"]),
+        answered=_seconds(event["stageTimestamp"]),
     )
+
+
+def _seconds(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()

@@ -87,7 +87,9 @@ class FakeKubelet:
 
     Attributes:
         namespace: Where.
-        scripts: Script by pod name or replica (`worker-1`) or role; what is not listed plays `run`.
+        scripts: Script by pod name or replica (`worker-1`) or role.
+        script: What the others play: `run`.
+        container: Name of the main container.
         stubborn: Names of pods that are not ended when they are deleted, as on a lost node.
         documents: Progress document by pod name, or what makes it when the pod is asked.
         port: Where the pods serve progress; the jobs' `progressPort`.
@@ -97,6 +99,8 @@ class FakeKubelet:
     def __init__(self, namespace: LiveNamespace) -> None:
         self.namespace = namespace
         self.scripts: dict[str, Script] = {}
+        self.script: Script = run
+        self.container = CONTAINER
         self.stubborn: set[str] = set()
         self.documents: dict[str, Json | Callable[[], Json]] = {}
         self.port = 0
@@ -169,7 +173,7 @@ class FakeKubelet:
             ],
             "containerStatuses": [
                 {
-                    "name": CONTAINER,
+                    "name": self.container,
                     "image": "fake",
                     "imageID": "",
                     "ready": ready,
@@ -244,7 +248,7 @@ class FakeKubelet:
         labels = pod["metadata"].get("labels", {})
         role, index = labels.get("estimator.dev/role", ""), labels.get("estimator.dev/index", "")
         keys = (pod["metadata"]["name"], f"{role}-{index}", role)
-        return next((self.scripts[key] for key in keys if key in self.scripts), run)
+        return next((self.scripts[key] for key in keys if key in self.scripts), self.script)
 
     def _start(self, script: Script, pod: Json) -> None:
         task = asyncio.create_task(self._survive(script, pod))

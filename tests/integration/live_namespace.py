@@ -19,6 +19,7 @@ PATHS: Final = {
     "leases": "/apis/coordination.k8s.io/v1",
     "roles": "/apis/rbac.authorization.k8s.io/v1",
     "rolebindings": "/apis/rbac.authorization.k8s.io/v1",
+    "tfjobs": "/apis/kubeflow.org/v1",
 }
 """API group and version of each kind that is not in the core group."""
 USER_AGENT: Final = "integration-test"

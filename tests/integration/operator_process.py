@@ -93,7 +93,7 @@ class OperatorProcess:
     @classmethod
     async def start(cls, *flags: str, kubeconfig: Path, log: Path) -> OperatorProcess:
         """Starts an operator; returns at once."""
-        health, metrics = _free_ports(2)
+        health, metrics = free_ports(2)
         inherited = {
             key: value
             for key, value in os.environ.items()
@@ -184,7 +184,7 @@ class OperatorProcess:
             return False
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     sockets = [socket.socket() for _ in range(count)]
     try:
         for one in sockets:

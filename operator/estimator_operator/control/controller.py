@@ -108,6 +108,10 @@ class Controller:
         elif self._store.put_job(job)[1]:
             self._look_at(key)
 
+    def knows_job(self, job: Json) -> bool:
+        """That version of the job is known already, or a newer one."""
+        return self._store.knows_job(job)
+
     def pod_event(self, kind: str | None, pod: Json) -> None:
         """The same for a pod of a job."""
         self._observer.told(PODS.plural, kind)
@@ -162,8 +166,10 @@ class Controller:
             self._queue.add(key)
             return
         wait = self._reconciler.rest_wait(record) if record.managed else None
-        if wait is not None:
-            self._queue.add_after(key, wait, NEWS if wait == 0 else TTL)
+        if wait == 0:
+            self._queue.add(key, NEWS, newcomer=record.is_new)
+        elif wait is not None:
+            self._queue.add_after(key, wait, TTL)
 
     def schedule(self, limit: int) -> list[Json]:
         """Which jobs are looked at next, when and why."""

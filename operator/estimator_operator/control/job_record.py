@@ -142,6 +142,11 @@ class JobRecord:
         return self.object.deleting
 
     @property
+    def is_new(self) -> bool:
+        """Neither this process nor one before has looked at the job: it has nothing yet."""
+        return self.state == "New" and (self._work is None or self._work.watched_since is None)
+
+    @property
     def finished(self) -> bool:
         """The status says Complete or Failed."""
         return self.object.result is not None

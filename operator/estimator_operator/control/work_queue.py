@@ -34,6 +34,42 @@ _STALE: Final = 1000
 _OUTAGE_DELAY: Final = 5.0
 _OUTAGE_RATE: Final = 5.0
 _HURRY_RATE: Final = 50.0
+_NEWCOMERS_FIRST: Final = 4
+"""Newcomers of one share that are taken in a row while others of it wait: those must not wait for ever."""
+
+
+class _Line(Generic[Key]):
+    """The keys of one share that wait."""
+
+    def __init__(self) -> None:
+        self._newcomers: deque[Key] = deque()
+        self._others: deque[Key] = deque()
+        self._in_a_row = 0
+
+    def __len__(self) -> int:
+        return len(self._newcomers) + len(self._others)
+
+    def add(self, key: Key, *, newcomer: bool) -> None:
+        """One more."""
+        (self._newcomers if newcomer else self._others).append(key)
+
+    def take(self) -> Key:
+        """The next."""
+        if not self._others:
+            return self._newcomers.popleft()
+        if not self._newcomers or self._in_a_row == _NEWCOMERS_FIRST:
+            self._in_a_row = 0
+            return self._others.popleft()
+        self._in_a_row += 1
+        return self._newcomers.popleft()
+
+    def in_turn(self) -> Iterator[Key]:
+        """All of them, in the order in which they are taken if nothing comes."""
+        line: _Line[Key] = _Line()
+        line._newcomers, line._others = self._newcomers.copy(), self._others.copy()
+        line._in_a_row = self._in_a_row
+        while line:
+            yield line.take()
 
 
 class WorkQueue(Generic[Key]):
@@ -56,7 +92,7 @@ class WorkQueue(Generic[Key]):
         self._on_wait = on_wait
         self._on_retry = on_retry
         # Whose turn is next stands first; who has nothing to do has no place, and a new one comes last.
-        self._ready: OrderedDict[Hashable, deque[Key]] = OrderedDict()
+        self._ready: OrderedDict[Hashable, _Line[Key]] = OrderedDict()
         self._since: dict[Key, float] = {}
         self._working: set[Key] = set()
         self._again: set[Key] = set()
@@ -86,15 +122,21 @@ class WorkQueue(Generic[Key]):
         for key, due in sorted(self._due.items(), key=lambda one: one[1]):
             yield key, max(0.0, due - now), self._reasons.get(key, NEWS)
 
-    def add(self, key: Key, reason: str = NEWS) -> None:
-        """Asks for a look at `key` now, for a reason that people can read."""
+    def add(self, key: Key, reason: str = NEWS, *, newcomer: bool = False) -> None:
+        """Asks for a look at `key` now, for a reason that people can read.
+
+        Args:
+            key: What is to be looked at.
+            reason: Why.
+            newcomer: Nobody has looked at it yet.
+        """
         self._due.pop(key, None)
         self._reasons[key] = reason
         if key in self._working:
             self._again.add(key)
         elif key not in self._since:
             self._since[key] = self._monotonic()
-            self._ready.setdefault(_share(key), deque()).append(key)
+            self._ready.setdefault(_share(key), _Line()).add(key, newcomer=newcomer)
             self._wake()
 
     def add_after(self, key: Key, seconds: float, reason: str = NEWS) -> None:
@@ -202,15 +244,15 @@ class WorkQueue(Generic[Key]):
 
     def _take(self) -> Key:
         """The oldest key of whose turn it is; the next turn of theirs comes after everybody else's."""
-        share, keys = self._ready.popitem(last=False)
-        key = keys.popleft()
-        if keys:
-            self._ready[share] = keys
+        share, line = self._ready.popitem(last=False)
+        key = line.take()
+        if line:
+            self._ready[share] = line
         return key
 
     def _in_turn(self) -> list[Key]:
         """The keys that wait, in the order in which they are taken if nothing comes."""
-        rounds = zip_longest(*self._ready.values(), fillvalue=_NOBODY)
+        rounds = zip_longest(*(line.in_turn() for line in self._ready.values()), fillvalue=_NOBODY)
         return [key for turn in rounds for key in turn if key is not _NOBODY]
 
     def _promote(self) -> None:

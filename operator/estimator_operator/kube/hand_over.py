@@ -38,6 +38,9 @@ class WatchObserver(Protocol):
     def claim_event(self, kind: str | None, claim: Json) -> None:
         """The same for a PersistentVolumeClaim that carries it."""
 
+    def knows_job(self, job: Json) -> bool:
+        """That version of the job is known already, or a newer one: an event that tells of it is no news."""
+
     def relisted(self, resource: Resource, namespace: str | None, uids: set[str], version: int) -> None:
         """A list is complete: what was known up to that version and is not among the uids is gone."""
 
@@ -77,6 +80,10 @@ class HandOver:
             if UNREADABLE in told:
                 self._fence.note(resource.plural, found, str(told[UNREADABLE]))
             self._tellers[resource](kind, told)
+
+    def knows_job(self, job: Json) -> bool:
+        """That version of the job, or a newer one, is known already."""
+        return self._observer.knows_job(job)
 
     async def page(self, resource: Resource, items: Iterable[Any], uids: set[str]) -> None:
         """Tells of the objects of a page of a list, and adds their uids to those that exist."""

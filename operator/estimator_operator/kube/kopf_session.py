@@ -4,7 +4,9 @@ kopf takes any answer that it does not expect for the end of the operator: an ob
 event that is not a 410, a continue token that has expired, a line that was cut off. Here every such answer becomes
 one that it has a way to go on from: a new list. Lists are read in pages bounded in bytes, and their objects handed to
 the observer while they are decoded, with word of a complete list at its end; kopf, which would only queue them, gets
-the page without them. Refusals that pass (401, 403, 429, 5xx) reach kopf, which logs in again or retries, in words that
+the page without them. An event of a version that is known already, the echo of a status that the operator wrote itself, is
+handed over here as well, and kopf gets a bookmark: most events are echoes, and kopf would decode each a second time and
+make a task and a memory of it. Refusals that pass (401, 403, 429, 5xx) reach kopf, which logs in again or retries, in words that
 it understands: a Retry-After in seconds, and a Status object or nothing.
 """
 
@@ -278,6 +280,9 @@ class _Events:
             # kopf could not even queue it: it is counted at once.
             self._told.event(JOBS, kind, found)
             return None
+        if kind != "DELETED" and self._told.knows_job(told):
+            self._told.event(JOBS, kind, told)
+            return _line("BOOKMARK", {"metadata": {"resourceVersion": told["metadata"]["resourceVersion"]}})
         is_safe = told is found and UNREADABLE not in found and _is_plain(line)
         return line + b"\n" if is_safe else _line(kind, told)
 

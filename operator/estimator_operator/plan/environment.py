@@ -24,6 +24,8 @@ from estimator_operator.plan.observed import Replica, Settings
 from estimator_operator.plan.overlay import lay_over, merged_by_name
 
 _PYTHONPATH: Final = "PYTHONPATH"
+_OWN_MOST: Final = 8192
+"""Bytes of what else the operator says: names of job, namespace and replica, numbers, and the module of the program."""
 _ROOM: Final = 131_072
 """Bytes for what image and kubelet add: with less left, variables go by file for the sum of all."""
 
@@ -65,6 +67,22 @@ class JobEnvironment:
         """The strings that the main container's process is started with."""
         return self._parts(replica, self._by_file)
 
+    @cached_property
+    def is_small(self) -> bool:
+        """Nobody but the operator has a say in the environment, and all of it is less than Linux takes of one string.
+
+        That is most jobs, of which each plan asks; for the others each string is measured.
+        """
+        spec = self._job.spec
+        roles = (spec.role(role) for role in c.ROLES)
+        said = spec.template or any(one is not None and (one.template or one.env) for one in roles)
+        refers = "$" in model_dir_in_pod(self._job)
+        if said or refers or (spec.program is not None and spec.program.args):
+            return False
+        # Each `$` is doubled, and TF_CONFIG has the model directory once more.
+        texts = (*self._contents.values(), *(2 * [model_dir_in_pod(self._job)]))
+        return sum(2 * len(one.encode()) for one in texts) + _OWN_MOST < LARGEST
+
     def _with_users(
         self, replica: Replica, contract: Mapping[str, str], template: Iterable[Mapping[str, Any]]
     ) -> list[dict[str, Any]]:
@@ -95,7 +113,7 @@ class JobEnvironment:
 
     @cached_property
     def _by_file(self) -> frozenset[str]:
-        if not self._contents:
+        if self.is_small or not self._contents:
             return frozenset()
         inline = {replica: self._parts(replica, frozenset()) for replica in self.roles}
         large = {

@@ -26,7 +26,7 @@ _REMEDY: Final = "keep it in a file of a volume that the template mounts, and na
 
 def fault_of(job: EstimatorJob, environment: JobEnvironment) -> str | None:
     """The first of them: path, size, limit, and what to do; None when processes can be started."""
-    return next(_faults(job, environment), None)
+    return None if environment.is_small else next(_faults(job, environment), None)
 
 
 def _faults(job: EstimatorJob, environment: JobEnvironment) -> Iterator[str]:

@@ -29,7 +29,7 @@ from estimator_operator.plan.running_job import running
 from estimator_operator.plan.suspended_job import suspended
 from estimator_operator.plan.suspension import to_be_suspended, was_suspended
 from estimator_operator.plan.tensorboard import board_of, parted, with_board
-from estimator_operator.plan.transitions import may_wait, same
+from estimator_operator.plan.transitions import News, news
 
 
 def plan(job: EstimatorJob, observed: Observed, now: datetime, settings: Settings) -> Plan:
@@ -78,6 +78,7 @@ def _plan(job: EstimatorJob, observed: Observed, now: datetime, settings: Settin
     made = ended(draft) if final else suspended(draft) if suspends else running(draft)
     board = board_of(job, made.status, boards, suspended=suspends, now=now)
     made = with_board(made, job, board, observed, now=now, settings=settings)
-    if same(stored, made.status):
+    told = news(stored, made.status)
+    if told is News.NONE:
         return replace(made, status=stored)
-    return replace(made, progress_only=not made.status_first and may_wait(stored, made.status))
+    return replace(made, progress_only=not made.status_first and told is News.PATIENT)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import Enum
 from typing import Any, Final
 
 from estimator_api import EstimatorJobStatus
@@ -48,6 +49,17 @@ _PATIENT = frozenset(
 change of `workerReplicas` that decides anything is written first in any case. Not among them are `startTime` and
 `restarts.pending`, by which a pod that is gone is told from one that was never made: nothing else tells of it."""
 _FROM_START = (c.REASON_PODS_PENDING, c.REASON_POD_CREATION_FORBIDDEN)
+
+
+class News(Enum):
+    """How much a status says that the one before does not.
+
+    NONE: both are written alike. PATIENT: nothing that anybody has to know at once. URGENT: something else.
+    """
+
+    NONE = 0
+    PATIENT = 1
+    URGENT = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,14 +135,15 @@ def transition(old: EstimatorJobStatus, new: EstimatorJobStatus) -> Transition:
     )
 
 
-def same(old: EstimatorJobStatus, new: EstimatorJobStatus) -> bool:
-    """Both are written alike."""
-    return old.to_json() == new.to_json()
-
-
-def may_wait(old: EstimatorJobStatus, new: EstimatorJobStatus) -> bool:
-    """The new status differs from the old in nothing that anybody has to know at once."""
-    return _urgent(old) == _urgent(new)
+def news(old: EstimatorJobStatus, new: EstimatorJobStatus) -> News:
+    """How much the new status says that the old one does not."""
+    if old == new:
+        # Most looks change nothing, and comparing costs much less than writing.
+        return News.NONE
+    before, after = old.to_json(), new.to_json()
+    if before == after:
+        return News.NONE
+    return News.PATIENT if _urgent(before) == _urgent(after) else News.URGENT
 
 
 def events_of(old: EstimatorJobStatus, new: EstimatorJobStatus) -> tuple[JobEvent, ...]:
@@ -204,8 +217,7 @@ def _event(kind: Any, reason: str, action: str, note: str) -> JobEvent:
     return JobEvent(type=kind, reason=reason, action=action, note=note)
 
 
-def _urgent(status: EstimatorJobStatus) -> dict[str, Any]:
-    written = status.to_json()
+def _urgent(written: dict[str, Any]) -> dict[str, Any]:
     urgent = {key: value for key, value in written.items() if key not in _PATIENT}
     # Training and Evaluating are both "at work": the chief's end shows soon enough, and so does their message.
     urgent["conditions"] = [

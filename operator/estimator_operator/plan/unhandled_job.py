@@ -14,7 +14,7 @@ from estimator_operator.plan.draft import is_final
 from estimator_operator.plan.ended_job import of_generation
 from estimator_operator.plan.observed import JobEvent, Plan
 from estimator_operator.plan.timestamps import to_text
-from estimator_operator.plan.transitions import events_of, same
+from estimator_operator.plan.transitions import News, events_of, news
 
 
 def unreadable(metadata: Metadata, old_status: EstimatorJobStatus, message: str, now: datetime) -> Plan:
@@ -94,7 +94,7 @@ def _told(
     settled = settle(old_status, row, generation=metadata.generation, now=now)
     update = {"observed_generation": metadata.generation, "conditions": settled, **update}
     status = old_status.model_copy(update=update)
-    if same(old_status, status):
+    if news(old_status, status) is News.NONE:
         return Plan(status=old_status, based_on=metadata.resource_version)
     return Plan(status=status, events=events_of(old_status, status), based_on=metadata.resource_version)
 

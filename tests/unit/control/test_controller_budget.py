@@ -6,7 +6,8 @@ from fake_api import status_error
 from fake_operator import KEY, FakeOperator
 from job_world import FIVE_PODS, World, job_manifest
 
-from estimator_operator.kube.resources import PODS
+from estimator_api import EstimatorJobStatus
+from estimator_operator.kube.resources import JOBS, PODS
 
 
 async def run_to_completion(world: World, operator: FakeOperator) -> None:
@@ -33,6 +34,39 @@ async def test_a_five_pod_job_costs_twelve_calls_and_two_events(world, operator)
     }
     assert world.events() == ["Training", "Completed"]
     assert operator.results == {"success": operator.results.total()}
+
+
+async def test_a_look_that_changes_nothing_writes_out_no_status(world, operator, monkeypatch):
+    """Most looks change nothing, and writing a status out costs more than the rest of the plan."""
+    world.submit(**FIVE_PODS)
+    await operator.settle()
+    world.run()
+    await operator.settle()
+    written = count_statuses(monkeypatch)
+    before = operator.results.total()
+    operator.queue.add(KEY)
+    await operator.settle()
+    assert operator.results.total() == before + 1
+    assert written == []
+
+
+async def test_a_status_that_is_written_is_written_out_twice_and_the_one_before_once(
+    world, operator, monkeypatch
+):
+    world.submit(**FIVE_PODS)
+    await operator.settle()
+    written = count_statuses(monkeypatch)
+    world.run()
+    await operator.settle()
+    assert world.api.calls["patch estimatorjobs/status"] == 2
+    assert [one.condition("Ready").reason for one in written] == ["PodsPending", "Training", "Training"]
+
+
+def count_statuses(monkeypatch) -> list[EstimatorJobStatus]:
+    """The statuses of which the JSON form is made from now on."""
+    written, to_json = [], EstimatorJobStatus.to_json
+    monkeypatch.setattr(EstimatorJobStatus, "to_json", lambda self: written.append(self) or to_json(self))
+    return written
 
 
 async def test_looking_again_writes_nothing_in_any_state(world, operator):
@@ -86,6 +120,18 @@ async def test_own_writes_need_no_event_to_be_known(world, operator):
         await operator.controller.step()
     assert world.api.calls["create pods"] == 5
     assert world.api.calls["patch estimatorjobs/status"] == 1
+
+
+async def test_the_echo_of_a_status_write_is_known_before_it_comes_and_what_others_write_is_not(
+    world, operator
+):
+    world.submit(**FIVE_PODS)
+    operator.watch.tell(operator.controller)
+    for _ in ("the pods", "the status"):
+        await operator.controller.step()
+    world.set_spec(priority=1)
+    jobs = [job for plural, _, job in operator.watch.events if plural == JOBS.plural]
+    assert [operator.controller.knows_job(job) for job in jobs] == [True, False]
 
 
 async def test_progress_alone_is_written_once_an_interval(world, operator):

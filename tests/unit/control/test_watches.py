@@ -224,6 +224,24 @@ async def test_kopf_is_told_in_seconds_how_long_a_server_is_to_be_left_alone(
             answer.raise_for_status()
 
 
+async def test_kopf_gets_a_bookmark_in_the_place_of_what_is_known_already(server, told):
+    told.known = {"201", "202"}
+    changes = [("ADDED", "a", 201), ("MODIFIED", "a", 202), ("DELETED", "b", 202), ("MODIFIED", "a", 203)]
+    server.watches = [b"".join(event(kind, thing(name, version)) for kind, name, version in changes)]
+    async with aiohttp.ClientSession() as real:
+        session = KopfSession(real, told.hand_over)
+        url = f"{server.url}/apis/{JOBS.group}/{JOBS.version}/{JOBS.plural}?watch=true"
+        answer = await session.request(method="get", url=url)
+        lines = [json.loads(line) async for line in answer.content.iter_chunked(1024)]
+    assert [(one["type"], one["object"]["metadata"]["resourceVersion"]) for one in lines] == [
+        ("BOOKMARK", "201"),
+        ("BOOKMARK", "202"),
+        ("DELETED", "202"),
+        ("MODIFIED", "203"),
+    ]
+    assert told.log == [("ADDED", "a"), ("MODIFIED", "a")]
+
+
 async def test_a_continue_token_that_has_expired_begins_the_list_anew(server, told, watching):
     server.page = 1
     server.lists = [[thing("a"), thing("b")], 410, [thing("c")]]

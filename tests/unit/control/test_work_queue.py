@@ -36,6 +36,34 @@ async def test_a_key_waits_once_and_keys_come_in_order(queue):
     assert await take(queue) == ["a", "b", "c"]
 
 
+async def test_newcomers_go_first_and_one_in_five_is_another(queue):
+    for key in "abc":
+        queue.add(key)
+    for number in range(10):
+        queue.add(str(number), newcomer=True)
+    order = ["0", "1", "2", "3", "a", "4", "5", "6", "7", "b", "8", "9", "c"]
+    assert [key for key, _, _ in queue.schedule()] == order
+    assert await take(queue) == order
+
+
+async def test_a_newcomer_that_waits_is_there_once_and_is_none_when_it_comes_back(queue):
+    queue.add("a", newcomer=True)
+    queue.add("a", newcomer=True)
+    queue.add("a")
+    assert await queue.get() == "a"
+    queue.add("a")
+    queue.add("b")
+    queue.done("a")
+    assert await take(queue) == ["b", "a"]
+
+
+async def test_newcomers_of_one_namespace_do_not_go_before_the_turn_of_another(queue):
+    for number in range(3):
+        queue.add(JobKey("many", f"new-{number}"), newcomer=True)
+    queue.add(JobKey("one", "old"))
+    assert [str(key) for key in await take(queue)] == ["many/new-0", "one/old", "many/new-1", "many/new-2"]
+
+
 async def test_a_key_added_while_worked_on_comes_back_after(queue):
     queue.add("a")
     assert await queue.get() == "a"

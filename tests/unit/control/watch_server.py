@@ -168,12 +168,14 @@ class Told:
     Attributes:
         log: What was told, in the order of it.
         broken: Names of objects on which it fails.
+        known: Versions of jobs that it knows already.
     """
 
     def __init__(self) -> None:
         self.log: list[tuple[Any, ...]] = []
         self.skipped: list[tuple[str, str]] = []
         self.broken: set[str] = set()
+        self.known: set[str] = set()
         self._changed = asyncio.Event()
         self.hand_over = HandOver(self, Fence(lambda *one: self.skipped.append(one)))
 
@@ -183,6 +185,9 @@ class Told:
             raise KeyError("labels")
 
     pod_event = service_event = claim_event = job_event
+
+    def knows_job(self, job: Json) -> bool:
+        return job["metadata"].get("resourceVersion") in self.known
 
     def relisted(self, resource: Any, namespace: str | None, uids: set[str], version: int) -> None:
         self._tell("relisted", namespace, tuple(sorted(uids)), version)

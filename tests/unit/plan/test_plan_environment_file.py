@@ -23,7 +23,8 @@ from job_pods import env, main
 
 from estimator_api import constants as c
 from estimator_api import parse_job
-from estimator_operator.plan import Observed
+from estimator_operator.plan import Observed, environment, kernel_limits
+from estimator_operator.plan.environment import JobEnvironment
 from estimator_operator.plan.pods import PodFactory
 
 LONG = {"name": "a-name-that-has-just-as-many-as-it-may-x", "namespace": "n" * 63}
@@ -320,3 +321,36 @@ def test_what_is_no_environment_is_left_to_the_api_server(env):
     container = {"name": "side", "image": "i", "env": env, "args": "text", "volumeMounts": 7}
     job = make_job(chief={"template": {"spec": {"containers": [container]}}})
     assert plan_of(job, Observed()).create_pods
+
+
+@pytest.mark.parametrize(
+    ("spec", "small"),
+    [
+        ({}, True),
+        ({"workers": 100, "ps": 10}, True),
+        ({"workers": 1000, "ps": 1000}, False),
+        ({"estimator": WORDS}, False),
+        (
+            {
+                "template": {
+                    "spec": {"containers": [{"name": "estimator", "env": [{"name": "A", "value": "1"}]}]}
+                }
+            },
+            False,
+        ),
+        ({"modelDir": {"uri": "gs://models/$(ESTIMATOR_JOB_NAME)"}}, False),
+    ],
+    ids=["ordinary", "many replicas", "very many", "large parameters", "template", "reference"],
+)
+def test_the_strings_of_a_small_environment_are_not_measured(monkeypatch, spec, small):
+    measured = []
+    monkeypatch.setattr(
+        environment, "parts_of", lambda *one: measured.append(one) or kernel_limits.parts_of(*one)
+    )
+    job = make_job(**spec)
+    factory = PodFactory(job, SETTINGS)
+    fault, file = factory.fault(), factory.environment_file
+    assert (measured == []) == small
+    monkeypatch.setattr(JobEnvironment, "is_small", False)
+    again = PodFactory(job, SETTINGS)
+    assert (again.fault(), again.environment_file) == (fault, file)
