@@ -205,6 +205,14 @@ def filtered_by_a_table():
     return data.map(lambda index: ({"x": tf.gather(X, [index])}, tf.gather(Y, [index])))
 
 
+def sparse_and_ragged():
+    rows = tf.RaggedTensor.from_row_splits(X[:, 0], [0, 1, 3, 5, 8])
+    sparse = tf.sparse.from_dense(X[:4])
+    return tf.data.Dataset.from_tensor_slices(({"ragged": rows, "sparse": sparse, "x": X[:4]}, Y[:4])).batch(
+        2
+    )
+
+
 def own_iterator():
     iterator = v1.data.make_initializable_iterator(eval_input())
     v1.add_to_collection(v1.GraphKeys.TABLE_INITIALIZERS, iterator.initializer)
@@ -216,6 +224,7 @@ INPUTS = [
     shuffled,
     shuffled_by_the_graphs_seed,
     cached,
+    sparse_and_ragged,
     interleaved,
     filtered_by_a_table,
     own_iterator,
@@ -247,7 +256,7 @@ def test_files_are_read_anew(tmp_path):
             ),
             -1,
         )
-        data = tf.data.TextLineDataset(str(rows)).batch(1)
+        data = tf.data.TextLineDataset(str(rows)).cache().batch(1)
         return data.map(lambda row: ({"x": tf.cast(table.lookup(row), tf.float32)[:, None]}, tf.ones([1, 1])))
 
     estimator = linear_model.estimator(tmp_path / "model").train(train_input, steps=10)
@@ -255,10 +264,11 @@ def test_files_are_read_anew(tmp_path):
     with keeping.call():
         for text in ("a b c", "c b a", "b", "d c"):
             words.write_text("\n".join(text.split()))
-            rows.write_text("a\nb")
+            rows.write_text("\n".join("ab" * len(text)))
             found.append(estimator.evaluate(input_fn))
     for text, result in zip(("a b c", "c b a", "b", "d c"), found, strict=True):
         words.write_text("\n".join(text.split()))
+        rows.write_text("\n".join("ab" * len(text)))
         assert estimator.evaluate(input_fn) == result
     assert len({float(result["loss"]) for result in found}) > 2
 
@@ -484,6 +494,9 @@ def test_between_evaluations_the_session_holds_nothing(tmp_path):
         kept = keeping.current()._kept
         missing = {name.decode() for name in kept._session.run(kept.built.scaffold.ready_op)}
         assert {"w", "global_step", "eval_step", "mean_absolute_error/total"} <= missing
+        (reads,) = (one for one in kept.graph.get_operations() if one.type == "IteratorGetNext")
+        with pytest.raises(tf.errors.OutOfRangeError):
+            kept._session.run(reads)
         assert estimator.evaluate(eval_input)["global_step"] == 5
 
 

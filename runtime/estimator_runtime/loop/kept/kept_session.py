@@ -48,15 +48,18 @@ class KeptSession(Generic[_Built]):
     def in_use(self) -> Iterator[None]:
         """Surrounds one use: the graph is the default one, and the session is emptied at the end.
 
-        After an error the session is closed.
+        After an error, and where it cannot be emptied, the session is closed.
         """
         try:
             with self.graph.as_default():
                 yield
-                self._session.run(self._emptied)
         except BaseException:
             self.close()
             raise
+        try:
+            self._session.run(self._emptied)
+        except (tf.errors.OpError, RuntimeError):
+            self.close()
 
     def close(self) -> None:
         """Closes the session, if there is one."""
@@ -115,20 +118,35 @@ def _stay_open() -> None:
 
 def _emptied(graph: Any) -> Any:
     """Operation that takes away all that lasts in the session."""
-    emptied = []
-    for operation in graph.get_operations():
-        if operation.type in likeness.RESOURCES:
-            emptied.append(
-                tf.raw_ops.DestroyResourceOp(resource=operation.outputs[0], ignore_lookup_error=True)
-            )
-        elif operation.type == "MakeIterator":
-            dataset, iterator = operation.inputs
-            with tf.device("/cpu:0"):
-                nothing = tf.raw_ops.TakeDataset(
-                    input_dataset=dataset,
-                    count=tf.constant(0, tf.int64),
-                    output_types=iterator.op.get_attr("output_types"),
-                    output_shapes=iterator.op.get_attr("output_shapes"),
-                )
-                emptied.append(tf.raw_ops.MakeIterator(dataset=nothing, iterator=iterator))
-    return tf.group(*emptied)
+    operations = graph.get_operations()
+    iterators = [_ended(one.inputs[1]) for one in operations if one.type == "MakeIterator"]
+    # What an iterator has begun to read may use a table.
+    with tf.control_dependencies(iterators):
+        return tf.group(
+            *iterators,
+            *(
+                tf.raw_ops.DestroyResourceOp(resource=one.outputs[0], ignore_lookup_error=True)
+                for one in operations
+                if one.type in likeness.RESOURCES
+            ),
+        )
+
+
+def _ended(iterator: Any) -> Any:
+    """Operation that gives an iterator an input without an element, of the types and shapes that it has."""
+    types = iterator.op.get_attr("output_types")
+    shapes = [tf.TensorShape(shape) for shape in iterator.op.get_attr("output_shapes")]
+
+    def element(number: Any) -> Any:
+        del number
+        return tuple(map(_unknown, types, shapes))
+
+    with tf.device("/cpu:0"):
+        nothing = tf.data.experimental.to_variant(tf.data.Dataset.range(0).map(element))
+        return tf.raw_ops.MakeIterator(dataset=nothing, iterator=iterator)
+
+
+def _unknown(dtype: Any, shape: Any) -> Any:
+    """A Tensor of which nothing else is known, in a function that is never run."""
+    one = tf.raw_ops.ParseTensor(serialized="", out_type=dtype)
+    return tf.ensure_shape(one, shape)
