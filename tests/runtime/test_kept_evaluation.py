@@ -1,6 +1,7 @@
 """train_and_evaluate keeps one session for its evaluations where nobody can tell, and only there."""
 
 import collections
+import functools
 
 import linear_model
 import numpy as np
@@ -15,8 +16,10 @@ from estimator_runtime import (
     ModeKeys,
     TrainSpec,
     WarmStartSettings,
+    experimental,
     train_and_evaluate,
 )
+from estimator_runtime.errors import CheckpointMismatchError
 from estimator_runtime.loop.kept import keeping
 from estimator_runtime.training import evaluator
 from estimator_runtime.training.early_stopping import read_eval_metrics
@@ -443,6 +446,73 @@ def test_an_input_that_fails_once(tmp_path, opened):
     assert type(raised.value) is type(alone.value)
     assert [error.value.node_def for error in (raised, alone)] == [None, None]
     assert set(opened[0]) <= set(opened[1])
+
+
+# A program that promises that its input_fn and model_fn build the same graph each time
+
+
+class Counted:
+    """Counts the calls of an input_fn and a model_fn."""
+
+    def __init__(self):
+        self.calls = collections.Counter()
+
+    def model(self, features, labels, mode):
+        self.calls[mode] += 1
+        return linear_model.model_fn(features, labels, mode)
+
+    def input_fn(self):
+        self.calls["input"] += 1
+        return eval_input()
+
+
+def test_a_promised_graph_is_built_once(tmp_path, opened):
+    counted = Counted()
+    input_fn = experimental.same_graph_each_time(counted.input_fn)
+    estimator, results = evaluated(tmp_path, counted.model, input_fn)
+    assert counted.calls == {"input": 1, "train": 1, "eval": 1}
+    assert len(opened[0]) == 2
+    assert_as_alone(estimator, results)
+    assert list(read_eval_metrics(estimator.eval_dir())) == [5, 10, 15, 20, 25]
+
+
+def test_a_promise_does_not_keep_what_lasts_in_a_session(tmp_path, opened):
+    estimator, results = evaluated(
+        tmp_path, input_fn=experimental.same_graph_each_time(functools.partial(one_shot))
+    )
+    assert len(opened[0]) == 6
+    assert_as_alone(estimator, results, one_shot)
+
+
+def test_a_promise_is_of_one_input_fn_without_hooks(tmp_path):
+    counted = Counted()
+    estimator = linear_model.estimator(tmp_path, counted.model).train(train_input, steps=5)
+    first, second = (experimental.same_graph_each_time(counted.input_fn) for _ in range(2))
+    with keeping.call():
+        for input_fn in (first, second, first, first):
+            estimator.evaluate(input_fn)
+        assert counted.calls["input"] == 2
+        recorder = linear_model.Recorder()
+        estimator.evaluate(first, hooks=[recorder])
+        assert (counted.calls["input"], recorder.runs) == (3, 2)
+    estimator.evaluate(first)
+    assert counted.calls["input"] == 4
+
+
+def test_a_checkpoint_of_another_model_is_told_of_all_the_same(tmp_path):
+    input_fn = experimental.same_graph_each_time(functools.partial(eval_input))
+    estimator = linear_model.estimator(tmp_path / "model").train(train_input, steps=5)
+
+    def other(features, labels, mode):
+        y = tf.matmul(features["x"], v1.get_variable("w", [1, 2]))
+        return linear_model.spec(mode, y, labels)
+
+    another = linear_model.estimator(tmp_path / "other", other).train(train_input, steps=5)
+    with keeping.call():
+        right = estimator.evaluate(input_fn)
+        with pytest.raises(CheckpointMismatchError, match="w has shape"):
+            estimator.evaluate(input_fn, checkpoint_path=another.latest_checkpoint())
+        assert estimator.evaluate(input_fn) == right
 
 
 # In the evaluator task, and around

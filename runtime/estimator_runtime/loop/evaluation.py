@@ -181,13 +181,19 @@ def _results(
     hooks: Sequence[Any],
     checkpoint_path: str | None,
 ) -> dict[str, Any]:
+    keeps = None if hooks or checkpoint_path is None else keeping.current()
+    promised = None if keeps is None else keeps.promised_session(model, input_fn)
+    if promised is not None and checkpoint_path is not None:
+        with observation.current().evaluating():
+            checkpoints.check_shapes_of(checkpoint_path, promised.trained)
+            return _results_of(promised, model, checkpoint_path, steps)
     with observation.current().evaluating(), tf.Graph().as_default():
         evaluation = build(
             model, input_fn, is_warm_started=checkpoint_path is None, strategy=model.config.eval_distribute
         )
         if checkpoint_path is not None:
             checkpoints.check_trained(checkpoint_path, evaluation.spec.scaffold.saver)
-            kept = None if hooks else _kept(model, evaluation)
+            kept = None if keeps is None else _kept(keeps, model, input_fn, evaluation)
             if kept is not None:
                 return _results_of(kept, model, checkpoint_path, steps)
 
@@ -204,20 +210,24 @@ def _results(
             return run(evaluation, session_with, steps=steps, hooks=hooks)
 
 
-def _kept(model: BoundModel, evaluation: EvaluationGraph) -> KeptSession[EvaluationGraph] | None:
+def _kept(
+    keeps: keeping.Keeping,
+    model: BoundModel,
+    input_fn: Callable[..., Any] | None,
+    evaluation: EvaluationGraph,
+) -> KeptSession[EvaluationGraph] | None:
     """The session that is kept for this evaluation; None where it has one of its own, for something might differ."""
-    kept = keeping.current()
     if (
-        kept is None
-        or model.config.eval_distribute
+        model.config.eval_distribute
         or model.config.evaluation_master
         or evaluation.spec.evaluation_hooks
         or not all(isinstance(value, tf.Tensor | tf.Variable) for value in evaluation.values.values())
     ):
         return None
-    return kept.session(
+    return keeps.session(
         evaluation,
         model=model,
+        input_fn=input_fn,
         scaffold=evaluation.spec.scaffold,
         input_hooks=evaluation.input_hooks,
         runs={

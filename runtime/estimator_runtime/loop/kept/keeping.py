@@ -2,7 +2,8 @@
 
 tf.estimator calls input_fn and model_fn for each evaluation, and so it is here: they may count, read, draw and print. What
 they have built is held against what they built before. Only where it is the same graph, its session is used again; a graph
-that has changed once is not kept any more in that call.
+that has changed once is not kept any more in that call. A program that promises that it stays the same has the functions
+called once (`promises`).
 """
 
 import contextlib
@@ -13,7 +14,7 @@ from typing import Any, TypeVar
 import tensorflow as tf
 
 from estimator_runtime.inputs.model_input import IteratorInitializerHook
-from estimator_runtime.loop.kept import likeness
+from estimator_runtime.loop.kept import likeness, promises
 from estimator_runtime.loop.kept.kept_session import KeptSession
 from estimator_runtime.loop.steps import replaced
 
@@ -52,16 +53,35 @@ class Keeping:
     def __init__(self) -> None:
         self._kept: KeptSession[Any] | None = None
         self._model: Any = None
+        self._input_fn: Any = None
         self._is_over = False
 
+    def promised_session(self, model: Any, input_fn: Any) -> KeptSession[Any] | None:
+        """The session of an earlier evaluation, where another would build the same graph, for so the program has said.
+
+        Args:
+            model: the BoundModel.
+            input_fn: the evaluation's input_fn.
+        """
+        is_same = self._model is model and self._input_fn is input_fn and promises.is_made(input_fn)
+        return self._kept if is_same and _is_tensorflows() else None
+
     def session(
-        self, built: _Built, *, model: Any, scaffold: Any, input_hooks: Iterable[Any], runs: Mapping[str, Any]
+        self,
+        built: _Built,
+        *,
+        model: Any,
+        input_fn: Any,
+        scaffold: Any,
+        input_hooks: Iterable[Any],
+        runs: Mapping[str, Any],
     ) -> KeptSession[_Built] | None:
         """The session for what was built in the default graph: that of an earlier graph like this one, or a new one.
 
         Args:
             built: what was built.
             model: the BoundModel that it was built with.
+            input_fn: its input_fn.
             scaffold: its Scaffold.
             input_hooks: hooks that its input needs.
             runs: dict from name to what is run: a Tensor, a variable or an operation.
@@ -85,7 +105,7 @@ class Keeping:
             return None
         if self._kept is None:
             self._kept = KeptSession(graph, built, scaffold, model.config.session_config, digest)
-            self._model = model
+            self._model, self._input_fn = model, input_fn
         return self._kept
 
     def close(self) -> None:
@@ -125,11 +145,15 @@ def current() -> Keeping | None:
     return _call.keeping
 
 
+def _is_tensorflows() -> bool:
+    """Whether the program has replaced nothing that would make each session."""
+    return not replaced.monitored_session() and tf.compat.v1.train.ChiefSessionCreator is _CREATOR
+
+
 def _is_plain(graph: Any, scaffold: Any, input_hooks: Iterable[Any]) -> bool:
     """Whether a session of the graph is made and initialised in the default way."""
     return (
-        not replaced.monitored_session()
-        and tf.compat.v1.train.ChiefSessionCreator is _CREATOR
+        _is_tensorflows()
         and type(scaffold) is _SCAFFOLD
         and all(getattr(scaffold, name) is None for name in _SCAFFOLD_FIELDS)
         and not any(graph.get_collection(key) for key in _FOREIGN)

@@ -34,6 +34,7 @@ class KeptSession(Generic[_Built]):
         self.digest = digest
         self._scaffold = scaffold
         self._config = config
+        self.trained = tuple(tf.compat.v1.trainable_variables())
         self._emptied = _emptied(graph)
         self._session: Any = None
 
