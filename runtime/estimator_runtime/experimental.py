@@ -1,6 +1,10 @@
-"""What tf.estimator has under `experimental`: hooks, receivers for training and evaluation, logit functions."""
+"""What tf.estimator has under `experimental`: hooks, receivers for training and evaluation, logit functions.
+
+`same_graph_each_time` is of this package alone.
+"""
 
 from estimator_runtime.export.supervised import build_raw_supervised_input_receiver_fn
+from estimator_runtime.loop.kept.promises import same_graph_each_time
 from estimator_runtime.model.logit_fn import call_logit_fn
 from estimator_runtime.training.early_stopping import (
     make_early_stopping_hook,
@@ -18,6 +22,7 @@ __all__ = [
     "call_logit_fn",
     "make_early_stopping_hook",
     "make_stop_at_checkpoint_step_hook",
+    "same_graph_each_time",
     "stop_if_higher_hook",
     "stop_if_lower_hook",
     "stop_if_no_decrease_hook",

@@ -257,12 +257,19 @@ def test_a_local_init_op_of_the_model_is_the_exports(trained, tmp_path):
     assert ask(path, x=[[1.0]]) == {"sum": [[5]]}
 
 
-def test_two_exports_in_one_second(trained, tmp_path, monkeypatch):
-    now = [1_790_000_000]
-    monkeypatch.setattr(time, "time", lambda: now[0])
-    monkeypatch.setattr(time, "sleep", lambda secs: now.__setitem__(0, now[0] + secs))
-    paths = [trained.export_saved_model(str(tmp_path), raw_receiver) for _ in range(2)]
-    assert [os.path.basename(path) for path in paths] == ["1790000000", "1790000001"]
+def test_exports_in_one_second_do_not_wait_for_the_next(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(time, "time", lambda: 1_790_000_000)
+    monkeypatch.setattr(time, "sleep", lambda secs: pytest.fail("waited"))
+    paths = [trained.export_saved_model(str(tmp_path), raw_receiver) for _ in range(3)]
+    assert [os.path.basename(path) for path in paths] == ["1790000000", "1790000001", "1790000002"]
+
+
+def test_an_export_does_not_wait_for_one_that_was_killed(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(time, "time", lambda: 1_790_000_000)
+    monkeypatch.setattr(time, "sleep", lambda secs: pytest.fail("waited"))
+    (tmp_path / "temp-1790000000").mkdir()
+    path = trained.export_saved_model(str(tmp_path), raw_receiver)
+    assert os.path.basename(path) == "1790000001"
 
 
 def test_an_export_has_a_greater_name_than_those_of_a_host_whose_clock_is_ahead(
@@ -321,9 +328,11 @@ def test_what_went_wrong_is_said_also_where_its_leftovers_cannot_be_deleted(trai
 
 
 def test_no_name_is_free(trained, tmp_path, monkeypatch):
-    (tmp_path / "1790000000").mkdir()
+    def taken(path):
+        raise tf.errors.AlreadyExistsError(None, None, path)
+
     slept = []
-    monkeypatch.setattr(time, "time", lambda: 1_790_000_000)
+    monkeypatch.setattr(tf.io.gfile, "mkdir", taken)
     monkeypatch.setattr(time, "sleep", slept.append)
     with pytest.raises(
         RuntimeError, match="Failed to obtain a unique export directory name after 10 attempts"

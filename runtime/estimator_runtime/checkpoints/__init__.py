@@ -150,13 +150,21 @@ def check_trained(path: str, saver: Any) -> None:
         CheckpointMismatchError: a variable has another shape in the checkpoint.
     """
     if saver is None and not tf.compat.v1.get_collection(tf.compat.v1.GraphKeys.SAVERS):
-        variables = tf.compat.v1.trainable_variables()
-        try:
-            _check_shapes(path, variables, "Use the model of the checkpoint, or another checkpoint.")
-        except CheckpointMismatchError:
-            raise
-        except UNREADABLE:
-            return  # restoring it says so
+        check_shapes_of(path, tf.compat.v1.trainable_variables())
+
+
+def check_shapes_of(path: str, variables: Iterable[Any]) -> None:
+    """Holds variables against the checkpoint that they are going to be restored from.
+
+    Raises:
+        CheckpointMismatchError: a variable has another shape in the checkpoint.
+    """
+    try:
+        _check_shapes(path, variables, "Use the model of the checkpoint, or another checkpoint.")
+    except CheckpointMismatchError:
+        raise
+    except UNREADABLE:
+        return  # restoring it says so
 
 
 def _check_shapes(path: str, variables: Iterable[Any], advice: str) -> None:

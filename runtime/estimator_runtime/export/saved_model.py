@@ -3,7 +3,8 @@
 An export is written beside its final place and renamed when it is complete: whoever lists the directory sees whole
 exports only. A failed export leaves nothing behind. The directory in which it is written is made by nobody else, so two
 exports to one place at the same time have names of their own; and of two names the greater one is the later export's, also
-where the clock of this host is behind another's: who serves or keeps the newest goes by the name.
+where the clock of this host is behind another's, and where both are of one second: who serves or keeps the newest goes by
+the name. Nobody waits for the next second, for evaluations that take less than one would with each export.
 """
 
 import contextlib
@@ -22,7 +23,7 @@ from estimator_runtime.export import meta_graphs
 from estimator_runtime.model.bound_model import BoundModel
 
 _NAMING_ATTEMPTS = 10
-_TIMESTAMP = re.compile(r"[0-9]{10}")
+_TIMESTAMP = re.compile(r"(?:temp-)?([0-9]{10})")
 # Clocks of hosts differ by seconds. What is further ahead is a name that somebody has given.
 _AHEAD_SECS = 24 * 60 * 60
 
@@ -108,7 +109,6 @@ def _claimed_dir(base: str) -> str:
     tf.io.gfile.makedirs(base)
     for attempt in range(1, _NAMING_ATTEMPTS + 1):
         path = os.path.join(base, str(_timestamp(base)))  # noqa: PTH118 - may be a gs:// address
-        # A process that was killed while it exported in this very second has left the temporary directory.
         if not tf.compat.v1.gfile.Exists(path) and not tf.compat.v1.gfile.Exists(_temporary(path)):
             # Somebody else may just have made it; where directories are but names, as on gs://, both think so.
             with contextlib.suppress(tf.errors.AlreadyExistsError):
@@ -122,10 +122,12 @@ def _claimed_dir(base: str) -> str:
 
 
 def _timestamp(base: str) -> int:
-    """The Unix time; a second after the newest export where a clock that was ahead has named that one."""
+    """The Unix time; a second after the newest export where that was made in this second, or by a clock that is ahead."""
     now = int(time.time())
-    made = [int(name) for name in map(_name, tf.io.gfile.listdir(base)) if _TIMESTAMP.fullmatch(name)]
-    ahead = [number for number in made if now < number < now + _AHEAD_SECS]
+    matches = map(_TIMESTAMP.fullmatch, map(_name, tf.io.gfile.listdir(base)))
+    # An export that is being written counts too, and one whose process was killed in this very second.
+    made = [int(match[1]) for match in matches if match is not None]
+    ahead = [number for number in made if now <= number < now + _AHEAD_SECS]
     return max(ahead) + 1 if ahead else now
 
 

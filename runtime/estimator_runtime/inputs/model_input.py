@@ -44,12 +44,12 @@ class IteratorInitializerHook(tf.compat.v1.train.SessionRunHook):  # type: ignor
     """
 
     def __init__(self, initializer: Any) -> None:
-        self._initializer = initializer
+        self.initializer = initializer
 
     def after_create_session(self, session: Any, coord: Any) -> None:
         """Initialises it."""
         del coord
-        session.run(self._initializer)
+        session.run(self.initializer)
 
 
 def result_of(

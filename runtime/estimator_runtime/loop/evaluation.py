@@ -2,6 +2,8 @@
 
 Everything that counts, the metrics' state and the number of batches, lives in local variables, so a session that is
 recovered in the middle starts the whole evaluation again rather than mixing two halves.
+
+In train_and_evaluate one session serves the evaluations whose graphs are the same (`kept`).
 """
 
 from collections.abc import Callable, Sequence
@@ -12,6 +14,8 @@ import tensorflow as tf
 from estimator_runtime import checkpoints, observation
 from estimator_runtime.distribution import replicas
 from estimator_runtime.loop import default_writer, event_writers, sessions, summaries
+from estimator_runtime.loop.kept import keeping
+from estimator_runtime.loop.kept.kept_session import KeptSession
 from estimator_runtime.model.bound_model import BoundModel
 from estimator_runtime.model.model_fn import EstimatorSpec, ModeKeys
 
@@ -177,12 +181,21 @@ def _results(
     hooks: Sequence[Any],
     checkpoint_path: str | None,
 ) -> dict[str, Any]:
+    keeps = None if hooks or checkpoint_path is None else keeping.current()
+    promised = None if keeps is None else keeps.promised_session(model, input_fn)
+    if promised is not None and checkpoint_path is not None:
+        with observation.current().evaluating():
+            checkpoints.check_shapes_of(checkpoint_path, promised.trained)
+            return _results_of(promised, model, checkpoint_path, steps)
     with observation.current().evaluating(), tf.Graph().as_default():
         evaluation = build(
             model, input_fn, is_warm_started=checkpoint_path is None, strategy=model.config.eval_distribute
         )
         if checkpoint_path is not None:
             checkpoints.check_trained(checkpoint_path, evaluation.spec.scaffold.saver)
+            kept = None if keeps is None else _kept(keeps, model, input_fn, evaluation)
+            if kept is not None:
+                return _results_of(kept, model, checkpoint_path, steps)
 
         def session_with(session_hooks: list[Any]) -> Any:
             return sessions.checkpoint_session(
@@ -195,6 +208,44 @@ def _results(
 
         with replicas.scope(model.config.eval_distribute):
             return run(evaluation, session_with, steps=steps, hooks=hooks)
+
+
+def _kept(
+    keeps: keeping.Keeping,
+    model: BoundModel,
+    input_fn: Callable[..., Any] | None,
+    evaluation: EvaluationGraph,
+) -> KeptSession[EvaluationGraph] | None:
+    """The session that is kept for this evaluation; None where it has one of its own, for something might differ."""
+    if (
+        model.config.eval_distribute
+        or model.config.evaluation_master
+        or evaluation.spec.evaluation_hooks
+        or not all(isinstance(value, tf.Tensor | tf.Variable) for value in evaluation.values.values())
+    ):
+        return None
+    return keeps.session(
+        evaluation,
+        model=model,
+        input_fn=input_fn,
+        scaffold=evaluation.spec.scaffold,
+        input_hooks=evaluation.input_hooks,
+        runs={
+            "updates": evaluation.updates,
+            "completed": evaluation.completed,
+            **{f"metric {name}": value for name, value in evaluation.values.items()},
+        },
+    )
+
+
+def _results_of(
+    kept: KeptSession[EvaluationGraph], model: BoundModel, checkpoint_path: str, steps: int | None
+) -> dict[str, Any]:
+    def session_with(session_hooks: list[Any]) -> Any:
+        return sessions.created_session(model.config, kept.creator(checkpoint_path), session_hooks)
+
+    with kept.in_use():
+        return run(kept.built, session_with, steps=steps, hooks=())
 
 
 def _metrics(spec: EstimatorSpec, global_step: Any) -> tuple[dict[str, Any], Any]:

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from estimator_runtime.cluster.tf_config import TaskType
 from estimator_runtime.loop import event_writers
+from estimator_runtime.loop.kept import keeping
 from estimator_runtime.training import local, roles
 from estimator_runtime.training.specs import EvalSpec, TrainSpec
 
@@ -49,7 +50,7 @@ def train_and_evaluate(estimator: Any, train_spec: TrainSpec, eval_spec: EvalSpe
         )
     if not config.cluster_spec and config.task_type != TaskType.EVALUATOR:
         tf.compat.v1.logging.info("Running training and evaluation locally (non-distributed).")
-        with event_writers.call():
+        with event_writers.call(), keeping.call():
             return local.run(estimator, train_spec, eval_spec)
     if not config.task_type:
         raise ValueError(
@@ -64,6 +65,6 @@ def train_and_evaluate(estimator: Any, train_spec: TrainSpec, eval_spec: EvalSpe
         raise ValueError(
             f"Task type {config.task_type} is not supported. Supported task types are {sorted(roles.ROLES)}"
         )
-    with event_writers.call():
+    with event_writers.call(), keeping.call():
         roles.ROLES[config.task_type](estimator, train_spec, eval_spec)
     return None
