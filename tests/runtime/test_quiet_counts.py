@@ -121,6 +121,12 @@ def test_a_seed_and_auto_make_single_steps(tmp_path, tf_log, stretches):
     single(tf_log, stretches, "a seed is set")
 
 
+def test_a_large_step_is_not_copied_by_auto(tmp_path, tf_log, monkeypatch, stretches):
+    monkeypatch.setattr(pace, "MOST_OPERATIONS", 10)
+    auto(tmp_path).train(steady, steps=60)
+    single(tf_log, stretches, "it has more than 10 operations")
+
+
 def test_a_hook_that_looks_is_named(tmp_path, tf_log, stretches):
     auto(tmp_path).train(steady, steps=60, hooks=[Sees()])
     single(tf_log, stretches, "the hook Sees looks at each of them")

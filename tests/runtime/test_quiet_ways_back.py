@@ -8,6 +8,9 @@ import tensorflow as tf
 from linear_model import model_with, spec, v1
 from stretched import NOBODY, steady
 
+from estimator_runtime.loop.stretches import step_graph
+from estimator_runtime.loop.stretches.step_graph import NotLoopableError
+
 STEPS = 60
 
 
@@ -186,3 +189,13 @@ def test_a_program_that_has_replaced_run(tmp_path, stretches, monkeypatch, kind)
     stretched.estimator(tmp_path, linear_model.model_fn, 10, **NOBODY).train(steady, steps=STEPS)
     assert [one.made for one in stretches] == [0]
     assert len(called) >= STEPS
+
+
+def test_gradients_that_wait_for_other_replicas():
+    """They go through accumulators, and tokens through a queue."""
+    with tf.Graph().as_default():
+        step = v1.train.create_global_step()
+        loss = tf.reduce_sum(linear_model.linear(tf.ones([2, 1])))
+        optimizer = v1.train.SyncReplicasOptimizer(v1.train.GradientDescentOptimizer(0.1), 1)
+        with pytest.raises(NotLoopableError, match="sync_token_q_Dequeue is a QueueDequeueV2"):
+            step_graph.of(optimizer.minimize(loss, step), loss, step)

@@ -15,6 +15,9 @@ FEWEST_STEPS = 300
 SHORTEST_PERIOD = 5
 """Of a hook, likewise."""
 
+MOST_OPERATIONS = 5000
+"""Of a step, likewise: one with more takes so long that a call costs nothing beside it, and its copy takes seconds."""
+
 
 class Pace:
     """The length of stretches.

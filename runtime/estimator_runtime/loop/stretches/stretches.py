@@ -150,6 +150,8 @@ class Stretches:
         made_of = step_graph.of(self._train_op, self._loss, self._step_variable)
         if is_auto and made_of.is_seeded:
             raise NotLoopableError("its random numbers have a seed")
+        if is_auto and len(made_of.definition.node) > pace.MOST_OPERATIONS:
+            raise NotLoopableError(f"it has more than {pace.MOST_OPERATIONS} operations")
         loop = step_loop.build(self._graph, made_of, self._step_variable)
         self._pace = Pace(asked, is_timed=not (is_repeatable or made_of.is_seeded))
         return loop
