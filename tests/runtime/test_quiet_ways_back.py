@@ -197,5 +197,6 @@ def test_gradients_that_wait_for_other_replicas():
         step = v1.train.create_global_step()
         loss = tf.reduce_sum(linear_model.linear(tf.ones([2, 1])))
         optimizer = v1.train.SyncReplicasOptimizer(v1.train.GradientDescentOptimizer(0.1), 1)
+        train_op = optimizer.minimize(loss, step).op
         with pytest.raises(NotLoopableError, match="sync_token_q_Dequeue is a QueueDequeueV2"):
-            step_graph.of(optimizer.minimize(loss, step), loss, step)
+            step_graph.of(train_op, loss, step)
