@@ -48,6 +48,9 @@ class RunConfigSection(ApiModel):
     """Log the step rate and the loss every so many steps (default 100)."""
     tf_random_seed: Annotated[int, Field(json_schema_extra={"format": "int64"})] | None = None
     """Graph-level random seed."""
+    iterations_per_loop: PositiveCount | None = None
+    """Make so many training steps in one call at most, where no hook looks (absent: as many as take a tenth of a second; 1
+    makes single steps)."""
 
 
 class TrainSection(ApiModel):

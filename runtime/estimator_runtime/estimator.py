@@ -20,6 +20,7 @@ from estimator_runtime.config.run_config import RunConfig, TaskType
 from estimator_runtime.errors import EstimatorNotTrainedError
 from estimator_runtime.exporting_estimator import ExportingEstimator
 from estimator_runtime.loop import evaluation, hook_types, prediction, run_settings, sessions, training
+from estimator_runtime.loop.stretches.default_hooks import StopHook
 from estimator_runtime.model import warm_start
 from estimator_runtime.model.bound_model import BoundModel, check_arguments
 from estimator_runtime.model.model_fn import EstimatorSpec
@@ -173,7 +174,9 @@ class Estimator(ExportingEstimator):
             if max_steps is not None and max_steps <= latest_step:
                 tf.compat.v1.logging.info("Skipping training since max_steps has already saved.")
                 return self
-            stop = [tf.compat.v1.train.StopAtStepHook(steps, max_steps)] if steps or max_steps else []
+            stop = []
+            if steps or max_steps:
+                stop.append(StopHook(steps, max_steps, most_steps=steps or (max_steps or 0) - latest_step))
             with object_based.explained(lambda: checkpoints.latest(self.model_dir)):
                 training.train(
                     self._bound,

@@ -110,6 +110,7 @@ def test_the_run_config_has_the_sections_settings(tmp_path):
         "keepCheckpointEveryNHours": 3,
         "logStepCountSteps": 11,
         "tfRandomSeed": 5,
+        "iterationsPerLoop": 20,
     }
     parsed = declared.parse(json.dumps(SPEC | {"runConfig": section})).run_config
     config = declared.run_config(parsed, read(tmp_path))
@@ -121,6 +122,7 @@ def test_the_run_config_has_the_sections_settings(tmp_path):
         11,
         5,
     )
+    assert config.steps_per_loop == 20
     assert config.experimental_max_worker_delay_secs is None
 
 
@@ -132,6 +134,7 @@ def test_without_a_section_the_defaults_are_tf_estimators(tmp_path):
         "save_summary_steps",
         "keep_checkpoint_max",
         "log_step_count_steps",
+        "steps_per_loop",
     ):
         assert getattr(config, setting) == getattr(plain, setting)
     assert config.experimental_max_worker_delay_secs == 0

@@ -34,6 +34,7 @@ def test_defaults(configure):
     assert config.model_dir is None
     assert config.tf_random_seed is None
     assert config.save_summary_steps == 100
+    assert config.steps_per_loop == "auto"
     assert config.save_checkpoints_secs == 600
     assert config.save_checkpoints_steps is None
     assert config.session_config is None
@@ -237,6 +238,10 @@ def test_a_given_session_config_is_kept(configure):
         ("device_fn", lambda node: "/cpu:0", 'device_fn must be callable with exactly one argument "op"'),
         ("device_fn", lambda op, more: "/cpu:0", 'device_fn must be callable with exactly one argument "op"'),
         ("protocol", "http", "protocol should be grpc or grpc+verbs"),
+        ("steps_per_loop", 0, 'steps_per_loop should be "auto" or an integer >= 1'),
+        ("steps_per_loop", True, 'steps_per_loop should be "auto" or an integer >= 1'),
+        ("steps_per_loop", "100", 'steps_per_loop should be "auto" or an integer >= 1'),
+        ("steps_per_loop", 1.5, 'steps_per_loop should be "auto" or an integer >= 1'),
         ("train_distribute", object(), "train_distribute may be a MirroredStrategy, OneDeviceStrategy or"),
         ("eval_distribute", object(), "eval_distribute may be a MirroredStrategy, OneDeviceStrategy or"),
         ("experimental_distribute", object(), "experimental_distribute must have the attributes"),
@@ -268,6 +273,7 @@ def test_values_are_kept(configure):
         "experimental_max_worker_delay_secs": 0,
         "session_creation_timeout_secs": 16,
         "checkpoint_save_graph_def": False,
+        "steps_per_loop": 17,
     }
     for config in (configure(**values), configure().replace(**values)):
         assert {name: getattr(config, name) for name in values} == values

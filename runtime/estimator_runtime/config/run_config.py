@@ -12,10 +12,9 @@ from typing import Any, Final, Self
 
 import tensorflow as tf
 
-from estimator_runtime import arguments
 from estimator_runtime.cluster import tf_config as tf_configs
 from estimator_runtime.cluster.tf_config import TaskType
-from estimator_runtime.config import strategies
+from estimator_runtime.config import field_rules, strategies
 
 __all__ = ["RunConfig", "TaskType"]
 
@@ -51,52 +50,7 @@ _REPLACEABLE = (
     "experimental_max_worker_delay_secs",
     "session_creation_timeout_secs",
     "checkpoint_save_graph_def",
-)
-
-
-def _at_least_zero(value: float) -> bool:
-    return value >= 0
-
-
-def _above_zero(value: float) -> bool:
-    return value > 0
-
-
-def _is_integer(value: object) -> bool:
-    return isinstance(value, int)
-
-
-def _takes_one_op(device_fn: object) -> bool:
-    return (
-        callable(device_fn)
-        and "op" in arguments.declared(device_fn)
-        and not arguments.unexpected(device_fn, ("op",))
-    )
-
-
-# Property, what a value other than None must satisfy, and what is said when it does not.
-_RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
-    ("model_dir", bool, "model_dir should be non-empty"),
-    ("save_summary_steps", _at_least_zero, "save_summary_steps should be >= 0"),
-    ("save_checkpoints_steps", _at_least_zero, "save_checkpoints_steps should be >= 0"),
-    ("save_checkpoints_secs", _at_least_zero, "save_checkpoints_secs should be >= 0"),
-    (
-        "session_config",
-        lambda value: isinstance(value, tf.compat.v1.ConfigProto),
-        "session_config must be instance of ConfigProto",
-    ),
-    ("keep_checkpoint_max", _at_least_zero, "keep_checkpoint_max should be >= 0"),
-    ("keep_checkpoint_every_n_hours", _above_zero, "keep_checkpoint_every_n_hours should be > 0"),
-    ("log_step_count_steps", _above_zero, "log_step_count_steps should be > 0"),
-    ("tf_random_seed", _is_integer, "tf_random_seed must be integer."),
-    (
-        "experimental_max_worker_delay_secs",
-        _is_integer,
-        "experimental_max_worker_delay_secs must be an integer if set.",
-    ),
-    ("session_creation_timeout_secs", _above_zero, "session_creation_timeout_secs should be > 0"),
-    ("device_fn", _takes_one_op, 'device_fn must be callable with exactly one argument "op".'),
-    ("protocol", lambda value: value in ("grpc", "grpc+verbs"), "protocol should be grpc or grpc+verbs"),
+    "steps_per_loop",
 )
 
 
@@ -123,6 +77,9 @@ class RunConfig:
         experimental_max_worker_delay_secs: upper bound of a worker's start delay; 60 when None.
         session_creation_timeout_secs: seconds that a worker waits for the chief to initialise variables.
         checkpoint_save_graph_def: whether a checkpoint comes with a `.meta` file.
+        steps_per_loop: how many training steps one call of the session makes at most: "auto" (the default, also None) for
+            as many as no hook looks at, within a tenth of a second; 1 for single steps, as tf.estimator makes them; or a
+            number.
 
     Raises:
         ValueError: a value or TF_CONFIG breaks a rule.
@@ -146,6 +103,7 @@ class RunConfig:
     _session_creation_timeout_secs: float | None
     _checkpoint_save_graph_def: bool
     _experimental_distribute: Any
+    _steps_per_loop: str | int | None
 
     def __init__(
         self,
@@ -166,6 +124,7 @@ class RunConfig:
         experimental_max_worker_delay_secs: int | None = None,
         session_creation_timeout_secs: float | None = 7200,
         checkpoint_save_graph_def: bool = True,
+        steps_per_loop: str | int | None = "auto",
     ) -> None:
         if isinstance(save_checkpoints_steps, _Unset) and isinstance(save_checkpoints_secs, _Unset):
             save_checkpoints_secs = _DEFAULT_SAVE_CHECKPOINTS_SECS
@@ -199,6 +158,7 @@ class RunConfig:
             experimental_max_worker_delay_secs=experimental_max_worker_delay_secs,
             session_creation_timeout_secs=session_creation_timeout_secs,
             checkpoint_save_graph_def=checkpoint_save_graph_def,
+            steps_per_loop=steps_per_loop,
         )
         placement = tf_configs.place_task(document)
         self._task_type = placement.task_type
@@ -218,7 +178,7 @@ class RunConfig:
         for name, value in values.items():
             is_path = name == "model_dir" and isinstance(value, os.PathLike | bytes)
             setattr(self, f"_{name}", os.fsdecode(value) if is_path else value)
-        for name, accepts, message in _RULES:
+        for name, accepts, message in field_rules.RULES:
             value = getattr(self, f"_{name}")
             if value is not None and not accepts(value):
                 raise ValueError(message)
@@ -395,3 +355,8 @@ class RunConfig:
     def checkpoint_save_graph_def(self) -> bool:
         """Whether a checkpoint comes with a `.meta` file."""
         return self._checkpoint_save_graph_def
+
+    @property
+    def steps_per_loop(self) -> str | int:
+        """The most training steps that one call of the session makes, or "auto"."""
+        return "auto" if self._steps_per_loop is None else self._steps_per_loop

@@ -113,6 +113,7 @@ def run_config(section: RunConfigSection | None, environment: Environment) -> Ru
         "keep_checkpoint_every_n_hours": section.keep_checkpoint_every_n_hours,
         "log_step_count_steps": section.log_step_count_steps,
         "tf_random_seed": section.tf_random_seed,
+        "steps_per_loop": section.iterations_per_loop,
         # Workers start one after another when a job begins; one that comes back has been waited for long enough.
         "experimental_max_worker_delay_secs": 0 if environment.attempt else None,
     }

@@ -4,9 +4,10 @@ The hook looks once a second. In between it asks for nothing, so that a step cos
 it looks it asks for the loss, which every step fetches, and for the global step as TensorFlow's own hooks read it.
 """
 
+import sys
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import tensorflow as tf
 
@@ -45,6 +46,9 @@ class ProgressHook(_Hook):  # type: ignore[misc] # TensorFlow is untyped
         step: the global step variable.
         clock: seconds since any fixed moment.
     """
+
+    # It looks at the clock, and a stretch of steps that it is not called in is short.
+    steps_between_looks: ClassVar[int] = sys.maxsize
 
     def __init__(
         self, events: SessionEvents, *, loss: Any, step: Any, clock: Callable[[], float] = time.monotonic

@@ -21,6 +21,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from estimator_runtime.loop.stretches.looks import Look
+
 _train: Any = tf.compat.v1.train
 # What is left of a summary that had no writer.
 _LOST = re.compile(r"(^|/)write_summary(_\d+)?/Const(_\d+)?$")
@@ -86,7 +88,7 @@ class DefaultWriter(tf.summary.SummaryWriter):  # type: ignore[misc]  # TensorFl
         return self.close_op
 
 
-class DefaultWriterHook(_train.SessionRunHook):  # type: ignore[misc]  # TensorFlow is untyped
+class DefaultWriterHook(_train.SessionRunHook, Look):  # type: ignore[misc]  # TensorFlow is untyped
     """Runs the summaries of a DefaultWriter every so many steps.
 
     Args:
@@ -96,6 +98,7 @@ class DefaultWriterHook(_train.SessionRunHook):  # type: ignore[misc]  # TensorF
 
     def __init__(self, writer: DefaultWriter, save_steps: int) -> None:
         self._writer = writer
+        self._every_steps = save_steps
         self._timer = _train.SecondOrStepTimer(every_steps=save_steps)
         self._operations = writer.operations
         self._step = _train.get_global_step()
@@ -125,6 +128,21 @@ class DefaultWriterHook(_train.SessionRunHook):  # type: ignore[misc]  # TensorF
         if self._is_due:
             step = int(run_context.session.run(self._step))
             self._timer.update_last_triggered_step(step)
+        self._next_step = step + 1
+
+    @property
+    def period(self) -> int:
+        """Steps between two looks."""
+        return self._every_steps
+
+    def quiet_steps(self, step: int) -> int:
+        """Up to the next step with summaries."""
+        last = self._timer.last_triggered_step()
+        return 0 if last is None else int(last) + self._every_steps - 1 - step
+
+    def passed(self, steps: int, step: int, run_context: Any) -> None:
+        """Notes the step."""
+        del steps, run_context
         self._next_step = step + 1
 
     def end(self, session: Any) -> None:

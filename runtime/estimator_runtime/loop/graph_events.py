@@ -10,6 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 from estimator_runtime.loop import event_writers
+from estimator_runtime.loop.stretches.looks import FAR, Look
 
 _train: Any = tf.compat.v1.train
 
@@ -24,7 +25,7 @@ class _LastSave(_train.CheckpointSaverListener):  # type: ignore[misc]  # Tensor
         self.step = global_step_value
 
 
-class SaverHook(_train.CheckpointSaverHook):  # type: ignore[misc]  # TensorFlow is untyped
+class SaverHook(_train.CheckpointSaverHook, Look):  # type: ignore[misc]  # TensorFlow is untyped
     """Saves checkpoints; adds the graph to the events of its first session, if it is to be saved.
 
     TensorFlow's hook reads the global step after every step, in a call of its own, to save every so many steps. What is
@@ -96,6 +97,24 @@ class SaverHook(_train.CheckpointSaverHook):  # type: ignore[misc]  # TensorFlow
             if step + self._stride < last + every:
                 return
         super().after_run(run_context, run_values)
+
+    @property
+    def period(self) -> int:
+        """Steps between two checkpoints."""
+        return self._every_steps or FAR
+
+    def quiet_steps(self, step: int) -> int:
+        """Up to the step of the next checkpoint; any number where seconds count, which end a stretch soon enough."""
+        if not self._every_steps:
+            return FAR
+        last = self._last_save.step
+        return 0 if last is None or self._seen is None else int(last) + self._every_steps - 1 - step
+
+    def passed(self, steps: int, step: int, run_context: Any) -> None:
+        """Sees that the global step has grown by what is no single step."""
+        del step, run_context
+        if self._seen is not None:
+            self._seen += steps
 
 
 class _WithoutGraphs:

@@ -20,6 +20,7 @@ from estimator_runtime.loop.session_creators import (
     WorkerSessionCreator,
 )
 from estimator_runtime.loop.steps import merging_session
+from estimator_runtime.loop.stretches.default_hooks import SpeedHook, SummaryHook
 
 _STOP_GRACE_SECS = 120.0  # TensorFlow's
 _STUCK_STOP_GRACE_SECS = 2.0
@@ -58,12 +59,13 @@ def training_session(
     save_summaries_steps: int | None,
     log_step_count_steps: int | None,
     watch: ChiefWatch | None = None,
+    ahead: merging_session.Ahead | None = None,
 ) -> Any:
     """The session of a training loop in the default graph; checkpoints are the hooks' business.
 
     It is put together here as MonitoredTrainingSession would do it, but for how sessions are made. A program that has
     replaced MonitoredTrainingSession gets its own called all the same. `watch` tells a worker when there is no chief to
-    wait for any more.
+    wait for any more. `ahead` is what is done before each step, where the steps are this package's.
 
     Raises:
         CheckpointDamagedError: the model directory's checkpoint cannot be read, and there is no earlier one.
@@ -84,6 +86,7 @@ def training_session(
                 *hooks,
             ],
             stop_grace_period_secs=_stop_grace_secs(tf.compat.v1.get_default_graph()),
+            ahead=ahead,
         )
     return tf.compat.v1.train.MonitoredTrainingSession(
         master=config.master,
@@ -128,13 +131,9 @@ def _reports(config: RunConfig, scaffold: Any, save_steps: int | None, log_steps
     """The chief's hooks for summaries and for the speed of training."""
     hooks: list[Any] = []
     if config.is_chief and log_steps:
-        hooks.append(tf.compat.v1.train.StepCounterHook(output_dir=config.model_dir, every_n_steps=log_steps))
+        hooks.append(SpeedHook(log_steps, config.model_dir))
     if config.is_chief and save_steps:
-        hooks.append(
-            tf.compat.v1.train.SummarySaverHook(
-                scaffold=scaffold, save_steps=save_steps, output_dir=config.model_dir
-            )
-        )
+        hooks.append(SummaryHook(save_steps, config.model_dir, scaffold))
     return hooks
 
 
@@ -152,7 +151,12 @@ def checkpoint_session(
 
 
 def created_session(
-    config: RunConfig, creator: Any, hooks: Iterable[Any], *, stop_grace_period_secs: float = _STOP_GRACE_SECS
+    config: RunConfig,
+    creator: Any,
+    hooks: Iterable[Any],
+    *,
+    stop_grace_period_secs: float = _STOP_GRACE_SECS,
+    ahead: merging_session.Ahead | None = None,
 ) -> Any:
     """A session in the default graph with these hooks; `creator` makes it, and another when it was lost.
 
@@ -164,4 +168,5 @@ def created_session(
         ),
         hooks,
         config.session_config,
+        ahead,
     )

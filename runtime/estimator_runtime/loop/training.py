@@ -1,4 +1,6 @@
-"""The training loop: one graph, one monitored session, one call of the train operation per step.
+"""The training loop: one graph, one monitored session, and for each step that a hook sees one call of the train operation.
+
+The steps that no hook looks at are made before it, in one call (`stretches`).
 
 Invariants:
 
@@ -25,6 +27,9 @@ from estimator_runtime.keras import layer_state
 from estimator_runtime.loop import default_writer, event_writers, sessions
 from estimator_runtime.loop.default_writer import DefaultWriter, DefaultWriterHook
 from estimator_runtime.loop.graph_events import GraphHook, SaverHook
+from estimator_runtime.loop.stretches.default_hooks import LogHook, NanHook
+from estimator_runtime.loop.stretches.stretches import Stretches
+from estimator_runtime.loop.stretches.training_graph import TrainingGraph
 from estimator_runtime.model.bound_model import BoundModel
 from estimator_runtime.model.model_fn import EstimatorSpec, ModeKeys
 
@@ -44,7 +49,11 @@ def train(
         CheckpointDamagedError: the model directory's checkpoint cannot be read, and there is no earlier one.
         StorageFullError: there is no room for a checkpoint.
     """
-    with event_writers.call(model.model_dir), tf.Graph().as_default() as graph, graph.device(model.device_fn):
+    with (
+        event_writers.call(model.model_dir),
+        TrainingGraph().as_default() as graph,
+        graph.device(model.device_fn),
+    ):
         tf2_writer = _default_writer(model.config)
         if tf2_writer is not None:
             model = replace(model, around_model_fn=tf2_writer.in_use)
@@ -77,6 +86,7 @@ def train(
         if tf2_writer is not None and tf2_writer.is_used and model.config.save_summary_steps:
             master_hooks.append(DefaultWriterHook(tf2_writer, model.config.save_summary_steps))
         fetches = [layer_state.with_updates(spec.train_op, spec.loss, graph), spec.loss]
+        stretches = Stretches(model.config, graph, fetches[0], spec.loss, step)
         loss, made, is_stopped = None, 0, False
         with (
             _leaving_with_chief() as left,
@@ -92,22 +102,24 @@ def train(
                 save_summaries_steps=summary_steps,
                 log_step_count_steps=log_steps,
                 watch=watch,
+                ahead=stretches,
             ) as session,
             # Again, inside: a file that is too large is OutOfRangeError to TensorFlow, and that is the end of the
             # input to a session.
             storage.explained(model.model_dir),
         ):
             # The session swallows the end of the input, so what the last step returned is kept out here.
-            number = 0
             while not session.should_stop():
-                number += 1
                 # TensorBoard's profiler groups by these what belongs to one step.
-                with tf.profiler.experimental.Trace("train", step_num=number, _r=1):
+                with tf.profiler.experimental.Trace("train", step_num=made + stretches.made + 1, _r=1):
                     _, loss = session.run(fetches)
                 made += 1
             is_stopped = True
     if left.early:
         return
+    made += stretches.made
+    if stretches.loss is not None:
+        loss = stretches.loss
     if made and not is_stopped and any(isinstance(hook, tf.compat.v1.train.StopAtStepHook) for hook in hooks):
         tf.compat.v1.logging.warning(
             "The input ended after %d steps of this call, before the last step that was asked for.", made
@@ -181,10 +193,10 @@ def _add_default_saver(config: RunConfig, spec: EstimatorSpec) -> bool:
 
 
 def _loss_hooks(config: RunConfig, loss: Any, step: Any) -> list[Any]:
-    hooks = [tf.compat.v1.train.NanTensorHook(loss)]
+    hooks: list[Any] = [NanHook(loss)]
     if config.log_step_count_steps is not None:
         logged = {"loss": loss, "step": step}
-        hooks.append(tf.compat.v1.train.LoggingTensorHook(logged, every_n_iter=config.log_step_count_steps))
+        hooks.append(LogHook(logged, config.log_step_count_steps))
     return hooks
 
 

@@ -23,6 +23,7 @@ from estimator_runtime.errors import MetricNotFoundError
 from estimator_runtime.estimator import Estimator
 from estimator_runtime.loop import event_files
 from estimator_runtime.loop.evaluation import LOSS
+from estimator_runtime.loop.stretches.looks import FAR, Look
 
 _SessionRunHook: Any = tf.compat.v1.train.SessionRunHook
 _STOP_SCOPE = "signal_early_stopping"
@@ -285,7 +286,7 @@ def _stop_variable() -> Any:
         )
 
 
-class _StopOnCondition(WatchingHook):
+class _StopOnCondition(WatchingHook, Look):
     """The chief's hook."""
 
     def __init__(
@@ -294,6 +295,7 @@ class _StopOnCondition(WatchingHook):
         if not callable(should_stop_fn):
             raise TypeError("`should_stop_fn` must be callable.")
         self._should_stop_fn = should_stop_fn
+        self._every_steps = run_every_steps
         self._timer = tf.compat.v1.train.SecondOrStepTimer(
             every_secs=run_every_secs, every_steps=run_every_steps
         )
@@ -315,6 +317,16 @@ class _StopOnCondition(WatchingHook):
     def watching(self) -> AbstractContextManager[Any]:
         self._error = None
         return nullcontext() if self._watcher is None else self._watcher
+
+    @property
+    def period(self) -> int:
+        return self._every_steps or FAR
+
+    def quiet_steps(self, step: int) -> int:
+        last = self._timer.last_triggered_step()
+        if not self._every_steps:
+            return FAR
+        return 0 if last is None else int(last) + self._every_steps - 1 - step
 
     def begin(self) -> None:
         self._step = tf.compat.v1.train.get_global_step()

@@ -12,11 +12,12 @@ import tensorflow as tf
 from estimator_runtime import observation
 from estimator_runtime.estimator import Estimator
 from estimator_runtime.loop import evaluation, hook_types, sessions, summaries
+from estimator_runtime.loop.stretches.looks import Look
 
 _SessionRunHook: Any = tf.compat.v1.train.SessionRunHook
 
 
-class InMemoryEvaluatorHook(_SessionRunHook):  # type: ignore[misc] # TensorFlow is untyped
+class InMemoryEvaluatorHook(_SessionRunHook, Look):  # type: ignore[misc] # TensorFlow is untyped
     """Evaluates at the start of training, every `every_n_iter` steps and at the end, without a checkpoint.
 
     The results are written to `estimator.eval_dir(name)`. For training in one process only.
@@ -56,6 +57,7 @@ class InMemoryEvaluatorHook(_SessionRunHook):  # type: ignore[misc] # TensorFlow
         self._input_fn = input_fn
         self._steps = steps
         self._hooks = hook_types.checked_hooks(hooks)
+        self._every_steps = every_n_iter
         self._timer = tf.compat.v1.train.SecondOrStepTimer(every_steps=every_n_iter)
         self._iteration = 0
         self._graph: Any = None
@@ -98,6 +100,21 @@ class InMemoryEvaluatorHook(_SessionRunHook):  # type: ignore[misc] # TensorFlow
         self._iteration += 1
         if self._timer.should_trigger_for_step(self._iteration):
             self._evaluate(run_context.session)
+
+    @property
+    def period(self) -> int:
+        """Steps between two evaluations."""
+        return self._every_steps
+
+    def quiet_steps(self, step: int) -> int:
+        """Up to the step of the next evaluation."""
+        del step
+        return int(self._timer.last_triggered_step()) + self._every_steps - 1 - self._iteration
+
+    def passed(self, steps: int, step: int, run_context: Any) -> None:
+        """Counts the steps."""
+        del step, run_context
+        self._iteration += steps
 
     def end(self, session: Any) -> None:
         """Evaluates the model as training leaves it."""

@@ -12,9 +12,9 @@ Invariants:
 * an error in a step is a new session, an end or an error exactly where MonitoredSession has it so.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import tensorflow as tf
 
@@ -27,13 +27,35 @@ _LOST = (tf.errors.AbortedError, tf.errors.UnavailableError)
 _CALLER = "caller"
 
 
-def session(make: Callable[[list[Any]], Any], hooks: Iterable[Any], config: Any = None) -> Any:
+class Ahead(Protocol):
+    """What is done before each step that hooks see, with the session and the context of that step."""
+
+    def begin(self, hooks: Sequence[Any]) -> None:
+        """Gets ready, when all hooks have begun and the graph can still be added to."""
+
+    def created(self, session: Any, hooks: Sequence[Any]) -> None:
+        """Takes a new raw session, and those of its hooks that are called in a step."""
+
+    def run(self, run_context: Any) -> None:
+        """Comes before the hooks' `before_run`; what it raises is an error of the step."""
+
+    def stepped(self) -> None:
+        """Comes after the hooks' `after_run`."""
+
+    def forget(self) -> None:
+        """Lets go of the session, which is closed."""
+
+
+def session(
+    make: Callable[[list[Any]], Any], hooks: Iterable[Any], config: Any = None, ahead: Ahead | None = None
+) -> Any:
     """The session of a loop in the default graph: `run(fetches)`, `should_stop()`, and a block that ends it.
 
     Args:
         make: makes TensorFlow's MonitoredSession of hooks.
         hooks: the hooks of the loop.
         config: ConfigProto of the sessions that `make` will have; None for the default.
+        ahead: what is done before each step; nothing where not a `MergingSession` runs them.
 
     Returns:
         A `MergingSession`; what `make` returns where a step is not only the session's affair: under a tf.distribute
@@ -41,7 +63,7 @@ def session(make: Callable[[list[Any]], Any], hooks: Iterable[Any], config: Any 
     """
     if replaced.monitored_session() or tf.distribute.has_strategy() or _fills_metadata(config):
         return make(list(hooks))
-    return MergingSession(make, hooks)
+    return MergingSession(make, hooks, ahead)
 
 
 def _fills_metadata(config: Any) -> bool:
@@ -54,13 +76,19 @@ def _fills_metadata(config: Any) -> bool:
 class _Made(_train.SessionRunHook):  # type: ignore[misc]  # TensorFlow is untyped
     """What goes with one raw session; the last of the hooks, so that it is there when all others have met it."""
 
-    def __init__(self, hooks: list[Any]) -> None:
+    def __init__(self, hooks: list[Any], ahead: Ahead | None) -> None:
         self._hooks = hooks
+        self.ahead = ahead
         self.looking: list[Any] = []
         self.session: Any = None
         self.coordinator: Any = None
         self.plans: Any = None
         self.is_to_stop = False
+
+    def begin(self) -> None:
+        """Comes after that of all hooks."""
+        if self.ahead is not None:
+            self.ahead.begin(self._hooks)
 
     def after_create_session(self, session: Any, coord: Any) -> None:
         """Begins with a new session, in which nobody has asked to stop."""
@@ -68,10 +96,14 @@ class _Made(_train.SessionRunHook):  # type: ignore[misc]  # TensorFlow is untyp
         self.session, self.coordinator = session, coord
         self.plans = Plans(session)
         self.is_to_stop = False
+        if self.ahead is not None:
+            self.ahead.created(session, self.looking)
 
     def forget(self) -> None:
         """Lets go of the session, which is closed."""
         self.session = self.coordinator = self.plans = None
+        if self.ahead is not None:
+            self.ahead.forget()
 
 
 class MergingSession:
@@ -80,11 +112,14 @@ class MergingSession:
     Args:
         make: makes TensorFlow's MonitoredSession of hooks.
         hooks: the hooks of the loop.
+        ahead: what is done before each step.
     """
 
-    def __init__(self, make: Callable[[list[Any]], Any], hooks: Iterable[Any]) -> None:
+    def __init__(
+        self, make: Callable[[list[Any]], Any], hooks: Iterable[Any], ahead: Ahead | None = None
+    ) -> None:
         given = list(hooks)
-        self._made = _Made(given)
+        self._made = _Made(given, ahead)
         self._monitored = make([*given, self._made])
 
     def should_stop(self) -> bool:
@@ -155,6 +190,8 @@ class MergingSession:
         if made.is_to_stop:
             raise RuntimeError("Run called even after should_stop requested.")
         context = _train.SessionRunContext(_train.SessionRunArgs(fetches, None), made.session)
+        if made.ahead is not None:
+            made.ahead.run(context)
         asked = {_CALLER: fetches}
         options = tf.compat.v1.RunOptions()
         feeds: dict[Any, Any] = {}
@@ -179,6 +216,8 @@ class MergingSession:
             )
         for hook in made.looking:
             hook.after_run(context, _train.SessionRunValues(outputs.get(hook), options, metadata))
+        if made.ahead is not None:
+            made.ahead.stepped()
         made.is_to_stop = context.stop_requested
         return outputs[_CALLER]
 

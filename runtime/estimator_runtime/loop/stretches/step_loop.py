@@ -1,0 +1,138 @@
+"""A loop in the graph over a copy of the training step.
+
+The copy uses the step's own variables, iterators and tables. Between two of its steps the loop looks whether it is to go
+on: not after the number of steps that it is given, not after a loss that is not a number, and not when its time is over.
+
+Invariants:
+
+* a step of the loop begins when the one before has ended, with all that it does;
+* no step is made when the global step is not what the caller takes it for;
+* how many steps were made, and the loss of the last, can be read afterwards also when a step failed.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+import tensorflow as tf
+
+from estimator_runtime.loop.stretches.step_graph import StepGraph
+from estimator_runtime.loop.stretches.training_graph import TrainingGraph
+
+NOT_BEGUN: Final = -1
+"""What `StepLoop.made` is before a loop has begun to run in a session."""
+_SCOPE = "quiet_steps"
+_STEP = "copied_step"
+_INTERPOLATED = re.compile(r"\AGraph execution error:\n\n(?:.*\nNode: '[^']*'\n)?", re.DOTALL)
+_COPIED = re.compile(rf"(?:[\w.\-/]*/)?{_STEP}/")
+
+
+@dataclass(frozen=True, slots=True)
+class StepLoop:
+    """A loop, ready to run.
+
+    Attributes:
+        length: placeholder of the most steps, int64.
+        expected: placeholder of the global step from which they are made, int64.
+        secs: placeholder of the seconds after which no further step begins, float64.
+        results: the number of steps, the loss of the last (0 of none), and the global step before the first.
+        made: Tensor of the number of steps that the last run made.
+        loss: Tensor of the loss of the last of them.
+        step: Tensor of the global step.
+        forget: operation that makes `made` NOT_BEGUN.
+    """
+
+    length: Any
+    expected: Any
+    secs: Any
+    results: tuple[Any, Any, Any]
+    made: Any
+    loss: Any
+    step: Any
+    forget: Any
+
+
+def build(graph: TrainingGraph, step_graph: StepGraph, step: Any) -> StepLoop:
+    """Adds a loop to a graph, in a part of it that is hidden.
+
+    Args:
+        graph: the training's.
+        step_graph: what a step runs.
+        step: the global step variable.
+    """
+    with (
+        graph.as_default(),
+        tf.control_dependencies(None),
+        graph.device(None),
+        tf.compat.v1.name_scope(None),
+        tf.compat.v1.name_scope(_SCOPE) as scope,
+    ):
+        graph.hide(scope)
+        dtype = step_graph.loss.dtype
+        length = tf.compat.v1.placeholder(tf.int64, [], "length")
+        expected = tf.compat.v1.placeholder(tf.int64, [], "expected")
+        secs = tf.compat.v1.placeholder(tf.float64, [], "secs")
+        with graph.device("/cpu:0"):
+            made = tf.raw_ops.VarHandleOp(dtype=tf.int64, shape=[], shared_name=f"{scope}made", name="made")
+            last = tf.raw_ops.VarHandleOp(dtype=dtype, shape=[], shared_name=f"{scope}loss", name="loss")
+        before = tf.raw_ops.ReadVariableOp(resource=step.handle, dtype=step.dtype)
+        is_expected = tf.equal(tf.cast(before, tf.int64), expected)
+        limit = tf.where(is_expected, length, tf.zeros([], tf.int64))
+        with tf.control_dependencies([_assign(made, tf.zeros([], tf.int64))]):
+            started = tf.timestamp()
+        with tf.control_dependencies([started]):
+            first = [tf.identity(tf.zeros([], tf.int64)), tf.identity(tf.zeros([], dtype))]
+
+        def goes_on(number: Any, loss: Any) -> Any:
+            with tf.control_dependencies([number]):
+                spent = tf.timestamp() - started
+            is_over = tf.logical_or(tf.math.is_nan(loss), spent >= secs)
+            return tf.logical_and(number < limit, tf.logical_not(is_over))
+
+        def body(number: Any, loss: Any) -> Any:
+            del loss
+            done, loss = tf.graph_util.import_graph_def(
+                step_graph.definition,
+                input_map={f"{name}:0": tf.identity(tensor) for name, tensor in step_graph.handles.items()},
+                return_elements=[step_graph.train, step_graph.loss.name],
+                name=_STEP,
+            )
+            loss.set_shape([])
+            with tf.control_dependencies([done, loss]):
+                number = number + 1
+                noted = [_assign(made, number), _assign(last, loss)]
+            with tf.control_dependencies(noted):
+                return tf.identity(number), tf.identity(loss)
+
+        made_now, loss_now = tf.while_loop(goes_on, body, first, parallel_iterations=1)
+        graph.hide(scope, _functions_in(graph, scope))
+        return StepLoop(
+            length=length,
+            expected=expected,
+            secs=secs,
+            results=(made_now, loss_now, before),
+            made=tf.raw_ops.ReadVariableOp(resource=made, dtype=tf.int64),
+            loss=tf.raw_ops.ReadVariableOp(resource=last, dtype=dtype),
+            step=tf.raw_ops.ReadVariableOp(resource=step.handle, dtype=step.dtype),
+            forget=_assign(made, tf.constant(NOT_BEGUN, tf.int64)),
+        )
+
+
+def raw_message(error: tf.errors.OpError) -> str:
+    """What an error of a run of the loop says, with the model's own names for the operations of the copy."""
+    text = _INTERPOLATED.sub("", tf.compat.as_text(error.message))
+    return _COPIED.sub("", text)
+
+
+def _assign(handle: Any, value: Any) -> Any:
+    return tf.raw_ops.AssignVariableOp(resource=handle, value=value)
+
+
+def _functions_in(graph: Any, scope: str) -> list[str]:
+    """The names of the functions that a loop in a scope is made of."""
+    loops = [
+        operation
+        for operation in graph.get_operations()
+        if operation.name.startswith(scope) and operation.type in ("While", "StatelessWhile")
+    ]
+    return [loop.get_attr(part).name for loop in loops for part in ("cond", "body")]
