@@ -28,6 +28,28 @@ def tf_log(monkeypatch):
     return lines
 
 
+@pytest.fixture
+def opened(monkeypatch):
+    """The sessions that were opened since the test began, and those that were closed."""
+    import tensorflow as tf
+
+    v1 = tf.compat.v1
+    made, closed = [], []
+    init, close = v1.Session.__init__, v1.Session.close
+
+    def opening(self, *arguments, **settings):
+        init(self, *arguments, **settings)
+        made.append(self)
+
+    def closing(self):
+        closed.append(self)
+        close(self)
+
+    monkeypatch.setattr(v1.Session, "__init__", opening)
+    monkeypatch.setattr(v1.Session, "close", closing)
+    return made, closed
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """An Estimator of `linear_model` after ten steps, with checkpoints at 0, 5 and 10."""

@@ -110,7 +110,8 @@ class Controller:
 
     def knows_job(self, job: Json) -> bool:
         """That version of the job is known already, or a newer one."""
-        return self._store.knows_job(job)
+        known = self._store.job(job_key(job))
+        return known is not None and known.is_at(job)
 
     def pod_event(self, kind: str | None, pod: Json) -> None:
         """The same for a pod of a job."""

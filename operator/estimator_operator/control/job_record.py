@@ -11,6 +11,7 @@ from estimator_operator.control.job_object import UNMANAGED, JobObject
 from estimator_operator.control.job_stub import JobStub
 from estimator_operator.control.pruned_status import Unkept
 from estimator_operator.control.refusal import Refusal
+from estimator_operator.kube.object_shape import version_of
 
 __all__ = ["UNMANAGED", "JobKey", "JobRecord", "JobWork"]
 
@@ -140,6 +141,10 @@ class JobRecord:
     def deleting(self) -> bool:
         """Somebody deleted the job; it waits for its dependents or a finalizer."""
         return self.object.deleting
+
+    def is_at(self, manifest: Json) -> bool:
+        """The job is known at that version, or at a newer one."""
+        return self.uid == manifest["metadata"]["uid"] and 0 < version_of(manifest) <= self.version
 
     @property
     def is_new(self) -> bool:

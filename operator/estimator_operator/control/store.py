@@ -68,15 +68,6 @@ class Store:
         """The job, or None when it does not exist."""
         return self._jobs.get(key)
 
-    def knows_job(self, manifest: Json) -> bool:
-        """The job is known at that version, or at a newer one."""
-        known = self._jobs.get(job_key(manifest))
-        return (
-            known is not None
-            and known.uid == manifest["metadata"]["uid"]
-            and 0 < version_of(manifest) <= known.version
-        )
-
     def put_job(self, manifest: Json, *, whole: bool = False) -> tuple[JobKey, bool]:
         """Notes a job; tells its key and whether this was news.
 
