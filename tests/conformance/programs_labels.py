@@ -11,7 +11,6 @@ THREE = np.array([[0.3, 1.0, -1.0], [0.0, 0.2, 0.1], [2.0, -2.0, 0.5]], np.float
 
 IN_THE_GRAPH = "a shape or dtype that does not fit is found when the graph is made, with what it belongs to, not when it runs"
 SPARSE = "sparse labels with one value for every example are what parsing a VarLenFeature gives"
-NO_DICT = "features that are no dict are named, where 2.15 fails on an attribute of theirs"
 OTHER_LABELS = "classes are numbers of any integer dtype, and a bool is 0 or 1, as for a binary head"
 
 
@@ -103,7 +102,6 @@ def labels_of_a_head_of_classes(directory):
     differs={
         "result/classes/sparse*": SPARSE,
         "result/tuple/sparse*": SPARSE,
-        "result/two/numbers": "the ValueError that other heads raise for it",
     },
 )
 def labels_that_are_words(directory):
@@ -132,7 +130,6 @@ def labels_that_are_words(directory):
         "result/numbers/bool*": OTHER_LABELS,
         "result/numbers/list*": "labels may be an array for every other head",
         "result/numbers/sparse floats*": OTHER_LABELS,
-        "result/numbers/sparse words": "the ValueError that other heads raise for it",
         "result/numbers/ragged": "a RaggedTensor is refused by its type, whatever the lengths of its rows",
     },
 )
@@ -289,8 +286,6 @@ def logits_of_more_dimensions(directory):
     differs={
         "result/name/words": IN_THE_GRAPH,
         "result/name/two columns": IN_THE_GRAPH,
-        "result/name/none": NO_DICT,
-        "result/name/a tensor": NO_DICT,
     },
 )
 def weights_of_examples(directory):
