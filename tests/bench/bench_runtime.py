@@ -76,6 +76,7 @@ LOOPS_OVER = "train, one weight"
 FIRST_STEP = Cell("start to first step", "seconds", 1, fewer=True)
 MEMORY = Cell("most memory", "MiB", 1.1, fewer=True)
 CLUSTER = Cell("chief, 2 workers, 2 ps", "global steps/s", 1)
+OVER_BARE = Cell("chief, 2 workers, 2 ps, the peer is the bare loop here", "global steps/s", 0.95)
 
 
 class Results:
@@ -109,8 +110,10 @@ def measure_cells(results, processes, pair, said):
 def measure_processes(results, pythons, pair, data, said):
     """Start and memory: processes of their own."""
     figures = {side: sides.first_step(pythons[side], side, data) for side in sides.in_turn(pair)}
+    bare = sides.first_step(pythons["ours"], "ours", data, "bare-first-step")
     for cell, column in ((FIRST_STEP, 0), (MEMORY, 1)):
         results.of(cell).add(figures["ours"][column], figures["peer"][column])
+        results.of(cell).add_limit("bare loop", bare[column])
     said(f"{FIRST_STEP.name}: {results.of(FIRST_STEP).ratios()[-1]:.2f}")
 
 

@@ -1,6 +1,7 @@
 """Processes of the bench of the runtime that make one training each.
 
     python runtime_processes.py SIDE first-step DATA-DIRECTORY
+    python runtime_processes.py SIDE bare-first-step DATA-DIRECTORY
     python runtime_processes.py SIDE cluster DIRECTORY STEPS     a task of the cluster in TF_CONFIG
     python runtime_processes.py SIDE bare-cluster DIRECTORY STEPS
 
@@ -94,6 +95,25 @@ def first_step(data):
     with tempfile.TemporaryDirectory() as model_dir:
         estimator = tf.estimator.Estimator(model_fn, model_dir, params=params)
         estimator.train(input_fn, hooks=[Steps(report)], steps=200)
+    _say_peak()
+
+
+def bare_first_step(data):
+    """The same by nothing but `Session.run`."""
+    model_fn, input_fn, params, _ = runtime_programs.Programs(data, small=False).models()["network"]
+    with tf.Graph().as_default(), v1.Session() as session:
+        v1.train.create_global_step()
+        iterator = v1.data.make_initializable_iterator(input_fn())
+        built = model_fn(*iterator.get_next(), tf.estimator.ModeKeys.TRAIN, params)
+        session.run([v1.global_variables_initializer(), iterator.initializer])
+        for step in range(200):
+            session.run([built.train_op, built.loss])
+            if step == 0:
+                print(json.dumps({"step": step}), flush=True)
+    _say_peak()
+
+
+def _say_peak():
     with open("/proc/self/status") as status:
         (peak,) = (line.split()[1] for line in status if line.startswith("VmHWM"))
     print(json.dumps({"peak": int(peak) / 1024}), flush=True)
@@ -176,4 +196,9 @@ def bare_cluster(directory, steps):
 
 if __name__ == "__main__":
     runtime_programs.set_up(sys.argv[1])
-    {"first-step": first_step, "cluster": cluster, "bare-cluster": bare_cluster}[sys.argv[2]](*sys.argv[3:])
+    {
+        "first-step": first_step,
+        "bare-first-step": bare_first_step,
+        "cluster": cluster,
+        "bare-cluster": bare_cluster,
+    }[sys.argv[2]](*sys.argv[3:])

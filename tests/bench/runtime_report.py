@@ -89,7 +89,7 @@ def section(results, versions, pairs, minutes):
             "## The runtime beside tf.estimator",
             "",
             f"`make bench-runtime`: TensorFlow {versions['ours']} here, tf.estimator on TensorFlow {versions['peer']},",
-            f"{pairs} pairs of processes in alternating order in {minutes:.0f} minutes on {machine()}.",
+            f"{pairs} {'pair' if pairs == 1 else 'pairs'} of processes in alternating order in {minutes:.0f} minutes on {machine()}.",
             "",
             "Medians; of the ratios also the smallest and the largest. Limits are bare programs over the same graph on the",
             "same machine: a callable (`Session.make_callable`) or `Session.run` in a loop, without hooks, checkpoints and",

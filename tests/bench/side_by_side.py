@@ -90,10 +90,10 @@ def child(*arguments, **settings):
         process.close()
 
 
-def first_step(python, side, data):
+def first_step(python, side, data, program="first-step"):
     """Seconds from the start of a process to its first step, and the most memory that it takes, MiB."""
     start = time.perf_counter()
-    with child(python, "runtime_processes.py", side, "first-step", data) as process:
+    with child(python, "runtime_processes.py", side, program, data) as process:
         process.answer()
         seconds = time.perf_counter() - start
         return seconds, process.answer()["peak"]
