@@ -8,7 +8,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 # Tests wait for processes half of their time, so there is one more at a time than there are cores.
 JOBS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores < 8 ? cores + 1 : 8)))
 
-.PHONY: help venv demo local test unit runtime integration conformance conformance-long e2e bench bench-operator scale lint format generate constraints images \
+.PHONY: help venv demo local test unit runtime integration conformance conformance-long e2e bench bench-operator bench-runtime scale lint format generate constraints images \
         apiserver-up apiserver-down kind-up kind-down clean
 
 help: ## list the targets
@@ -53,6 +53,9 @@ bench: venv ## side by side with peers; prints ratios
 bench-operator: venv ## the operator beside Kubeflow's training-operator (built on first use, 3 minutes), 12 minutes
 	@hack/cluster apiserver tools
 	@python tests/bench/bench_operator.py --write
+
+bench-runtime: venv ## the runtime beside tf.estimator 2.15, with its limits; writes docs/benchmarks.md
+	@python tests/bench/bench_runtime.py --write docs/benchmarks.md
 
 scale: venv ## 2,000 jobs with 10,000 pods: memory, CPU, standstill, start-up, calls (SCALE_JOBS=200 for a tenth); large jobs
 	@hack/cluster apiserver tools

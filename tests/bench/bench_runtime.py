@@ -1,261 +1,196 @@
-"""What the Estimator costs over bare TensorFlow: steps per second, time to the first step, memory.
+"""The runtime beside tf.estimator 2.15 on TensorFlow 2.15.1: speeds, seconds, memory, each with its limit.
 
-Both sides run the same input function and the same model function, one through `Estimator.train`, the other written
-out by hand. Repetitions alternate between the two, so what else happens on the machine meets both, and medians are
-taken. Prints a table of ratios and exits 1 when a target is missed.
+Both sides run the same programs, one process each, in alternating order and cell by cell, so what else happens on the
+machine meets both; medians of the ratios are compared with the targets.
 
-    python tests/bench/bench_runtime.py [--repetitions N]
+    python tests/bench/bench_runtime.py [--pairs N] [--quick] [--no-cluster] [--write PAGE]
+
+Exits 1 when a target is missed.
 """
 
 import argparse
-import os
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
 
-import numpy as np
+import runtime_report as report
+import side_by_side as sides
+from runtime_report import Cell, Measured
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+CLUSTER_STEPS = 1000
+QUICK_STEPS = 60
 
-WARM_UP_STEPS = 100
-FIRST_STEP = "first step"
-PEAK = "peak"
-MIB = 1024.0
-# Layers and steps of a repetition: the smallest model shows the cost per step best, the network is what people train.
-# Repetitions are short and many, so that the two of a pair meet the same load of a shared machine.
-MODELS = {"one weight": ((), 700), "network 784-256-128-10": ((256, 128), 150)}
-
-
-def data(hidden):
-    rng = np.random.default_rng(1)
-    if not hidden:
-        return np.ones([1, 1], np.float32), np.ones([1, 1], np.float32), 1
-    return rng.random([1024, 784], np.float32), rng.integers(0, 10, 1024), 128
-
-
-def input_fn(hidden):
-    import tensorflow as tf
-
-    features, labels, batch = data(hidden)
-    return tf.data.Dataset.from_tensor_slices(({"x": features}, labels)).repeat().batch(batch).prefetch(2)
-
-
-def loss_and_train_op(features, labels, hidden):
-    import tensorflow as tf
-
-    v1 = tf.compat.v1
-    layer = features["x"]
-    for index, width in enumerate([*hidden, 10 if hidden else 1]):
-        shape = [layer.shape[-1], width]
-        weights = v1.get_variable(
-            f"weights_{index}", shape, initializer=v1.glorot_uniform_initializer(seed=1)
-        )
-        layer = tf.matmul(tf.nn.relu(layer) if index else layer, weights)
-    if hidden:
-        loss = v1.losses.sparse_softmax_cross_entropy(labels, layer)
-    else:
-        loss = tf.reduce_mean(tf.square(layer - labels))
-    return loss, v1.train.GradientDescentOptimizer(0.01).minimize(loss, v1.train.get_global_step())
-
-
-def model_fn(features, labels, mode, params):
-    import estimator_runtime
-
-    loss, train_op = loss_and_train_op(features, labels, params["hidden"])
-    return estimator_runtime.EstimatorSpec(mode, loss=loss, train_op=train_op)
-
-
-def train_with_estimator(hidden, steps, hook, model_dir):
-    import estimator_runtime
-
-    estimator = estimator_runtime.Estimator(model_fn, model_dir, params={"hidden": hidden})
-    estimator.train(lambda: input_fn(hidden), hooks=[hook], steps=steps)
-
-
-def train_by_hand(hidden, steps, hook, model_dir):
-    """The same graph and the hooks that Estimator.train adds, in a MonitoredTrainingSession."""
-    import tensorflow as tf
-
-    v1 = tf.compat.v1
-
-    class InitializeIterator(v1.train.SessionRunHook):
-        def after_create_session(self, session, coord):
-            session.run(iterator.initializer)
-
-    with tf.Graph().as_default():
-        step = v1.train.create_global_step()
-        iterator = v1.data.make_initializable_iterator(input_fn(hidden))
-        loss, train_op = loss_and_train_op(*iterator.get_next(), hidden)
-        v1.summary.scalar("loss", loss)
-        scaffold = v1.train.Scaffold(
-            saver=v1.train.Saver(sharded=True, save_relative_paths=True, defer_build=True)
-        )
-        with v1.train.MonitoredTrainingSession(
-            checkpoint_dir=model_dir,
-            scaffold=scaffold,
-            hooks=[
-                InitializeIterator(),
-                hook,
-                v1.train.StopAtStepHook(num_steps=steps),
-                v1.train.NanTensorHook(loss),
-                v1.train.LoggingTensorHook({"loss": loss, "step": step}, every_n_iter=100),
-            ],
-            chief_only_hooks=[v1.train.CheckpointSaverHook(model_dir, save_secs=600, scaffold=scaffold)],
-            save_checkpoint_secs=0,
-            save_summaries_steps=100,
-            log_step_count_steps=100,
-        ) as session:
-            while not session.should_stop():
-                session.run([train_op, loss])
+# A cell -> what both sides are asked, and by the name of a limit what the bare program of this side is asked.
+CELLS = {
+    Cell("train, one weight", "steps/s", 3): (
+        ("train", "one weight"),
+        {
+            "bare callable": ("train_bare", "one weight", "callable"),
+            "bare loop": ("train_bare", "one weight", "loop"),
+        },
+    ),
+    Cell("train, 784-256-128-10, batches of 128", "steps/s", 1.1): (
+        ("train", "network"),
+        {
+            "bare callable": ("train_bare", "network", "callable"),
+            "bare loop": ("train_bare", "network", "loop"),
+        },
+    ),
+    Cell("train, the digits example", "steps/s", 1): (
+        ("train", "digits"),
+        {
+            "bare callable": ("train_bare", "digits", "callable"),
+            "bare loop": ("train_bare", "digits", "loop"),
+        },
+    ),
+    Cell("train, embedding of 1M x 32, TFRecords", "steps/s", 1): (
+        ("train", "embedding"),
+        {
+            "bare callable": ("train_bare", "embedding", "callable"),
+            "bare loop": ("train_bare", "embedding", "loop"),
+        },
+    ),
+    Cell("train_and_evaluate, 500 steps, 5 evaluations, 5 exports", "seconds", 0.5, fewer=True): (
+        ("train_and_evaluate",),
+        {},
+    ),
+    Cell("evaluate, one weight, 1,000 batches", "batches/s", 1.5): (
+        ("evaluate", "one weight"),
+        {
+            "bare callable": ("without_gradients_bare", "evaluate", "callable"),
+            "bare loop": ("without_gradients_bare", "evaluate", "loop"),
+        },
+    ),
+    Cell("evaluate, 784-256-128-10, 50 batches", "batches/s", 1): (("evaluate", "network"), {}),
+    Cell("predict by batches of 32", "examples/s", 2): (
+        ("predict", "batch"),
+        {
+            "bare callable": ("without_gradients_bare", "predict", "callable"),
+            "bare loop": ("without_gradients_bare", "predict", "loop"),
+        },
+    ),
+    Cell("predict by example", "examples/s", 1.2): (("predict", "example"), {}),
+}
+LOOPS = Cell("train, one weight, 100 steps a loop", "steps/s", 10)
+LOOPS_OVER = "train, one weight"
+FIRST_STEP = Cell("start to first step", "seconds", 1, fewer=True)
+MEMORY = Cell("most memory", "MiB", 1.1, fewer=True)
+CLUSTER = Cell("chief, 2 workers, 2 ps", "global steps/s", 1)
+OVER_BARE = Cell("chief, 2 workers, 2 ps, the peer is the bare loop here", "global steps/s", 0.95)
 
 
-def train_in_bare_session(hidden, steps, report):
-    """The least that TensorFlow needs to train: no hooks, no checkpoint, no summaries."""
-    import tensorflow as tf
+class Results:
+    """Figures by cell, in the order of the first figures."""
 
-    v1 = tf.compat.v1
-    with tf.Graph().as_default():
-        v1.train.create_global_step()
-        iterator = v1.data.make_initializable_iterator(input_fn(hidden))
-        loss, train_op = loss_and_train_op(*iterator.get_next(), hidden)
-        with v1.Session() as session:
-            session.run([v1.global_variables_initializer(), iterator.initializer])
-            for step in range(steps):
-                session.run([train_op, loss])
-                if step == 0:
-                    report()
+    def __init__(self):
+        self._by_cell = {}
+
+    def of(self, cell):
+        return self._by_cell.setdefault(cell, Measured(cell))
+
+    def all(self):
+        return list(self._by_cell.values())
 
 
-def make_hook(after_run):
-    import tensorflow as tf
-
-    class AfterRun(tf.compat.v1.train.SessionRunHook):
-        def after_run(self, run_context, run_values):
-            after_run()
-
-    return AfterRun()
-
-
-def steps_per_second(train, hidden, steps):
-    """Speed between the first steps, which warm up, and the last."""
-    times = []
-    with tempfile.TemporaryDirectory() as model_dir:
-        train(hidden, WARM_UP_STEPS + steps, make_hook(lambda: times.append(time.perf_counter())), model_dir)
-    return steps / (times[-1] - times[-1 - steps])
+def measure_cells(results, processes, pair, said):
+    """One figure of each cell from both processes."""
+    for cell, (request, limits) in CELLS.items():
+        figures = {side: processes[side].ask(*request) for side in sides.in_turn(pair)}
+        measured = results.of(cell)
+        measured.add(**figures)
+        if cell.name == LOOPS_OVER:
+            looped = processes["ours"].ask("train_in_loops", "one weight")
+            if looped is not None:
+                results.of(LOOPS).add(looped, figures["peer"])
+        for name, bare in limits.items():
+            measured.add_limit(name, processes["ours"].ask(*bare))
+        said(f"{cell.name}: {measured.ratios()[-1]:.2f}")
 
 
-def compare_speed(hidden, steps, repetitions):
-    """Median speeds of both sides and the median of the ratios within the repetitions."""
-    speeds = {train_with_estimator: [], train_by_hand: []}
-    for repetition in range(repetitions):
-        order = list(speeds) if repetition % 2 else list(reversed(speeds))
-        for train in order:
-            speeds[train].append(steps_per_second(train, hidden, steps))
-    ours, bare = speeds.values()
-    ratios = [mine / other for mine, other in zip(ours, bare, strict=True)]
-    return statistics.median(ours), statistics.median(bare), statistics.median(ratios)
+def measure_processes(results, pythons, pair, data, said):
+    """Start and memory: processes of their own."""
+    figures = {side: sides.first_step(pythons[side], side, data) for side in sides.in_turn(pair)}
+    bare = sides.first_step(pythons["ours"], "ours", data, "bare-first-step")
+    for cell, column in ((FIRST_STEP, 0), (MEMORY, 1)):
+        results.of(cell).add(figures["ours"][column], figures["peer"][column])
+        results.of(cell).add_limit("bare loop", bare[column])
+    said(f"{FIRST_STEP.name}: {results.of(FIRST_STEP).ratios()[-1]:.2f}")
 
 
-def run_child(kind, hidden, steps):
-    """Trains in this process; prints when the first step is done and what memory it took at most."""
-    reported = []
-
-    def report():
-        if not reported:
-            reported.append(True)
-            print(FIRST_STEP, flush=True)
-
-    if kind == "bare":
-        train_in_bare_session(hidden, steps, report)
-    else:
-        with tempfile.TemporaryDirectory() as model_dir:
-            train_with_estimator(hidden, steps, make_hook(report), model_dir)
-    with open("/proc/self/status") as status:
-        (peak,) = (line.split()[1] for line in status if line.startswith("VmHWM"))
-    print(PEAK, peak, flush=True)
-
-
-def measure_child(kind, model):
-    """Seconds to the first step of a new process and its peak memory in MiB."""
-    start = time.perf_counter()
-    command = [sys.executable, __file__, "--child", kind, "--model", model]
-    with (
-        tempfile.TemporaryFile("w+") as log,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True) as child,
-    ):
-        for line in child.stdout:
-            if line.startswith(FIRST_STEP):
-                seconds = time.perf_counter() - start
-            elif line.startswith(PEAK):
-                peak = int(line.split()[1]) / MIB
-        if child.wait():
-            log.seek(0)
-            raise SystemExit(f"the {kind} child failed with exit code {child.returncode}:\n{log.read()}")
-    return seconds, peak
-
-
-def compare_processes(model, repetitions):
-    """Medians of (seconds to the first step, peak MiB) of both sides, and of the ratios of the seconds in pairs."""
-    measured = {"estimator": [], "bare": []}
-    for repetition in range(repetitions):
-        order = list(measured) if repetition % 2 else list(reversed(measured))
-        for kind in order:
-            measured[kind].append(measure_child(kind, model))
-    ours, bare = measured.values()
-    ratios = [mine[0] / other[0] for mine, other in zip(ours, bare, strict=True)]
-    medians = [
-        tuple(statistics.median(column) for column in zip(*values, strict=True)) for values in (ours, bare)
-    ]
-    return *medians, statistics.median(ratios)
-
-
-def print_row(what, detail, measured, comparison, target):
-    fulfilled = measured >= target if comparison == ">=" else measured <= target
-    print(
-        f"{what:<58} {detail:<26} {measured:>8.2f}  {comparison} {target:<6g} {'ok' if fulfilled else 'MISSED'}"
+def measure_cluster(results, pythons, pair, steps, said):
+    """A cluster of each side, and both bare loops."""
+    figures, bare = {}, {}
+    for side in sides.in_turn(pair):
+        figures[side] = sides.cluster(pythons[side], side, "cluster", steps)
+        bare[side] = sides.cluster(pythons[side], side, "bare-cluster", steps)
+    measured = results.of(CLUSTER)
+    measured.add(**figures)
+    measured.add_limit("bare loop here", bare["ours"])
+    measured.add_limit("bare loop of the peer", bare["peer"])
+    said(
+        f"{CLUSTER.name}: {measured.ratios()[-1]:.2f}, of the bare loop here {figures['ours'] / bare['ours']:.2f}"
     )
-    sys.stdout.flush()
-    return fulfilled
+
+
+def measure(pairs, *, quick, cluster, pythons, said=lambda text: None):
+    """All figures, and the versions of TensorFlow by side."""
+    results, versions = Results(), {}
+    with tempfile.TemporaryDirectory() as data:
+        for pair in range(pairs):
+            order = sides.in_turn(pair)
+            processes = {}
+            try:
+                for side in order:
+                    processes[side] = sides.Child(
+                        pythons[side],
+                        "runtime_programs.py",
+                        side,
+                        data,
+                        *(["--small"] if quick else []),
+                    )
+                    versions[side] = processes[side].answer()["tensorflow"]
+                measure_cells(
+                    results, processes, pair, lambda text, pair=pair: said(f"pair {pair + 1}: {text}")
+                )
+            finally:
+                for process in processes.values():
+                    process.close()
+            if not quick:
+                measure_processes(results, pythons, pair, data, said)
+            if cluster:
+                measure_cluster(results, pythons, pair, QUICK_STEPS if quick else CLUSTER_STEPS, said)
+    return results.all(), versions
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repetitions", type=int, default=31, help="of each measurement; medians are taken")
-    parser.add_argument("--child", choices=["estimator", "bare"], help=argparse.SUPPRESS)
-    parser.add_argument("--model", choices=MODELS, help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--pairs", type=int, default=5, help="of processes; medians of their ratios are taken"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="a few steps each: shows that it works, says no speed"
+    )
+    parser.add_argument("--no-cluster", action="store_true", help="leave the chief, workers and ps out")
+    parser.add_argument("--write", metavar="PAGE", help="write the section of this page and its plot")
     arguments = parser.parse_args()
-    if arguments.child:
-        run_child(arguments.child, *MODELS[arguments.model])
-        return 0
+    start = time.perf_counter()
 
-    print(f"{'measure':<58} {'Estimator : TensorFlow':<26} {'measured':>8}  target")
-    fulfilled = []
-    for model, (hidden, steps) in MODELS.items():
-        ours, bare, ratio = compare_speed(hidden, steps, arguments.repetitions)
-        fulfilled.append(
-            print_row(f"steps/s, {model} (ratio)", f"{ours:.0f} : {bare:.0f}", ratio, ">=", 0.95)
-        )
-    for model in MODELS:
-        (ours, our_peak), (bare, bare_peak), ratio = compare_processes(model, arguments.repetitions // 6 + 1)
-        fulfilled += [
-            print_row(
-                f"seconds to the first step, {model} (ratio)",
-                f"{ours:.2f} : {bare:.2f}",
-                ratio,
-                "<=",
-                1.2,
-            ),
-            print_row(
-                f"peak memory, {model} (MiB more)",
-                f"{our_peak:.0f} : {bare_peak:.0f}",
-                our_peak - bare_peak,
-                "<=",
-                100,
-            ),
-        ]
-    return 0 if all(fulfilled) else 1
+    def said(text):
+        print(f"{time.perf_counter() - start:6.0f} s  {text}", file=sys.stderr, flush=True)
+
+    results, versions = measure(
+        arguments.pairs,
+        quick=arguments.quick,
+        cluster=not arguments.no_cluster,
+        pythons=sides.interpreters(),
+        said=said,
+    )
+    print(f"TensorFlow {versions['ours']} : tf.estimator on {versions['peer']}; {report.machine()}")
+    print(report.table(results))
+    if arguments.write:
+        minutes = (time.perf_counter() - start) / 60
+        report.write(arguments.write, results, versions, arguments.pairs, minutes)
+    return 0 if arguments.quick or all(one.met() for one in results) else 1
 
 
 if __name__ == "__main__":
