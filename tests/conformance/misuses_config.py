@@ -60,8 +60,9 @@ def replacing(**arguments):
     return lambda directory: tf.estimator.RunConfig().replace(**arguments)
 
 
-misuse("RunConfig.replace: a property", replacing(task_type="chief"))
-misuse("RunConfig.replace: a name that is none", replacing(colour="red"))
+ONE_MORE = "names the field that is this runtime's own as well, steps_per_loop"
+misuse("RunConfig.replace: a property", replacing(task_type="chief"), wording=ONE_MORE)
+misuse("RunConfig.replace: a name that is none", replacing(colour="red"), wording=ONE_MORE)
 misuse("RunConfig.replace: both intervals", replacing(save_checkpoints_steps=1, save_checkpoints_secs=1))
 misuse("RunConfig.replace: model_dir empty", replacing(model_dir=""))
 misuse("RunConfig.replace: tf_random_seed is a float", replacing(tf_random_seed=0.5))
