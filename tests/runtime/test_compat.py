@@ -70,8 +70,10 @@ def test_the_package_itself_shows_the_v2_face():
     assert set(estimator_runtime.__all__) - own == set(faces.V2.names())
     for name in faces.V2.homes:
         assert getattr(estimator_runtime, name) is faces.V2.resolve(name)
+    of_this_package_alone = {"experimental": {"same_graph_each_time"}}
     for name, below in faces.V2.submodules.items():
-        assert getattr(estimator_runtime, name).__all__ == below.names()
+        shown = set(getattr(estimator_runtime, name).__all__)
+        assert shown - of_this_package_alone.get(name, set()) == set(below.names())
 
 
 def test_what_is_left_out_gives_the_reason(module):
