@@ -367,7 +367,7 @@ def test_a_classifiers_examples_are_described():
         columns()["wide"], "y", label_dimension=2, label_default=[0.0, 0.0]
     )
     assert spec["y"] == tf.io.FixedLenFeature((2,), tf.float32, [0.0, 0.0])
-    for wrong in ({"label_key": "x"}, {"label_key": None}, {"label_key": "y", "weight_column": "x"}):
+    for wrong in ({"label_key": "x"}, {"label_key": "y", "weight_column": "x"}):
         with pytest.raises(ValueError, match="label|weight_column"):
             er.regressor_parse_example_spec(columns()["wide"], **wrong)
     for wrong in (3, columns()["wide"][1]):
