@@ -1,3 +1,4 @@
+import collections
 import os
 import sys
 from pathlib import Path
@@ -48,6 +49,37 @@ def opened(monkeypatch):
     monkeypatch.setattr(v1.Session, "__init__", opening)
     monkeypatch.setattr(v1.Session, "close", closing)
     return made, closed
+
+
+@pytest.fixture
+def counts(monkeypatch):
+    """How often `Session.run` is called, callables are made (each takes its fetches apart once) and called."""
+    import tensorflow as tf
+
+    from estimator_runtime.loop.steps import replaced
+
+    v1 = tf.compat.v1
+    counted = collections.Counter()
+    run, make_callable = v1.Session.run, v1.Session.make_callable
+
+    def counting_run(self, *arguments, **settings):
+        counted["run"] += 1
+        return run(self, *arguments, **settings)
+
+    def counting_make(self, *arguments, **settings):
+        counted["made"] += 1
+        made = make_callable(self, *arguments, **settings)
+
+        def call():
+            counted["called"] += 1
+            return made()
+
+        return call
+
+    monkeypatch.setattr(v1.Session, "run", counting_run)
+    monkeypatch.setattr(v1.Session, "make_callable", counting_make)
+    monkeypatch.setattr(replaced, "_RUN", counting_run)
+    return counted
 
 
 @pytest.fixture(scope="module")

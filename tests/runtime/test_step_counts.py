@@ -1,7 +1,5 @@
 """What a step costs, in counts that are the same on every machine, and who is asked to run it."""
 
-import collections
-
 import linear_model
 import pytest
 import tensorflow as tf
@@ -11,32 +9,6 @@ from step_traces import merging, tensorflows
 from estimator_runtime.loop.steps import merging_session, replaced, requests
 
 SELDOM = {"save_checkpoints_steps": None, "save_checkpoints_secs": 600}
-
-
-@pytest.fixture
-def counts(monkeypatch):
-    """How often `Session.run` is called, callables are made (each takes its fetches apart once) and called."""
-    counted = collections.Counter()
-    run, make_callable = v1.Session.run, v1.Session.make_callable
-
-    def counting_run(self, *arguments, **settings):
-        counted["run"] += 1
-        return run(self, *arguments, **settings)
-
-    def counting_make(self, *arguments, **settings):
-        counted["made"] += 1
-        made = make_callable(self, *arguments, **settings)
-
-        def call():
-            counted["called"] += 1
-            return made()
-
-        return call
-
-    monkeypatch.setattr(v1.Session, "run", counting_run)
-    monkeypatch.setattr(v1.Session, "make_callable", counting_make)
-    monkeypatch.setattr(replaced, "_RUN", counting_run)
-    return counted
 
 
 def trained(tmp_path, steps, hooks=()):
