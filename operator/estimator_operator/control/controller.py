@@ -16,11 +16,11 @@ from estimator_operator.control.causes import LOOKUPS, Causes
 from estimator_operator.control.children import Children
 from estimator_operator.control.clock import Clock
 from estimator_operator.control.freshness import Freshness
-from estimator_operator.control.job_record import JobKey
+from estimator_operator.control.job_record import JobKey, job_key
 from estimator_operator.control.outage import Outage
 from estimator_operator.control.reconcile import TTL, Reconciler
 from estimator_operator.control.recorder import Recorder
-from estimator_operator.control.store import Store, job_key
+from estimator_operator.control.store import Store
 from estimator_operator.control.survey import Survey
 from estimator_operator.control.work_queue import NEWS, WorkQueue
 from estimator_operator.errors import ApiError

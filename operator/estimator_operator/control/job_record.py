@@ -13,7 +13,7 @@ from estimator_operator.control.pruned_status import Unkept
 from estimator_operator.control.refusal import Refusal
 from estimator_operator.kube.object_shape import version_of
 
-__all__ = ["UNMANAGED", "JobKey", "JobRecord", "JobWork"]
+__all__ = ["UNMANAGED", "JobKey", "JobRecord", "JobWork", "job_key"]
 
 Json = dict[str, Any]
 
@@ -27,6 +27,11 @@ class JobKey(NamedTuple):
     def __str__(self) -> str:
         """`namespace/name`."""
         return f"{self.namespace}/{self.name}"
+
+
+def job_key(manifest: Json) -> JobKey:
+    """The key of a job."""
+    return JobKey(manifest["metadata"]["namespace"], manifest["metadata"]["name"])
 
 
 @dataclass(slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from typing import Any
 from estimator_api import Progress
 from estimator_api import constants as c
 from estimator_operator.control.job_object import JobObject
-from estimator_operator.control.job_record import JobKey, JobRecord
+from estimator_operator.control.job_record import JobKey, JobRecord, job_key
 from estimator_operator.control.job_stub import JobStub, stub_at_first_sight
 from estimator_operator.control.known_pods import KnownPods, claimed, has_controller, is_owned_by, pod_key
 from estimator_operator.control.observation import observe, pods_of
@@ -90,6 +90,9 @@ class Store:
             # A job of the same name that was deleted and made anew shares nothing with the old one. One that nobody
             # has answered yet has no objects; should a crashed operator have made some, creating them says so.
             answered = bool((manifest.get("status") or {}).get("conditions"))
+            if known is not None:
+                # Its name is taken, so it is gone, whether or not the watch has told of that yet.
+                self.drop_job(key, known.uid, told=True)
             self._jobs[key] = record = JobRecord(key=key, manifest=manifest, fresh=not answered)
             if not whole:
                 self._shrink(record)
@@ -391,8 +394,3 @@ class Store:
     def _pods_with(self, key: JobKey, uid: str) -> KnownPods | None:
         pods = self._pods.get(key)
         return pods if pods is not None and uid in pods.uids else None
-
-
-def job_key(manifest: Json) -> JobKey:
-    """The key of a job."""
-    return JobKey(manifest["metadata"]["namespace"], manifest["metadata"]["name"])

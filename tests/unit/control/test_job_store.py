@@ -96,6 +96,26 @@ def test_a_namesake_shares_nothing(store):
     assert store.pods(record(store)) == ()
 
 
+@pytest.mark.parametrize("phase", ["Running", "Succeeded"])
+def test_what_became_of_a_predecessor_s_pods_is_nothing_to_its_namesake(store, phase):
+    """The watch of pods may tell of their ends, and that of jobs of the new one, before it tells of the old one's end."""
+    store.put_pod(pod("mnist-chief-0", 11, phase=phase))
+    store.put_pod(pod("mnist-chief-0-r1", 12, phase=phase))
+    store.drop_pod(pod("mnist-chief-0", 13))
+    store.put_job(job(50, uid="j2"))
+    store.drop_pod(pod("mnist-chief-0-r1", 51))
+    observed = store.observe(record(store))
+    assert (observed.pods, observed.gone) == ((), {})
+    assert not store.drop_job(KEY, "j1", told=True)
+    assert store.put_job(job(14)) == (KEY, False)
+
+
+def test_pods_of_a_namesake_that_are_seen_first_are_its_own(store):
+    store.put_pod(pod("mnist-chief-0", 51, owner="j2"))
+    store.put_job(job(50, uid="j2"))
+    assert phases(store) == ["Pending"]
+
+
 def test_a_late_word_of_a_predecessor_does_not_take_the_namesake_s_place(store):
     store.put_job(job(50, uid="j2"))
     assert store.put_job(job(20)) == (KEY, False)
