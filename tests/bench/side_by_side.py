@@ -13,6 +13,9 @@ import time
 
 HERE = pathlib.Path(__file__).parent
 REFERENCE = HERE.parent.parent / "hack" / "reference-venv"
+# Where Python is told to write no bytecode, what nobody has compiled yet is compiled at each start, which is not what a
+# start costs people: both sides keep theirs here.
+BYTECODE = HERE.parent.parent / "build" / "bench-bytecode"
 SIDES = ("ours", "peer")
 
 
@@ -43,7 +46,7 @@ class Child:
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
-            env={**os.environ, "PYTHONPATH": str(HERE), **(environment or {})},
+            env=_environment(environment),
         )
 
     def answer(self):
@@ -79,6 +82,11 @@ class Child:
             self._process.kill()
         self._process.communicate()
         self._log.close()
+
+
+def _environment(more):
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**inherited, "PYTHONPYCACHEPREFIX": str(BYTECODE), "PYTHONPATH": str(HERE), **(more or {})}
 
 
 @contextlib.contextmanager

@@ -59,6 +59,17 @@ def test_the_section_of_the_page_is_written_anew_and_the_others_stay(bench, tmp_
     assert "## Another\n\nfigures\n" in text
 
 
+@pytest.mark.usefixtures("bench")
+def test_both_sides_start_with_bytecode_whatever_the_environment_says(monkeypatch, tmp_path):
+    import side_by_side
+
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    script = tmp_path / "says.py"
+    script.write_text("import json, sys; print(json.dumps([sys.dont_write_bytecode, sys.pycache_prefix]))")
+    with side_by_side.child(sys.executable, script) as process:
+        assert process.answer() == [False, str(side_by_side.BYTECODE)]
+
+
 def test_a_process_that_fails_is_told_with_what_it_wrote(bench, tmp_path):
     import side_by_side
 
