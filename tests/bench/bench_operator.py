@@ -2,7 +2,7 @@
 
 `make bench-operator` runs this (`make bench` as well): the same job (chief, two workers, ps, evaluator), the same fake
 kubelet, contestants in turn, each with a new process and namespace in every round. Prints ratios and targets, writes
-docs/benchmarks/operator.md, and ends with 1 when a target is missed. Seconds are only ever compared within a run.
+its section of docs/benchmarks.md, and ends with 1 when a target is missed. Seconds are only ever compared within a run.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ sys.path[:0] = [str(_TESTS), str(_TESTS / "integration")]
 
 import peer_process  # noqa: E402  (the path above has to come first)
 from api_server import ApiServer  # noqa: E402
+from benchmark_page import PAGE  # noqa: E402
 from burst import life, post  # noqa: E402
 from comparison import Figures, rows, write  # noqa: E402
 from contestants import WORKERS, BareScript, Contestant, Ours, Peer, PeerAtDefaults  # noqa: E402
@@ -30,7 +31,6 @@ SINGLES: Final = 7
 SLOW_SINGLES: Final = 2
 """At its defaults the peer needs seconds for each."""
 BURSTS: Final = (50, 200)
-REPORT: Final = _TESTS.parent / "docs" / "benchmarks" / "operator.md"
 
 
 async def measure(
@@ -88,7 +88,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"rounds in turn (default {ROUNDS})")
     parser.add_argument("--bursts", type=int, nargs=2, default=BURSTS, help="jobs at once (default 50 200)")
-    parser.add_argument("--write", action="store_true", help=f"write {REPORT.relative_to(_TESTS.parent)}")
+    parser.add_argument("--write", action="store_true", help=f"write {PAGE.relative_to(_TESTS.parent)}")
     options = parser.parse_args()
     begun = time.monotonic()
     peer_process.built()
@@ -103,7 +103,7 @@ def main() -> int:
     for row in table:
         print(row)
     if options.write:
-        write(REPORT, figures, table, rounds=options.rounds, minutes=(time.monotonic() - begun) / 60)
+        write(PAGE, figures, table, rounds=options.rounds, minutes=(time.monotonic() - begun) / 60)
     return conclude(table)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -11,12 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from benchmark_page import machine, write_section
 from burst import Burst
 from contestants import BareScript, Contestant, Ours, Peer, PeerAtDefaults
 from measurements import Row
 
 KINDS: Final = (Ours, Peer, PeerAtDefaults, BareScript)
 EVENTS: Final = "create events"
+PLOT: Final = "benchmark-operator.png"
 
 
 @dataclass(slots=True)
@@ -107,25 +107,32 @@ def rows(figures: Figures) -> list[Row]:
     return found
 
 
-def write(path: Path, figures: Figures, table: Iterable[Row], *, rounds: int, minutes: float) -> None:
-    """The page."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def write(page: Path, figures: Figures, table: Iterable[Row], *, rounds: int, minutes: float) -> None:
+    """Writes this bench's section of a page, and the plot beside it."""
+    write_section(page, "bench-operator", section(figures, table, rounds=rounds, minutes=minutes))
+    plot(page.parent / PLOT, figures)
+
+
+def section(figures: Figures, table: Iterable[Row], *, rounds: int, minutes: float) -> list[str]:
+    """The section of docs/benchmarks.md, as lines."""
     lines = [
-        "# What the operator costs, beside Kubeflow's training-operator",
+        "## The operator beside Kubeflow's training-operator",
         "",
-        "Written by `make bench-operator`. What a figure means, why it is what it is, and what was tried where a target",
-        "is missed, is in [decisions/burst.md](../decisions/burst.md).",
+        "`make bench-operator`. What a figure means, why it is what it is, and what was tried where a target is missed, is",
+        "in [decisions/burst.md](decisions/burst.md).",
         "",
-        f"Machine: {machine()}. {rounds} rounds in turn, {minutes:.0f} minutes in all; API server, etcd, fake kubelet and",
-        "operator share it. Medians of the rounds, least and most in brackets.",
+        f"{rounds} rounds in turn, {minutes:.0f} minutes in all, on {machine()}; API server, etcd, fake kubelet and operator",
+        "share it. Medians of the rounds, least and most in brackets.",
         "",
-        "## Targets",
+        f"![Seconds from POST to the last pod, by contestant]({PLOT})",
+        "",
+        "### Targets",
         "",
         "| | measured | target | |",
         "|---|---|---|---|",
         *(_target(row) for row in table),
         "",
-        "## Measured",
+        "### Measured",
         "",
         _header("seconds"),
         _rule(),
@@ -169,7 +176,7 @@ def write(path: Path, figures: Figures, table: Iterable[Row], *, rounds: int, mi
             figures, f"memory, most until the {largest} is over, MiB", largest, lambda one: one.peak, digits=0
         ),
         "",
-        "## API calls of one job",
+        "### API calls of one job",
         "",
         "From POST to clean-up, by the audit log; watches, and lists that nothing of one job selects, apart.",
         "",
@@ -182,18 +189,26 @@ def write(path: Path, figures: Figures, table: Iterable[Row], *, rounds: int, mi
         for name in sorted(set().union(*counts))
     ]
     lines.append("| all | " + " | ".join(f"**{one.total()}**" for one in counts) + " |")
-    path.write_text("\n".join(lines) + "\n")
+    return lines
 
 
-def machine() -> str:
-    """Processor, cores and memory."""
-    model = platform.processor() or platform.machine()
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            model = line.partition(":")[2].strip()
-            break
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{model}, {os.cpu_count()} cores, {memory:.0f} GiB, Linux {platform.release()}, Python {platform.python_version()}"
+def plot(path: Path, figures: Figures) -> None:
+    """A group of bars a burst: seconds from POST to the last pod, on a logarithmic axis."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 4.5), layout="constrained")
+    axes = figure.subplots()
+    width = 0.8 / len(KINDS)
+    for place, kind in enumerate(KINDS):
+        known = [(group, what) for group, what in enumerate(figures.what) if figures.of(kind, what)]
+        seconds = [figures.seconds(kind, what) for _, what in known]
+        bars = axes.bar([group + place * width for group, _ in known], seconds, width, label=kind.title)
+        axes.bar_label(bars, [f"{one:.2g}" if one < 10 else f"{one:.0f}" for one in seconds], fontsize=8)
+    axes.set_yscale("log")
+    axes.set_ylabel("seconds from POST to the last pod")
+    axes.set_xticks([group + 0.4 - width / 2 for group in range(len(figures.what))], figures.what)
+    figure.legend(loc="outside upper center", ncols=len(KINDS), frameon=False)
+    figure.savefig(path, dpi=110)
 
 
 def _target(row: Row) -> str:

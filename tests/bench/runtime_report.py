@@ -1,13 +1,11 @@
 """What the bench of the runtime measured: cells, their targets, the table, the plot, the section of docs/benchmarks.md."""
 
 import dataclasses
-import os
 import pathlib
-import platform
 import statistics
 
-BEGIN = "<!-- make bench-runtime writes from here -->"
-END = "<!-- to here -->"
+from benchmark_page import machine, write_section
+
 PLOT = "benchmark-runtime.png"
 
 
@@ -81,37 +79,28 @@ def table(results):
 
 
 def section(results, versions, pairs, minutes):
-    """The section of docs/benchmarks.md."""
+    """The section of docs/benchmarks.md, as lines."""
     rows = [HEADER, ("---",) * len(HEADER), *(one.columns() for one in results)]
-    return "\n".join(
-        [
-            BEGIN,
-            "## The runtime beside tf.estimator",
-            "",
-            f"`make bench-runtime`: TensorFlow {versions['ours']} here, tf.estimator on TensorFlow {versions['peer']},",
-            f"{pairs} {'pair' if pairs == 1 else 'pairs'} of processes in alternating order in {minutes:.0f} minutes on {machine()}.",
-            "",
-            "Medians; of the ratios also the smallest and the largest. Limits are bare programs over the same graph on the",
-            "same machine: a callable (`Session.make_callable`) or `Session.run` in a loop, without hooks, checkpoints and",
-            "summaries; for a cluster a MonitoredTrainingSession without hooks.",
-            "",
-            *("| " + " | ".join(row) + " |" for row in rows),
-            "",
-            f"![Ratios to tf.estimator, with their targets and limits]({PLOT})",
-            END,
-        ]
-    )
+    return [
+        "## The runtime beside tf.estimator",
+        "",
+        f"`make bench-runtime`: TensorFlow {versions['ours']} here, tf.estimator on TensorFlow {versions['peer']},",
+        f"{pairs} {'pair' if pairs == 1 else 'pairs'} of processes in alternating order in {minutes:.0f} minutes on {machine()}.",
+        "",
+        "Medians; of the ratios also the smallest and the largest. Limits are bare programs over the same graph on the",
+        "same machine: a callable (`Session.make_callable`) or `Session.run` in a loop, without hooks, checkpoints and",
+        "summaries; for a cluster a MonitoredTrainingSession without hooks.",
+        "",
+        *("| " + " | ".join(row) + " |" for row in rows),
+        "",
+        f"![Ratios to tf.estimator, with their targets and limits]({PLOT})",
+    ]
 
 
 def write(page, results, versions, pairs, minutes):
     """Writes this bench's section of the page at `page`, leaving the others, and the plot beside it."""
     page = pathlib.Path(page)
-    text = page.read_text() if page.exists() else "# Benchmarks\n"
-    new = section(results, versions, pairs, minutes)
-    before, found, rest = text.partition(BEGIN)
-    text = before + new + rest.partition(END)[2] if found else f"{text.rstrip()}\n\n{new}\n"
-    page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(text)
+    write_section(page, "bench-runtime", section(results, versions, pairs, minutes))
     plot(page.parent / PLOT, results)
 
 
@@ -145,21 +134,6 @@ def plot(path, results):
     axes.set_xlabel("times as good as tf.estimator 2.15 (speed, or the inverse of seconds and MiB)")
     figure.legend(loc="outside upper center", ncols=3, frameon=False)
     figure.savefig(path, dpi=110)
-
-
-def machine():
-    """Processor, cores and memory."""
-    model = platform.machine()
-    for line in _lines("/proc/cpuinfo"):
-        if line.startswith("model name"):
-            model = line.partition(":")[2].strip()
-            break
-    (memory,) = [int(line.split()[1]) for line in _lines("/proc/meminfo") if line.startswith("MemTotal")]
-    return f"{model}, {os.cpu_count()} cores, {memory / 2**20:.0f} GiB of memory, {platform.system()}"
-
-
-def _lines(path):
-    return pathlib.Path(path).read_text().splitlines()
 
 
 def _short(value):
