@@ -189,6 +189,11 @@ class MergingSession:
         made = self._made
         if made.is_to_stop:
             raise RuntimeError("Run called even after should_stop requested.")
+        if made.ahead is None and not made.looking:
+            # Nobody else asks for anything, or is to be told what came of it.
+            outputs = self._planned({_CALLER: fetches})
+            if outputs is not None:
+                return outputs[_CALLER]
         context = _train.SessionRunContext(_train.SessionRunArgs(fetches, None), made.session)
         if made.ahead is not None:
             made.ahead.run(context)
