@@ -236,7 +236,8 @@ def _results(
                 scaffold=evaluation.scaffold,
                 checkpoint_path=checkpoint_path,
                 hooks=session_hooks,
-                ahead=stretches,
+                # On a server of its own everything is as asked: no loop takes batches there that nobody sees.
+                ahead=None if model.config.evaluation_master else stretches,
             )
 
         with replicas.scope(model.config.eval_distribute):
