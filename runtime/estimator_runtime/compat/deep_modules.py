@@ -5,7 +5,7 @@ tensorflow_estimator was never meant to be imported below its top, and libraries
 that says what to import instead.
 """
 
-from estimator_runtime.faces import EXPORT, HOOKS, INPUTS, V1, V2, Face, at
+from estimator_runtime.faces import EXPORT, HOOKS, INPUTS, TPU, V1, V2, Face, at
 
 _ROOT = "tensorflow_estimator.python.estimator"
 
@@ -82,5 +82,13 @@ DEEP_MODULES: dict[str, Face] = {
         "model_fn": Face({**_of(V1, "EstimatorSpec", "ModeKeys"), **_of(_EXPERIMENTAL, "call_logit_fn")}),
         "run_config": Face({**_of(V1, "RunConfig"), "TaskType": "config.run_config:TaskType"}),
         "training": Face(_of(V1, "EvalSpec", "TrainSpec", "train_and_evaluate")),
+        "tpu.tpu_config": Face(_of(TPU, "InputPipelineConfig", "RunConfig", "TPUConfig")),
+        "tpu.tpu_estimator": Face(
+            {
+                **_of(TPU, "TPUEstimator", "TPUEstimatorSpec"),
+                **TPU.submodules["experimental"].homes,
+                **at("tpu.tpu_estimator", "ExportSavedModelApiVersion"),
+            }
+        ),
     }.items()
 }
