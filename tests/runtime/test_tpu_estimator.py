@@ -291,6 +291,11 @@ def test_functions_that_do_not_fit_are_told_in_training(tmp_path, model, input_f
         estimator(tmp_path, model).train(input_fn, steps=1)
 
 
+def test_params_that_only_hold_a_batch_size_are_nothing_to_warn_of(tmp_path, tf_log):
+    estimator(tmp_path)
+    assert not [line for line in tf_log if "params are not passed" in line]
+
+
 def test_a_program_can_derive_its_own_class(tmp_path):
     class Own(tpu.TPUEstimator):
         def __init__(self, directory):

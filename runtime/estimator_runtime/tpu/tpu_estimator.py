@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any
 
+from estimator_runtime import arguments
 from estimator_runtime.errors import TPUNotSupportedError, ValueKindError
 from estimator_runtime.estimator import Estimator
 from estimator_runtime.export.saved_model import ExportPath
@@ -91,6 +92,8 @@ class TPUEstimator(Estimator):
             raise ValueKindError(f"tpu_config of a RunConfig is a TPUConfig, given: {config.tpu_config}")
         if not callable(model_fn):
             raise TypeError(f"model_fn must be provided to TPUEstimator, and be callable; given: {model_fn}")
+        if params is None and "params" in arguments.declared(model_fn):
+            params = {}  # there is a batch size to find in it
         check_arguments(model_fn, params)
         self._export_to_tpu, self._export_to_cpu = export_to_tpu, export_to_cpu
         sizes = {
@@ -119,7 +122,7 @@ class TPUEstimator(Estimator):
         )
         self._bound = dataclasses.replace(self._bound, call_input=host.call_input)
 
-    def _export_all_saved_models(self, *arguments: Any, **settings: Any) -> ExportPath:
+    def _export_all_saved_models(self, *given: Any, **settings: Any) -> ExportPath:
         """See `Estimator`.
 
         Raises:
@@ -133,7 +136,7 @@ class TPUEstimator(Estimator):
                 "A model for TPUs alone cannot be exported without a TPU: make the TPUEstimator with export_to_cpu=True, and "
                 "the export holds the model for CPUs and GPUs."
             )
-        return super()._export_all_saved_models(*arguments, **settings)
+        return super()._export_all_saved_models(*given, **settings)
 
 
 def _check_without_tpu(*, use_tpu: bool, embedding_config_spec: Any) -> None:
