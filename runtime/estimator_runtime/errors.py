@@ -32,6 +32,8 @@ written for tf.estimator keeps working:
     ├── ScalarPredictionError          (ValueError, IndexError) predictions that cannot be told by example
     ├── MetricNotFoundError            (KeyError)               early stopping looks at what no evaluation has
     ├── LegacyKerasError               (AttributeError)         a model function calls what only Keras 2 has
+    ├── TPUNotSupportedError           (ValueError, RuntimeError)
+    │                                                           a TPU is asked for
     └── DistributionNotSupportedError  (ValueError, AttributeError)
                                                             a strategy that does not run here was asked for
 
@@ -135,6 +137,10 @@ class MetricNotFoundError(EstimatorError, KeyError):
 
 class DistributionNotSupportedError(EstimatorError, ValueError, AttributeError):
     """The configuration asks for a tf.distribute strategy that is not of this host, or for one on several hosts."""
+
+
+class TPUNotSupportedError(EstimatorError, ValueError, RuntimeError):
+    """A TPUEstimator is to compute on a TPU, or to export a model for one."""
 
 
 class LegacyKerasError(EstimatorError, AttributeError):

@@ -152,16 +152,22 @@ _WITH_HEADS = {
 }
 _LOGIT_FNS = at("canned.logit_fn_builders", "dnn_logit_fn_builder", "linear_logit_fn_builder")
 
+TPU = Face(
+    {
+        **at("tpu.tpu_config", "InputPipelineConfig", "TPUConfig"),
+        **at("tpu.run_config", "RunConfig"),
+        **at("tpu.tpu_estimator", "TPUEstimator"),
+        **at("tpu.tpu_estimator_spec", "TPUEstimatorSpec"),
+    },
+    {"experimental": Face(at("tpu.embedding", "EmbeddingConfigSpec"))},
+)
+
 V2 = Face({**_WITH_HEADS, **_canned("")}, {"experimental": Face(_EXPERIMENTAL), "export": EXPORT})
 V1 = Face(
     {**_WITH_HEADS, **_canned("V1")},
-    {"experimental": Face({**_EXPERIMENTAL, **_LOGIT_FNS}), "export": EXPORT, "inputs": INPUTS},
+    {"experimental": Face({**_EXPERIMENTAL, **_LOGIT_FNS}), "export": EXPORT, "inputs": INPUTS, "tpu": TPU},
 )
 
-_TPU = (
-    "not built here; without a TPU an Estimator takes its model_fn, with EstimatorSpec for TPUEstimatorSpec, and "
-    "tf.compat.v1.tpu.CrossShardOptimizer is still there"
-)
 _RNN = "it is built on sequence layers of Keras 2; a model_fn with tf.keras.layers.LSTM takes its place"
 LEFT_OUT: Mapping[str, str] = {
     "experimental.KMeans": (
@@ -174,5 +180,4 @@ LEFT_OUT: Mapping[str, str] = {
     ),
     "experimental.RNNClassifier": _RNN,
     "experimental.RNNEstimator": _RNN,
-    "tpu": _TPU,
 }

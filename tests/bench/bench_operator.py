@@ -40,8 +40,8 @@ async def measure(
     figures: Figures,
     *,
     singles: int = SINGLES,
-    still: bool = True,
     bursts: Sequence[int] = BURSTS,
+    most: int = BURSTS[-1],
 ) -> None:
     """One turn of a contestant.
 
@@ -51,8 +51,8 @@ async def measure(
         number: Of the round.
         figures: Where what was measured is noted.
         singles: Jobs one after the other.
-        still: The largest burst once more, whose pods nobody brings to life.
         bursts: Jobs at once.
+        most: Jobs at once of the burst whose pods nobody brings to life.
     """
     begun = time.monotonic()
     async with kind.at_work(server, f"{kind.__name__.lower()}-{number}") as one:
@@ -63,11 +63,8 @@ async def measure(
             for size in bursts:
                 names = [f"burst-{size}-{job}" for job in range(size)]
                 figures.note(kind, f"burst of {size}", await post(one, names, at_once=WORKERS, lives=True))
-        if still:
-            names = [f"still-{job}" for job in range(bursts[-1])]
-            figures.note(
-                kind, f"burst of {bursts[-1]}, still", await post(one, names, at_once=WORKERS, lives=False)
-            )
+        names = [f"still-{job}" for job in range(most)]
+        figures.note(kind, f"burst of {most}, still", await post(one, names, at_once=WORKERS, lives=False))
     print(f"round {number}, {kind.title}: {time.monotonic() - begun:.0f} s", flush=True)
 
 
@@ -78,8 +75,11 @@ async def compare(server: ApiServer, rounds: int, bursts: Sequence[int]) -> Figu
         # Who comes first in a round comes last in the next.
         turn = (Ours, Peer, BareScript)
         for kind in turn if number % 2 else reversed(turn):
-            await measure(server, kind, number, figures, bursts=bursts)
-    await measure(server, PeerAtDefaults, 1, figures, singles=SLOW_SINGLES, still=False, bursts=bursts)
+            await measure(server, kind, number, figures, bursts=bursts, most=bursts[-1])
+    # Minutes lie between the last pod of its largest burst and the end of the jobs: that one is measured without ends.
+    await measure(
+        server, PeerAtDefaults, 1, figures, singles=SLOW_SINGLES, bursts=bursts[:-1], most=bursts[-1]
+    )
     return figures
 
 

@@ -102,6 +102,8 @@ def measure_cells(results, processes, pair, said):
             looped = processes["ours"].ask("train_in_loops", "one weight")
             if looped is not None:
                 results.of(LOOPS).add(looped, figures["peer"])
+                bare = processes["ours"].ask("train_bare_in_loops", "one weight")
+                results.of(LOOPS).add_limit("bare tf.while_loop", bare)
         for name, bare in limits.items():
             measured.add_limit(name, processes["ours"].ask(*bare))
         said(f"{cell.name}: {measured.ratios()[-1]:.2f}")

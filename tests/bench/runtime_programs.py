@@ -197,6 +197,31 @@ class Programs:
                 step()
             return steps / (time.perf_counter() - start)
 
+    def train_bare_in_loops(self, name, length=100):
+        """Steps per second of nothing but the step, `length` of them in a tf.while_loop."""
+        model_fn, input_fn, params, steps = self.models()[name]
+        loops = self.steps(4 * steps) // length + 1
+        with tf.Graph().as_default(), v1.Session() as session:
+            v1.train.create_global_step()
+            iterator = v1.data.make_initializable_iterator(input_fn())
+
+            def step(number):
+                built = model_fn(*iterator.get_next(), tf.estimator.ModeKeys.TRAIN, params)
+                with tf.control_dependencies([built.train_op, built.loss]):
+                    return number + 1
+
+            with v1.variable_scope(v1.get_variable_scope(), reuse=v1.AUTO_REUSE):
+                # Makes the variables, which a loop cannot.
+                step(0)
+                loop = tf.while_loop(lambda number: number < length, step, [0], parallel_iterations=1)
+            session.run([v1.global_variables_initializer(), iterator.initializer])
+            run = session.make_callable(loop)
+            run()
+            start = time.perf_counter()
+            for _ in range(loops):
+                run()
+            return loops * length / (time.perf_counter() - start)
+
     def evaluate(self, name):
         """Batches per second of a whole `evaluate`, graph, session and checkpoint included."""
         batches = self.steps({"one weight": 1000, "network": 50}[name])

@@ -119,7 +119,8 @@ def plot(path, results):
         axes.plot([min(better), max(better)], [row, row], color="black", linewidth=1)
         axes.plot(target, row, marker="|", color="tab:red", markersize=16, markeredgewidth=2, linestyle="")
         for values in one.limits.values():
-            bare = statistics.median(a / b for a, b in zip(values, one.peer, strict=True))
+            ratios = [bare / peer for bare, peer in zip(values, one.peer, strict=True)]
+            bare = statistics.median(1 / ratio if one.cell.fewer else ratio for ratio in ratios)
             name = None if limits_named else "limit: a bare program"
             limits_named = True
             axes.plot(bare, row, "D", color="tab:blue", markersize=5, label=name)

@@ -135,7 +135,7 @@ def threads_that_serve_beside_a_training(directory):
             found = in_threads(
                 lambda: ys(estimator.predict(counting_model.few)),
                 lambda: ys(estimator.predict(counting_model.few)),
-                lambda: estimator.evaluate(counting_model.few, name="beside"),
+                lambda: estimator.evaluate(counting_model.few, steps=1, name="beside"),
                 lambda: estimator.get_variable_value("w"),
             )
             seen.append([*found, before, run_context.session.run(self.w)])

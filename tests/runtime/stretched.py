@@ -8,7 +8,7 @@ import tensorflow as tf
 from linear_model import X, Y, v1
 
 from estimator_runtime import Estimator, RunConfig
-from estimator_runtime.loop import training
+from estimator_runtime.loop import evaluation, training
 from estimator_runtime.loop.stretches import pace
 from estimator_runtime.loop.stretches.stretches import Stretches
 
@@ -74,15 +74,24 @@ def logged(records):
 
 def watch(monkeypatch):
     """Has the Stretches of each training kept, in a list, and made by "auto" also for trainings as short as those here."""
+    return _watch(monkeypatch, training)
+
+
+def watch_evaluations(monkeypatch):
+    """The same of evaluations."""
+    return _watch(monkeypatch, evaluation)
+
+
+def _watch(monkeypatch, room):
     kept = []
     monkeypatch.setattr(pace, "FEWEST_STEPS", 50)
 
     class Kept(Stretches):
-        def __init__(self, *arguments):
-            super().__init__(*arguments)
+        def __init__(self, *arguments, **settings):
+            super().__init__(*arguments, **settings)
             kept.append(self)
 
-    monkeypatch.setattr(training, "Stretches", Kept)
+    monkeypatch.setattr(room, "Stretches", Kept)
     return kept
 
 

@@ -28,6 +28,7 @@ CAUGHT_AS = {
     errors.ScalarPredictionError: [ValueError, IndexError],
     errors.MetricNotFoundError: [KeyError],
     errors.LegacyKerasError: [AttributeError],
+    errors.TPUNotSupportedError: [ValueError, RuntimeError],
     errors.DistributionNotSupportedError: [ValueError, AttributeError],
 }
 

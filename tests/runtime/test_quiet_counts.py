@@ -49,7 +49,7 @@ def test_by_default_there_are_stretches(tmp_path, stretches):
 
 
 def test_a_short_training_makes_no_loop(tmp_path, stretches, monkeypatch):
-    monkeypatch.setattr(step_loop, "build", lambda *_: pytest.fail("a loop"))
+    monkeypatch.setattr(step_loop, "build", lambda *_, **__: pytest.fail("a loop"))
     estimator = auto(tmp_path, save_checkpoints_secs=600).train(steady, steps=pace.FEWEST_STEPS - 1)
     estimator.train(steady, max_steps=pace.FEWEST_STEPS + 10)
     auto(tmp_path / "often", save_summary_steps=pace.SHORTEST_PERIOD - 1).train(steady, steps=100)
@@ -131,7 +131,7 @@ def test_a_class_derived_from_a_hook_that_looks_seldom_sees_every_step(tmp_path,
 
 
 def test_a_step_that_cannot_be_copied_is_trained_all_the_same(tmp_path, tf_log, monkeypatch, stretches):
-    def fail(*_):
+    def fail(*_, **__):
         raise RuntimeError("no copy")
 
     monkeypatch.setattr(step_loop, "build", fail)
@@ -143,8 +143,8 @@ def test_a_step_that_cannot_be_copied_is_trained_all_the_same(tmp_path, tf_log, 
 def test_a_loop_that_no_session_can_run_is_given_up(tmp_path, tf_log, monkeypatch, stretches):
     build = step_loop.build
 
-    def broken(graph, *arguments):
-        loop = build(graph, *arguments)
+    def broken(graph, *arguments, **settings):
+        loop = build(graph, *arguments, **settings)
         matched = tf.raw_ops.StaticRegexFullMatch(input=tf.as_string(loop.length), pattern="(")
         made = loop.results[0] + tf.cast(matched, tf.int64)
         fields = {name: getattr(loop, name) for name in step_loop.StepLoop.__slots__}

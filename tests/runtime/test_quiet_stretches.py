@@ -51,8 +51,10 @@ def batch_norm(features, labels, mode):
     """An update that the train_op depends on."""
     x = features["x"]
     mean = v1.get_variable("mean", [], initializer=v1.zeros_initializer(), trainable=False)
-    update = v1.assign(mean, 0.9 * mean + 0.1 * tf.reduce_mean(x))
-    made = spec(mode, linear_model.linear(x - mean), labels, v1.train.GradientDescentOptimizer(0.1))
+    # One reading, which the assignment waits for: two would race with it.
+    before = mean.read_value()
+    update = v1.assign(mean, 0.9 * before + 0.1 * tf.reduce_mean(x))
+    made = spec(mode, linear_model.linear(x - before), labels, v1.train.GradientDescentOptimizer(0.1))
     return made._replace(train_op=tf.group(made.train_op, update))
 
 

@@ -229,3 +229,24 @@ def test_a_closed_session_is_let_go_of():
             session.run(fetched)
         assert session.should_stop()
         assert session._made.session is None
+
+
+def test_a_prediction_that_no_hook_sees_makes_nothing_for_hooks(tmp_path, monkeypatch):
+    estimator = trained(tmp_path, 1)
+    made = []
+    context = v1.train.SessionRunContext
+    monkeypatch.setattr(v1.train, "SessionRunContext", lambda *given: made.append(1) or context(*given))
+
+    class Sees(v1.train.SessionRunHook):
+        graphs = ()
+
+        def after_run(self, run_context, run_values):
+            self.graphs += (v1.get_default_graph() is run_context.session.graph,)
+
+    unseen = list(estimator.predict(eval_input))
+    assert not made
+    hook = Sees()
+    seen = list(estimator.predict(eval_input, hooks=[hook]))
+    assert made
+    assert hook.graphs == (True, True), "one for each batch"
+    assert [one["y"] for one in unseen] == [one["y"] for one in seen]

@@ -19,6 +19,7 @@ FACTS = [(*line.split(" ", 2), "")[:3] for line in public_names.FACTS.read_text(
 # Where calling by position differs, and why.
 OTHER_ORDER = {
     "Estimator.train": "steps come before hooks, as in the Estimator's document; tf's order is understood",
+    "tpu.TPUEstimator.train": "the same",
 }
 
 

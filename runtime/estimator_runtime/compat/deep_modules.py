@@ -8,7 +8,7 @@ that public code was seen to use, as `compat.internals` has them; of every other
 
 from collections.abc import Mapping
 
-from estimator_runtime.faces import EXPORT, HOOKS, INPUTS, V1, V2, Face, at
+from estimator_runtime.faces import EXPORT, HOOKS, INPUTS, TPU, V1, V2, Face, at
 
 
 def _of(face: Face, *names: str) -> dict[str, str]:
@@ -257,6 +257,14 @@ DEEP_MODULES: Mapping[str, Face] = {
                 _TF_CONFIG_ENV="ENVIRONMENT_VARIABLE",
             ),
             **at("loop.sessions", get_default_session_config="default_session_config"),
+        }
+    ),
+    "tpu.tpu_config": Face(_of(TPU, "InputPipelineConfig", "RunConfig", "TPUConfig")),
+    "tpu.tpu_estimator": Face(
+        {
+            **_of(TPU, "TPUEstimator", "TPUEstimatorSpec"),
+            **TPU.submodules["experimental"].homes,
+            **at("tpu.tpu_estimator", "ExportSavedModelApiVersion"),
         }
     ),
     "training": Face(_TRAINING),

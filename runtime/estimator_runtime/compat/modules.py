@@ -5,7 +5,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-from estimator_runtime.faces import LEFT_OUT, Face
+from estimator_runtime.faces import LEFT_OUT, V1, Face
 
 
 class FaceModule(ModuleType):
@@ -45,8 +45,12 @@ class FaceModule(ModuleType):
         return sorted({*super().__dir__(), *self._face.homes})
 
     def submodules(self) -> dict[str, "FaceModule"]:
-        """The modules below, by their names."""
-        return {name: vars(self)[name] for name in self._face.submodules}
+        """The modules below, and those below them, by their paths from here."""
+        found: dict[str, FaceModule] = {}
+        for name in self._face.submodules:
+            below: FaceModule = vars(self)[name]
+            found |= {name: below, **{f"{name}.{path}": each for path, each in below.submodules().items()}}
+        return found
 
     def _missing(self, name: str) -> str:
         path = f"{self._prefix}{name}"
@@ -54,4 +58,6 @@ class FaceModule(ModuleType):
         reason = self._replaced.get(path)
         if reason is not None:
             return f"{said}: {reason}. See docs/public-names.md."
+        if not self._prefix and name in V1.names():
+            return f"{said}: it is tf.compat.v1.estimator.{name}, as in tf.estimator 2.15."
         return f"{said}, which is: {', '.join(self._face.names())}."

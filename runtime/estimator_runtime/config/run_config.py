@@ -77,7 +77,7 @@ class RunConfig:
         experimental_max_worker_delay_secs: upper bound of a worker's start delay; 60 when None.
         session_creation_timeout_secs: seconds that a worker waits for the chief to initialise variables.
         checkpoint_save_graph_def: whether a checkpoint comes with a `.meta` file.
-        steps_per_loop: how many training steps one call of the session makes at most: "auto" (the default, also None) for
+        steps_per_loop: how many training steps, or batches of an evaluation, one call of the session makes at most: "auto" (the default, also None) for
             as many as no hook looks at, within a tenth of a second; 1 for single steps, as tf.estimator makes them; or a
             number.
 

@@ -16,6 +16,9 @@ from estimator_runtime.distribution import replicas
 from estimator_runtime.loop import default_writer, event_writers, sessions, summaries
 from estimator_runtime.loop.kept import keeping
 from estimator_runtime.loop.kept.kept_session import KeptSession
+from estimator_runtime.loop.stretches.looks import Look
+from estimator_runtime.loop.stretches.looped_graph import LoopedGraph
+from estimator_runtime.loop.stretches.stretches import Stretches
 from estimator_runtime.model.bound_model import BoundModel
 from estimator_runtime.model.model_fn import EstimatorSpec, ModeKeys
 
@@ -31,7 +34,7 @@ class EmptyResult(dict[str, Any]):
     """
 
 
-class StopAfterBatchesHook(tf.compat.v1.train.SessionRunHook):  # type: ignore[misc]  # TensorFlow is untyped
+class StopAfterBatchesHook(tf.compat.v1.train.SessionRunHook, Look):  # type: ignore[misc]  # TensorFlow is untyped
     """Stops an evaluation after a number of batches.
 
     Args:
@@ -43,6 +46,21 @@ class StopAfterBatchesHook(tf.compat.v1.train.SessionRunHook):  # type: ignore[m
         self._batches = batches
         self._completed = completed
         self._log_every = max(1, batches // 10)
+
+    @property
+    def most_steps(self) -> int:
+        """All batches."""
+        return self._batches
+
+    @property
+    def period(self) -> int:
+        """The number of batches between two lines of the log."""
+        return self._log_every
+
+    def quiet_steps(self, step: int) -> int:
+        """Up to the next line of the log, or the last batch."""
+        due = min(step - step % self._log_every + self._log_every, self._batches)
+        return due - 1 - step
 
     def before_run(self, run_context: Any) -> Any:
         """Asks for the number of batches."""
@@ -66,6 +84,7 @@ class EvaluationGraph(NamedTuple):
         values: dict from name to the metric's value, with "loss" and "global_step".
         updates: operation that takes a batch into all metrics.
         completed: scalar int64 Tensor that counts a batch when it is run.
+        counter: the variable that it counts in.
         scaffold: the model's Scaffold, which also initialises what the evaluation has added.
         input_hooks: hooks that the input needs.
     """
@@ -74,6 +93,7 @@ class EvaluationGraph(NamedTuple):
     values: dict[str, Any]
     updates: Any
     completed: Any
+    counter: Any
     scaffold: Any
     input_hooks: tuple[Any, ...]
 
@@ -102,8 +122,9 @@ def build(
     if is_warm_started:
         model.warm_start_unless(None)
     values, updates = _metrics(spec, step)
-    completed = _batch_counter()
-    return EvaluationGraph(spec, values, updates, completed, _evaluation_scaffold(spec.scaffold), input_hooks)
+    completed, counter = _batch_counter()
+    scaffold = _evaluation_scaffold(spec.scaffold)
+    return EvaluationGraph(spec, values, updates, completed, counter, scaffold, input_hooks)
 
 
 def run(
@@ -112,6 +133,7 @@ def run(
     *,
     steps: int | None,
     hooks: Sequence[Any],
+    stretches: Stretches | None = None,
 ) -> dict[str, Any]:
     """Runs all batches (or `steps` of them) and returns the metrics by name.
 
@@ -120,6 +142,7 @@ def run(
         session_with: makes the monitored session from its hooks.
         steps: number of batches; None for all.
         hooks: the caller's hooks.
+        stretches: what the session makes ahead of batches that hooks see.
 
     Returns:
         The metrics by name; an `EmptyResult` when the input had no batch.
@@ -133,7 +156,7 @@ def run(
             session.run([evaluation.updates, evaluation.completed])
             has_batches = True
     results: dict[str, Any] = final.final_ops_values
-    if has_batches:
+    if has_batches or (stretches is not None and stretches.made):
         return results
     tf.compat.v1.logging.warning(
         "The evaluation ran no batch. Perhaps input is empty or misspecified. Its metrics measure nothing: they are not "
@@ -187,7 +210,7 @@ def _results(
         with observation.current().evaluating():
             checkpoints.check_shapes_of(checkpoint_path, promised.trained)
             return _results_of(promised, model, checkpoint_path, steps)
-    with observation.current().evaluating(), tf.Graph().as_default():
+    with observation.current().evaluating(), LoopedGraph().as_default() as graph:
         evaluation = build(
             model, input_fn, is_warm_started=checkpoint_path is None, strategy=model.config.eval_distribute
         )
@@ -197,6 +220,15 @@ def _results(
             if kept is not None:
                 return _results_of(kept, model, checkpoint_path, steps)
 
+        stretches = Stretches(
+            model.config,
+            graph,
+            tf.group(evaluation.updates, evaluation.completed),
+            evaluation.spec.loss,
+            evaluation.counter,
+            is_training=False,
+        )
+
         def session_with(session_hooks: list[Any]) -> Any:
             return sessions.checkpoint_session(
                 model.config,
@@ -204,10 +236,12 @@ def _results(
                 scaffold=evaluation.scaffold,
                 checkpoint_path=checkpoint_path,
                 hooks=session_hooks,
+                # On a server of its own everything is as asked: no loop takes batches there that nobody sees.
+                ahead=None if model.config.evaluation_master else stretches,
             )
 
         with replicas.scope(model.config.eval_distribute):
-            return run(evaluation, session_with, steps=steps, hooks=hooks)
+            return run(evaluation, session_with, steps=steps, hooks=hooks, stretches=stretches)
 
 
 def _kept(
@@ -262,7 +296,8 @@ def _metrics(spec: EstimatorSpec, global_step: Any) -> tuple[dict[str, Any], Any
     return {**values, GLOBAL_STEP: global_step}, updates
 
 
-def _batch_counter() -> Any:
+def _batch_counter() -> tuple[Any, Any]:
+    """What counts a batch when it is run, and the variable."""
     counter = tf.compat.v1.get_variable(
         "eval_step",
         shape=[],
@@ -271,7 +306,7 @@ def _batch_counter() -> Any:
         trainable=False,
         collections=[tf.compat.v1.GraphKeys.LOCAL_VARIABLES, tf.compat.v1.GraphKeys.EVAL_STEP],
     )
-    return tf.identity(tf.compat.v1.assign_add(counter, 1, use_locking=True))
+    return tf.identity(tf.compat.v1.assign_add(counter, 1, use_locking=True)), counter
 
 
 def _evaluation_scaffold(scaffold: Any) -> Any:

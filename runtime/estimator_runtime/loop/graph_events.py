@@ -9,16 +9,43 @@ from typing import Any
 
 import tensorflow as tf
 
+from estimator_runtime.checkpoints import graph_text
 from estimator_runtime.loop import event_writers
 from estimator_runtime.loop.stretches.looks import FAR, Look
 
 _train: Any = tf.compat.v1.train
 
 
+class _SavesGraph:
+    """Whether TensorFlow's hook saves graphs, which it asks for each time.
+
+    Args:
+        is_asked: whether they are to be saved at all.
+    """
+
+    def __init__(self, is_asked: bool) -> None:
+        self.is_asked = is_asked
+        self.is_on = is_asked
+
+    def __bool__(self) -> bool:
+        return self.is_on
+
+
 class _LastSave(_train.CheckpointSaverListener):  # type: ignore[misc]  # TensorFlow is untyped
-    """The step of the last checkpoint; None before the first."""
+    """The step of the last checkpoint; None before the first.
+
+    Args:
+        saves_graph: turned on before each checkpoint, if graphs are to be saved.
+    """
 
     step: int | None = None
+
+    def __init__(self, saves_graph: _SavesGraph) -> None:
+        self._saves_graph = saves_graph
+
+    def before_save(self, session: Any, global_step_value: int) -> None:
+        del session, global_step_value
+        self._saves_graph.is_on = self._saves_graph.is_asked
 
     def after_save(self, session: Any, global_step_value: int) -> None:
         del session
@@ -50,16 +77,17 @@ class SaverHook(_train.CheckpointSaverHook, Look):  # type: ignore[misc]  # Tens
         listeners: Sequence[Any] = (),
         **settings: Any,
     ) -> None:
-        self._last_save = _LastSave()
+        self._saves_graph = _SavesGraph(save_graph_def)
+        self._last_save = _LastSave(self._saves_graph)
         super().__init__(
             directory,
-            save_graph_def=save_graph_def,
+            save_graph_def=self._saves_graph,
             save_steps=save_steps,
             listeners=[self._last_save, *listeners],
             **settings,
         )
         self._every_steps = save_steps
-        self._saves_graph = save_graph_def
+        self._directory = directory
         self._is_added = False
         self._seen: int | None = None
         self._stride = 1
@@ -72,7 +100,11 @@ class SaverHook(_train.CheckpointSaverHook, Look):  # type: ignore[misc]  # Tens
     def after_create_session(self, session: Any, coord: Any) -> None:
         """Saves the first checkpoint of a session."""
         self._seen = None
-        if self._saves_graph and not self._is_added:
+        if self._saves_graph.is_asked:
+            # In the place of TensorFlow's, which comes before the first checkpoint and takes long for the same text.
+            graph_text.write(tf.compat.v1.get_default_graph().as_graph_def(add_shapes=True), self._directory)
+            self._saves_graph.is_on = False
+        if self._saves_graph.is_asked and not self._is_added:
             self._is_added = True
             super().after_create_session(session, coord)
             return

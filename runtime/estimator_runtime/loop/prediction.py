@@ -1,7 +1,7 @@
 """The prediction loop: a generator over the batches of an input.
 
-The graph is the default one only while a batch is computed, never while the caller holds the generator: several
-generators may be read in turn, and the caller's own graph stays the caller's.
+The graph is the default one only while hooks see how a batch is computed, never while the caller holds the generator:
+several generators may be read in turn, and the caller's own graph stays the caller's.
 """
 
 import contextlib
@@ -15,9 +15,12 @@ from estimator_runtime import checkpoints
 from estimator_runtime.errors import ScalarPredictionError
 from estimator_runtime.inputs import model_input
 from estimator_runtime.loop import sessions
+from estimator_runtime.loop.steps.merging_session import MergingSession
 from estimator_runtime.model.bound_model import BoundModel
 from estimator_runtime.model.export_outputs import flat_name
 from estimator_runtime.model.model_fn import ModeKeys
+
+_NOT_ENTERED: Any = contextlib.nullcontext()
 
 
 def begun(model: BoundModel, input_fn: Callable[..., Any] | None, **settings: Any) -> Iterator[Any]:
@@ -65,6 +68,8 @@ def predict(
             checkpoint_path=checkpoint_path,
             hooks=[*batch.hooks, *hooks, *spec.prediction_hooks],
         )
+    # Where its server is another process a session may be made anew, in the default graph.
+    is_local = not model.config.master and isinstance(session, MergingSession)
 
     def leave(*raised: Any) -> Any:
         with graph.as_default():
@@ -74,7 +79,7 @@ def predict(
         session.__enter__()
         stack.push(leave)
         while not session.should_stop():
-            with graph.as_default():
+            with _NOT_ENTERED if is_local and session.is_unseen else graph.as_default():
                 values = session.run(predictions)
             if yield_single_examples:
                 yield from _examples(values)

@@ -138,16 +138,25 @@ def _reports(config: RunConfig, scaffold: Any, save_steps: int | None, log_steps
 
 
 def checkpoint_session(
-    config: RunConfig, *, master: str, scaffold: Any, checkpoint_path: str | None, hooks: Iterable[Any]
+    config: RunConfig,
+    *,
+    master: str,
+    scaffold: Any,
+    checkpoint_path: str | None,
+    hooks: Iterable[Any],
+    ahead: merging_session.Ahead | None = None,
 ) -> Any:
-    """A session in the default graph on the variables of one checkpoint, or on fresh ones for None."""
+    """A session in the default graph on the variables of one checkpoint, or on fresh ones for None.
+
+    `ahead` is what is done before each step.
+    """
     creator = tf.compat.v1.train.ChiefSessionCreator(
         scaffold=scaffold,
         master=master,
         config=config.session_config,
         checkpoint_filename_with_path=checkpoint_path,
     )
-    return created_session(config, creator, hooks)
+    return created_session(config, creator, hooks, ahead=ahead)
 
 
 def created_session(

@@ -28,8 +28,8 @@ from estimator_runtime.loop import default_writer, event_writers, sessions
 from estimator_runtime.loop.default_writer import DefaultWriter, DefaultWriterHook
 from estimator_runtime.loop.graph_events import GraphHook, SaverHook
 from estimator_runtime.loop.stretches.default_hooks import LogHook, NanHook
+from estimator_runtime.loop.stretches.looped_graph import LoopedGraph
 from estimator_runtime.loop.stretches.stretches import Stretches
-from estimator_runtime.loop.stretches.training_graph import TrainingGraph
 from estimator_runtime.model.bound_model import BoundModel
 from estimator_runtime.model.model_fn import EstimatorSpec, ModeKeys
 
@@ -51,7 +51,7 @@ def train(
     """
     with (
         event_writers.call(model.model_dir),
-        TrainingGraph().as_default() as graph,
+        LoopedGraph().as_default() as graph,
         graph.device(model.device_fn),
     ):
         tf2_writer = _default_writer(model.config)

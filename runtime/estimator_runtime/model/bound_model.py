@@ -49,6 +49,7 @@ class BoundModel:
         warm_start: where first values come from, or None.
         create_global_step: makes the global step of a graph.
         around_model_fn: what each call of the model function is made in.
+        call_input: calls an input function, as `model_input.result_of`.
     """
 
     model_fn: Callable[..., Any]
@@ -59,6 +60,7 @@ class BoundModel:
     warm_start: WarmStartSettings | None
     create_global_step: Callable[[Any], Any]
     around_model_fn: Callable[[], AbstractContextManager[Any]] = nullcontext
+    call_input: Callable[..., Any] = model_input.result_of
 
     @property
     def model_dir(self) -> str:
@@ -76,7 +78,7 @@ class BoundModel:
         self, input_fn: Callable[..., Any] | None, mode: str, input_context: Any = None
     ) -> Any:
         """What `input_fn` returns; see `model_input.result_of`."""
-        return model_input.result_of(
+        return self.call_input(
             input_fn,
             mode=mode,
             params=self.copy_of_params(),

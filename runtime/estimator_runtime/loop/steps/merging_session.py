@@ -127,6 +127,12 @@ class MergingSession:
         # First, for it may make a new session, and then nobody wants it any more.
         return bool(self._monitored.should_stop()) or self._made.is_to_stop
 
+    @property
+    def is_unseen(self) -> bool:
+        """Whether the next step is the caller's affair alone: no hook looks at it, and nobody has replaced what runs it."""
+        made = self._made
+        return made.ahead is None and not made.looking and not replaced.run_of(made.session)
+
     def run(self, fetches: Any) -> Any:
         """Runs one step with all hooks, again when a server was lost in it.
 
@@ -189,6 +195,11 @@ class MergingSession:
         made = self._made
         if made.is_to_stop:
             raise RuntimeError("Run called even after should_stop requested.")
+        if self.is_unseen:
+            # Nobody else asks for anything, or is to be told what came of it.
+            outputs = self._planned({_CALLER: fetches})
+            if outputs is not None:
+                return outputs[_CALLER]
         context = _train.SessionRunContext(_train.SessionRunArgs(fetches, None), made.session)
         if made.ahead is not None:
             made.ahead.run(context)

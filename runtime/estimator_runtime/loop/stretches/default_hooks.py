@@ -24,9 +24,14 @@ class StopHook(_train.StopAtStepHook, Look):  # type: ignore[misc]  # TensorFlow
 
     def __init__(self, num_steps: int | None, last_step: int | None, *, most_steps: int) -> None:
         super().__init__(num_steps, last_step)
-        self.most_steps = most_steps
+        self._most_steps = most_steps
         self._ends_after = num_steps
         self._ends_at = last_step
+
+    @property
+    def most_steps(self) -> int:
+        """As it was told."""
+        return self._most_steps
 
     @property
     def period(self) -> int:

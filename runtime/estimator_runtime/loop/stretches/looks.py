@@ -42,6 +42,11 @@ class Look:
         return _methods(type(self)) == self._own_methods and vars(self).keys().isdisjoint(_METHODS)
 
     @property
+    def most_steps(self) -> int:
+        """How many steps there are to make at most, FAR where the hook does not say."""
+        return FAR
+
+    @property
     def period(self) -> int:
         """The most steps that there are from one look to the next, FAR where only time counts."""
         raise NotImplementedError

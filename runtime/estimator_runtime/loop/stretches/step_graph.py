@@ -47,7 +47,7 @@ def of(train_op: Any, loss: Any, step: Any) -> StepGraph:
     Args:
         train_op: Operation or Tensor.
         loss: scalar Tensor of a float dtype.
-        step: the global step variable.
+        step: the variable that counts the steps: the global step of a training.
 
     Raises:
         NotLoopableError: it cannot be in a loop.
@@ -100,10 +100,12 @@ def _check(found: Iterable[Any]) -> None:
 
 
 def _check_counting(found: Iterable[Any], step: Any) -> None:
-    """Holds a step against what all lengths are reckoned by: it adds 1 to the global step, once, whatever happens."""
+    """Holds a step against what all lengths are reckoned by: it adds 1 to what counts steps, once, whatever happens."""
+    name = step.name.partition(":")[0]
+    counter = "the global step" if name == tf.compat.v1.GraphKeys.GLOBAL_STEP else name
     handle = getattr(step, "handle", None)
     if handle is None:
-        raise NotLoopableError("its global step is a reference variable")
+        raise NotLoopableError(f"{counter} is a reference variable")
     added = 0
     for operation in found:
         if not any(tensor is handle or tensor.name == handle.name for tensor in operation.inputs):
@@ -111,12 +113,12 @@ def _check_counting(found: Iterable[Any], step: Any) -> None:
         if operation.type == "AssignAddVariableOp":
             by = tf.get_static_value(operation.inputs[1])
             if by is None or by != 1:
-                raise NotLoopableError(f"{operation.name} adds another number than 1 to the global step")
+                raise NotLoopableError(f"{operation.name} adds another number than 1 to {counter}")
             added += 1
         elif operation.type not in ("ReadVariableOp", "VarIsInitializedOp", "VariableShape"):
-            raise NotLoopableError(f"{operation.name}, a {operation.type}, is given the global step")
+            raise NotLoopableError(f"{operation.name}, a {operation.type}, is given {counter}")
     if added != 1:
-        raise NotLoopableError(f"it adds to the global step {added} times")
+        raise NotLoopableError(f"it adds to {counter} {added} times")
 
 
 def _definition(graph: Any, found: Iterable[Any], handles: dict[str, Any]) -> Any:

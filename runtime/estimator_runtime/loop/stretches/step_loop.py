@@ -1,12 +1,13 @@
 """A loop in the graph over a copy of the training step.
 
 The copy uses the step's own variables, iterators and tables. Between two of its steps the loop looks whether it is to go
-on: not after the number of steps that it is given, not after a loss that is not a number, and not when its time is over.
+on: not after the number of steps that it is given, not when its time is over, and in a training not after a loss that is
+not a number.
 
 Invariants:
 
 * a step of the loop begins when the one before has ended, with all that it does;
-* no step is made when the global step is not what the caller takes it for;
+* no step is made when the number of steps is not what the caller takes it for;
 * how many steps were made, and the loss of the last, can be read afterwards also when a step failed.
 """
 
@@ -16,8 +17,8 @@ from typing import Any, Final
 
 import tensorflow as tf
 
+from estimator_runtime.loop.stretches.looped_graph import LoopedGraph
 from estimator_runtime.loop.stretches.step_graph import StepGraph
-from estimator_runtime.loop.stretches.training_graph import TrainingGraph
 
 NOT_BEGUN: Final = -1
 """What `StepLoop.made` is before a loop has begun to run in a session."""
@@ -33,12 +34,12 @@ class StepLoop:
 
     Attributes:
         length: placeholder of the most steps, int64.
-        expected: placeholder of the global step from which they are made, int64.
+        expected: placeholder of the number of the step from which they are made, int64.
         secs: placeholder of the seconds after which no further step begins, float64.
-        results: the number of steps, the loss of the last (0 of none), and the global step before the first.
+        results: the number of steps, the loss of the last (0 of none), and what had counted them before the first.
         made: Tensor of the number of steps that the last run made.
         loss: Tensor of the loss of the last of them.
-        step: Tensor of the global step.
+        step: Tensor of what counts the steps.
         forget: operation that makes `made` NOT_BEGUN.
     """
 
@@ -52,13 +53,14 @@ class StepLoop:
     forget: Any
 
 
-def build(graph: TrainingGraph, step_graph: StepGraph, step: Any) -> StepLoop:
+def build(graph: LoopedGraph, step_graph: StepGraph, step: Any, *, ends_at_nan: bool = True) -> StepLoop:
     """Adds a loop to a graph, in a part of it that is hidden.
 
     Args:
-        graph: the training's.
+        graph: the training's or the evaluation's.
         step_graph: what a step runs.
-        step: the global step variable.
+        step: the variable that counts the steps.
+        ends_at_nan: whether the loop ends after a loss that is not a number.
     """
     with (
         graph.as_default(),
@@ -86,7 +88,9 @@ def build(graph: TrainingGraph, step_graph: StepGraph, step: Any) -> StepLoop:
         def goes_on(number: Any, loss: Any) -> Any:
             with tf.control_dependencies([number]):
                 spent = tf.timestamp() - started
-            is_over = tf.logical_or(tf.math.is_nan(loss), spent >= secs)
+            is_over = spent >= secs
+            if ends_at_nan:
+                is_over = tf.logical_or(tf.math.is_nan(loss), is_over)
             return tf.logical_and(number < limit, tf.logical_not(is_over))
 
         def body(number: Any, loss: Any) -> Any:

@@ -1,7 +1,8 @@
-"""The quiet stretches of a training: before each step that hooks see, as many steps as no hook looks at, in one call.
+"""The quiet stretches of a training or an evaluation: before each step that hooks see, as many steps as no hook looks at, in one call.
 
-The hooks say how many these are (`looks`), `pace` how many at most, and `step_loop` makes them. A training that cannot have
-any is said to make single steps, with the reason, in one line of the log; it goes on as if this was not here.
+The hooks say how many these are (`looks`), `pace` how many at most, and `step_loop` makes them. One that cannot have any is
+said to make single steps, with the reason, in one line of the log; it goes on as if this was not here. The steps of an
+evaluation are its batches.
 """
 
 import time
@@ -14,32 +15,42 @@ import tensorflow as tf
 from estimator_runtime.config.run_config import RunConfig
 from estimator_runtime.loop.steps import replaced, run_errors
 from estimator_runtime.loop.stretches import looks, pace, run_options, step_graph, step_loop
-from estimator_runtime.loop.stretches.default_hooks import NanHook, StopHook
+from estimator_runtime.loop.stretches.default_hooks import NanHook
 from estimator_runtime.loop.stretches.looks import Look
+from estimator_runtime.loop.stretches.looped_graph import LoopedGraph
 from estimator_runtime.loop.stretches.pace import Pace
 from estimator_runtime.loop.stretches.step_graph import NotLoopableError
 from estimator_runtime.loop.stretches.step_loop import StepLoop
-from estimator_runtime.loop.stretches.training_graph import TrainingGraph
 
 _SINGLE = 1
 
 
 class Stretches:
-    """The quiet stretches of one training.
+    """The quiet stretches of one training or evaluation.
 
     Args:
-        config: the training's.
-        graph: its graph.
+        config: the Estimator's.
+        graph: the graph.
         train_op: what a step runs, with all that belongs to it.
         loss: scalar Tensor.
-        step: the global step variable.
+        step: the variable that counts the steps: the global step of a training.
+        is_training: whether it is a training, which ends at a loss that is not a number.
 
     Attributes:
         made: number of steps that stretches have made.
         loss: the loss of the last step, where that was one of a stretch and no hook has seen one since.
     """
 
-    def __init__(self, config: RunConfig, graph: TrainingGraph, train_op: Any, loss: Any, step: Any) -> None:
+    def __init__(
+        self,
+        config: RunConfig,
+        graph: LoopedGraph,
+        train_op: Any,
+        loss: Any,
+        step: Any,
+        *,
+        is_training: bool = True,
+    ) -> None:
         self.made = 0
         self.loss: Any = None
         self._config = config
@@ -47,6 +58,7 @@ class Stretches:
         self._train_op = train_op
         self._loss = loss
         self._step_variable = step
+        self._is_training = is_training
         self._step = 0
         self._loop: StepLoop | None = None
         self._is_tried = False
@@ -73,9 +85,9 @@ class Stretches:
         try:
             self._loop = self._built(asked, found)
         except NotLoopableError as reason:
-            _say(f"{reason}")
-        except Exception as error:  # noqa: BLE001 - no training fails for want of a loop
-            _say(f"the step could not be copied ({type(error).__name__}: {error})")
+            self._say(f"{reason}")
+        except Exception as error:  # noqa: BLE001 - nothing fails for want of a loop
+            self._say(f"the step could not be copied ({type(error).__name__}: {error})")
 
     def created(self, session: Any, hooks: Sequence[Any]) -> None:
         """Takes a new session, and those of its hooks that are called in a step."""
@@ -84,7 +96,7 @@ class Stretches:
             return
         found = looks.of(hooks)
         nan = next((hook for hook in hooks if isinstance(hook, NanHook)), None)
-        if not isinstance(found, list) or nan is None:
+        if not isinstance(found, list) or (self._is_training and nan is None):
             return
         _, step = session.run([self._loop.forget, self._loop.step])
         self._session, self._looks, self._nan = session, found, nan
@@ -110,7 +122,7 @@ class Stretches:
         """
         if self._session is None or self._loop is None or replaced.run_of(self._session):
             return
-        steps = min(self._pace.most, *(look.quiet_steps(self._step) for look in self._looks))
+        steps = min([self._pace.most, *(look.quiet_steps(self._step) for look in self._looks)])
         started = time.monotonic()
         if steps > 0:
             self._stretch(self._loop, steps, run_context)
@@ -131,7 +143,10 @@ class Stretches:
 
     def _pays(self, asked: str | int, hooks: Sequence[Any], found: Any) -> bool:
         """Whether stretches are worth a loop, or were asked for."""
-        most_steps = min((hook.most_steps for hook in hooks if isinstance(hook, StopHook)), default=looks.FAR)
+        most_steps = min((hook.most_steps for hook in hooks if isinstance(hook, Look)), default=looks.FAR)
+        if most_steps == looks.FAR and isinstance(asked, str) and not self._is_training:
+            # An evaluation to the end of its input is over soon, as a rule.
+            return False
         period = (
             min((look.period for look in found), default=looks.FAR) if isinstance(found, list) else looks.FAR
         )
@@ -143,7 +158,7 @@ class Stretches:
         run_options.check(self._config, self._graph)
         is_auto = isinstance(asked, str)
         is_repeatable = self._graph.seed is not None
-        if is_auto and is_repeatable:
+        if is_auto and is_repeatable and self._is_training:
             raise NotLoopableError("a seed is set, and how many steps a call makes by 'auto' depends on time")
         if not isinstance(found, list):
             raise NotLoopableError(f"the hook {type(found).__name__} looks at each of them")
@@ -152,7 +167,7 @@ class Stretches:
             raise NotLoopableError("its random numbers have a seed")
         if is_auto and len(made_of.definition.node) > pace.MOST_OPERATIONS:
             raise NotLoopableError(f"it has more than {pace.MOST_OPERATIONS} operations")
-        loop = step_loop.build(self._graph, made_of, self._step_variable)
+        loop = step_loop.build(self._graph, made_of, self._step_variable, ends_at_nan=self._is_training)
         self._pace = Pace(asked, is_timed=not (is_repeatable or made_of.is_seeded))
         return loop
 
@@ -163,14 +178,14 @@ class Stretches:
         except tf.errors.OpError as error:
             if not self._is_tried and self._made(loop) == step_loop.NOT_BEGUN:
                 self._session = None
-                _say(f"the loop over them cannot be run ({type(error).__name__}: {error.message})")
+                self._say(f"the loop over them cannot be run ({type(error).__name__}: {error.message})")
                 return
             self._note(loop)
             said = type(error)(None, None, step_loop.raw_message(error))
             raise run_errors.explained(said, self._graph) from error
         self._is_tried = True
         if before != self._step:
-            # Somebody has set the global step; nothing was made.
+            # Somebody has set the number of steps; nothing was made.
             self._step = int(before)
             return
         if not made:
@@ -180,7 +195,7 @@ class Stretches:
         self.loss = loss
         for look in self._looks:
             look.passed(int(made), self._step, run_context)
-        if np.isnan(loss) and self._nan is not None:
+        if self._nan is not None and np.isnan(loss):
             self._nan.see(loss, run_context)
 
     def _made(self, loop: StepLoop) -> int:
@@ -196,6 +211,6 @@ class Stretches:
             self.made += made
             self.loss = self._session.run(loop.loss)
 
-
-def _say(reason: str) -> None:
-    tf.compat.v1.logging.info("Training makes one step in a call of the session: %s.", reason)
+    def _say(self, reason: str) -> None:
+        what = "Training makes one step" if self._is_training else "Evaluation runs one batch"
+        tf.compat.v1.logging.info("%s in a call of the session: %s.", what, reason)

@@ -1,4 +1,4 @@
-"""The graph of a training, which does not show the loop over its steps.
+"""The graph of a training or an evaluation, which does not show the loop over its steps.
 
 Checkpoints (`graph.pbtxt`, `.meta`) and events hold the graph of the model. The loop has to be in the same graph, for a
 session runs one; it is left out of what is made of the graph.
@@ -10,7 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 
-class TrainingGraph(tf.Graph):  # type: ignore[misc]  # TensorFlow is untyped
+class LoopedGraph(tf.Graph):  # type: ignore[misc]  # TensorFlow is untyped
     """A graph of which a part is in no GraphDef."""
 
     def __init__(self) -> None:
