@@ -134,11 +134,41 @@ def page() -> Iterator[str]:
         states = names[rest]
         yield f"| `{rest}` | {states.get('V2', '-')} | {states.get('V1', '-')} |"
     yield ""
+    yield from internal_names()
     yield "Left out besides:"
     yield ""
     yield "* `tf.keras.estimator.model_to_estimator`: it copies Keras 2 models into graphs, which Keras 3 cannot do. Call the"
     yield "  model in a `model_fn` instead."
     yield "* `Estimator.export_savedmodel` is public in both faces; `tf.estimator` had hidden it."
+
+
+def internal_names() -> Iterator[str]:
+    """The lines of the page about the names inside tf.estimator that libraries import."""
+    from estimator_runtime.compat.deep_modules import DEEP_MODULES, FORWARDED
+    from estimator_runtime.compat.replaced_names import REPLACED_MODULES, REPLACED_NAMES
+
+    handed_on = set(FORWARDED.values())
+    yield "## Names inside tf.estimator"
+    yield ""
+    yield "Libraries import from the modules below tensorflow_estimator.python.estimator, and from those that TensorFlow"
+    yield "handed on as tensorflow.python.estimator. After `compat.install()` these are there, with these names; a module of"
+    yield "either package that is installed otherwise is not touched."
+    yield ""
+    yield "| module | in tensorflow.python.estimator | names |"
+    yield "|---|---|---|"
+    for path, face in DEEP_MODULES.items():
+        shown = "all of `tf.compat.v1.estimator`" if path == "estimator_lib" else ""
+        names = shown or ", ".join(f"`{name}`" for name in face.names())
+        yield f"| `{path}` | {'yes' if path in handed_on else 'no'} | {names} |"
+    yield ""
+    yield "What is not there says what takes its place:"
+    yield ""
+    yield "| module or name | what takes its place |"
+    yield "|---|---|"
+    for path, instead in {**REPLACED_MODULES, **REPLACED_NAMES}.items():
+        if not path.startswith("estimator_lib."):
+            yield f"| `{path}` | {instead} |"
+    yield ""
 
 
 if __name__ == "__main__":

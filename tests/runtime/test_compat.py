@@ -15,6 +15,8 @@ import tensorflow as tf
 
 import estimator_runtime
 from estimator_runtime import compat, faces
+from estimator_runtime.compat.deep_modules import DEEP_MODULES, FORWARDED
+from estimator_runtime.compat.replaced_names import REPLACED_MODULES, REPLACED_NAMES
 
 
 @pytest.fixture(scope="module")
@@ -112,10 +114,90 @@ def test_other_modules_inside_tensorflow_estimator_say_what_to_do(module):
         import tensorflow_estimator.python.estimator.tpu.tpu_context  # noqa: F401
 
 
+def test_modules_that_tensorflow_handed_on(module):
+    from tensorflow.python.estimator import canned, run_config
+    from tensorflow.python.estimator.canned.head import _Head
+    from tensorflow_estimator.python.estimator.canned import head
+
+    assert run_config.RunConfig is estimator_runtime.RunConfig
+    assert _Head is head._Head is canned.head._Head
+    with pytest.raises(ModuleNotFoundError, match=r"estimator\.none'.* Import the name from tf.estimator"):
+        importlib.import_module("tensorflow.python.estimator.none")
+
+
+@pytest.mark.parametrize("path", sorted(DEEP_MODULES))
+def test_every_name_of_an_internal_module_can_be_had(path, module):
+    found = importlib.import_module(f"tensorflow_estimator.python.estimator.{path}")
+    for name in DEEP_MODULES[path].homes:
+        assert getattr(found, name) is getattr(found, name)
+    if path in FORWARDED.values():
+        handed_on = next(own for own, home in FORWARDED.items() if home == path)
+        assert set(importlib.import_module(f"tensorflow.python.estimator.{handed_on}").__all__) == set(
+            found.__all__
+        )
+
+
+@pytest.mark.parametrize("path", sorted(REPLACED_MODULES))
+def test_a_module_without_meaning_says_what_takes_its_place(path, module):
+    roots = ["tensorflow_estimator.python.estimator"]
+    if not path.startswith("head."):  # TensorFlow handed on no module of that package
+        roots.append("tensorflow.python.estimator")
+    for root in roots:
+        with pytest.raises(ModuleNotFoundError, match=re.escape(REPLACED_MODULES[path])):
+            importlib.import_module(f"{root}.{path}")
+
+
+@pytest.mark.parametrize("path", sorted(set(REPLACED_NAMES) - {f"estimator_lib.{p}" for p in faces.LEFT_OUT}))
+def test_a_name_without_meaning_says_what_takes_its_place(path, module):
+    parent, _, name = path.rpartition(".")
+    with pytest.raises(AttributeError, match=re.escape(REPLACED_NAMES[path])):
+        getattr(importlib.import_module(f"tensorflow_estimator.python.estimator.{parent}"), name)
+
+
+REAL = """
+import sys
+from estimator_runtime import compat
+from pathlib import Path
+import importlib
+python = importlib.import_module("tensorflow.python")
+package = Path(sys.argv[1]) / "estimator"
+package.mkdir()
+(package / "__init__.py").write_text("")
+(package / "run_config.py").write_text("RunConfig = 'its own'")
+python.__path__.append(sys.argv[1])
+compat.install()
+from tensorflow.python.estimator.run_config import RunConfig
+assert RunConfig == "its own", RunConfig
+try:
+    import tensorflow.python.estimator.training
+except ModuleNotFoundError as error:
+    assert "estimator_runtime" not in str(error)
+else:
+    raise AssertionError("a module is added to another's package")
+"""
+UNINSTALLED = """
+import estimator_runtime
+try:
+    import tensorflow.python.estimator
+except ModuleNotFoundError:
+    pass
+else:
+    raise AssertionError("it is there before compat is installed")
+"""
+
+
+@pytest.mark.parametrize("program", [REAL, UNINSTALLED], ids=["a real package", "not installed"])
+def test_tensorflows_own_modules_are_not_hidden(program, tmp_path):
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize(
     "name",
     [
         "tensorflow_estimator",
+        "tensorflow.python.estimator.run_config",
         "tensorflow_estimator.python.estimator.run_config",
         "tensorflow.estimator",
         "tensorflow.compat.v1.estimator.inputs",

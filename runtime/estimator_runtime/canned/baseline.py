@@ -170,7 +170,7 @@ def _model_fn(head: Head, optimizer: Callable[[], Any]) -> Callable[..., Estimat
             logits,
             labels,
             optimizer=optimizer() if mode == ModeKeys.TRAIN else None,
-            trainable_variables=[bias],
+            **heads_of_classes.taken_by(head, trainable_variables=[bias]),
         )
 
     return model_fn

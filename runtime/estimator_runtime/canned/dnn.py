@@ -19,6 +19,54 @@ Path = str | os.PathLike[str]
 Activation = Callable[[Any], Any] | str | None
 
 
+def model_fn_of_v2(net: network.Network, head: Head, optimizer: Any) -> Callable[..., EstimatorSpec]:
+    """The model function of a network in the form of `tf.estimator`; see `DNNEstimator`."""
+
+    def model_fn(features: Any, labels: Any, mode: str, config: RunConfig) -> EstimatorSpec:  # noqa: ARG001 - the signature of model functions
+        with tf.compat.v1.variable_scope(network.SCOPE):
+            logits = net.logits(features, mode, head.logits_dimension)
+        return head.create_estimator_spec(
+            features,
+            mode,
+            logits,
+            labels,
+            optimizer=optimizers.of_v2(optimizer) if mode == ModeKeys.TRAIN else None,
+            trainable_variables=tf.compat.v1.trainable_variables(f"{network.SCOPE}/"),
+            update_ops=tf.compat.v1.get_collection(tf.compat.v1.GraphKeys.UPDATE_OPS),
+        )
+
+    return model_fn
+
+
+def model_fn_of_v1(
+    net: network.Network, head: Head, optimizer: Any, input_layer_partitioner: Callable[..., Any] | None
+) -> Callable[..., EstimatorSpec]:
+    """The model function of a network in the form of `tf.compat.v1.estimator`; see `DNNEstimatorV1`."""
+
+    def model_fn(features: Any, labels: Any, mode: str, config: RunConfig) -> EstimatorSpec:
+        # The optimizer's slots are made in this scope too, which is part of their names in checkpoints.
+        with tf.compat.v1.variable_scope(network.SCOPE, partitioner=network.partitioner(config)):
+            logits = net.logits(
+                features,
+                mode,
+                head.logits_dimension,
+                input_partitioner=network.input_partitioner(input_layer_partitioner, config),
+                summary_scope=f"{network.SCOPE}/",
+            )
+            return head.create_estimator_spec(
+                features,
+                mode,
+                logits,
+                labels,
+                optimizer=optimizers.of_v1(optimizer, _LEARNING_RATE_V1) if mode == ModeKeys.TRAIN else None,
+                **heads_of_classes.taken_by(
+                    head, update_ops=tf.compat.v1.get_collection(tf.compat.v1.GraphKeys.UPDATE_OPS)
+                ),
+            )
+
+    return model_fn
+
+
 class DNNEstimator(Estimator):
     """A fully connected network with a head.
 
@@ -53,21 +101,9 @@ class DNNEstimator(Estimator):
         batch_norm: bool = False,
     ) -> None:
         net = network.network_of(hidden_units, feature_columns, activation_fn, dropout, batch_norm)
-
-        def model_fn(features: Any, labels: Any, mode: str, config: RunConfig) -> EstimatorSpec:  # noqa: ARG001 - the signature of model functions
-            with tf.compat.v1.variable_scope(network.SCOPE):
-                logits = net.logits(features, mode, head.logits_dimension)
-            return head.create_estimator_spec(
-                features,
-                mode,
-                logits,
-                labels,
-                optimizer=optimizers.of_v2(optimizer) if mode == ModeKeys.TRAIN else None,
-                trainable_variables=tf.compat.v1.trainable_variables(f"{network.SCOPE}/"),
-                update_ops=tf.compat.v1.get_collection(tf.compat.v1.GraphKeys.UPDATE_OPS),
-            )
-
-        super().__init__(model_fn, model_dir, config, warm_start_from=warm_start_from)
+        super().__init__(
+            model_fn_of_v2(net, head, optimizer), model_dir, config, warm_start_from=warm_start_from
+        )
 
 
 class DNNClassifier(DNNEstimator):
@@ -170,29 +206,12 @@ class DNNEstimatorV1(Estimator):
         batch_norm: bool = False,
     ) -> None:
         net = network.network_of(hidden_units, feature_columns, activation_fn, dropout, batch_norm)
-
-        def model_fn(features: Any, labels: Any, mode: str, config: RunConfig) -> EstimatorSpec:
-            # The optimizer's slots are made in this scope too, which is part of their names in checkpoints.
-            with tf.compat.v1.variable_scope(network.SCOPE, partitioner=network.partitioner(config)):
-                logits = net.logits(
-                    features,
-                    mode,
-                    head.logits_dimension,
-                    input_partitioner=network.input_partitioner(input_layer_partitioner, config),
-                    summary_scope=f"{network.SCOPE}/",
-                )
-                return head.create_estimator_spec(
-                    features,
-                    mode,
-                    logits,
-                    labels,
-                    optimizer=optimizers.of_v1(optimizer, _LEARNING_RATE_V1)
-                    if mode == ModeKeys.TRAIN
-                    else None,
-                    update_ops=tf.compat.v1.get_collection(tf.compat.v1.GraphKeys.UPDATE_OPS),
-                )
-
-        super().__init__(model_fn, model_dir, config, warm_start_from=warm_start_from)
+        super().__init__(
+            model_fn_of_v1(net, head, optimizer, input_layer_partitioner),
+            model_dir,
+            config,
+            warm_start_from=warm_start_from,
+        )
 
 
 class DNNClassifierV1(DNNEstimatorV1):

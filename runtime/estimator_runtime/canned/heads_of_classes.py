@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from estimator_runtime import arguments
 from estimator_runtime.canned.heads.binary_class_head import BinaryClassHead, BinaryClassHeadV1
 from estimator_runtime.canned.heads.head import Head
 from estimator_runtime.canned.heads.multi_class_head import MultiClassHead
@@ -47,3 +48,13 @@ def of_regressor(label_dimension: int, weight_column: Any, loss_reduction: str) 
         ValueError: an argument does not fit.
     """
     return RegressionHead(label_dimension, weight_column=weight_column, loss_reduction=loss_reduction)
+
+
+def taken_by(head: Any, **optional: Any) -> dict[str, Any]:
+    """Those of the arguments that a head's `create_estimator_spec` takes.
+
+    The heads that `tf.compat.v1.estimator` had before heads were public, and those that libraries make of them, take fewer:
+    they run UPDATE_OPS, and find the variables, by themselves.
+    """
+    declared = arguments.declared(head.create_estimator_spec)
+    return {name: value for name, value in optional.items() if name in declared}

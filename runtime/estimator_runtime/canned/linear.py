@@ -49,6 +49,56 @@ def _chosen(optimizer: Any) -> Any:
     return "Ftrl" if optimizer is None else optimizer
 
 
+def model_fn_of_v2(
+    columns: Sequence[Any], head: Head, optimizer: Any, sparse_combiner: str
+) -> Callable[..., EstimatorSpec]:
+    """The model function of a linear model in the form of `tf.estimator`; see `LinearEstimator`."""
+
+    def model_fn(features: Any, labels: Any, mode: str, config: RunConfig) -> EstimatorSpec:  # noqa: ARG001 - the signature of model functions
+        with tf.compat.v1.variable_scope(SCOPE):
+            logits = logits_of(features, columns, head.logits_dimension, sparse_combiner)
+        return head.create_estimator_spec(
+            features,
+            mode,
+            logits,
+            labels,
+            optimizer=optimizers.of_v2(_chosen(optimizer), learning_rate(columns))
+            if mode == ModeKeys.TRAIN
+            else None,
+            trainable_variables=tf.compat.v1.trainable_variables(f"{SCOPE}/"),
+        )
+
+    return model_fn
+
+
+def model_fn_of_v1(
+    columns: Sequence[Any],
+    head: Head,
+    optimizer: Any,
+    partitioner: Callable[..., Any] | None,
+    sparse_combiner: str,
+) -> Callable[..., EstimatorSpec]:
+    """The model function of a linear model in the form of `tf.compat.v1.estimator`; see `LinearEstimatorV1`."""
+
+    def model_fn(features: Any, labels: Any, mode: str, config: RunConfig) -> EstimatorSpec:
+        # The optimizer's slots are made in this scope too, which is part of their names in checkpoints.
+        with tf.compat.v1.variable_scope(SCOPE, partitioner=network.input_partitioner(partitioner, config)):
+            logits = logits_of(
+                features, columns, head.logits_dimension, sparse_combiner, summary_scope=f"{SCOPE}/"
+            )
+            return head.create_estimator_spec(
+                features,
+                mode,
+                logits,
+                labels,
+                optimizer=optimizers.of_v1(_chosen(optimizer), learning_rate(columns))
+                if mode == ModeKeys.TRAIN
+                else None,
+            )
+
+    return model_fn
+
+
 class LinearEstimator(Estimator):
     """A linear model with a head.
 
@@ -77,21 +127,7 @@ class LinearEstimator(Estimator):
         warm_start_from: Any = None,
     ) -> None:
         columns = feature_layers.checked_columns(feature_columns)
-
-        def model_fn(features: Any, labels: Any, mode: str, config: RunConfig) -> EstimatorSpec:  # noqa: ARG001 - the signature of model functions
-            with tf.compat.v1.variable_scope(SCOPE):
-                logits = logits_of(features, columns, head.logits_dimension, sparse_combiner)
-            return head.create_estimator_spec(
-                features,
-                mode,
-                logits,
-                labels,
-                optimizer=optimizers.of_v2(_chosen(optimizer), learning_rate(columns))
-                if mode == ModeKeys.TRAIN
-                else None,
-                trainable_variables=tf.compat.v1.trainable_variables(f"{SCOPE}/"),
-            )
-
+        model_fn = model_fn_of_v2(columns, head, optimizer, sparse_combiner)
         super().__init__(model_fn, model_dir, config, warm_start_from=warm_start_from)
 
 
@@ -180,25 +216,7 @@ class LinearEstimatorV1(Estimator):
         warm_start_from: Any = None,
     ) -> None:
         columns = feature_layers.checked_columns(feature_columns)
-
-        def model_fn(features: Any, labels: Any, mode: str, config: RunConfig) -> EstimatorSpec:
-            # The optimizer's slots are made in this scope too, which is part of their names in checkpoints.
-            with tf.compat.v1.variable_scope(
-                SCOPE, partitioner=network.input_partitioner(partitioner, config)
-            ):
-                logits = logits_of(
-                    features, columns, head.logits_dimension, sparse_combiner, summary_scope=f"{SCOPE}/"
-                )
-                return head.create_estimator_spec(
-                    features,
-                    mode,
-                    logits,
-                    labels,
-                    optimizer=optimizers.of_v1(_chosen(optimizer), learning_rate(columns))
-                    if mode == ModeKeys.TRAIN
-                    else None,
-                )
-
+        model_fn = model_fn_of_v1(columns, head, optimizer, partitioner, sparse_combiner)
         super().__init__(model_fn, model_dir, config, warm_start_from=warm_start_from)
 
 

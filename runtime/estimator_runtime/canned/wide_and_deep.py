@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime.canned import feature_layers, linear, network
+from estimator_runtime.canned import feature_layers, heads_of_classes, linear, network
 from estimator_runtime.canned.heads import optimizers, summaries
 from estimator_runtime.canned.heads.head import Head
 from estimator_runtime.canned.network import Network
@@ -123,7 +123,9 @@ class WideAndDeep:
             sum(parts.values()),
             labels,
             train_op_fn=train_op_fn,
-            update_ops=tf.compat.v1.get_collection(tf.compat.v1.GraphKeys.UPDATE_OPS),
+            **heads_of_classes.taken_by(
+                self.head, update_ops=tf.compat.v1.get_collection(tf.compat.v1.GraphKeys.UPDATE_OPS)
+            ),
         )
 
 

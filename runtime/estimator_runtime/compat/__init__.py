@@ -12,6 +12,7 @@ in the program and in everything it imports:
     from tensorflow.compat.v1 import estimator
     from tensorflow_estimator import estimator
     from tensorflow_estimator.python.estimator.run_config import RunConfig
+    from tensorflow.python.estimator.model_fn import ModeKeys
 
 TensorFlow may be imported before or after; importing this package does not import it. What tf.estimator had and this
 package has not raises an AttributeError that gives the reason.
@@ -19,15 +20,20 @@ package has not raises an AttributeError that gives the reason.
 
 import importlib
 import sys
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
-from estimator_runtime.compat.deep_modules import DEEP_MODULES
+from estimator_runtime.compat.deep_modules import DEEP_MODULES, FORWARDED
 from estimator_runtime.compat.finder import EstimatorModules, WhenTensorFlowComes
 from estimator_runtime.compat.modules import FaceModule
+from estimator_runtime.compat.replaced_names import REPLACED_MODULES, REPLACED_NAMES
 from estimator_runtime.faces import V1, V2
 
 _OLD_PACKAGE = "tensorflow_estimator"
+_OLD_ROOT = f"{_OLD_PACKAGE}.python.estimator"
+# TensorFlow's own package of modules that handed on those of tensorflow_estimator, until they were removed.
+_FORWARDING_PACKAGE = "tensorflow.python.estimator"
 # Other names of the modules inside tensorflow_estimator that hold the two faces.
 _V1_ALIASES = (
     "tensorflow_estimator._api.v1.estimator",
@@ -61,10 +67,13 @@ def install() -> ModuleType:
         for name in (face.__name__, *aliases):
             modules[name] = face
             modules.update({f"{name}.{child}": module for child, module in face.submodules().items()})
-    modules.update({name: FaceModule(name, face) for name, face in DEEP_MODULES.items()})
-    _add_packages(modules)
+    modules.update(_internal_modules(_OLD_ROOT, {path: path for path in DEEP_MODULES}))
+    _add_packages(modules, _OLD_PACKAGE)
+    forwarding = _internal_modules(_FORWARDING_PACKAGE, FORWARDED)
+    _add_packages(forwarding, _FORWARDING_PACKAGE)
     sys.modules.update(modules)
-    sys.meta_path.insert(0, EstimatorModules(modules))
+    sys.meta_path.insert(0, EstimatorModules(modules, _OLD_PACKAGE, REPLACED_MODULES))
+    sys.meta_path.append(EstimatorModules(forwarding, _FORWARDING_PACKAGE, REPLACED_MODULES))
     _Installed.v2 = v2
 
     def give() -> None:
@@ -77,11 +86,19 @@ def install() -> ModuleType:
     return v2
 
 
-def _add_packages(modules: dict[str, ModuleType]) -> None:
-    """Adds the packages of tensorflow_estimator above the modules, and makes every module its parent's attribute."""
-    for name in [name for name in modules if name.startswith(f"{_OLD_PACKAGE}.")]:
+def _internal_modules(root: str, paths: Mapping[str, str]) -> dict[str, ModuleType]:
+    """Modules below the package `root`, of the names that DEEP_MODULES gives the paths that `paths` maps theirs to."""
+    return {
+        f"{root}.{path}": FaceModule(f"{root}.{path}", DEEP_MODULES[home], f"{home}.", REPLACED_NAMES)
+        for path, home in paths.items()
+    }
+
+
+def _add_packages(modules: dict[str, ModuleType], root: str) -> None:
+    """Adds `root` and the packages between it and the modules, and makes every module its parent's attribute."""
+    for name in [name for name in modules if name.startswith(f"{root}.")]:
         child = name
-        while child != _OLD_PACKAGE:
+        while child != root:
             parent, _, attribute = child.rpartition(".")
             if parent not in modules:
                 modules[parent] = _package(parent)

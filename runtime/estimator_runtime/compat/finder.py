@@ -8,18 +8,26 @@ from types import ModuleType
 from typing import Any
 
 _TENSORFLOW = "tensorflow"
-_OLD_PACKAGE = "tensorflow_estimator"
 
 
 class EstimatorModules(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds the modules that stand for tf.estimator's, before any tensorflow_estimator that may be installed.
+    """Finds the modules that stand for tf.estimator's.
+
+    First on `sys.meta_path` it comes before any tensorflow_estimator that may be installed; last, it has what no other finder
+    knows, and hides no module that TensorFlow itself has.
 
     Args:
         modules: dict from full module name to the module.
+        package: the package of which these are all the modules.
+        replaced: dict from a module's path below tf.estimator's directory to what takes its place.
     """
 
-    def __init__(self, modules: Mapping[str, ModuleType]) -> None:
+    def __init__(
+        self, modules: Mapping[str, ModuleType], package: str, replaced: Mapping[str, str] | None = None
+    ) -> None:
         self._modules = modules
+        self._package = package
+        self._replaced = replaced or {}
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -27,19 +35,30 @@ class EstimatorModules(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         """The spec of a module that this finder has; None for what is none of its business.
 
         Raises:
-            ModuleNotFoundError: a module of tensorflow_estimator that nothing here stands for.
+            ModuleNotFoundError: a module of the package that nothing here stands for.
         """
         del path, target
+        is_inside = fullname.startswith(f"{self._package}.")
+        if is_inside and sys.modules.get(self._package) is not self._modules.get(self._package):
+            return None  # a package of that name is installed
         if fullname in self._modules:
             return ModuleSpec(fullname, self, is_package=True)
-        if fullname.startswith(f"{_OLD_PACKAGE}."):
+        if is_inside:
             raise ModuleNotFoundError(
-                f"No module named {fullname!r}: tensorflow_estimator is estimator_runtime here, which has tf.estimator's "
-                "public names and none of its internal modules. Import the name from tf.estimator or "
-                "tf.compat.v1.estimator; docs/public-names.md lists them.",
-                name=fullname,
+                f"No module named {fullname!r}: {self._reason(fullname)}", name=fullname
             )
         return None
+
+    def _reason(self, fullname: str) -> str:
+        path = fullname.partition("estimator.")[2].removeprefix("python.estimator.")
+        for replaced, instead in self._replaced.items():
+            if f"{path}.".startswith(f"{replaced}."):
+                return f"{instead}."
+        return (
+            f"{self._package} is estimator_runtime here, which has tf.estimator's public names and those of its internal "
+            "modules that libraries import. Import the name from tf.estimator or tf.compat.v1.estimator; "
+            "docs/public-names.md lists them."
+        )
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         """The module that was made when compat was installed."""

@@ -1,5 +1,6 @@
 """Modules whose attributes are the names of a Face, imported when they are first asked for."""
 
+from collections.abc import Mapping
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
@@ -14,21 +15,25 @@ class FaceModule(ModuleType):
         name: name of the module.
         face: what it offers.
         prefix: path below tf.estimator, for messages: "" or "experimental.".
+        replaced: dict from the path of a name that is missing to the reason, or to what takes its place.
     """
 
-    def __init__(self, name: str, face: Face, prefix: str = "") -> None:
+    def __init__(
+        self, name: str, face: Face, prefix: str = "", replaced: Mapping[str, str] = LEFT_OUT
+    ) -> None:
         super().__init__(name, "A face of estimator_runtime's Estimator; see estimator_runtime.compat.")
         self.__path__: list[str] = []
         self.__spec__ = ModuleSpec(name, loader=None, is_package=True)
         self.__package__ = name
-        self.__all__ = face.names()
+        self.__all__ = [shown for shown in face.names() if not shown.startswith("_")]
         self._face = face
         self._prefix = prefix
+        self._replaced = replaced
         for child, below in face.submodules.items():
-            setattr(self, child, FaceModule(f"{name}.{child}", below, f"{prefix}{child}."))
+            setattr(self, child, FaceModule(f"{name}.{child}", below, f"{prefix}{child}.", replaced))
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
+        if name.startswith("__"):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         if name not in self._face.homes:
             raise AttributeError(self._missing(name))
@@ -50,7 +55,7 @@ class FaceModule(ModuleType):
     def _missing(self, name: str) -> str:
         path = f"{self._prefix}{name}"
         said = f"{self.__name__}.{name} is not among what estimator_runtime offers"
-        reason = LEFT_OUT.get(path)
+        reason = self._replaced.get(path)
         if reason is not None:
             return f"{said}: {reason}. See docs/public-names.md."
         if not self._prefix and name in V1.names():

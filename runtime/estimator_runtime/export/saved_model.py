@@ -77,7 +77,7 @@ def export(
     observer = observation.current()
     with observer.exporting(), storage.explained(os.fsdecode(export_dir_base)):
         final = _claimed_dir(os.fsdecode(export_dir_base))
-        temporary = _temporary(final)
+        temporary = temporary_dir(final)
         try:
             signatures: list[str] = []
             builder = tf.compat.v1.saved_model.Builder(temporary)
@@ -106,19 +106,24 @@ def export(
 
 def _claimed_dir(base: str) -> str:
     """Path for a new export, whose temporary directory is made."""
-    tf.io.gfile.makedirs(base)
     for attempt in range(1, _NAMING_ATTEMPTS + 1):
-        path = os.path.join(base, str(_timestamp(base)))  # noqa: PTH118 - may be a gs:// address
-        if not tf.compat.v1.gfile.Exists(path) and not tf.compat.v1.gfile.Exists(_temporary(path)):
+        path = unused_dir(base)
+        if not tf.compat.v1.gfile.Exists(path) and not tf.compat.v1.gfile.Exists(temporary_dir(path)):
             # Somebody else may just have made it; where directories are but names, as on gs://, both think so.
             with contextlib.suppress(tf.errors.AlreadyExistsError):
-                tf.io.gfile.mkdir(_temporary(path))
+                tf.io.gfile.mkdir(temporary_dir(path))
                 return path
         time.sleep(1)
         tf.compat.v1.logging.warning(
             "Directory %s already exists; retrying (attempt %d/%d)", path, attempt, _NAMING_ATTEMPTS
         )
     raise RuntimeError(f"Failed to obtain a unique export directory name after {_NAMING_ATTEMPTS} attempts.")
+
+
+def unused_dir(base: str) -> str:
+    """Path in `base`, which is made, for one more export; nobody is kept from using it."""
+    tf.io.gfile.makedirs(base)
+    return os.path.join(base, str(_timestamp(base)))  # noqa: PTH118 - may be a gs:// address
 
 
 def _timestamp(base: str) -> int:
@@ -135,7 +140,8 @@ def _name(listed: str) -> str:
     return listed.rstrip("/")
 
 
-def _temporary(final: str) -> str:
+def temporary_dir(final: str) -> str:
+    """Where an export is written that is renamed to `final`."""
     parent, timestamp = os.path.split(final)
     return os.path.join(parent, f"temp-{timestamp}")  # noqa: PTH118 - may be a gs:// address
 

@@ -6,6 +6,7 @@ that `keep_checkpoint_max` deletes while it is read is read where it is held, or
 whose files are not all there yet is waited for: neither is an error.
 """
 
+import dataclasses
 import enum
 import math
 import os
@@ -24,7 +25,7 @@ _WARN_EVERY_SECS = 600
 _READ_ERRORS = (tf.errors.OpError, OSError, ValueError)
 
 
-class Status(enum.Enum):
+class Status(enum.StrEnum):
     """What became of an attempt."""
 
     EVALUATED = "evaluated"
@@ -34,12 +35,30 @@ class Status(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The result of an attempt; metrics and checkpoint_path are set when it evaluated."""
+    """The result of an attempt; metrics and checkpoint_path are set when it evaluated.
+
+    Attributes:
+        is_last: whether a listener asked for no further one.
+    """
 
     status: Status
     metrics: Mapping[str, Any] | None = None
     checkpoint_path: str | None = None
     export_results: tuple[Any, ...] = ()
+    is_last: bool = False
+
+
+class ContinuousEvalListener:
+    """What is asked before each attempt to evaluate, and told of its outcome: a program's own word on when to end."""
+
+    def before_eval(self) -> bool:
+        """Whether to evaluate; False ends the evaluations."""
+        return True
+
+    def after_eval(self, eval_result: Outcome) -> bool:
+        """Whether to go on with evaluations after this one."""
+        del eval_result
+        return True
 
 
 class CheckpointEvaluator:
@@ -50,6 +69,7 @@ class CheckpointEvaluator:
         eval_spec: what to evaluate on and how to export.
         max_steps: the step at which training ends, None when that is not known.
         hold: keeps the files of the checkpoint while they are needed; None where nobody deletes them meanwhile.
+        listener: is asked whether to evaluate, and told of the outcome; None for none.
     """
 
     def __init__(
@@ -58,11 +78,13 @@ class CheckpointEvaluator:
         eval_spec: EvalSpec,
         max_steps: int | None,
         hold: CheckpointHold | None = None,
+        listener: ContinuousEvalListener | None = None,
     ) -> None:
         self._estimator = estimator
         self._eval_spec = eval_spec
         self._max_steps = max_steps
         self._hold = CheckpointHold(None) if hold is None else hold
+        self._listener = listener
         self._previous: Outcome | None = None
         self._exported_as_final = False
         self._last_warning_time = -math.inf
@@ -78,6 +100,23 @@ class CheckpointEvaluator:
             ValueError: the estimator returned no metrics or none named global_step.
             TypeError: the estimator returned something else than a dict.
         """
+        if self._listener is None or (training_ended and self._is_evaluated()):
+            return self._attempt(training_ended)
+        if not self._listener.before_eval():
+            tf.compat.v1.logging.info("Exiting evaluation, as the listener's before_eval asks for.")
+            return Outcome(Status.NO_NEW_CHECKPOINT, is_last=True)
+        outcome = self._attempt(training_ended)
+        if self._listener.after_eval(outcome):
+            return outcome
+        tf.compat.v1.logging.info("Exiting evaluation, as the listener's after_eval asks for.")
+        return dataclasses.replace(outcome, is_last=True)
+
+    def _is_evaluated(self) -> bool:
+        """Whether the latest checkpoint was evaluated, so that only the exporters' final call may be left."""
+        previous = self._previous
+        return previous is not None and self._estimator.latest_checkpoint() == previous.checkpoint_path
+
+    def _attempt(self, training_ended: bool) -> Outcome:
         while True:
             checkpoint_path = self._estimator.latest_checkpoint()
             if not checkpoint_path:

@@ -32,6 +32,21 @@ def train_and_evaluate(estimator: Any, train_spec: TrainSpec, eval_spec: EvalSpe
         ValueError: the task is none of chief, worker, ps, evaluator and master, or a second evaluator.
         RuntimeError: the configuration does not say which server to start.
     """
+    check_types(estimator, train_spec, eval_spec)
+    task_type = task_type_of(estimator.config)
+    with event_writers.call(), keeping.call():
+        if task_type is None:
+            return local.run(estimator, train_spec, eval_spec)
+        roles.ROLES[task_type](estimator, train_spec, eval_spec)
+    return None
+
+
+def check_types(estimator: Any, train_spec: Any, eval_spec: Any) -> None:
+    """Holds the arguments of `train_and_evaluate` against their classes.
+
+    Raises:
+        TypeError: one is of another.
+    """
     # Imported late: the Estimator's module is free to build on this one.
     from estimator_runtime.estimator import Estimator
 
@@ -42,7 +57,14 @@ def train_and_evaluate(estimator: Any, train_spec: TrainSpec, eval_spec: EvalSpe
     ):
         if not isinstance(value, wanted):
             raise TypeError(f"`{name}` must have type `tf.estimator.{wanted.__name__}`. Got: {type(value)}")
-    config = estimator.config
+
+
+def task_type_of(config: Any) -> str | None:
+    """Which part of a training is this task's: a key of `roles.ROLES`, or None without a cluster.
+
+    Raises:
+        ValueError: it is none of them, or a second evaluator.
+    """
     if config.task_type == TaskType.EVALUATOR and config.task_id > 0:
         raise ValueError(
             "For distributed training, there can only be one `evaluator` task (with task id 0).  "
@@ -50,8 +72,7 @@ def train_and_evaluate(estimator: Any, train_spec: TrainSpec, eval_spec: EvalSpe
         )
     if not config.cluster_spec and config.task_type != TaskType.EVALUATOR:
         tf.compat.v1.logging.info("Running training and evaluation locally (non-distributed).")
-        with event_writers.call(), keeping.call():
-            return local.run(estimator, train_spec, eval_spec)
+        return None
     if not config.task_type:
         raise ValueError(
             "`estimator.config` must have task_type set. This usually means TF_CONFIG environment is not set correctly."
@@ -65,6 +86,4 @@ def train_and_evaluate(estimator: Any, train_spec: TrainSpec, eval_spec: EvalSpe
         raise ValueError(
             f"Task type {config.task_type} is not supported. Supported task types are {sorted(roles.ROLES)}"
         )
-    with event_writers.call(), keeping.call():
-        roles.ROLES[config.task_type](estimator, train_spec, eval_spec)
-    return None
+    return str(config.task_type)

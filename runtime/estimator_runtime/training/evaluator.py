@@ -21,7 +21,12 @@ from estimator_runtime.checkpoints import faults
 from estimator_runtime.checkpoints.holds import CheckpointHold
 from estimator_runtime.cluster import finished
 from estimator_runtime.cluster.watcher import Sight, Watcher, intervals
-from estimator_runtime.training.checkpoint_evaluator import CheckpointEvaluator, Outcome, Status
+from estimator_runtime.training.checkpoint_evaluator import (
+    CheckpointEvaluator,
+    ContinuousEvalListener,
+    Outcome,
+    Status,
+)
 from estimator_runtime.training.specs import EvalSpec
 
 _LOOK_FOR_INTERRUPTION_SECS = 0.5
@@ -32,8 +37,10 @@ _WAIT_FOR_CONTENTS_SECS = 60.0
 _SLEEP = time.sleep
 
 
-def run(estimator: Any, max_steps: int | None, eval_spec: EvalSpec) -> None:
-    """Evaluates and exports until training has ended or the process is interrupted."""
+def run(
+    estimator: Any, max_steps: int | None, eval_spec: EvalSpec, listener: ContinuousEvalListener | None = None
+) -> None:
+    """Evaluates and exports until training has ended, the listener has had enough or the process is interrupted."""
     model_dir = finished.directory(estimator)
     watch = finished.Watch(model_dir, max_steps, time.monotonic)
 
@@ -41,15 +48,21 @@ def run(estimator: Any, max_steps: int | None, eval_spec: EvalSpec) -> None:
         return Sight.THERE if watch.believed() else Sight.NOTHING
 
     with Watcher(look, f"the end of the training in {model_dir}") as marker:
-        _evaluate_until(marker, estimator, max_steps, eval_spec)
+        _evaluate_until(marker, estimator, max_steps, eval_spec, listener)
 
 
-def _evaluate_until(marker: Watcher, estimator: Any, max_steps: int | None, eval_spec: EvalSpec) -> None:
+def _evaluate_until(
+    marker: Watcher,
+    estimator: Any,
+    max_steps: int | None,
+    eval_spec: EvalSpec,
+    listener: ContinuousEvalListener | None,
+) -> None:
     if eval_spec.start_delay_secs:
         tf.compat.v1.logging.info("Waiting %f secs before starting eval.", eval_spec.start_delay_secs)
         _wait(eval_spec.start_delay_secs, unless=marker)
     hold = CheckpointHold(finished.directory(estimator))
-    evaluator = CheckpointEvaluator(estimator, eval_spec, max_steps, hold)
+    evaluator = CheckpointEvaluator(estimator, eval_spec, max_steps, hold, listener)
     contents = _LastContents(finished.directory(estimator))
     warned = False
     pauses = _pauses()
@@ -62,6 +75,8 @@ def _evaluate_until(marker: Watcher, estimator: Any, max_steps: int | None, eval
             continue
         outcome = evaluator.evaluate_and_export(training_ended=ended)
         last = ended or _is_last(outcome, max_steps)
+        if outcome.is_last:
+            return
         if outcome.status is Status.EVALUATED:
             marker.soon()
             pauses = _pauses()

@@ -6,7 +6,12 @@ import tensorflow as tf
 
 from estimator_runtime import interruption
 from estimator_runtime.cluster import finished
-from estimator_runtime.training.checkpoint_evaluator import CheckpointEvaluator, Outcome, Status
+from estimator_runtime.training.checkpoint_evaluator import (
+    CheckpointEvaluator,
+    ContinuousEvalListener,
+    Outcome,
+    Status,
+)
 from estimator_runtime.training.specs import EvalSpec, TrainSpec
 
 _CheckpointSaverListener: Any = tf.compat.v1.train.CheckpointSaverListener
@@ -25,6 +30,7 @@ class EvaluationListener(_CheckpointSaverListener):  # type: ignore[misc] # Tens
         self._throttle_secs = throttle_secs
         self._timer: Any = None
         self._is_first_save = True
+        self._is_over = False
         self.outcome: Outcome | None = None
 
     def begin(self) -> None:
@@ -32,25 +38,29 @@ class EvaluationListener(_CheckpointSaverListener):  # type: ignore[misc] # Tens
         self._timer = tf.compat.v1.train.SecondOrStepTimer(every_secs=self._throttle_secs)
         self._is_first_save = True
 
-    def after_save(self, session: Any, global_step_value: int) -> None:
-        """Evaluates, unless it is too soon or the checkpoint is that of a model not trained yet."""
+    def after_save(self, session: Any, global_step_value: int) -> bool | None:
+        """Evaluates, unless it is too soon or the checkpoint is that of a model not trained yet.
+
+        Returns:
+            True where a listener asked for no further evaluation: training ends.
+        """
         del session
         if self._is_first_save:
             self._is_first_save = False
-            return
+            return None
         if interruption.requested():
-            return
+            return None
         if self._timer.should_trigger_for_step(global_step_value):
-            self._evaluate(global_step_value, training_ended=False)
-        else:
-            tf.compat.v1.logging.info(
-                "Skip the current checkpoint eval due to throttle secs (%s secs).", self._throttle_secs
-            )
+            return self._evaluate(global_step_value, training_ended=False)
+        tf.compat.v1.logging.info(
+            "Skip the current checkpoint eval due to throttle secs (%s secs).", self._throttle_secs
+        )
+        return None
 
     def end(self, session: Any, global_step_value: int) -> None:
         """Evaluates the last checkpoint if that was not done, and gives the exporters their final call."""
         del session
-        if not interruption.requested():
+        if not interruption.requested() and not self._is_over:
             self._evaluate(global_step_value, training_ended=True)
 
     def evaluate_end(self) -> None:
@@ -59,19 +69,23 @@ class EvaluationListener(_CheckpointSaverListener):  # type: ignore[misc] # Tens
         if outcome.status is Status.EVALUATED:
             self.outcome = outcome
 
-    def _evaluate(self, step: int, *, training_ended: bool) -> None:
+    def _evaluate(self, step: int, *, training_ended: bool) -> bool | None:
         self._timer.update_last_triggered_step(step)
         outcome = self._evaluator.evaluate_and_export(training_ended=training_ended)
         if outcome.status is Status.EVALUATED:
             self.outcome = outcome
-        elif not (training_ended and self.outcome is not None):
+        elif not outcome.is_last and not (training_ended and self.outcome is not None):
             raise RuntimeError(
                 f"There was no new checkpoint after the training. Eval status: {outcome.status.value}"
             )
+        self._is_over = outcome.is_last
+        return outcome.is_last or None
 
 
-def run(estimator: Any, train_spec: TrainSpec, eval_spec: EvalSpec) -> tuple[Any, Any]:
-    """Trains with evaluations in between.
+def run(
+    estimator: Any, train_spec: TrainSpec, eval_spec: EvalSpec, *, asked: ContinuousEvalListener | None = None
+) -> tuple[Any, Any]:
+    """Trains with evaluations in between; `asked` may end both.
 
     Returns:
         The last evaluation's metrics and what its exporters returned; (None, None) when nothing was evaluated.
@@ -83,7 +97,7 @@ def run(estimator: Any, train_spec: TrainSpec, eval_spec: EvalSpec) -> tuple[Any
         config.save_checkpoints_steps,
         config.save_checkpoints_secs,
     )
-    listener = evaluation_listener(estimator, train_spec, eval_spec)
+    listener = evaluation_listener(estimator, train_spec, eval_spec, asked=asked)
     with finished.announcing(estimator, train_spec.max_steps) as anything_left:
         if anything_left:
             estimator.train(
@@ -105,8 +119,11 @@ def _ended_unevaluated(estimator: Any) -> bool:
     return model_dir is not None and not interruption.requested() and finished.read(model_dir) is None
 
 
-def evaluation_listener(estimator: Any, train_spec: TrainSpec, eval_spec: EvalSpec) -> EvaluationListener:
+def evaluation_listener(
+    estimator: Any, train_spec: TrainSpec, eval_spec: EvalSpec, *, asked: ContinuousEvalListener | None = None
+) -> EvaluationListener:
     """Makes the listener that evaluates `estimator` while it trains."""
     return EvaluationListener(
-        CheckpointEvaluator(estimator, eval_spec, train_spec.max_steps), eval_spec.throttle_secs
+        CheckpointEvaluator(estimator, eval_spec, train_spec.max_steps, listener=asked),
+        eval_spec.throttle_secs,
     )

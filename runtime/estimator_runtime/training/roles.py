@@ -9,6 +9,7 @@ import tensorflow as tf
 from estimator_runtime import checkpoints
 from estimator_runtime.cluster import finished, server, tf_config
 from estimator_runtime.training import evaluator, local
+from estimator_runtime.training.checkpoint_evaluator import ContinuousEvalListener
 from estimator_runtime.training.specs import EvalSpec, TrainSpec
 
 _MAX_DELAY_SECS = 60
@@ -45,9 +46,11 @@ def run_worker(estimator: Any, train_spec: TrainSpec, eval_spec: EvalSpec | None
         _train(estimator, train_spec, None)
 
 
-def run_master(estimator: Any, train_spec: TrainSpec, eval_spec: EvalSpec) -> None:
+def run_master(
+    estimator: Any, train_spec: TrainSpec, eval_spec: EvalSpec, *, asked: ContinuousEvalListener | None = None
+) -> None:
     """A chief that also evaluates, after saving: the form of old clusters, which have no evaluator."""
-    listener = local.evaluation_listener(estimator, train_spec, eval_spec)
+    listener = local.evaluation_listener(estimator, train_spec, eval_spec, asked=asked)
     with finished.announcing(estimator, train_spec.max_steps) as anything_left:
         if anything_left:
             _train(estimator, train_spec, (*train_spec.saving_listeners, listener))
@@ -59,10 +62,12 @@ def run_ps(estimator: Any, train_spec: TrainSpec, eval_spec: EvalSpec) -> None:
     _serve(estimator, train_spec)
 
 
-def run_evaluator(estimator: Any, train_spec: TrainSpec, eval_spec: EvalSpec) -> None:
+def run_evaluator(
+    estimator: Any, train_spec: TrainSpec, eval_spec: EvalSpec, *, asked: ContinuousEvalListener | None = None
+) -> None:
     """Evaluates and exports checkpoints as they appear."""
     with finished.taking_part(estimator):
-        evaluator.run(estimator, train_spec.max_steps, eval_spec)
+        evaluator.run(estimator, train_spec.max_steps, eval_spec, asked)
 
 
 ROLES: dict[str, Role] = {

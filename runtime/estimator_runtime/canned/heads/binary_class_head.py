@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import tensorflow as tf
 
 from estimator_runtime.canned.heads import head, reductions, streaming_metrics, targets
-from estimator_runtime.canned.heads.classes import Classes
+from estimator_runtime.canned.heads.classes import Classes, OfClasses
 from estimator_runtime.canned.heads.keys import MetricKeys, PredictionKeys
 from estimator_runtime.model.export_outputs import (
     DEFAULT_KEY,
@@ -17,7 +17,7 @@ from estimator_runtime.model.export_outputs import (
 )
 
 
-class BinaryClassHead(head.SingleHead):
+class BinaryClassHead(OfClasses, head.SingleHead):
     """A head for labels that are 0 or 1, a probability between, or one of two words.
 
     Args:

@@ -88,3 +88,17 @@ class Classes:
 def _for_each(row: Any, logits: Any) -> Any:
     """`row` once for each example of the batch."""
     return tf.tile(tf.expand_dims(row, 0), [tf.shape(logits)[0], 1])
+
+
+class OfClasses:
+    """What heads of classes have under the names by which those that libraries make of them ask."""
+
+    _classes: Classes
+
+    @property
+    def _n_classes(self) -> int:
+        return self._classes.count
+
+    @property
+    def _label_vocabulary(self) -> tuple[str, ...] | None:
+        return self._classes.vocabulary

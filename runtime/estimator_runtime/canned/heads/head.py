@@ -15,6 +15,7 @@ from estimator_runtime.canned.heads import (
     targets,
 )
 from estimator_runtime.canned.heads.keys import MetricKeys
+from estimator_runtime.model.deferred_spec import DeferredSpec
 from estimator_runtime.model.export_outputs import DEFAULT_KEY, ExportOutput, PredictOutput
 from estimator_runtime.model.model_fn import EstimatorSpec, ModeKeys
 
@@ -25,7 +26,8 @@ Metrics = dict[str, streaming_metrics.StreamingMetric]
 class Head(abc.ABC):
     """The last part of a model: subclasses say what its logits mean.
 
-    All methods work in a graph; `loss` and `predictions` work eagerly as well. Metrics belong to a graph.
+    All methods work in a graph; `loss` and `predictions` work eagerly as well. Metrics belong to a graph. A subclass that
+    has a `_create_tpu_estimator_spec` of its own is asked for the EstimatorSpec by that, as in tf.estimator.
     """
 
     @property
@@ -132,6 +134,80 @@ class Head(abc.ABC):
         Raises:
             ValueError: in training: neither or both of `optimizer` and `train_op_fn`, or no variables for Keras.
         """
+        given = (
+            features,
+            mode,
+            logits,
+            labels,
+            optimizer,
+            trainable_variables,
+            train_op_fn,
+            update_ops,
+            regularization_losses,
+        )
+        if type(self)._create_tpu_estimator_spec is not Head._create_tpu_estimator_spec:  # noqa: SLF001 - of this class
+            return self._create_tpu_estimator_spec(*given).as_estimator_spec()
+        return self._spec(*given)
+
+    def _create_tpu_estimator_spec(
+        self,
+        features: Any,
+        mode: str,
+        logits: Any,
+        labels: Any = None,
+        optimizer: Any = None,
+        trainable_variables: Sequence[Any] | None = None,
+        train_op_fn: Callable[[Any], Any] | None = None,
+        update_ops: Sequence[Any] | None = None,
+        regularization_losses: Sequence[Any] | None = None,
+    ) -> DeferredSpec:
+        """As `create_estimator_spec`, with the metrics of an evaluation not made yet."""
+        if mode == ModeKeys.EVAL:
+            with tf.name_scope(self.name or "head"):
+                metrics = {
+                    "eval_metrics": self.metrics(regularization_losses),
+                    "features": features,
+                    "logits": logits,
+                    "labels": labels,
+                    "regularization_losses": regularization_losses,
+                }
+                return DeferredSpec(
+                    mode,
+                    predictions=self.predictions(logits),
+                    loss=self.loss(labels, logits, features, mode, regularization_losses),
+                    eval_metrics=(self.update_metrics, metrics),
+                )
+        spec = self._spec(
+            features,
+            mode,
+            logits,
+            labels,
+            optimizer,
+            trainable_variables,
+            train_op_fn,
+            update_ops,
+            regularization_losses,
+        )
+        return DeferredSpec(
+            mode,
+            predictions=spec.predictions,
+            loss=spec.loss,
+            train_op=spec.train_op,
+            export_outputs=spec.export_outputs,
+        )
+
+    def _spec(
+        self,
+        features: Any,
+        mode: str,
+        logits: Any,
+        labels: Any,
+        optimizer: Any,
+        trainable_variables: Sequence[Any] | None,
+        train_op_fn: Callable[[Any], Any] | None,
+        update_ops: Sequence[Any] | None,
+        regularization_losses: Sequence[Any] | None,
+    ) -> EstimatorSpec:
         optimizers.leave_out(optimizer)
         with tf.name_scope(self.name or "head"):
             if mode == ModeKeys.PREDICT:
@@ -158,6 +234,10 @@ class Head(abc.ABC):
     def key(self, metric: str) -> str:
         """The full name of a metric of this head."""
         return f"{metric}/{self.name}" if self.name else metric
+
+    def _summary_key(self, key: str) -> str:
+        """The name by which tf.estimator's heads have `key`, for those that libraries make."""
+        return self.key(key)
 
     @property
     def _regularization_key(self) -> str:
@@ -219,6 +299,20 @@ class SingleHead(Head):
             losses = self._losses(targets_, logits)
         return losses, targets.weights_of(features, self._weight_column, logits)
 
+    def loss_parts(self, labels: Any, logits: Any, features: Any) -> reductions.LossParts:
+        """The losses of the examples and what they were made of; see `loss` for the arguments."""
+        logits = targets.checked_logits(logits, self.logits_dimension)
+        targets_ = self._targets(labels, logits)
+        return reductions.LossParts(*self._unreduced(targets_, logits, features), targets_)
+
+    def _processed_labels(self, logits: Any, labels: Any) -> Any:
+        """The labels as numbers, as heads that libraries make of this one ask for them."""
+        return self._targets(labels, logits)
+
+    def _unweighted_loss_and_weights(self, logits: Any, label_ids: Any, features: Any) -> tuple[Any, Any]:
+        """(losses, weights) of labels of `_processed_labels`, for the same heads."""
+        return self._unreduced(label_ids, logits, features)
+
     def loss(
         self,
         labels: Any,
@@ -228,8 +322,7 @@ class SingleHead(Head):
         regularization_losses: Sequence[Any] | None = None,
     ) -> Any:
         """See `Head.loss`."""
-        logits = targets.checked_logits(logits, self.logits_dimension)
-        losses, weights = self._unreduced(self._targets(labels, logits), logits, features)
+        losses, weights, _ = self.loss_parts(labels, logits, features)
         loss = reductions.reduced(losses, weights, self._loss_reduction)
         if mode == ModeKeys.TRAIN and self._loss_reduction == reductions.SUM_V1:
             # A loss function of one's own may have computed in another precision than the weights'.
@@ -261,14 +354,26 @@ class SingleHead(Head):
         regularization_losses: Sequence[Any] | None = None,
     ) -> dict[str, Any]:
         """See `Head.update_metrics`."""
-        logits = targets.checked_logits(logits, self.logits_dimension)
-        targets_ = self._targets(labels, logits)
-        losses, weights = self._unreduced(targets_, logits, features)
-        given = None if self._weight_column is None else weights
-        eval_metrics[self.key(MetricKeys.LOSS_MEAN)].update_state(losses, given)
-        self._update_own(eval_metrics, logits, targets_, given)
-        self._update_regularization(eval_metrics, regularization_losses)
+        parts = self.loss_parts(labels, logits, features)
+        self.count(
+            eval_metrics,
+            targets.checked_logits(logits, self.logits_dimension),
+            parts._replace(weights=None if self._weight_column is None else parts.weights),
+            regularization_losses,
+        )
         return eval_metrics
+
+    def count(
+        self,
+        metrics: Mapping[str, Any],
+        logits: Any,
+        parts: reductions.LossParts,
+        regularization_losses: Sequence[Any] | None,
+    ) -> None:
+        """Feeds the metrics with the losses of a batch; weights may be None."""
+        metrics[self.key(MetricKeys.LOSS_MEAN)].update_state(parts.losses, parts.weights)
+        self._update_own(metrics, logits, parts.targets, parts.weights)
+        self._update_regularization(metrics, regularization_losses)
 
 
 def chosen(made: dict[_Key, Any], keys: Sequence[_Key] | None) -> dict[_Key, Any]:

@@ -25,8 +25,16 @@ def check(loss_fn: Callable[..., Any]) -> None:
         raise ValueError(f"loss_fn has unexpected args: {unexpected}")
 
 
-def called(loss_fn: Callable[..., Any], labels: Any, logits: Any, features: Any, reduction: str) -> Any:
-    """The losses that `loss_fn` returns, of shape [D0, ..., DN, 1].
+def called(
+    loss_fn: Callable[..., Any],
+    labels: Any,
+    logits: Any,
+    features: Any,
+    reduction: str,
+    *,
+    dimension: int = 1,
+) -> Any:
+    """The losses that `loss_fn` returns, of shape [D0, ..., DN, dimension].
 
     Raises:
         ValueError: they have another shape, or there are none.
@@ -40,16 +48,16 @@ def called(loss_fn: Callable[..., Any], labels: Any, logits: Any, features: Any,
             **{name: value for name, value in optional.items() if name in declared},
         )
     )
-    wanted = logits.shape[:-1].concatenate([1])
+    wanted = logits.shape[:-1].concatenate([dimension])
     if not losses.shape.is_compatible_with(wanted):
         raise ValueError(
-            f"loss_fn must return a Tensor of shape [D0, D1, ... DN, 1], like logits {logits.shape}; it returned "
+            f"loss_fn must return a Tensor of shape [D0, D1, ... DN, {dimension}], like logits {logits.shape}; it returned "
             f"{losses.shape}."
         )
     check = tf.compat.v1.assert_equal(
         tf.shape(losses),
-        tf.concat([tf.shape(logits)[:-1], [1]], axis=0),
-        message="loss_fn must return a Tensor of shape [D0, D1, ... DN, 1]",
+        tf.concat([tf.shape(logits)[:-1], [dimension]], axis=0),
+        message=f"loss_fn must return a Tensor of shape [D0, D1, ... DN, {dimension}]",
     )
     with tf.control_dependencies([check]):
         return tf.identity(losses)

@@ -6,7 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from estimator_runtime.canned.heads import head, reductions, streaming_metrics, targets
-from estimator_runtime.canned.heads.classes import Classes, check_number
+from estimator_runtime.canned.heads.classes import Classes, OfClasses, check_number
 from estimator_runtime.canned.heads.keys import MetricKeys, PredictionKeys
 from estimator_runtime.model.export_outputs import (
     DEFAULT_KEY,
@@ -16,7 +16,7 @@ from estimator_runtime.model.export_outputs import (
 )
 
 
-class MultiClassHead(head.SingleHead):
+class MultiClassHead(OfClasses, head.SingleHead):
     """A head for labels that are one of `n_classes` numbers or words.
 
     Args:

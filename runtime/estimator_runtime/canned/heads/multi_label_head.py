@@ -6,7 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from estimator_runtime.canned.heads import binary_class_head, head, reductions, streaming_metrics, targets
-from estimator_runtime.canned.heads.classes import Classes, check_number
+from estimator_runtime.canned.heads.classes import Classes, OfClasses, check_number
 from estimator_runtime.canned.heads.keys import MetricKeys, PredictionKeys
 from estimator_runtime.model.export_outputs import (
     DEFAULT_KEY,
@@ -16,7 +16,7 @@ from estimator_runtime.model.export_outputs import (
 )
 
 
-class MultiLabelHead(head.SingleHead):
+class MultiLabelHead(OfClasses, head.SingleHead):
     """A head for labels that are sets of classes.
 
     Labels are an integer Tensor of zeros and ones of shape [D0, ..., DN, n_classes], or a SparseTensor whose values

@@ -52,6 +52,11 @@ def of_v2(optimizer: Any, learning_rate: float | None = None) -> Any:
     return _checked(_fresh(optimizer))
 
 
+def is_known(name: str) -> bool:
+    """Whether an optimizer can be given by this name."""
+    return name in _V1
+
+
 def _fresh(optimizer: Any) -> Any:
     """An optimizer of Keras 2 in the state in which it was made: its variables belong to one graph, of one training."""
     if keras_optimizers.runs_in_graphs(optimizer):

@@ -1,6 +1,6 @@
 """How the losses of the examples become one: the names of both versions of TensorFlow."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -17,6 +17,20 @@ _V1_NAMES = {
         if name != tf.compat.v1.losses.Reduction.NONE
     },
 }
+
+
+class LossParts(NamedTuple):
+    """What the loss of a batch is made of.
+
+    Attributes:
+        losses: float Tensor of the examples' losses.
+        weights: Tensor that broadcasts to it, or 1.0.
+        targets: the labels as numbers, checked.
+    """
+
+    losses: Any
+    weights: Any
+    targets: Any
 
 
 def checked(reduction: str) -> str:

@@ -1,0 +1,199 @@
+"""The model functions of the canned Estimators, for Estimators that libraries make of them with heads of their own."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from estimator_runtime.canned import dnn, feature_layers, linear, logit_fn_builders, network, wide_and_deep
+from estimator_runtime.canned.heads import reductions
+from estimator_runtime.model.model_fn import EstimatorSpec
+
+Activation = Callable[[Any], Any] | str | None
+
+
+def dnn_model_fn(
+    features: Any,
+    labels: Any,
+    mode: str,
+    head: Any,
+    hidden_units: Sequence[int],
+    feature_columns: Any,
+    optimizer: Any = "Adagrad",
+    activation_fn: Activation = tf.nn.relu,
+    dropout: float | None = None,
+    input_layer_partitioner: Callable[..., Any] | None = None,
+    config: Any = None,
+    use_tpu: bool = False,
+    batch_norm: bool = False,
+) -> EstimatorSpec:
+    """That of `tf.compat.v1.estimator.DNNEstimator`, whose arguments these are.
+
+    Raises:
+        ValueError: `use_tpu`, or an argument does not fit.
+    """
+    _check_no_tpu(use_tpu)
+    net = network.network_of(hidden_units, feature_columns, activation_fn, dropout, batch_norm)
+    model_fn = dnn.model_fn_of_v1(net, head, optimizer, input_layer_partitioner)
+    return model_fn(features, labels, mode, config)
+
+
+def dnn_model_fn_v2(
+    features: Any,
+    labels: Any,
+    mode: str,
+    head: Any,
+    hidden_units: Sequence[int],
+    feature_columns: Any,
+    optimizer: Any = "Adagrad",
+    activation_fn: Activation = tf.nn.relu,
+    dropout: float | None = None,
+    config: Any = None,
+    use_tpu: bool = False,
+    batch_norm: bool = False,
+) -> EstimatorSpec:
+    """That of `tf.estimator.DNNEstimator`, whose arguments these are.
+
+    Raises:
+        ValueError: `use_tpu`, or an argument does not fit.
+    """
+    _check_no_tpu(use_tpu)
+    net = network.network_of(hidden_units, feature_columns, activation_fn, dropout, batch_norm)
+    return dnn.model_fn_of_v2(net, head, optimizer)(features, labels, mode, config)
+
+
+def linear_model_fn(
+    features: Any,
+    labels: Any,
+    mode: str,
+    head: Any,
+    feature_columns: Any,
+    optimizer: Any,
+    partitioner: Callable[..., Any] | None,
+    config: Any,
+    sparse_combiner: str = "sum",
+) -> EstimatorSpec:
+    """That of `tf.compat.v1.estimator.LinearEstimator`, whose arguments these are."""
+    columns = feature_layers.checked_columns(feature_columns)
+    model_fn = linear.model_fn_of_v1(columns, head, optimizer, partitioner, sparse_combiner)
+    return model_fn(features, labels, mode, config)
+
+
+def linear_model_fn_v2(
+    features: Any,
+    labels: Any,
+    mode: str,
+    head: Any,
+    feature_columns: Any,
+    optimizer: Any,
+    config: Any,
+    sparse_combiner: str = "sum",
+) -> EstimatorSpec:
+    """That of `tf.estimator.LinearEstimator`, whose arguments these are."""
+    columns = feature_layers.checked_columns(feature_columns)
+    return linear.model_fn_of_v2(columns, head, optimizer, sparse_combiner)(features, labels, mode, config)
+
+
+def check_optimizer_of_linear_classifier(
+    feature_columns: Any, n_classes: int, optimizer: Any, sparse_combiner: str
+) -> None:
+    """Takes whatever there is: LinearSDCA, which is not, is the optimizer that does not go with all the rest."""
+    del feature_columns, n_classes, optimizer, sparse_combiner
+
+
+def check_optimizer_of_linear_regressor(
+    feature_columns: Any, label_dimension: int, optimizer: Any, sparse_combiner: str
+) -> None:
+    """See `check_optimizer_of_linear_classifier`."""
+    del feature_columns, label_dimension, optimizer, sparse_combiner
+
+
+def dnn_linear_combined_model_fn(
+    features: Any,
+    labels: Any,
+    mode: str,
+    head: Any,
+    linear_feature_columns: Any = None,
+    linear_optimizer: Any = "Ftrl",
+    dnn_feature_columns: Any = None,
+    dnn_optimizer: Any = "Adagrad",
+    dnn_hidden_units: Sequence[int] | None = None,
+    dnn_activation_fn: Activation = tf.nn.relu,
+    dnn_dropout: float | None = None,
+    input_layer_partitioner: Callable[..., Any] | None = None,
+    config: Any = None,
+    batch_norm: bool = False,
+    linear_sparse_combiner: str = "sum",
+) -> EstimatorSpec:
+    """That of `tf.compat.v1.estimator.DNNLinearCombinedEstimator`, whose arguments these are."""
+    model = wide_and_deep.wide_and_deep(
+        head,
+        linear_feature_columns,
+        linear_optimizer,
+        linear_sparse_combiner,
+        dnn_feature_columns,
+        dnn_optimizer,
+        dnn_hidden_units,
+        dnn_activation_fn,
+        dnn_dropout,
+        batch_norm,
+    )
+    return model.model_fn_of_v1(
+        features, labels, mode, config, input_layer_partitioner=input_layer_partitioner
+    )
+
+
+def dnn_linear_combined_model_fn_v2(
+    features: Any,
+    labels: Any,
+    mode: str,
+    head: Any,
+    linear_feature_columns: Any = None,
+    linear_optimizer: Any = "Ftrl",
+    dnn_feature_columns: Any = None,
+    dnn_optimizer: Any = "Adagrad",
+    dnn_hidden_units: Sequence[int] | None = None,
+    dnn_activation_fn: Activation = tf.nn.relu,
+    dnn_dropout: float | None = None,
+    config: Any = None,
+    batch_norm: bool = False,
+    linear_sparse_combiner: str = "sum",
+    loss_reduction: Any = reductions.SUM_OVER_BATCH_SIZE,
+) -> EstimatorSpec:
+    """That of `tf.estimator.DNNLinearCombinedEstimator`, whose arguments these are; the reduction is the head's."""
+    del loss_reduction
+    model = wide_and_deep.wide_and_deep(
+        head,
+        linear_feature_columns,
+        linear_optimizer,
+        linear_sparse_combiner,
+        dnn_feature_columns,
+        dnn_optimizer,
+        dnn_hidden_units,
+        dnn_activation_fn,
+        dnn_dropout,
+        batch_norm,
+    )
+    return model.model_fn_of_v2(features, labels, mode, config)
+
+
+def dnn_logit_fn_builder_v2(
+    units: int,
+    hidden_units: Sequence[int],
+    feature_columns: Any,
+    activation_fn: Activation,
+    dropout: float | None,
+    batch_norm: bool,
+) -> Callable[..., Any]:
+    """As `dnn_logit_fn_builder`, without a partitioner."""
+    return logit_fn_builders.dnn_logit_fn_builder(
+        units, hidden_units, feature_columns, activation_fn, dropout, None, batch_norm
+    )
+
+
+linear_logit_fn_builder_v2 = logit_fn_builders.linear_logit_fn_builder
+
+
+def _check_no_tpu(use_tpu: bool) -> None:
+    if use_tpu:
+        raise ValueError("use_tpu: there is no support for TPUs here. Leave it out, or pass use_tpu=False.")

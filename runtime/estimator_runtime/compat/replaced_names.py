@@ -1,0 +1,68 @@
+"""What takes the place of modules and names inside tf.estimator that have no meaning here."""
+
+from collections.abc import Mapping
+
+from estimator_runtime.faces import LEFT_OUT
+
+_BOOSTED_TREES = (
+    "TensorFlow has no kernels for boosted trees any more; tensorflow-decision-forests has models of their kind "
+    "(tfdf.keras.GradientBoostedTreesModel)"
+)
+_RNN = "an Estimator with a model_fn of tf.keras.layers.LSTM, GRU or SimpleRNN takes its place"
+_TIME_SERIES = "no part of it is here; an Estimator with a model_fn of its own takes its place"
+_FEEDING = (
+    "tf.compat.v1.estimator.inputs.numpy_input_fn and pandas_input_fn are here, and tf.data.Dataset.from_tensor_slices takes "
+    "the place of what feeds them"
+)
+_SDCA = (
+    "LinearClassifier and LinearRegressor with their FTRL optimizer take its place, and its kernel is "
+    "tf.raw_ops.SdcaOptimizerV2"
+)
+_SESSIONS = (
+    "the loops of an Estimator are estimator_runtime's own; SessionRunHooks see and change what they do"
+)
+
+REPLACED_MODULES: Mapping[str, str] = {
+    "canned.boosted_trees": _BOOSTED_TREES,
+    "canned.boosted_trees_utils": _BOOSTED_TREES,
+    "canned.kmeans": (
+        "scikit-learn's MiniBatchKMeans takes its place, and its kernels are tf.raw_ops.KmeansPlusPlusInitialization and "
+        "tf.raw_ops.NearestNeighbors"
+    ),
+    "canned.linear_optimizer": _SDCA,
+    "canned.rnn": _RNN,
+    "canned.saved_model_estimator": (
+        "tf.saved_model.load reads a SavedModel, and Estimator's warm_start_from takes the path of one"
+    ),
+    "canned.timeseries": _TIME_SERIES,
+    "head.sequential_head": _RNN,
+    "inputs.queues": _FEEDING,
+    "tools": (
+        "tf.train.load_checkpoint reads a checkpoint and tf.compat.v1.train.Saver writes one; WarmStartSettings' "
+        "var_name_to_prev_var_name reads one by other names"
+    ),
+}
+"""Path of a module, or of a package with all that is in it, below tf.estimator's directory -> what takes its place."""
+
+REPLACED_NAMES: Mapping[str, str] = {
+    **{f"estimator_lib.{path}": reason for path, reason in LEFT_OUT.items()},
+    **{
+        f"{module}.{name}": _BOOSTED_TREES
+        for module in ("estimator_lib", "estimator")
+        for name in ("BoostedTreesClassifier", "BoostedTreesEstimator", "BoostedTreesRegressor")
+    },
+    "canned.dnn._DNNModel": "dnn_logit_fn_builder of the same module makes its logits",
+    "canned.dnn._DNNModelV2": "dnn_logit_fn_builder_v2 of the same module makes its logits",
+    "canned.linear.LinearModel": "tf.compat.v1.feature_column.linear_model, or linear_logit_fn_builder of the same module",
+    "canned.linear.LinearSDCA": _SDCA,
+    "canned.linear._sdca_model_fn": _SDCA,
+    "early_stopping._MultiWorkerEarlyStoppingHook": "make_early_stopping_hook makes the hook for each task",
+    "estimator._combine_distributed_scaffold": _SESSIONS,
+    "estimator.create_per_replica_ready_for_local_init_op": _SESSIONS,
+    "training._NewCheckpointListenerForEvaluate": (
+        "train_and_evaluate evaluates after a checkpoint by itself, and _TrainingExecutor takes a _ContinuousEvalListener"
+    ),
+    "training._StopAtSecsHook": "make_early_stopping_hook with a function of the time takes its place",
+    "util.DistributedIteratorInitializerHook": _SESSIONS,
+}
+"""Path of a name -> what takes its place."""
