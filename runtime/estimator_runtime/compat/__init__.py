@@ -22,6 +22,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
+from estimator_runtime.compat import keras_module
 from estimator_runtime.compat.deep_modules import DEEP_MODULES
 from estimator_runtime.compat.finder import EstimatorModules, WhenTensorFlowComes
 from estimator_runtime.compat.modules import FaceModule
@@ -62,6 +63,8 @@ def install() -> ModuleType:
             modules[name] = face
             modules.update({f"{name}.{child}": module for child, module in face.submodules().items()})
     modules.update({name: FaceModule(name, face) for name, face in DEEP_MODULES.items()})
+    of_keras = keras_module.module()
+    modules[keras_module.NAME] = of_keras
     _add_packages(modules)
     sys.modules.update(modules)
     sys.meta_path.insert(0, EstimatorModules(modules))
@@ -69,6 +72,7 @@ def install() -> ModuleType:
 
     def give() -> None:
         _give_to_tensorflow(v1, v2)
+        keras_module.give(importlib.import_module("tensorflow"), of_keras)
 
     if "tensorflow" in sys.modules:
         give()

@@ -78,6 +78,7 @@ DEEP_MODULES: dict[str, Face] = {
         "inputs.inputs": _INPUTS,
         "inputs.numpy_io": Face(_of(_INPUTS, "numpy_input_fn")),
         "inputs.pandas_io": Face(_of(_INPUTS, "pandas_input_fn")),
+        "keras_lib": Face(at("keras_models.conversion", model_to_estimator="of_keras_lib")),
         "mode_keys": Face(_of(V1, "ModeKeys")),
         "model_fn": Face({**_of(V1, "EstimatorSpec", "ModeKeys"), **_of(_EXPERIMENTAL, "call_logit_fn")}),
         "run_config": Face({**_of(V1, "RunConfig"), "TaskType": "config.run_config:TaskType"}),
