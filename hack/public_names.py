@@ -135,10 +135,10 @@ def page() -> Iterator[str]:
         yield f"| `{rest}` | {states.get('V2', '-')} | {states.get('V1', '-')} |"
     yield ""
     yield from internal_names()
-    yield "Left out besides:"
+    yield "Besides:"
     yield ""
-    yield "* `tf.keras.estimator.model_to_estimator`: it copies Keras 2 models into graphs, which Keras 3 cannot do. Call the"
-    yield "  model in a `model_fn` instead."
+    yield "* `tf.keras.estimator.model_to_estimator` is here, for models of Keras 2 and of Keras 3, as"
+    yield "  `estimator_runtime.model_to_estimator` too; see [Keras models](decisions/keras-models.md)."
     yield "* `Estimator.export_savedmodel` is public in both faces; `tf.estimator` had hidden it."
 
 

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from estimator_runtime.estimator import Estimator
     from estimator_runtime.export.exporters import BestExporter, Exporter, FinalExporter, LatestExporter
     from estimator_runtime.inputs.pipeline_checkpoints import CheckpointInputPipelineHook
+    from estimator_runtime.keras_models.conversion import model_to_estimator
     from estimator_runtime.loop.hooks import (
         CheckpointSaverHook,
         CheckpointSaverListener,
@@ -130,6 +131,7 @@ __all__ = [
     "classifier_parse_example_spec",
     "experimental",
     "export",
+    "model_to_estimator",
     "regressor_parse_example_spec",
     "train_and_evaluate",
 ]
@@ -141,6 +143,7 @@ _OWN = {
     "EstimatorError": "errors",
     "EstimatorNotTrainedError": "errors",
     "MetricsError": "errors",
+    "model_to_estimator": "keras_models.conversion",
 }
 
 

@@ -68,7 +68,8 @@ def test_all_names_of_a_face_can_be_had(face, module):
 
 def test_the_package_itself_shows_the_v2_face():
     errors = {"DistributionNotSupportedError", "EstimatorError", "EstimatorNotTrainedError", "MetricsError"}
-    own = errors | {"CheckpointInputPipelineHook"}  # TensorFlow's own name, where it had it
+    # Names that were TensorFlow's and Keras' own.
+    own = errors | {"CheckpointInputPipelineHook", "model_to_estimator"}
     assert set(estimator_runtime.__all__) - own == set(faces.V2.names())
     for name in faces.V2.homes:
         assert getattr(estimator_runtime, name) is faces.V2.resolve(name)
@@ -107,6 +108,20 @@ def test_modules_inside_tensorflow_estimator(module):
     assert ServingInputReceiver is estimator_runtime.export.ServingInputReceiver
     assert PredictOutput is estimator_runtime.export.PredictOutput
     assert estimator_lib.inputs.numpy_input_fn is numpy_io.numpy_input_fn
+
+
+def test_keras_has_its_estimator_module_however_it_is_imported(module):
+    """An import below tensorflow.keras would make `tf.keras` another module."""
+    from tensorflow.keras.estimator import model_to_estimator
+    from tensorflow.keras.layers import Dense  # noqa: F401
+
+    assert tf.keras.estimator.model_to_estimator is model_to_estimator
+    assert tf.compat.v1.keras.estimator.model_to_estimator is model_to_estimator
+    assert estimator_runtime.model_to_estimator is model_to_estimator
+    from tensorflow_estimator.python.estimator import keras_lib
+
+    with pytest.raises(ValueError, match="Either `keras_model` or"):
+        keras_lib.model_to_estimator(use_v2_estimator=True)
 
 
 def test_other_modules_inside_tensorflow_estimator_say_what_to_do(module):

@@ -24,6 +24,7 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
+from estimator_runtime.compat import keras_module
 from estimator_runtime.compat.deep_modules import DEEP_MODULES, FORWARDED
 from estimator_runtime.compat.finder import EstimatorModules, WhenTensorFlowComes
 from estimator_runtime.compat.modules import FaceModule
@@ -68,6 +69,8 @@ def install() -> ModuleType:
             modules[name] = face
             modules.update({f"{name}.{child}": module for child, module in face.submodules().items()})
     modules.update(_internal_modules(_OLD_ROOT, {path: path for path in DEEP_MODULES}))
+    of_keras = keras_module.module()
+    modules[keras_module.NAME] = of_keras
     _add_packages(modules, _OLD_PACKAGE)
     forwarding = _internal_modules(_FORWARDING_PACKAGE, FORWARDED)
     _add_packages(forwarding, _FORWARDING_PACKAGE)
@@ -78,6 +81,7 @@ def install() -> ModuleType:
 
     def give() -> None:
         _give_to_tensorflow(v1, v2)
+        keras_module.give(importlib.import_module("tensorflow"), of_keras)
 
     if "tensorflow" in sys.modules:
         give()

@@ -72,7 +72,7 @@ def _in_one_scope(call: Callable[..., Any]) -> Callable[..., Any]:
         graph = None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
         if graph is None or graph not in _graphs:
             return call(layer, *args, **kwargs)
-        with _one_scope(graph, layer.name):
+        with one_scope(graph, layer.name):
             return call(layer, *args, **kwargs)
 
     call_in_one_scope.opens_one_scope = True  # type: ignore[attr-defined]  # a mark on the function
@@ -80,7 +80,8 @@ def _in_one_scope(call: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @contextmanager
-def _one_scope(graph: Any, layer_name: str) -> Iterator[None]:
+def one_scope(graph: Any, layer_name: str) -> Iterator[None]:
+    """Surrounds what Keras makes for a layer, or an optimizer, of this name: its name scope is opened once."""
     open_scope = graph.name_scope
     outer = graph.get_name_scope()
     opened: list[str] = []

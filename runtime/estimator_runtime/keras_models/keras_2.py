@@ -1,0 +1,164 @@
+"""Models of Keras 2 in an Estimator's graph: a clone, whose inputs and targets are the tensors of a batch.
+
+In a graph of TensorFlow 1 a model of tf_keras is one of the old kind, of which loss, metrics and updates are operations
+of the graph. tf.estimator 2.15 did the same, so variables have the names of its checkpoints.
+"""
+
+import contextlib
+import importlib
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from estimator_runtime.keras_models import batches, keras_2_optimizers, outputs
+from estimator_runtime.model.model_fn import EstimatorSpec, ModeKeys
+
+
+def model_fn_of(
+    model: Any,
+    *,
+    custom_objects: Mapping[str, Any] | None,
+    metric_names: Mapping[str, str] | None,
+    export_outputs: Mapping[str, Any] | None,
+) -> Callable[..., EstimatorSpec]:
+    """The model function of a compiled model.
+
+    Args:
+        model: the model; it is not changed, but for one of a subclass that cannot be made from its config, of which the
+            layers are replaced while the function runs.
+        custom_objects: dict from name to what the model's configs mean by it.
+        metric_names: dict from the name of a metric in Keras to its name in an evaluation.
+        export_outputs: dict from the name of an output to a class of `ExportOutput`.
+
+    Raises:
+        ValueError: the optimizer does not run in a graph.
+    """
+    new_optimizer = keras_2_optimizers.recipe(model.optimizer)
+    # What Keras clones models with; the public config knows no function that is not registered.
+    compiled = dict(model._get_compile_args())  # noqa: SLF001
+    compiled.pop("optimizer", None)
+
+    def model_fn(features: Any, labels: Any, mode: str) -> EstimatorSpec:
+        features, weights = batches.without_weights(features)
+        with _clone(model, features, mode, custom_objects) as clone:
+            predictions = outputs.by_name(clone.outputs, clone.output_names)
+            made: dict[str, Any] = {
+                "predictions": predictions,
+                "export_outputs": outputs.exports(predictions, export_outputs),
+            }
+            if mode == ModeKeys.PREDICT:
+                return EstimatorSpec(mode, **made)
+            batches.check_labels(labels, compiled.get("loss"))
+            optimizer = new_optimizer()
+            _compile(clone, optimizer, compiled, labels, weights)
+            if mode == ModeKeys.TRAIN:
+                trained = keras_2_optimizers.train_op(optimizer, clone.total_loss, clone.trainable_weights)
+                made["train_op"] = tf.group(trained, *clone.updates)
+            else:
+                outputs.check_names(metric_names, [metric.name for metric in clone.metrics])
+                made["eval_metric_ops"] = {
+                    (metric_names or {}).get(metric.name, metric.name): metric for metric in clone.metrics
+                }
+            return EstimatorSpec(mode, loss=_reported(clone.total_loss, mode), **made)
+
+    return model_fn
+
+
+def is_graph_network(model: Any) -> bool:
+    """Whether the model is Sequential or made of inputs and outputs, and not a program's own class."""
+    tf_keras: Any = importlib.import_module("tf_keras")
+
+    return isinstance(model, tf_keras.Sequential) or bool(model._is_graph_network)  # noqa: SLF001 - no public name
+
+
+def first_weights(model: Any, custom_objects: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The model's weights by the names that its clones' variables have in a graph.
+
+    None for a model that is not built, and for one of a program's own class: what variables that has, and in which
+    order, is known when it is called.
+    """
+    if not model.built or not model.weights:
+        return None
+    if not is_graph_network(model):
+        tf.compat.v1.logging.warning(
+            "The Keras model is one of a subclass that was built before. As with tf.estimator, its weights are not taken "
+            "over: the Estimator begins with newly initialized ones."
+        )
+        return None
+    values = model.get_weights()
+    with tf.Graph().as_default(), _clone(model, None, ModeKeys.PREDICT, custom_objects) as clone:
+        names = [variable.op.name for variable in clone.weights]
+    return dict(zip(names, values, strict=True))
+
+
+def _reported(loss: Any, mode: str) -> Any:
+    """The loss of a replica, of which an evaluation takes the mean and a training the sum: Keras has divided it."""
+    if mode == ModeKeys.EVAL and tf.distribute.has_strategy():
+        return loss * tf.distribute.get_strategy().num_replicas_in_sync
+    return loss
+
+
+@contextlib.contextmanager
+def _clone(model: Any, features: Any, mode: str, custom_objects: Mapping[str, Any] | None) -> Iterator[Any]:
+    """A model like this one in the default graph, with variables of its own.
+
+    Args:
+        model: the model.
+        features: what it is called with; None for placeholders.
+        mode: a `ModeKeys` value, by which layers know whether they are trained.
+        custom_objects: as in `model_fn_of`.
+
+    Raises:
+        MissingNameError: (a KeyError) an input is not among the features.
+    """
+    tf_keras: Any = importlib.import_module("tf_keras")
+
+    # What Keras 2 has for tf.estimator; it is no longer developed.
+    internal = tf_keras.__internal__.models
+    names = model.input_names if is_graph_network(model) and getattr(model, "inputs", None) else None
+    inputs = batches.ordered(features, names, "input")
+    with warnings.catch_warnings():
+        # An argument of each layer's call takes its place, and nobody here makes these calls.
+        warnings.filterwarnings("ignore", message=".*set_learning_phase. is deprecated")
+        tf_keras.backend.set_learning_phase(int(mode == ModeKeys.TRAIN))
+    with tf_keras.utils.custom_object_scope(dict(custom_objects or {})):
+        clone = internal.clone_and_build_model(
+            model,
+            input_tensors=inputs,
+            custom_objects=custom_objects,
+            compile_clone=False,
+            in_place_reset=True,
+        )
+        try:
+            yield clone
+        finally:
+            if clone is model:
+                internal.in_place_subclassed_model_state_restoration(model)
+
+
+def _compile(clone: Any, optimizer: Any, compiled: Mapping[str, Any], labels: Any, weights: Any) -> None:
+    """Gives the clone its targets, loss and metrics; optimizer and metrics are new ones."""
+    tf_keras: Any = importlib.import_module("tf_keras")
+
+    def fresh(metric: Any) -> Any:
+        if isinstance(metric, tf_keras.metrics.Metric):
+            return type(metric).from_config(metric.get_config())
+        return metric
+
+    names = clone.output_names
+    arguments = {name: value for name, value in compiled.items() if value is not None}
+    for kind in ("metrics", "weighted_metrics"):
+        arguments[kind] = tf.nest.map_structure(fresh, compiled.get(kind))
+    if isinstance(optimizer, tf.compat.v1.train.Optimizer):
+        # Keras would make a step of its own for it.
+        optimizer = tf_keras.optimizers.legacy.SGD()
+    optimizer.iterations = tf.compat.v1.train.get_global_step()
+    targets = batches.ordered(labels, names, "output")
+    clone.compile(optimizer, target_tensors=targets if isinstance(targets, list) else [targets], **arguments)
+    if weights is not None:
+        weights = batches.ordered(weights, names, "output")
+        weights = weights if isinstance(weights, list) else [weights] * len(names)
+        # Keras has it for Estimators, whose weights are tensors of the graph.
+        clone._compile_weights_loss_and_weighted_metrics(weights)  # noqa: SLF001

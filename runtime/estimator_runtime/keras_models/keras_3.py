@@ -1,0 +1,139 @@
+"""Models of Keras 3 in an Estimator's graph: the model itself, on variables of the graph in place of its own.
+
+In a `keras.StatelessScope` a model reads what stands for its variables, and what it would assign (moving averages, seeds
+of masks, metrics) comes out as tensors. So nothing is cloned: layers of a program's own need no config, models of its own
+classes work, and the model keeps the weights that it had.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from estimator_runtime.keras_models import (
+    batches,
+    keras_3_building,
+    keras_3_metrics,
+    keras_3_steps,
+    outputs,
+    stand_ins,
+)
+from estimator_runtime.model.model_fn import EstimatorSpec, ModeKeys
+
+
+def model_fn_of(
+    model: Any,
+    *,
+    custom_objects: Mapping[str, Any] | None,
+    metric_names: Mapping[str, str] | None,
+    export_outputs: Mapping[str, Any] | None,
+) -> Callable[..., EstimatorSpec]:
+    """The model function of a compiled model.
+
+    Args:
+        model: the model; it is built by the first batch if it is not, and its weights stay as they are.
+        custom_objects: unused, for nothing is made from a config.
+        metric_names: dict from the name of a metric in Keras to its name in an evaluation.
+        export_outputs: dict from the name of an output to a class of `ExportOutput`.
+
+    Raises:
+        ValueError: the model has a layer that cannot be run in a graph.
+    """
+    del custom_objects
+    keras_3_building.check(model)
+    # Of a model that is built later there is no checkpoint of first weights.
+    is_built_before = bool(model.built)
+    first: dict[str, Any] = {}
+
+    def model_fn(features: Any, labels: Any, mode: str) -> EstimatorSpec:
+        features, weights = batches.without_weights(features)
+        inputs = _inputs(model, features)
+        needs_loss = mode != ModeKeys.PREDICT
+        if needs_loss:
+            batches.check_labels(labels, model.loss)
+        keras_3_building.prepared(model, inputs, labels, weights, is_compiled=needs_loss)
+        if not is_built_before and not first:
+            first.update(values_of(model))
+        variables = model.variables
+        own = stand_ins.of_model(variables, model.trainable_variables, None if is_built_before else first)
+        metrics = keras_3_metrics.Metrics(model) if mode == ModeKeys.EVAL else None
+        # The loss and some layers count in metrics, whether they are asked for or not.
+        counted = model.metrics_variables
+        if metrics is None:
+            values = stand_ins.Values(variables, own, zero=counted)
+        else:
+            values = stand_ins.Values([*variables, *counted], [*own, *metrics.own])
+        loss = None
+        with values:
+            predicted = model(inputs, training=mode == ModeKeys.TRAIN)
+            if needs_loss:
+                loss = _loss(model, (inputs, labels, predicted, weights), mode)
+            if metrics is not None:
+                model.compute_metrics(inputs, labels, predicted, weights)
+        predictions = outputs.by_name(predicted, _output_names(model))
+        made: dict[str, Any] = {
+            "predictions": predictions,
+            "export_outputs": outputs.exports(predictions, export_outputs),
+        }
+        if metrics is not None:
+            made["eval_metric_ops"] = metrics.pairs(values, metric_names)
+        if mode == ModeKeys.TRAIN:
+            trained = keras_3_steps.train_op(model.optimizer, loss, _trainable(model, variables, own))
+            made["train_op"] = tf.group(trained, *_state_updates(values.changes(variables, own), loss))
+        return EstimatorSpec(mode, loss=loss, **made)
+
+    return model_fn
+
+
+def first_weights(model: Any, custom_objects: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The values of the model's variables, by the names of those that stand for them; None when it is not built."""
+    del custom_objects
+    return values_of(model) if model.built else None
+
+
+def values_of(model: Any) -> dict[str, Any]:
+    """The values of the model's variables, numpy arrays, by the names of those that stand for them."""
+    variables = model.variables
+    values = keras_3_building.eagerly(lambda: [variable.numpy() for variable in variables])
+    return dict(zip(stand_ins.names_of(variables), values, strict=True))
+
+
+def _loss(model: Any, batch: tuple[Any, Any, Any, Any], mode: str) -> Any:
+    """The loss of a batch (inputs, labels, outputs, weights), as it is on one device."""
+    loss = model.compute_loss(*batch, training=mode == ModeKeys.TRAIN)
+    if not tf.distribute.has_strategy():
+        return loss
+    # Keras divides it by the number of replicas, and so does the optimizer.
+    return loss * tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def _inputs(model: Any, features: Any) -> Any:
+    """The features as the model takes them: by name, or in order."""
+    names = [tensor.name for tensor in getattr(model, "inputs", None) or ()]
+    if not names or not isinstance(features, Mapping) or isinstance(_structure(model), Mapping):
+        return features
+    inputs = batches.ordered(features, names, "input")
+    return inputs[0] if len(inputs) == 1 else inputs
+
+
+def _structure(model: Any) -> Any:
+    return getattr(model, "input", None)
+
+
+def _output_names(model: Any) -> list[str] | None:
+    names = getattr(model, "output_names", None)
+    layers = getattr(model, "layers", None)
+    if names or not layers or type(model).__name__ != "Sequential":
+        return names
+    return [layers[-1].name]
+
+
+def _trainable(model: Any, variables: Any, own: Any) -> list[Any]:
+    ids = {id(variable) for variable in model.trainable_variables}
+    return [stand_in for variable, stand_in in zip(variables, own, strict=True) if id(variable) in ids]
+
+
+def _state_updates(new: list[tuple[Any, Any]], loss: Any) -> list[Any]:
+    """Assignments of the pairs (variable, value), after the loss."""
+    with tf.control_dependencies([loss, *(value for _, value in new)]):
+        return [variable.assign(value) for variable, value in new]
