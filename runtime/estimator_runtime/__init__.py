@@ -136,7 +136,7 @@ __all__ = [
     "train_and_evaluate",
 ]
 
-# What tf.estimator had no name for; everything else is in the table of the v2 face.
+# What tf.estimator had no name for; everything else is in the table of own names.
 _OWN = {
     "CheckpointInputPipelineHook": "inputs.pipeline_checkpoints",
     "DistributionNotSupportedError": "errors",
@@ -148,12 +148,12 @@ _OWN = {
 
 
 def __getattr__(name: str) -> Any:
-    if name in faces.V2.submodules:
+    if name in faces.OWN.submodules:
         return importlib.import_module(f"{__name__}.{name}")
     if name in _OWN:
         value = getattr(importlib.import_module(f"{__name__}.{_OWN[name]}"), name)
-    elif name in faces.V2.homes:
-        value = faces.V2.resolve(name)
+    elif name in faces.OWN.homes:
+        value = faces.OWN.resolve(name)
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value

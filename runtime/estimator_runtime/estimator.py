@@ -41,17 +41,16 @@ class Estimator(ExportingEstimator):
         warm_start_from: path of a checkpoint or SavedModel, or `WarmStartSettings`: first values of the variables
             when `model_dir` has no checkpoint.
         fresh_variables_if_untrained: evaluate and predict with freshly initialised variables when there is no
-            checkpoint, as tf.estimator does, instead of raising `EstimatorNotTrainedError`.
+            checkpoint, as tf.estimator does, instead of raising `EstimatorNotTrainedError`. None: the class's rule, which
+            is to raise; `tf.estimator.Estimator` does not.
 
     Raises:
         ValueError: `model_fn` is missing or its arguments do not fit `params`, `config` is no RunConfig, or a
             subclass overrides a member that it must not.
     """
 
-    # A subclass that replaces any other member would be bypassed by the loops; it is told so when it is made.
-    _overridable: ClassVar[frozenset[str]] = frozenset(
-        {"model_fn", "latest_checkpoint", "_create_and_assert_global_step", "_export_all_saved_models"}
-    )
+    # Whether evaluating and predicting need no checkpoint; compat's Estimators do not.
+    _runs_untrained: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -61,9 +60,10 @@ class Estimator(ExportingEstimator):
         params: Mapping[str, Any] | None = None,
         warm_start_from: Any = None,
         *,
-        fresh_variables_if_untrained: bool = False,
+        fresh_variables_if_untrained: bool | None = None,
     ) -> None:
-        _check_overrides(type(self))
+        # As of its class: programs replace it by a static method, too.
+        type(self)._assert_members_are_not_overridden(self)  # noqa: SLF001 - of this class
         self._config = run_settings.completed(config, model_dir)
         tf.compat.v1.logging.info("Using config: %s", vars(self._config))
         if model_fn is None:
@@ -71,7 +71,9 @@ class Estimator(ExportingEstimator):
         check_arguments(model_fn, params)
         self._model_fn = model_fn
         self._params: Any = copy.deepcopy(params or {})
-        self._fresh_variables_if_untrained = fresh_variables_if_untrained
+        self._fresh_variables_if_untrained = (
+            self._runs_untrained if fresh_variables_if_untrained is None else fresh_variables_if_untrained
+        )
         self._bound = BoundModel(
             model_fn=model_fn,
             copy_of_params=lambda: copy.deepcopy(self._params),
@@ -267,6 +269,15 @@ class Estimator(ExportingEstimator):
             given=bool(checkpoint_path),
         )
 
+    def _assert_members_are_not_overridden(self) -> None:
+        """Refuses members that the object's own class overrides; one that means to overrides this, or replaces it.
+
+        Raises:
+            ValueError: the class overrides a member that the loops do not ask for. What classes between it and Estimator
+                do is theirs, as in tf.estimator.
+        """
+        check_overrides(type(self))
+
     def _call_model_fn(self, features: Any, labels: Any, mode: str, config: RunConfig) -> EstimatorSpec:
         return self._bound.call_model_fn(features, labels, mode, config)
 
@@ -295,10 +306,28 @@ class Estimator(ExportingEstimator):
         return None
 
 
-def _check_overrides(cls: type[Estimator]) -> None:
+# What a subclass may replace; it would be bypassed in any other member, and is told so when it is made.
+_OVERRIDABLE = frozenset(
+    {
+        "_assert_members_are_not_overridden",
+        "_create_and_assert_global_step",
+        "_export_all_saved_models",
+        "_runs_untrained",
+        "latest_checkpoint",
+        "model_fn",
+    }
+)
+
+
+def check_overrides(cls: type[Estimator]) -> None:
+    """Refuses a class that overrides a member of Estimator itself; see `Estimator._assert_members_are_not_overridden`.
+
+    Raises:
+        ValueError: it does.
+    """
     members = {**vars(ExportingEstimator), **vars(Estimator)}
-    fixed = {name for name in members if not name.startswith("__")} - Estimator._overridable  # noqa: SLF001 - of this module
-    overridden = sorted(name for name in fixed if getattr(cls, name) is not members[name])
+    fixed = {name for name in members if not name.startswith("__")} - _OVERRIDABLE
+    overridden = sorted(name for name in fixed & set(vars(cls)) if vars(cls)[name] is not members[name])
     if overridden:
         raise ValueError(
             f"Subclasses of Estimator cannot override members of Estimator. {cls} does override {overridden}"

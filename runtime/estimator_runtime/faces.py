@@ -1,7 +1,8 @@
-"""Where every public name lives, once for each of the two faces that tf.estimator showed.
+"""Where every public name lives: in this package, and in the two faces that tf.estimator showed.
 
 `tf.estimator` (the v2 face) and `tf.compat.v1.estimator` (the v1 face) share most names; the v1 face alone has
-`inputs`, and the canned Estimators stand under the same names in both and are different classes. A name that is in no
+`inputs`, and the canned Estimators stand under the same names in both and are different classes. The faces' Estimators are
+this package's by tf.estimator's rules (`compat.estimators`); everything else is one object everywhere. A name that is in no
 table here does not exist; one in `LEFT_OUT` existed in tf.estimator and is missing for the reason given.
 
 The tables are data: nothing is imported before a name is asked for.
@@ -162,9 +163,20 @@ TPU = Face(
     {"experimental": Face(at("tpu.embedding", "EmbeddingConfigSpec"))},
 )
 
-V2 = Face({**_WITH_HEADS, **_canned("")}, {"experimental": Face(_EXPERIMENTAL), "export": EXPORT})
+# `estimator_runtime`'s own names, and the canned Estimators in their first form, which it does not show.
+OWN = Face({**_WITH_HEADS, **_canned("")}, {"experimental": Face(_EXPERIMENTAL), "export": EXPORT})
+OWN_V1 = Face(_canned("V1"))
+
+
+def _estimators(suffix: str) -> dict[str, str]:
+    """Homes of all Estimators as a face has them, whose classes' names end with `suffix`."""
+    names = ("Estimator", *(name for names in _CANNED.values() for name in names))
+    return at("compat.estimators", **{name: f"{name}{suffix}" for name in names})
+
+
+V2 = Face({**OWN.homes, **_estimators("V2")}, OWN.submodules)
 V1 = Face(
-    {**_WITH_HEADS, **_canned("V1")},
+    {**_WITH_HEADS, **_estimators("")},
     {"experimental": Face({**_EXPERIMENTAL, **_LOGIT_FNS}), "export": EXPORT, "inputs": INPUTS, "tpu": TPU},
 )
 

@@ -138,20 +138,8 @@ for reserved in ("loss", "global_step"):
             d, models.linear_in("eval", eval_metric_ops=lambda y: {reserved: v1.metrics.mean(y)})
         ).evaluate(models.once),
     )
-UNTRAINED = (
-    "tf.estimator answers from fresh variables, as if there were a model; the document of the Estimator has a ValueError, "
-    "and fresh_variables_if_untrained=True asks for the other rule"
-)
-misuse(
-    "evaluate: untrained",
-    lambda d: models.estimator(d).evaluate(models.once),
-    outcome=UNTRAINED,
-)
-misuse(
-    "predict: untrained",
-    lambda d: list(models.estimator(d).predict(models.features_only)),
-    outcome=UNTRAINED,
-)
+misuse("evaluate: untrained", lambda d: models.estimator(d).evaluate(models.once))
+misuse("predict: untrained", lambda d: list(models.estimator(d).predict(models.features_only)))
 misuse(
     "evaluate: a checkpoint that is not there",
     evaluating(checkpoint_path="/nowhere/model.ckpt-1"),

@@ -70,9 +70,9 @@ def test_the_package_itself_shows_the_v2_face():
     errors = {"DistributionNotSupportedError", "EstimatorError", "EstimatorNotTrainedError", "MetricsError"}
     # Names that were TensorFlow's and Keras' own.
     own = errors | {"CheckpointInputPipelineHook", "model_to_estimator"}
-    assert set(estimator_runtime.__all__) - own == set(faces.V2.names())
-    for name in faces.V2.homes:
-        assert getattr(estimator_runtime, name) is faces.V2.resolve(name)
+    assert set(estimator_runtime.__all__) - own == set(faces.OWN.names()) == set(faces.V2.names())
+    for name in faces.OWN.homes:
+        assert getattr(estimator_runtime, name) is faces.OWN.resolve(name)
     of_this_package_alone = {"experimental": {"same_graph_each_time"}}
     for name, below in faces.V2.submodules.items():
         shown = set(getattr(estimator_runtime, name).__all__)
@@ -102,7 +102,9 @@ def test_modules_inside_tensorflow_estimator(module):
     from tensorflow_estimator.python.estimator.export.export_output import PredictOutput
     from tensorflow_estimator.python.estimator.inputs import numpy_io
 
-    assert Estimator is EstimatorV2 is estimator_runtime.Estimator
+    assert (Estimator, EstimatorV2) == (tf.compat.v1.estimator.Estimator, tf.estimator.Estimator)
+    assert issubclass(EstimatorV2, Estimator)
+    assert issubclass(Estimator, estimator_runtime.Estimator)
     assert model_fn.ModeKeys is estimator_runtime.ModeKeys
     assert (run_config.RunConfig, run_config.TaskType.PS) == (estimator_runtime.RunConfig, "ps")
     assert ServingInputReceiver is estimator_runtime.export.ServingInputReceiver
@@ -250,8 +252,8 @@ def test_what_was_pickled_by_tf_estimator_is_understood(module):
 
 def test_classes_can_be_inspected(module):
     kind = tf.estimator.Estimator
-    assert inspect.getmodule(kind).__name__ == "estimator_runtime.estimator"
-    assert inspect.getsource(kind).startswith("class Estimator(")
+    assert inspect.getmodule(kind).__name__ == "estimator_runtime.compat.estimators"
+    assert inspect.getsource(kind).startswith("class EstimatorV2(")
     assert list(inspect.signature(kind).parameters)[:5] == [
         "model_fn",
         "model_dir",
