@@ -174,10 +174,18 @@ def _estimators(suffix: str) -> dict[str, str]:
     return at("compat.estimators", **{name: f"{name}{suffix}" for name in names})
 
 
+# A TPUEstimator was one of tf.compat.v1.estimator's Estimators, and programs ask for that.
+V1_TPU = Face({**TPU.homes, **at("compat.estimators", "TPUEstimator")}, TPU.submodules)
+
 V2 = Face({**OWN.homes, **_estimators("V2")}, OWN.submodules)
 V1 = Face(
     {**_WITH_HEADS, **_estimators("")},
-    {"experimental": Face({**_EXPERIMENTAL, **_LOGIT_FNS}), "export": EXPORT, "inputs": INPUTS, "tpu": TPU},
+    {
+        "experimental": Face({**_EXPERIMENTAL, **_LOGIT_FNS}),
+        "export": EXPORT,
+        "inputs": INPUTS,
+        "tpu": V1_TPU,
+    },
 )
 
 _RNN = "it is built on sequence layers of Keras 2; a model_fn with tf.keras.layers.LSTM takes its place"

@@ -104,3 +104,18 @@ def test_what_a_class_between_overrides_is_its_own_affair(face, tmp_path):
         pass
 
     assert Last(linear_model.model_fn, str(tmp_path)).train() == "of the class between"
+
+
+def test_a_tpu_estimator_is_one_of_the_first_faces_estimators(tmp_path):
+    v2 = compat.install()
+    v1 = tf.compat.v1.estimator
+
+    class Derived(v1.tpu.TPUEstimator):
+        """As programs derive theirs."""
+
+    config = v1.tpu.RunConfig(model_dir=str(tmp_path))
+    estimator = Derived(lambda features, labels, mode, params: None, config=config, use_tpu=False)
+    assert isinstance(estimator, v1.Estimator)
+    assert isinstance(estimator, estimator_runtime.Estimator)
+    assert not isinstance(estimator, v2.Estimator)
+    assert v1.tpu.TPUEstimator.__name__ == "TPUEstimator"

@@ -8,7 +8,7 @@ that public code was seen to use, as `compat.internals` has them; of every other
 
 from collections.abc import Mapping
 
-from estimator_runtime.faces import EXPORT, HOOKS, INPUTS, TPU, V1, V2, Face, at
+from estimator_runtime.faces import EXPORT, HOOKS, INPUTS, V1, V1_TPU, V2, Face, at
 
 
 def _of(face: Face, *names: str) -> dict[str, str]:
@@ -260,11 +260,11 @@ DEEP_MODULES: Mapping[str, Face] = {
             **at("loop.sessions", get_default_session_config="default_session_config"),
         }
     ),
-    "tpu.tpu_config": Face(_of(TPU, "InputPipelineConfig", "RunConfig", "TPUConfig")),
+    "tpu.tpu_config": Face(_of(V1_TPU, "InputPipelineConfig", "RunConfig", "TPUConfig")),
     "tpu.tpu_estimator": Face(
         {
-            **_of(TPU, "TPUEstimator", "TPUEstimatorSpec"),
-            **TPU.submodules["experimental"].homes,
+            **_of(V1_TPU, "TPUEstimator", "TPUEstimatorSpec"),
+            **V1_TPU.submodules["experimental"].homes,
             **at("tpu.tpu_estimator", "ExportSavedModelApiVersion"),
         }
     ),

@@ -6,14 +6,14 @@ it does both, on freshly initialised variables or on what its model function has
 kind is taken wherever one is asked for.
 
 `EstimatorV2` and the canned classes whose names end in V2 are `tf.estimator`'s, the others `tf.compat.v1.estimator`'s.
-Canned classes are made when they are first asked for: importing this module imports no heads and no layers.
+Canned classes and TPUEstimator are made when they are first asked for: importing this module imports no heads and no layers.
 """
 
 from typing import Any, ClassVar
 
 from estimator_runtime.estimator import Estimator as DocumentedEstimator
 from estimator_runtime.estimator import check_overrides
-from estimator_runtime.faces import OWN, OWN_V1
+from estimator_runtime.faces import OWN, OWN_V1, TPU
 
 
 class Estimator(DocumentedEstimator):  # noqa: D101 - it has the other's
@@ -39,9 +39,11 @@ class EstimatorV2(Estimator):  # noqa: D101 - as above
 def __getattr__(name: str) -> Any:
     public = name.removesuffix("V2")
     face, base = (OWN, EstimatorV2) if name != public else (OWN_V1, Estimator)
-    if not face.homes.get(public, "").startswith("canned."):
+    if name == "TPUEstimator":
+        face = TPU
+    elif not face.homes.get(public, "").startswith("canned."):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    canned = face.resolve(public)
-    made = type(name, (canned, base), {"__module__": __name__, "__doc__": canned.__doc__})
+    own = face.resolve(public)
+    made = type(name, (own, base), {"__module__": __name__, "__doc__": own.__doc__})
     globals()[name] = made
     return made
