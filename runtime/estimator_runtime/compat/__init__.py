@@ -28,7 +28,7 @@ from estimator_runtime.compat import keras_module
 from estimator_runtime.compat.deep_modules import DEEP_MODULES, FORWARDED
 from estimator_runtime.compat.finder import EstimatorModules, WhenTensorFlowComes
 from estimator_runtime.compat.modules import FaceModule
-from estimator_runtime.compat.replaced_names import REPLACED_MODULES, REPLACED_NAMES
+from estimator_runtime.compat.replaced_names import REPLACED_IN_FACES, REPLACED_MODULES, REPLACED_NAMES
 from estimator_runtime.faces import V1, V2
 
 _OLD_PACKAGE = "tensorflow_estimator"
@@ -61,8 +61,8 @@ def install() -> ModuleType:
     """
     if _Installed.v2 is not None:
         return _Installed.v2
-    v1 = FaceModule("tensorflow.compat.v1.estimator", V1)
-    v2 = FaceModule("tensorflow.estimator", V2)
+    v1 = FaceModule("tensorflow.compat.v1.estimator", V1, replaced=REPLACED_IN_FACES)
+    v2 = FaceModule("tensorflow.estimator", V2, replaced=REPLACED_IN_FACES)
     modules: dict[str, ModuleType] = {}
     for face, aliases in ((v1, _V1_ALIASES), (v2, ("tensorflow.compat.v2.estimator", *_V2_ALIASES))):
         for name in (face.__name__, *aliases):

@@ -7,6 +7,8 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+from estimator_runtime.compat.modules import FaceModule
+
 _TENSORFLOW = "tensorflow"
 
 
@@ -36,6 +38,7 @@ class EstimatorModules(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
         Raises:
             ModuleNotFoundError: a module of the package that nothing here stands for.
+            ImportError: a name that one of the modules has not.
         """
         del path, target
         is_inside = fullname.startswith(f"{self._package}.")
@@ -43,6 +46,12 @@ class EstimatorModules(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             return None  # a package of that name is installed
         if fullname in self._modules:
             return ModuleSpec(fullname, self, is_package=True)
+        parent, _, name = fullname.rpartition(".")
+        holder = self._modules.get(parent)
+        if isinstance(holder, FaceModule) and not name.startswith("__"):
+            # `from holder import name` comes here when there is no such name, and of a ModuleNotFoundError it would keep no
+            # more than that.
+            raise ImportError(f"cannot import name {name!r}: {holder.missing(name)}", name=parent)
         if is_inside:
             raise ModuleNotFoundError(
                 f"No module named {fullname!r}: {self._reason(fullname)}", name=fullname

@@ -36,7 +36,7 @@ class FaceModule(ModuleType):
         if name.startswith("__"):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         if name not in self._face.homes:
-            raise AttributeError(self._missing(name))
+            raise AttributeError(self.missing(name))
         value = self._face.resolve(name)
         setattr(self, name, value)
         return value
@@ -52,7 +52,8 @@ class FaceModule(ModuleType):
             found |= {name: below, **{f"{name}.{path}": each for path, each in below.submodules().items()}}
         return found
 
-    def _missing(self, name: str) -> str:
+    def missing(self, name: str) -> str:
+        """What is said of a name that is not there: the reason, or what takes its place."""
         path = f"{self._prefix}{name}"
         said = f"{self.__name__}.{name} is not among what estimator_runtime offers"
         reason = self._replaced.get(path)

@@ -22,6 +22,16 @@ _SESSIONS = (
     "the loops of an Estimator are estimator_runtime's own; SessionRunHooks see and change what they do"
 )
 
+REPLACED_IN_FACES: Mapping[str, str] = {
+    **LEFT_OUT,
+    **dict.fromkeys(
+        ("BoostedTreesClassifier", "BoostedTreesEstimator", "BoostedTreesRegressor"), _BOOSTED_TREES
+    ),
+    "experimental.boosted_trees_classifier_train_in_memory": _BOOSTED_TREES,
+    "experimental.boosted_trees_regressor_train_in_memory": _BOOSTED_TREES,
+}
+"""Path of a name below `tf.estimator` -> why it is missing, or what takes its place."""
+
 REPLACED_MODULES: Mapping[str, str] = {
     "canned.boosted_trees": _BOOSTED_TREES,
     "canned.boosted_trees_utils": _BOOSTED_TREES,
@@ -45,12 +55,7 @@ REPLACED_MODULES: Mapping[str, str] = {
 """Path of a module, or of a package with all that is in it, below tf.estimator's directory -> what takes its place."""
 
 REPLACED_NAMES: Mapping[str, str] = {
-    **{f"estimator_lib.{path}": reason for path, reason in LEFT_OUT.items()},
-    **{
-        f"{module}.{name}": _BOOSTED_TREES
-        for module in ("estimator_lib", "estimator")
-        for name in ("BoostedTreesClassifier", "BoostedTreesEstimator", "BoostedTreesRegressor")
-    },
+    **{f"estimator_lib.{path}": reason for path, reason in REPLACED_IN_FACES.items()},
     "canned.dnn._DNNModel": "dnn_logit_fn_builder of the same module makes its logits",
     "canned.dnn._DNNModelV2": "dnn_logit_fn_builder_v2 of the same module makes its logits",
     "canned.linear.LinearModel": "tf.compat.v1.feature_column.linear_model, or linear_logit_fn_builder of the same module",
