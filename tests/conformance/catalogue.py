@@ -148,6 +148,7 @@ _LONG = frozenset(
         "frames",
         "head_methods",
         "head_specs",
+        "keras_models_cluster",
         "labels",
         "multi_head",
         "neighbours",

@@ -159,3 +159,16 @@ def test_steps_are_those_of_the_batches(tmp_path):
         model_to_estimator(model(), model_dir=tmp_path), er.TrainSpec(batches, max_steps=3), spec
     )
     assert metrics["global_step"] == 3
+
+
+def test_sample_weights_count_in_weighted_metrics_alone(tmp_path):
+    weights = np.linspace(0, 2, 16, dtype=np.float32)
+    given = model(metrics=["mae"], weighted_metrics=[tf_keras.metrics.MeanSquaredError(name="weighted")])
+    y = given.predict(X, verbose=0)
+    made = model_to_estimator(given, model_dir=tmp_path)
+    features = {"features": {"x": X}, "sample_weights": weights}
+    result = made.evaluate(lambda: tf.data.Dataset.from_tensor_slices((features, Y)).batch(16))
+    squares = np.square(y - Y)[:, 0]
+    assert result["weighted"] == pytest.approx(np.average(squares, weights=weights), rel=1e-4)
+    assert result["loss"] == pytest.approx(np.mean(squares * weights), rel=1e-4)
+    assert result["mae"] == pytest.approx(np.abs(y - Y).mean(), rel=1e-4)

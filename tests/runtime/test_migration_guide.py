@@ -121,7 +121,6 @@ def test_the_symptoms_are_what_tensorflow_says():
             lambda: tf.data.Dataset.range(1).make_one_shot_iterator,
             "has no attribute 'make_one_shot_iterator'",
         ),
-        (lambda: tf.keras.estimator, "module 'keras._tf_keras.keras' has no attribute 'estimator'"),
     ):
         assert symptom in guide
         with tf.Graph().as_default(), pytest.raises((AttributeError, TypeError), match=re.escape(symptom)):

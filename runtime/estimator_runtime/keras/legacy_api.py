@@ -1,12 +1,19 @@
 """What a program that needs Keras 2 is told when TensorFlow comes with Keras 3."""
 
 import contextlib
+import re
 from collections.abc import Iterator
 
 from estimator_runtime.errors import LegacyKerasError
 
 # TensorFlow's own words, for `tf.compat.v1.layers.dense` and its like.
 _REFUSAL = "is not available with Keras 3"
+
+# Python's words, for what optimizers of Keras 2 had.
+_OF_OPTIMIZERS = re.compile(
+    r"'(\w+)' object has no attribute '(?:get_updates|get_gradients|minimize)'"
+    r"|property 'iterations' of '(\w+)' object has no setter"
+)
 
 
 def _replacement(refusal: str) -> str:
@@ -21,16 +28,30 @@ def _replacement(refusal: str) -> str:
     )
 
 
+def _way_of_optimizers(error: AttributeError, name: str) -> str:
+    return (
+        f"{error}: {name} of Keras 3 makes no step in a graph. Use tf.compat.v1.train.AdamOptimizer or its like "
+        "(train_op = optimizer.minimize(loss, tf.compat.v1.train.get_global_step())). Or give the optimizer to what takes it: "
+        "tf.estimator.Head.create_estimator_spec(optimizer=...), a canned Estimator, model.compile before "
+        "model_to_estimator. Or use Keras 2: install tf_keras, with the environment variable TF_USE_LEGACY_KERAS=1 in place "
+        "before TensorFlow is imported, and take tf.keras.optimizers.legacy."
+    )
+
+
 @contextlib.contextmanager
 def explained() -> Iterator[None]:
-    """Surrounds a model function: a refused `tf.compat.v1.layers` function becomes an error that names the ways out.
+    """Surrounds a model function: what only Keras 2 had becomes an error that names the ways out.
 
     Raises:
-        LegacyKerasError: (an AttributeError) the function was refused.
+        LegacyKerasError: (an AttributeError) a `tf.compat.v1.layers` function was refused, or an optimizer of Keras 3 was
+            asked for a step in a graph.
     """
     try:
         yield
     except AttributeError as error:
+        of_optimizer = _OF_OPTIMIZERS.search(str(error))
+        if of_optimizer is not None and not isinstance(error, LegacyKerasError):
+            raise LegacyKerasError(_way_of_optimizers(error, of_optimizer[1] or of_optimizer[2])) from error
         if _REFUSAL not in str(error) or isinstance(error, LegacyKerasError):
             raise
         raise LegacyKerasError(

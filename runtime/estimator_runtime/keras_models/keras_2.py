@@ -59,7 +59,8 @@ def model_fn_of(
             else:
                 outputs.check_names(metric_names, [metric.name for metric in clone.metrics])
                 made["eval_metric_ops"] = {
-                    (metric_names or {}).get(metric.name, metric.name): metric for metric in clone.metrics
+                    (metric_names or {}).get(metric.name, metric.name): _pair(metric)
+                    for metric in clone.metrics
                 }
             return EstimatorSpec(mode, loss=_reported(clone.total_loss, mode), **made)
 
@@ -91,6 +92,22 @@ def first_weights(model: Any, custom_objects: Mapping[str, Any] | None) -> dict[
     with tf.Graph().as_default(), _clone(model, None, ModeKeys.PREDICT, custom_objects) as clone:
         names = [variable.op.name for variable in clone.weights]
     return dict(zip(names, values, strict=True))
+
+
+def _pair(metric: Any) -> Any:
+    """(value, update) of a metric.
+
+    One that counts by sample weights is compiled without them first: its last update alone has them.
+    """
+    if len(metric.updates) < 2:
+        return metric
+    keys = tf.compat.v1.GraphKeys
+    for key in (keys.LOCAL_VARIABLES, keys.METRIC_VARIABLES):
+        known = {id(variable) for variable in tf.compat.v1.get_collection(key)}
+        for variable in metric.variables:
+            if id(variable) not in known:
+                tf.compat.v1.add_to_collection(key, variable)
+    return metric.result(), metric.updates[-1]
 
 
 def _reported(loss: Any, mode: str) -> Any:
