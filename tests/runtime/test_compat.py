@@ -124,7 +124,7 @@ def test_keras_has_its_estimator_module_however_it_is_imported(module):
 
     assert tf.keras.estimator.model_to_estimator is model_to_estimator
     assert tf.compat.v1.keras.estimator.model_to_estimator is model_to_estimator
-    assert estimator_runtime.model_to_estimator is model_to_estimator
+    assert estimator_runtime.model_to_estimator is not model_to_estimator, "makes this package's Estimators"
     from tensorflow_estimator.python.estimator import keras_lib
 
     with pytest.raises(ValueError, match="Either `keras_model` or"):

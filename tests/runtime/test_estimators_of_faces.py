@@ -119,3 +119,15 @@ def test_a_tpu_estimator_is_one_of_the_first_faces_estimators(tmp_path):
     assert isinstance(estimator, estimator_runtime.Estimator)
     assert not isinstance(estimator, v2.Estimator)
     assert v1.tpu.TPUEstimator.__name__ == "TPUEstimator"
+
+
+def test_a_converted_keras_model_is_one_of_tf_estimators(tmp_path):
+    v2 = compat.install()
+    layer = tf.keras.layers.Dense(1)
+    model = tf.keras.Sequential([tf.keras.Input([2]), layer])
+    model.compile(optimizer="sgd", loss="mse")
+    converted = tf.keras.estimator.model_to_estimator(model, model_dir=str(tmp_path / "face"))
+    assert isinstance(converted, v2.Estimator)
+    assert isinstance(converted, tf.compat.v1.estimator.Estimator)
+    own = estimator_runtime.model_to_estimator(model, model_dir=str(tmp_path / "own"))
+    assert type(own) is estimator_runtime.Estimator

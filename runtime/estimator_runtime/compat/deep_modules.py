@@ -230,7 +230,7 @@ DEEP_MODULES: Mapping[str, Face] = {
     "inputs.inputs": _INPUTS,
     "inputs.numpy_io": Face(_of(_INPUTS, "numpy_input_fn")),
     "inputs.pandas_io": Face(_of(_INPUTS, "pandas_input_fn")),
-    "keras_lib": Face(at("keras_models.conversion", model_to_estimator="of_keras_lib")),
+    "keras_lib": Face(at("compat.keras_estimators", model_to_estimator="of_keras_lib")),
     "mode_keys": Face(_of(V1, "ModeKeys")),
     "model_fn": Face(
         {

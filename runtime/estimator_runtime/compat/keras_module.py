@@ -12,7 +12,7 @@ _PARENT = "tensorflow.keras"
 
 def module() -> FaceModule:
     """The module `tf.keras.estimator`."""
-    return FaceModule(NAME, Face(at("keras_models.conversion", "model_to_estimator")))
+    return FaceModule(NAME, Face(at("compat.keras_estimators", "model_to_estimator")))
 
 
 def give(tf: Any, found: FaceModule) -> None:

@@ -51,6 +51,31 @@ def model_to_estimator(
             its optimizer does not run in a graph, or there is no such checkpoint_format.
         ValueKindError: (a ValueError, TypeError and AttributeError) the model is none of Keras'.
     """
+    return converted(
+        Estimator,
+        keras_model,
+        keras_model_path,
+        custom_objects,
+        model_dir,
+        config,
+        checkpoint_format,
+        metric_names_map,
+        export_outputs,
+    )
+
+
+def converted(
+    made: type[Estimator],
+    keras_model: Any,
+    keras_model_path: str | os.PathLike[str] | None,
+    custom_objects: Mapping[str, Any] | None,
+    model_dir: str | os.PathLike[str] | None,
+    config: RunConfig | None,
+    checkpoint_format: str | None,
+    metric_names_map: Mapping[str, str] | None,
+    export_outputs: Mapping[str, Any] | None,
+) -> Estimator:
+    """An Estimator of the class `made`; the other arguments are those of `model_to_estimator`."""
     model = _model(keras_model, keras_model_path, custom_objects)
     if checkpoint_format not in (None, *_FORMATS):
         raise ValueError(f'Checkpoint format must be one of "checkpoint" or "saver". Got {checkpoint_format}')
@@ -64,39 +89,11 @@ def model_to_estimator(
     model_fn = kind.model_fn_of(
         model, custom_objects=custom_objects, metric_names=metric_names_map, export_outputs=export_outputs
     )
-    return Estimator(
+    return made(
         model_fn,
         config=settings,
         warm_start_from=first_weights.warm_start(settings, kind.first_weights(model, custom_objects)),
         fresh_variables_if_untrained=True,
-    )
-
-
-def of_keras_lib(
-    keras_model: Any = None,
-    keras_model_path: str | os.PathLike[str] | None = None,
-    custom_objects: Mapping[str, Any] | None = None,
-    model_dir: str | os.PathLike[str] | None = None,
-    config: RunConfig | None = None,
-    checkpoint_format: str | None = None,
-    use_v2_estimator: bool = False,
-    metric_names_map: Mapping[str, str] | None = None,
-    export_outputs: Mapping[str, Any] | None = None,
-) -> Estimator:
-    """`model_to_estimator` with the arguments that tf.keras calls tensorflow_estimator with.
-
-    There is one class of Estimators here, so `use_v2_estimator` changes nothing.
-    """
-    del use_v2_estimator
-    return model_to_estimator(
-        keras_model,
-        keras_model_path,
-        custom_objects,
-        model_dir,
-        config,
-        checkpoint_format,
-        metric_names_map,
-        export_outputs,
     )
 
 
