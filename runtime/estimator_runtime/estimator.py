@@ -74,13 +74,20 @@ class Estimator(ExportingEstimator):
         self._fresh_variables_if_untrained = (
             self._runs_untrained if fresh_variables_if_untrained is None else fresh_variables_if_untrained
         )
+        # By the names that libraries read in tf.estimator; read only, for the loops go by what is bound below.
+        self._model_dir = self._config.model_dir
+        self._session_config = self._config.session_config
+        self._device_fn = self._config.device_fn or sessions.replica_device_fn(self._config)
+        self._train_distribution = self._config.train_distribute
+        self._eval_distribution = self._config.eval_distribute
+        self._warm_start_settings = warm_start.settings_of(warm_start_from)
         self._bound = BoundModel(
             model_fn=model_fn,
             copy_of_params=lambda: copy.deepcopy(self._params),
             copy_of_config=lambda: copy.deepcopy(self._config),
             config=self._config,
-            device_fn=self._config.device_fn or sessions.replica_device_fn(self._config),
-            warm_start=warm_start.settings_of(warm_start_from),
+            device_fn=self._device_fn,
+            warm_start=self._warm_start_settings,
             create_global_step=self._create_and_assert_global_step,
         )
 

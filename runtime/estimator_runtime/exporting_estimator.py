@@ -22,11 +22,6 @@ class ExportingEstimator:
         """Directory of checkpoints, summaries and exports."""
         return self._bound.model_dir
 
-    @property
-    def _session_config(self) -> Any:
-        """Read by libraries that export the model in a form of their own, as TensorFlow Hub's exporter does."""
-        return self._bound.config.session_config
-
     def latest_checkpoint(self) -> str | None:
         """Path prefix of the newest checkpoint in `model_dir`, or None."""
         return checkpoints.latest(self.model_dir)

@@ -131,3 +131,18 @@ def test_a_converted_keras_model_is_one_of_tf_estimators(tmp_path):
     assert isinstance(converted, tf.compat.v1.estimator.Estimator)
     own = estimator_runtime.model_to_estimator(model, model_dir=str(tmp_path / "own"))
     assert type(own) is estimator_runtime.Estimator
+
+
+def test_libraries_read_an_estimators_settings_by_their_old_names(face, tmp_path):
+    config = face.RunConfig(
+        device_fn=lambda op: "/cpu:0", train_distribute=tf.distribute.MirroredStrategy(["cpu:0"])
+    )
+    estimator = face.Estimator(linear_model.model_fn, str(tmp_path), config, warm_start_from="/a/model.ckpt")
+    assert estimator._model_dir == estimator.model_dir == str(tmp_path)
+    assert estimator._device_fn is config.device_fn
+    assert estimator._train_distribution is config.train_distribute
+    assert estimator._eval_distribution is None
+    assert estimator._warm_start_settings == face.WarmStartSettings("/a/model.ckpt")
+    assert estimator._session_config == estimator.config.session_config
+    assert estimator._model_fn is linear_model.model_fn
+    assert (estimator._params, estimator._config.model_dir) == ({}, str(tmp_path))

@@ -49,6 +49,13 @@ KINDS: Mapping[str, _Kind] = {
 }
 
 
+class _OpenGraph(tf.Graph):  # type: ignore[misc]  # TensorFlow is untyped
+    """A graph that takes operations to its end: a Scaffold's `finalize` would close it before the builder adds its own."""
+
+    def finalize(self) -> None:
+        """Nothing."""
+
+
 def add(
     builder: Any,
     model: BoundModel,
@@ -77,7 +84,7 @@ def add(
         ValueError: the model offers nothing to export, or the checkpoint lacks a variable.
     """
     kind = KINDS[mode]
-    with tf.Graph().as_default() as graph:
+    with _OpenGraph().as_default() as graph:
         model.begin_graph(graph)
         receiver = input_receiver_fn()
         spec = model.call_model_fn(receiver.features, getattr(receiver, "labels", None), mode)
@@ -90,12 +97,13 @@ def add(
         if mode == ModeKeys.TRAIN:
             tf.compat.v1.add_to_collection(_TRAIN_OP_COLLECTION, spec.train_op)
         checkpoints.check_trained(checkpoint_path, spec.scaffold.saver)
-        saver = spec.scaffold.saver or tf.compat.v1.train.Saver(sharded=True)
+        local_init_op = _local_init_op(spec)
+        saver = _saver(spec)
         contents = {
             "tags": [kind.tag],
             "signature_def_map": signatures,
             "assets_collection": tf.compat.v1.get_collection(tf.compat.v1.GraphKeys.ASSET_FILEPATHS),
-            "main_op": _local_init_op(spec),
+            "main_op": local_init_op,
             "saver": saver,
             "strip_default_attrs": strip_default_attrs,
         }
@@ -115,6 +123,27 @@ def _local_init_op(spec: EstimatorSpec) -> Any:
         local_init = tf.compat.v1.train.Scaffold.default_local_init_op()
     # A resource variable's assignment is no operation, and the builder takes nothing else.
     return tf.group(local_init)
+
+
+def _saver(spec: EstimatorSpec) -> Any:
+    """The model's saver, or one of all variables."""
+    saver = spec.scaffold.saver
+    if not isinstance(saver, tf.train.Checkpoint | tf.compat.v1.train.Checkpoint):
+        return saver or tf.compat.v1.train.Saver(sharded=True)
+    # Only a Scaffold makes a graph's saver of a Checkpoint, and it makes all else that it is not given.
+    nothing = tf.constant([], tf.string)
+    return (
+        tf.compat.v1.train.Scaffold(
+            init_op=tf.no_op(),
+            ready_op=nothing,
+            ready_for_local_init_op=nothing,
+            local_init_op=tf.no_op(),
+            summary_op=nothing,
+            saver=saver,
+        )
+        .finalize()
+        .saver
+    )
 
 
 def _restore(saver: Any, session: Any, checkpoint_path: str, mode: str) -> None:
