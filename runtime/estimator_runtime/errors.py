@@ -143,5 +143,11 @@ class TPUNotSupportedError(EstimatorError, ValueError, RuntimeError):
     """A TPUEstimator is to compute on a TPU, or to export a model for one."""
 
 
+class MissingNameError(EstimatorError, KeyError):
+    """A dict by name lacks one of the names of a Keras model."""
+
+    __str__ = Exception.__str__  # KeyError's shows a sentence in quotation marks
+
+
 class LegacyKerasError(EstimatorError, AttributeError):
     """A model function calls `tf.compat.v1.layers`, and TensorFlow runs with Keras 3."""

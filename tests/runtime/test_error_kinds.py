@@ -27,6 +27,7 @@ CAUGHT_AS = {
     errors.QueueSizeError: [ValueError, TypeError, IndexError, ZeroDivisionError],
     errors.ScalarPredictionError: [ValueError, IndexError],
     errors.MetricNotFoundError: [KeyError],
+    errors.MissingNameError: [KeyError],
     errors.LegacyKerasError: [AttributeError],
     errors.TPUNotSupportedError: [ValueError, RuntimeError],
     errors.DistributionNotSupportedError: [ValueError, AttributeError],

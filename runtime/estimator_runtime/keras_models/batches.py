@@ -5,15 +5,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime.errors import EstimatorError
+from estimator_runtime.errors import MissingNameError
 
 _WEIGHTED = {"features", "sample_weights"}
-
-
-class MissingNameError(EstimatorError, KeyError):
-    """A dict by name lacks one of the names of a Keras model."""
-
-    __str__ = Exception.__str__  # KeyError's shows a sentence in quotation marks
 
 
 def without_weights(features: Any) -> tuple[Any, Any]:

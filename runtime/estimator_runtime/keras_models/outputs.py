@@ -5,8 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime.errors import ValueKindError
-from estimator_runtime.keras_models.batches import MissingNameError
+from estimator_runtime.errors import MissingNameError, ValueKindError
 from estimator_runtime.model.export_outputs import PredictOutput
 
 _DEFAULT: str = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
