@@ -175,7 +175,50 @@ def test_a_new_store_distributed(tmp_path):
     check_store(model_dir, EXAMPLES / "new-store/base/model.ckpt-2000")
 
 
-@pytest.mark.parametrize("example", ["taxi-fares", "wine", "new-store"])
+def check_reviews(model_dir):
+    """It began with the pre-trained weights, learnt what turns a judgement round, and answered each review."""
+    before, after = (
+        tf.train.load_variable(str(one), "encoder/word_embeddings")
+        for one in (EXAMPLES / "reviews/base/model.ckpt-1500", model_dir)
+    )
+    assert np.corrcoef(before.ravel(), after.ravel())[0, 1] > 0.8
+    results = dict(line.split(" = ") for line in (model_dir / "eval_results.txt").read_text().splitlines())
+    assert float(results["eval_accuracy"]) >= 0.95
+    answers = np.loadtxt(model_dir / "test_results.tsv")
+    with (EXAMPLES / "reviews/data/test.tsv").open() as file:
+        truth = [int(label) for _, label in csv.reader(file, delimiter="\t")]
+    assert answers.shape == (len(truth), 2)
+    assert np.mean(answers.argmax(axis=1) == truth) >= 0.9
+    told = {
+        value.tag
+        for path in (model_dir / "host").glob("*.v2")
+        for event in tf.compat.v1.train.summary_iterator(str(path))
+        for value in event.summary.value
+    }
+    assert {"fine_tuning/loss", "fine_tuning/learning_rate"} <= told
+
+
+def test_reviews_are_fine_tuned_by_a_program_for_tpus(tmp_path):
+    _, model_dir = run_job("reviews", tmp_path)
+    check_reviews(model_dir)
+
+
+def test_reviews_are_pre_trained_and_those_that_the_script_makes(tmp_path):
+    made = runpy.run_path(str(EXAMPLES / "reviews/make_reviews.py"))
+    for name in made["SIZES"]:
+        with (EXAMPLES / f"reviews/data/{name}.tsv").open() as file:
+            rows = [tuple(row) for row in csv.reader(file, delimiter="\t")]
+        assert rows == [(text, str(label))[: len(rows[0])] for text, label in made["make_reviews"](name)]
+    program = ["--script", "run_pretraining.py", "--", f"--output_dir={tmp_path}", "--pretraining_steps=100"]
+    output = run_program("reviews", *program)
+    assert float(re.findall(r"Loss for final step: ([0-9]+\.[0-9]+)", output)[-1]) < 3.5
+    written, kept = (
+        tf.train.list_variables(str(one)) for one in (tmp_path, EXAMPLES / "reviews/base/model.ckpt-1500")
+    )
+    assert written == kept
+
+
+@pytest.mark.parametrize("example", ["taxi-fares", "wine", "new-store", "reviews"])
 def test_an_example_names_nothing_of_ours(example):
     for file in (EXAMPLES / example).rglob("*.py"):
         assert "estimator_runtime" not in file.read_text(), file
