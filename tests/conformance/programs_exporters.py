@@ -187,6 +187,23 @@ def a_first_result_of_every_kind(directory):
 
 
 @program("BestExporter", differs=BEST)
+def exports_of_what_nobody_has_evaluated(directory):
+    def asked(name, results, **settings):
+        exporter = tf.estimator.BestExporter("best", models.raw_receiver, **settings)
+        return [kind(part) for part in exported(os.path.join(directory, name), exporter, results)["returned"]]
+
+    def unless_none(best_eval_result, current_eval_result):
+        return current_eval_result is None
+
+    return {
+        "first": asked("first", [None, None]),
+        "before a result": asked("before", [None, {"loss": 1.0}, {"loss": 2.0}]),
+        "after a result": asked("after", [{"loss": 1.0}, None]),
+        "what is compared": asked("compared", [{"loss": 1.0}, None, {"loss": 0.5}], compare_fn=unless_none),
+    }
+
+
+@program("BestExporter", differs=BEST)
 def an_export_that_fails(directory):
     """It was not exported, so it is no best."""
     exporter = tf.estimator.BestExporter("best", models.raw_receiver)

@@ -359,3 +359,15 @@ def test_exporting_a_real_model(trained, tmp_path):
     again = BestExporter("best", linear_model.raw_receiver)
     assert again.export(trained, path, trained.latest_checkpoint(), result, False) is None
     assert EvalSpec(linear_model.eval_input, exporters=again).exporters == (again,)
+
+
+def test_what_nobody_has_evaluated_is_exported_and_never_the_best(exports):
+    exporter = BestExporter("best", receiver_fn)
+    given = (exports, exports.path, "checkpoint")
+    assert exporter.export(*given, None, False)
+    assert exporter.export(*given, None, False)
+    assert not os.path.exists(os.path.join(exports.path, "best_eval_result.json"))
+    assert exporter.export(*given, {"loss": 1.0}, False)
+    assert exporter.export(*given, {"loss": 2.0}, False) is None
+    with pytest.raises(ValueError, match="current_eval_result cannot be empty"):
+        exporter.export(*given, None, False)

@@ -45,13 +45,12 @@ def is_better(
     Args:
         compare_fn: function of `best_eval_result` and `current_eval_result`.
         best: the result to beat.
-        current: the result that is judged.
+        current: the result that is judged; None where nobody has evaluated.
     """
     read: set[str] = set()
+    judged = None if current is None else _Noted(current, read)
+    preferred = bool(compare_fn(best_eval_result=_Noted(best, read), current_eval_result=judged))
     current = current or {}
-    preferred = bool(
-        compare_fn(best_eval_result=_Noted(best, read), current_eval_result=_Noted(current, read))
-    )
     nan_in_best = {name for name in read if _is_nan(best.get(name))}
     nan_in_current = {name for name in read if _is_nan(current.get(name))}
     lost, gained = nan_in_current - nan_in_best, nan_in_best - nan_in_current
@@ -97,7 +96,7 @@ def _is_comparable(
 
 
 def is_better_than_recorded(
-    compare_fn: Callable[..., Any], *, recorded: Mapping[str, Any], current: Mapping[str, Any]
+    compare_fn: Callable[..., Any], *, recorded: Mapping[str, Any], current: Mapping[str, Any] | None
 ) -> bool:
     """As `is_better`; a record that lacks what `compare_fn` reads in `current` counts as none.
 
@@ -107,7 +106,7 @@ def is_better_than_recorded(
         return is_better(compare_fn, best=recorded, current=current)
     except KeyError as error:
         missing = error.args[0] if error.args else None
-        if missing in recorded or missing not in current:
+        if missing in recorded or missing not in (current or {}):
             raise
         tf.compat.v1.logging.warning(
             "The record of the best evaluation has no %s, and counts as none.", missing

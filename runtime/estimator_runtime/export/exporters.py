@@ -260,17 +260,18 @@ class BestExporter(_SavedModelExporter):
         estimator: Any,
         export_path: str,
         checkpoint_path: str,
-        eval_result: EvalResult,
+        eval_result: EvalResult | None,
         is_the_final_export: bool,  # noqa: ARG002 - Exporter's signature
     ) -> Any:
         """Exports if the result is better than that of the model exported last, or there is no such model.
 
-        The result of an evaluation without a batch is passed over.
+        The result of an evaluation without a batch is passed over. None, from who has not evaluated, is no result that
+        others are compared with; `compare_fn` is given it where there is one already.
         """
         if isinstance(eval_result, EmptyResult):
             return None
         if self._export_path != export_path:
-            self._best = self._exported_so_far(estimator, export_path, eval_result)
+            self._best = self._exported_so_far(estimator, export_path, eval_result or {})
             self._export_path = export_path
             self._is_recorded = True
         if self._best is not None and not self._beaten_by(eval_result):
@@ -278,11 +279,12 @@ class BestExporter(_SavedModelExporter):
         tf.compat.v1.logging.info("Performing best model export.")
         exported = self._save(estimator, export_path, checkpoint_path)
         self._best, self._is_recorded = eval_result, False
-        best_result.write(export_path, eval_result)
+        if eval_result is not None:
+            best_result.write(export_path, eval_result)
         _delete_oldest(export_path, self._exports_to_keep)
         return exported
 
-    def _beaten_by(self, eval_result: EvalResult) -> bool:
+    def _beaten_by(self, eval_result: EvalResult | None) -> bool:
         assert self._best is not None
         if self._is_recorded:
             return best_result.is_better_than_recorded(
