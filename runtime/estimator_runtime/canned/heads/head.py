@@ -134,7 +134,7 @@ class Head(abc.ABC):
         Raises:
             ValueError: in training: neither or both of `optimizer` and `train_op_fn`, or no variables for Keras.
         """
-        given = (
+        return self._create_tpu_estimator_spec(
             features,
             mode,
             logits,
@@ -144,10 +144,7 @@ class Head(abc.ABC):
             train_op_fn,
             update_ops,
             regularization_losses,
-        )
-        if type(self)._create_tpu_estimator_spec is not Head._create_tpu_estimator_spec:  # noqa: SLF001 - of this class
-            return self._create_tpu_estimator_spec(*given).as_estimator_spec()
-        return self._spec(*given)
+        ).as_estimator_spec()
 
     def _create_tpu_estimator_spec(
         self,
@@ -161,10 +158,22 @@ class Head(abc.ABC):
         update_ops: Sequence[Any] | None = None,
         regularization_losses: Sequence[Any] | None = None,
     ) -> DeferredSpec:
-        """As `create_estimator_spec`, with the metrics of an evaluation not made yet."""
-        if mode == ModeKeys.EVAL:
-            with tf.name_scope(self.name or "head"):
-                metrics = {
+        """As `create_estimator_spec`, with the metrics of an evaluation not updated yet."""
+        optimizers.leave_out(optimizer)
+        with tf.name_scope(self.name or "head") as scope:
+            if mode == ModeKeys.PREDICT:
+                predictions = self.predictions(logits)
+                return DeferredSpec(
+                    mode, predictions=predictions, export_outputs=self.export_outputs(predictions)
+                )
+            loss = self.loss(labels, logits, features, mode, regularization_losses)
+            if mode == ModeKeys.EVAL:
+
+                def updated(**given: Any) -> dict[str, Any]:
+                    with tf.name_scope(scope):
+                        return self.update_metrics(**given)
+
+                given = {
                     "eval_metrics": self.metrics(regularization_losses),
                     "features": features,
                     "logits": logits,
@@ -172,64 +181,11 @@ class Head(abc.ABC):
                     "regularization_losses": regularization_losses,
                 }
                 return DeferredSpec(
-                    mode,
-                    predictions=self.predictions(logits),
-                    loss=self.loss(labels, logits, features, mode, regularization_losses),
-                    eval_metrics=(self.update_metrics, metrics),
-                )
-        spec = self._spec(
-            features,
-            mode,
-            logits,
-            labels,
-            optimizer,
-            trainable_variables,
-            train_op_fn,
-            update_ops,
-            regularization_losses,
-        )
-        return DeferredSpec(
-            mode,
-            predictions=spec.predictions,
-            loss=spec.loss,
-            train_op=spec.train_op,
-            export_outputs=spec.export_outputs,
-        )
-
-    def _spec(
-        self,
-        features: Any,
-        mode: str,
-        logits: Any,
-        labels: Any,
-        optimizer: Any,
-        trainable_variables: Sequence[Any] | None,
-        train_op_fn: Callable[[Any], Any] | None,
-        update_ops: Sequence[Any] | None,
-        regularization_losses: Sequence[Any] | None,
-    ) -> EstimatorSpec:
-        optimizers.leave_out(optimizer)
-        with tf.name_scope(self.name or "head"):
-            if mode == ModeKeys.PREDICT:
-                predictions = self.predictions(logits)
-                return EstimatorSpec(
-                    mode, predictions=predictions, export_outputs=self.export_outputs(predictions)
-                )
-            loss = self.loss(labels, logits, features, mode, regularization_losses)
-            if mode == ModeKeys.EVAL:
-                metrics = self.update_metrics(
-                    self.metrics(regularization_losses),
-                    features=features,
-                    logits=logits,
-                    labels=labels,
-                    regularization_losses=regularization_losses,
-                )
-                return EstimatorSpec(
-                    mode, predictions=self.predictions(logits), loss=loss, eval_metric_ops=metrics
+                    mode, predictions=self.predictions(logits), loss=loss, eval_metrics=(updated, given)
                 )
             train_op = optimizers.train_op(loss, optimizer, trainable_variables, train_op_fn, update_ops)
         summaries.summarize_scalar(self.key(MetricKeys.LOSS), loss)
-        return EstimatorSpec(mode, predictions=self.predictions(logits), loss=loss, train_op=train_op)
+        return DeferredSpec(mode, predictions=self.predictions(logits), loss=loss, train_op=train_op)
 
     def key(self, metric: str) -> str:
         """The full name of a metric of this head."""
