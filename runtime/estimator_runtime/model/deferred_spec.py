@@ -64,11 +64,12 @@ class DeferredSpec(_Fields):
         )
 
     def as_estimator_spec(self) -> EstimatorSpec:
-        """The same as an EstimatorSpec, in the graph of the tensors."""
-        metrics = None
-        if self.eval_metrics:
-            function, tensors = self.eval_metrics
-            metrics = function(**tensors)
+        """The same as an EstimatorSpec: its functions are called, in the default graph.
+
+        Raises:
+            TypeError: as an EstimatorSpec: `eval_metrics` returns no dict, `scaffold_fn` no Scaffold.
+        """
+        metrics, hooks = self._metrics(), self._host_hooks()
         return EstimatorSpec(
             mode=self.mode,
             predictions=self.predictions,
@@ -77,7 +78,18 @@ class DeferredSpec(_Fields):
             eval_metric_ops=metrics,
             export_outputs=self.export_outputs,
             scaffold=self.scaffold_fn() if self.scaffold_fn else None,
-            training_hooks=self.training_hooks,
-            evaluation_hooks=self.evaluation_hooks,
-            prediction_hooks=self.prediction_hooks,
+            training_hooks=(*(self.training_hooks or ()), *hooks),
+            evaluation_hooks=(*(self.evaluation_hooks or ()), *hooks),
+            prediction_hooks=(*(self.prediction_hooks or ()), *hooks),
         )
+
+    def _metrics(self) -> Any:
+        """What the function of `eval_metrics` returns, or None."""
+        if not self.eval_metrics:
+            return None
+        function, tensors = self.eval_metrics
+        return function(**tensors)
+
+    def _host_hooks(self) -> tuple[Any, ...]:
+        """Hooks of all modes that run the host call."""
+        return ()

@@ -1,27 +1,14 @@
 """TPUEstimatorSpec: what the model function of a TPUEstimator returns."""
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
+from estimator_runtime.model.deferred_spec import DeferredSpec
 from estimator_runtime.model.model_fn import EstimatorSpec
 from estimator_runtime.tpu import host_call as host_calls
 
 
-class _Fields(NamedTuple):
-    mode: Any
-    predictions: Any
-    loss: Any
-    train_op: Any
-    eval_metrics: Any
-    export_outputs: Any
-    scaffold_fn: Any
-    host_call: Any
-    training_hooks: tuple[Any, ...]
-    evaluation_hooks: tuple[Any, ...]
-    prediction_hooks: tuple[Any, ...]
-
-
-class TPUEstimatorSpec(_Fields):
+class TPUEstimatorSpec(DeferredSpec):
     """The operations and objects that a model function hands to a TPUEstimator.
 
     In the place of metrics, a scaffold and operations beside the step it has functions, which a TPUEstimator calls.
@@ -92,25 +79,10 @@ class TPUEstimatorSpec(_Fields):
             prediction_hooks=checked.prediction_hooks,
         )
 
-    def as_estimator_spec(self) -> EstimatorSpec:
-        """The same as an EstimatorSpec: its functions are called, in the default graph.
+    def _metrics(self) -> Any:
+        return None if self.eval_metrics is None else host_calls.called("eval_metrics", self.eval_metrics)
 
-        Raises:
-            TypeError: as an EstimatorSpec: `eval_metrics` returns no dict, `scaffold_fn` no Scaffold.
-        """
-        metrics = None if self.eval_metrics is None else host_calls.called("eval_metrics", self.eval_metrics)
-        hooks: tuple[Any, ...] = ()
-        if self.host_call is not None:
-            hooks = (host_calls.HostCallHook(host_calls.called("host_call", self.host_call)),)
-        return EstimatorSpec(
-            self.mode,
-            predictions=self.predictions,
-            loss=self.loss,
-            train_op=self.train_op,
-            eval_metric_ops=metrics,
-            export_outputs=self.export_outputs,
-            scaffold=self.scaffold_fn() if self.scaffold_fn else None,
-            training_hooks=(*self.training_hooks, *hooks),
-            evaluation_hooks=(*self.evaluation_hooks, *hooks),
-            prediction_hooks=(*self.prediction_hooks, *hooks),
-        )
+    def _host_hooks(self) -> tuple[Any, ...]:
+        if self.host_call is None:
+            return ()
+        return (host_calls.HostCallHook(host_calls.called("host_call", self.host_call)),)
