@@ -237,11 +237,11 @@ DEEP_MODULES: Mapping[str, Face] = {
             **_of(V1, "EstimatorSpec", "ModeKeys"),
             **_of(_EXPERIMENTAL, "call_logit_fn"),
             **at("model.deferred_spec", _TPUEstimatorSpec="DeferredSpec"),
+            **at("model.bound_model", verify_model_fn_args="check_arguments"),
             **_internal(
                 "model_specs",
                 "AVERAGE_LOSS_METRIC_KEY",
                 "LOSS_METRIC_KEY",
-                "verify_model_fn_args",
                 _check_is_tensor="check_is_tensor",
                 _check_is_tensor_or_operation="check_is_tensor_or_operation",
             ),

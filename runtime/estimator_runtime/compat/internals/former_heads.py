@@ -142,10 +142,12 @@ class _FormerSingleHead(FormerHead):
         )
         return LossSpec(training_loss, parts.losses, parts.weights, parts.targets)
 
-    def _metrics_of(
-        self, predictions: Mapping[str, Any], spec: LossSpec, regularization_loss: Any
-    ) -> tuple[Callable[..., Any], dict[str, Any]]:
-        """`_eval_metric_ops` and its arguments."""
+    def _eval_metric_ops(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """The metrics of an evaluation, (value, update) by name; each head names its arguments."""
+        raise NotImplementedError
+
+    def _metric_arguments(self, predictions: Mapping[str, Any], labels: Any) -> dict[str, Any]:
+        """What a head's `_eval_metric_ops` takes beside the losses and weights."""
         raise NotImplementedError
 
     def _create_tpu_estimator_spec(
@@ -168,7 +170,13 @@ class _FormerSingleHead(FormerHead):
             added = tf.add_n(list(regularization_losses)) if regularization_losses else None
             loss = spec.training_loss if added is None else spec.training_loss + added
             if mode == ModeKeys.EVAL:
-                metrics = head_parts.create_eval_metrics_tuple(*self._metrics_of(predictions, spec, added))
+                arguments = {
+                    **self._metric_arguments(predictions, spec.processed_labels),
+                    "weights": spec.weights,
+                    "unreduced_loss": spec.unreduced_loss,
+                    "regularization_loss": added,
+                }
+                metrics = head_parts.create_eval_metrics_tuple(self._eval_metric_ops, arguments)
                 return DeferredSpec(mode, predictions=predictions, loss=loss, eval_metrics=metrics)
             train_op = head_parts.append_update_ops(
                 optimizers.train_op(loss, optimizer, None, train_op_fn, None)
@@ -215,15 +223,10 @@ class MultiClassHeadWithSoftmaxCrossEntropyLoss(_FormerSingleHead):
         )
         super().__init__(of_today, loss_reduction)
 
-    def _metrics_of(
-        self, predictions: Mapping[str, Any], spec: LossSpec, regularization_loss: Any
-    ) -> tuple[Callable[..., Any], dict[str, Any]]:
-        return self._eval_metric_ops, {
-            "labels": spec.processed_labels,
+    def _metric_arguments(self, predictions: Mapping[str, Any], labels: Any) -> dict[str, Any]:
+        return {
+            "labels": labels,
             "class_ids": predictions[PredictionKeys.CLASS_IDS],
-            "weights": spec.weights,
-            "unreduced_loss": spec.unreduced_loss,
-            "regularization_loss": regularization_loss,
         }
 
     def _eval_metric_ops(
@@ -251,17 +254,12 @@ class BinaryLogisticHeadWithSigmoidCrossEntropyLoss(_FormerSingleHead):
         )
         super().__init__(of_today, loss_reduction)
 
-    def _metrics_of(
-        self, predictions: Mapping[str, Any], spec: LossSpec, regularization_loss: Any
-    ) -> tuple[Callable[..., Any], dict[str, Any]]:
-        return self._eval_metric_ops, {
-            "labels": spec.processed_labels,
+    def _metric_arguments(self, predictions: Mapping[str, Any], labels: Any) -> dict[str, Any]:
+        return {
+            "labels": labels,
             "logits": predictions[PredictionKeys.LOGITS],
             "logistic": predictions[PredictionKeys.LOGISTIC],
             "class_ids": predictions[PredictionKeys.CLASS_IDS],
-            "weights": spec.weights,
-            "unreduced_loss": spec.unreduced_loss,
-            "regularization_loss": regularization_loss,
         }
 
     def _eval_metric_ops(
@@ -274,8 +272,8 @@ class BinaryLogisticHeadWithSigmoidCrossEntropyLoss(_FormerSingleHead):
         unreduced_loss: Any,
         regularization_loss: Any,
     ) -> dict[str, Any]:
-        made = self._head.metrics(None if regularization_loss is None else [regularization_loss])
         added = None if regularization_loss is None else [regularization_loss]
+        made = self._head.metrics(added)
         parts = reductions.LossParts(unreduced_loss, weights, labels)
         self._head.count(made, logits, parts, added)
         return {name: metric.pair for name, metric in made.items()}
@@ -298,15 +296,10 @@ class RegressionHeadWithMeanSquaredErrorLoss(_FormerSingleHead):
         )
         super().__init__(of_today, loss_reduction)
 
-    def _metrics_of(
-        self, predictions: Mapping[str, Any], spec: LossSpec, regularization_loss: Any
-    ) -> tuple[Callable[..., Any], dict[str, Any]]:
-        return self._eval_metric_ops, {
+    def _metric_arguments(self, predictions: Mapping[str, Any], labels: Any) -> dict[str, Any]:
+        return {
             "predicted_value": predictions[PredictionKeys.PREDICTIONS],
-            "labels": spec.processed_labels,
-            "weights": spec.weights,
-            "unreduced_loss": spec.unreduced_loss,
-            "regularization_loss": regularization_loss,
+            "labels": labels,
         }
 
     def _eval_metric_ops(
