@@ -85,6 +85,11 @@ class _Made(_train.SessionRunHook):  # type: ignore[misc]  # TensorFlow is untyp
         self.plans: Any = None
         self.is_to_stop = False
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether a step is the caller's affair alone: no hook looks at it, and nothing is done before it."""
+        return self.ahead is None and not self.looking
+
     def begin(self) -> None:
         """Comes after that of all hooks."""
         if self.ahead is not None:
@@ -130,8 +135,7 @@ class MergingSession:
     @property
     def is_unseen(self) -> bool:
         """Whether the next step is the caller's affair alone: no hook looks at it, and nobody has replaced what runs it."""
-        made = self._made
-        return made.ahead is None and not made.looking and not replaced.run_of(made.session)
+        return self._made.is_alone and not replaced.run_of(self._made.session)
 
     def run(self, fetches: Any) -> Any:
         """Runs one step with all hooks, again when a server was lost in it.
@@ -195,7 +199,7 @@ class MergingSession:
         made = self._made
         if made.is_to_stop:
             raise RuntimeError("Run called even after should_stop requested.")
-        if self.is_unseen:
+        if made.is_alone:
             # Nobody else asks for anything, or is to be told what came of it.
             outputs = self._planned({_CALLER: fetches})
             if outputs is not None:
