@@ -161,9 +161,8 @@ def steps_of_a_whole_job(directory):
     }
 
 
-@program("evaluator", "final export", "worker")
-def evaluator_of_a_whole_job(directory):
-    found = whole_job()
+def evaluations_and_exports(found):
+    """What an evaluator has done of a job, which may overrun its last step."""
     return {
         "last evaluation is of the last step": found["evaluated"][-1] == found["step"],
         "in order": found["evaluated"] == sorted(set(found["evaluated"])),
@@ -173,3 +172,8 @@ def evaluator_of_a_whole_job(directory):
             for row, value in enumerate(found["served"].ravel().tolist())
         ],
     }
+
+
+@program("evaluator", "final export", "worker")
+def evaluator_of_a_whole_job(directory):
+    return evaluations_and_exports(whole_job())

@@ -11,6 +11,7 @@ import tpu_counting
 import tpu_models
 from catalogue import program
 from models import v1
+from programs_cluster import evaluations_and_exports
 from programs_loop import FINISHED
 from tasks import CONTEXT, Task, cluster_of, killed
 from tpu_models import batches, once
@@ -86,16 +87,7 @@ def tasks_of_a_tpu_job(directory):
 @program("TPUEstimator", "evaluator", "final export")
 def evaluator_of_a_tpu_job(directory):
     found = whole_job()
-    return {
-        "last evaluation is of the last step": found["evaluated"][-1] == found["step"],
-        "in order": found["evaluated"] == sorted(set(found["evaluated"])),
-        "exports": found["exports"],
-        "served": [
-            abs(value / (found["w"] * (row + 1)) - 1) < 1e-6
-            for row, value in enumerate(found["served"].ravel().tolist())
-        ],
-        "tags": found["tags"],
-    }
+    return {**evaluations_and_exports(found), "tags": found["tags"]}
 
 
 def specs(max_steps):
