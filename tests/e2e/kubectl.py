@@ -60,9 +60,14 @@ class Kubectl:
         return json.loads(self.run("get", kind, "-l", selector, "-o", "json"))["items"]
 
     def watch(self, kind: str, name: str, *, timeout: float) -> Iterator[Object]:
-        """States of one object as they come, the present one first; ends after `timeout` seconds."""
+        """States of one object as they come, the present one first; ends after `timeout` seconds.
+
+        A watch of one object by its name does not show what has changed between kubectl's reading and the beginning of the
+        watch; that of a list, which here has this one object, begins where the list was read.
+        """
+        one = f"--field-selector=metadata.name={name}"
         process = subprocess.Popen(
-            ["kubectl", "-n", self.namespace, "get", kind, name, "-o", "json", "--watch"],
+            ["kubectl", "-n", self.namespace, "get", kind, one, "-o", "json", "--watch"],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
