@@ -72,10 +72,10 @@ class Meeting:
             self._wait("chief")
 
     def created(self):
+        """Nobody makes a step before all can: the first worker alone would make most of them."""
         (self.directory / self.task).touch()
-        if self.task == "chief":
-            for index in range(self.workers):
-                self._wait(f"worker{index}")
+        for task in ("chief", *(f"worker{index}" for index in range(self.workers))):
+            self._wait(task)
 
     def _wait(self, task):
         while not (self.directory / task).exists():
