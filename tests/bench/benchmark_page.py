@@ -36,4 +36,5 @@ def machine() -> str:
             model = line.partition(":")[2].strip()
             break
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{model}, {os.cpu_count()} cores, {memory:.0f} GiB of memory, Linux {platform.release()}"
+    version = ".".join(platform.release().split(".")[:2])
+    return f"{model}, {os.cpu_count()} cores, {memory:.0f} GiB of memory, Linux {version}"
