@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 from kubectl import REPOSITORY, Kubectl, is_complete, step
+from model_claim import printed_beside_the_model
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -50,7 +51,8 @@ def test_digits_example(kubectl: Kubectl) -> None:
     predictions = kubectl.get("estimatorjob", "digits-predict")["status"]["predictions"]
     assert predictions["uri"] == "pvc://digits-model/predictions/digits-predict"
     assert predictions["examples"] == 360
-    assert lines_below(kubectl, predictions["path"]) == 360
+    written = f"cat {predictions['path']}/predictions-*.jsonl | wc -l"
+    assert int(printed_beside_the_model(kubectl, "digits", written)) == 360
     kubectl.run("delete", "estimatorjob", "digits-predict", "--wait")
 
     elastic = yaml.safe_load(Path(example, "elastic.yaml").read_text())
@@ -68,42 +70,6 @@ def test_digits_example(kubectl: Kubectl) -> None:
     kubectl.run("wait", "--for=delete", "service/digits", "--timeout=60s")
     claims = [one["metadata"]["name"] for one in kubectl.list("pvc")]
     assert claims == ["digits-model"], "the Retain volume stays, and only it"
-
-
-def lines_below(kubectl: Kubectl, path: str) -> int:
-    """Lines of the JSON Lines files in a directory of the model's claim, counted by a pod of the test's own."""
-    main = kubectl.get("pod", "digits-chief-0")["spec"]
-    (image,) = (one["image"] for one in main["containers"] if one["name"] == "estimator")
-    count = {
-        "name": "count",
-        "image": image,
-        "imagePullPolicy": "IfNotPresent",
-        "command": ["sh", "-c", f"cat {path}/predictions-*.jsonl | wc -l"],
-        "volumeMounts": [{"name": "model", "mountPath": "/model", "readOnly": True}],
-        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
-    }
-    kubectl.apply(
-        {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {"name": "count"},
-            "spec": {
-                "restartPolicy": "Never",
-                "securityContext": {
-                    "runAsNonRoot": True,
-                    "runAsUser": 1000,
-                    "fsGroup": 1000,
-                    "seccompProfile": {"type": "RuntimeDefault"},
-                },
-                "containers": [count],
-                "volumes": [{"name": "model", "persistentVolumeClaim": {"claimName": "digits-model"}}],
-            },
-        }
-    )
-    kubectl.run("wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/count", "--timeout=90s")
-    counted = int(kubectl.run("logs", "count"))
-    kubectl.run("delete", "pod", "count", "--wait")
-    return counted
 
 
 def kubectl_config(kubectl: Kubectl) -> str:

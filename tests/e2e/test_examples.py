@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import pytest
 from kubectl import REPOSITORY, Kubectl, Object, is_complete
+from model_claim import printed_beside_the_model
 
 pytestmark = pytest.mark.timeout(600)
 
-EXPORTS = {"taxi-fares": {"best"}, "wine": {"latest", "final"}, "new-store": {"best"}}
+TEST_REVIEWS = REPOSITORY / "examples/reviews/data/test.tsv"
+
+EXPORTS: dict[str, set[str]] = {
+    "taxi-fares": {"best"},
+    "wine": {"latest", "final"},
+    "new-store": {"best"},
+    "reviews": set(),
+}
 
 
 def metrics_of(job: Object) -> dict[str, float]:
@@ -21,8 +29,9 @@ def test_examples_complete(kubectl: Kubectl) -> None:
 
     for name, exporters in EXPORTS.items():
         status = jobs[name]["status"]
-        assert {one["name"] for one in status["exports"]} == exporters, name
-        for export in status["exports"]:
+        exports = status.get("exports", [])
+        assert {one["name"] for one in exports} == exporters, name
+        for export in exports:
             assert export["uri"].startswith(f"pvc://{name}-model/export/{export['name']}/")
             assert "serving_default" in export["signatures"], name
         step = status["progress"]["globalStep"]
@@ -36,3 +45,9 @@ def test_examples_complete(kubectl: Kubectl) -> None:
     assert jobs["taxi-fares"]["status"]["progress"]["globalStep"] >= 3000
     assert jobs["wine"]["status"]["progress"]["globalStep"] >= 1200
     assert jobs["new-store"]["status"]["progress"]["globalStep"] < 50000, "early stopping ended it"
+    assert metrics_of(jobs["reviews"])["eval_accuracy"] >= 0.95
+    truth = [line.rpartition("\t")[2] for line in TEST_REVIEWS.read_text().splitlines()]
+    answers = printed_beside_the_model(kubectl, "reviews", "cat /model/test_results.tsv").splitlines()
+    assert len(answers) == len(truth)
+    guesses = [max("01", key=lambda label: float(row.split("\t")[int(label)])) for row in answers]
+    assert sum(a == b for a, b in zip(guesses, truth, strict=True)) >= 0.9 * len(truth)
