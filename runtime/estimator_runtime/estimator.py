@@ -18,15 +18,14 @@ from estimator_runtime import checkpoints, observation
 from estimator_runtime.checkpoints import object_based, paths
 from estimator_runtime.config.run_config import RunConfig, TaskType
 from estimator_runtime.errors import EstimatorNotTrainedError
-from estimator_runtime.exporting_estimator import ExportingEstimator
-from estimator_runtime.loop import evaluation, hook_types, prediction, run_settings, sessions, training
-from estimator_runtime.loop.stretches.default_hooks import StopHook
+from estimator_runtime.loop import evaluation, hook_types, prediction, run_settings, sessions
 from estimator_runtime.model import warm_start
 from estimator_runtime.model.bound_model import BoundModel, check_arguments
 from estimator_runtime.model.model_fn import EstimatorSpec
+from estimator_runtime.stepwise_estimator import StepwiseEstimator
 
 
-class Estimator(ExportingEstimator):
+class Estimator(StepwiseEstimator):
     """Trains, evaluates, predicts with and exports a TensorFlow model.
 
     Args:
@@ -88,7 +87,7 @@ class Estimator(ExportingEstimator):
             config=self._config,
             device_fn=self._device_fn,
             warm_start=self._warm_start_settings,
-            create_global_step=self._create_and_assert_global_step,
+            calls=self._calls_of_loops(),
         )
 
     @property
@@ -183,16 +182,10 @@ class Estimator(ExportingEstimator):
             if max_steps is not None and max_steps <= latest_step:
                 tf.compat.v1.logging.info("Skipping training since max_steps has already saved.")
                 return self
-            stop = []
-            if steps or max_steps:
-                stop.append(StopHook(steps, max_steps, most_steps=steps or (max_steps or 0) - latest_step))
+            hooks = [*hook_types.checked_hooks(hooks), *self._convert_train_steps_to_hooks(steps, max_steps)]
+            listeners = hook_types.checked_listeners(saving_listeners)
             with object_based.explained(lambda: checkpoints.latest(self.model_dir)):
-                training.train(
-                    self._bound,
-                    input_fn,
-                    hooks=[*hook_types.checked_hooks(hooks), *stop],
-                    saving_listeners=hook_types.checked_listeners(saving_listeners),
-                )
+                self._train_model(input_fn, hooks, listeners)
         return self
 
     def evaluate(
@@ -221,14 +214,35 @@ class Estimator(ExportingEstimator):
             TypeError: a hook is no SessionRunHook; or a metric is of a wrong kind (`MetricsError`, which is also a
                 ValueError).
         """
+        return self._actual_eval(
+            input_fn,
+            strategy=self._eval_distribution,
+            steps=steps,
+            hooks=hooks,
+            checkpoint_path=checkpoint_path,
+            name=name,
+        )
+
+    def _actual_eval(
+        self,
+        input_fn: Callable[..., Any] | None,
+        strategy: Any = None,
+        steps: int | None = None,
+        hooks: Sequence[Any] | None = None,
+        checkpoint_path: str | bytes | os.PathLike[str] | None = None,
+        name: str | None = None,
+    ) -> dict[str, Any]:
+        """As `evaluate`, which calls it; `strategy` is the one of the configuration."""
+        del strategy
         hooks = hook_types.checked_hooks(hooks)
         _check_positive(steps=steps)
+        stop = self._convert_eval_steps_to_hooks(steps)
         return checkpoints.on_newest(
             lambda: self._checkpoint_for(checkpoint_path, "evaluate"),
             lambda path: evaluation.evaluate(
                 self._bound,
                 input_fn,
-                steps=steps,
+                stop=stop,
                 hooks=hooks,
                 checkpoint_path=path,
                 eval_dir=self.eval_dir(name),
@@ -272,6 +286,8 @@ class Estimator(ExportingEstimator):
                 hooks=hooks,
                 checkpoint_path=path,
                 yield_single_examples=yield_single_examples,
+                kept=self._extract_keys,
+                batch_length=self._extract_batch_length,
             ),
             given=bool(checkpoint_path),
         )
@@ -284,16 +300,6 @@ class Estimator(ExportingEstimator):
                 do is theirs, as in tf.estimator.
         """
         check_overrides(type(self))
-
-    def _call_model_fn(self, features: Any, labels: Any, mode: str, config: RunConfig) -> EstimatorSpec:
-        return self._bound.call_model_fn(features, labels, mode, config)
-
-    def _create_and_assert_global_step(self, graph: Any) -> Any:
-        """The graph's new global step; a subclass may make its own kind."""
-        step = tf.compat.v1.train.create_global_step(graph)
-        assert step is tf.compat.v1.train.get_global_step(graph), "the graph already had another global step"
-        assert step.dtype.is_integer, "a global step is an integer"
-        return step
 
     def _checkpoint_for(self, given: str | bytes | os.PathLike[str] | None, what: str) -> str | None:
         """The checkpoint to evaluate or predict with; None when fresh variables are wanted.
@@ -313,12 +319,14 @@ class Estimator(ExportingEstimator):
         return None
 
 
-# What a subclass may replace; it would be bypassed in any other member, and is told so when it is made.
+# What a subclass may replace without more ado: tf.estimator's list, and this package's own two rules. A class that
+# overrides another step replaces `_assert_members_are_not_overridden` as well, as it had to.
 _OVERRIDABLE = frozenset(
     {
         "_assert_members_are_not_overridden",
         "_create_and_assert_global_step",
         "_export_all_saved_models",
+        "_exports_without_outputs",
         "_runs_untrained",
         "latest_checkpoint",
         "model_fn",
@@ -332,7 +340,7 @@ def check_overrides(cls: type[Estimator]) -> None:
     Raises:
         ValueError: it does.
     """
-    members = {**vars(ExportingEstimator), **vars(Estimator)}
+    members = {name: value for kind in reversed(Estimator.__mro__[:-1]) for name, value in vars(kind).items()}
     fixed = {name for name in members if not name.startswith("__")} - _OVERRIDABLE
     overridden = sorted(name for name in fixed & set(vars(cls)) if vars(cls)[name] is not members[name])
     if overridden:

@@ -1,13 +1,13 @@
 """The half of an Estimator that exports: arguments and the choice of the checkpoint; the writing is in `saved_model`."""
 
 import os
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
 
 from estimator_runtime import checkpoints
 from estimator_runtime.checkpoints import paths
 from estimator_runtime.errors import EstimatorNotTrainedError
-from estimator_runtime.export import saved_model
+from estimator_runtime.export import meta_graphs, saved_model
 from estimator_runtime.model.bound_model import BoundModel
 from estimator_runtime.model.model_fn import ModeKeys
 
@@ -16,6 +16,8 @@ class ExportingEstimator:
     """What `Estimator` has for exports."""
 
     _bound: BoundModel
+    # Whether a model without outputs is exported all the same; compat's Estimators do it.
+    _exports_without_outputs: ClassVar[bool] = False
 
     @property
     def model_dir(self) -> str:
@@ -153,15 +155,51 @@ class ExportingEstimator:
         return checkpoints.on_newest(
             lambda: self._checkpoint_to_export(checkpoint_path),
             lambda path: saved_model.export(
-                self._bound,
                 export_dir_base,
                 input_receiver_fn_map,
                 checkpoint_path=path,
                 assets_extra=assets_extra,
                 as_text=as_text,
                 strip_default_attrs=strip_default_attrs,
+                add=self._add_meta_graph_for_mode,
             ),
             given=bool(checkpoint_path),
+        )
+
+    def _add_meta_graph_for_mode(
+        self,
+        builder: Any,
+        input_receiver_fn_map: Mapping[str, Callable[[], Any]],
+        checkpoint_path: str,
+        save_variables: bool = True,
+        mode: str = ModeKeys.PREDICT,
+        export_tags: Sequence[str] | None = None,
+        check_variables: bool = True,
+        strip_default_attrs: bool = True,
+    ) -> list[str]:
+        """Adds the model in one mode to a SavedModel, and returns the names of its signatures; a subclass may override it.
+
+        Args:
+            builder: the `tf.compat.v1.saved_model.Builder`.
+            input_receiver_fn_map: dict from mode to the function that makes its receiver.
+            checkpoint_path: where the variables come from.
+            save_variables: write the variables; otherwise an earlier MetaGraph has brought them.
+            mode: the mode.
+            export_tags: the MetaGraph's tags; None for the mode's own.
+            check_variables: read the variables from the checkpoint also where they are not written.
+            strip_default_attrs: leave out attributes with default values.
+        """
+        return meta_graphs.add(
+            builder,
+            self._bound,
+            mode,
+            input_receiver_fn_map[mode],
+            checkpoint_path=checkpoint_path,
+            with_variables=save_variables,
+            with_check=check_variables,
+            may_be_empty=self._exports_without_outputs,
+            tags=export_tags,
+            strip_default_attrs=strip_default_attrs,
         )
 
     def _checkpoint_to_export(self, given: str | bytes | os.PathLike[str] | None) -> str:

@@ -206,6 +206,10 @@ def ways_to_the_modules_that_tensorflow_handed_on(directory):
         "another module": "from tensorflow.python.estimator import early_stopping as found",
         "no module": "import tensorflow.python.estimator.none as found",
         "of tensorflow itself": "from tensorflow.python.feature_column import feature_column_v2 as found",
+        "of tpus": "from tensorflow.python.tpu import tpu_config, tpu_estimator; found = tpu_config.TPUConfig",
+        "of tpus, by its name": "import tensorflow.python.tpu.tpu_estimator; found = tensorflow.python.tpu.tpu_estimator.TPUEstimator",
+        "of tpus, a name": "from tensorflow.python.tpu.tpu_estimator import TPUEstimatorSpec as found",
+        "of tpus, no name": "from tensorflow.python.tpu.tpu_config import Nothing as found",
         "no name": "from tensorflow.python.estimator.run_config import Nothing as found",
     }
 

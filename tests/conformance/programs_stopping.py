@@ -3,6 +3,7 @@
 import models
 import tensorflow as tf
 from catalogue import program
+from computations import outcome
 from models import v1
 
 # A training that exists can then be given a hook, which tf.estimator cannot.
@@ -94,3 +95,37 @@ def evaluation_inside_training(directory):
     )
     estimator.train(models.batches, hooks=[hook], steps=5)
     return models.variables(estimator)
+
+
+@program(
+    "stop_if hooks",
+    "make_early_stopping_hook",
+    differs={
+        pattern: "a run that exists can be given a hook; tf.estimator misses the signal in the checkpoint"
+        for pattern in ("result/*", "states/*", "events/*", "files/*", "checkpoints/*")
+    },
+)
+def early_stopping_added_to_a_run(directory):
+    def trained(name, *hooks):
+        """Steps made by a training without a hook and then by one with each of these."""
+        estimator = models.estimator(f"{directory}/{name}").train(models.batches, steps=2)
+        estimator.evaluate(models.once)
+        for hook in hooks:
+            estimator.train(models.batches, hooks=[hook(estimator)], steps=3)
+        return int(estimator.get_variable_value("global_step"))
+
+    def stop_now(estimator):
+        return tf.estimator.experimental.make_early_stopping_hook(estimator, lambda: True, None, 1)
+
+    def no_decrease(estimator):
+        return tf.estimator.experimental.stop_if_no_decrease_hook(
+            estimator, "loss", 100, run_every_secs=None, run_every_steps=1
+        )
+
+    return {
+        "a condition": outcome(lambda: trained("condition", stop_now)),
+        "a metric": outcome(lambda: trained("metric", no_decrease)),
+        "taken away": outcome(
+            lambda: trained("away", stop_now, lambda estimator: v1.train.StopAtStepHook(2))
+        ),
+    }

@@ -147,6 +147,19 @@ def test_modules_that_tensorflow_handed_on(module):
         importlib.import_module("tensorflow.python.estimator.none")
 
 
+def test_modules_of_tpus_that_tensorflow_handed_on(module):
+    from tensorflow.python.tpu import tpu_config, tpu_estimator
+    from tensorflow.python.tpu.tpu_estimator import TPUEstimator, TPUEstimatorSpec
+
+    tpu = tf.compat.v1.estimator.tpu
+    assert (TPUEstimator, TPUEstimatorSpec) == (tpu.TPUEstimator, tpu.TPUEstimatorSpec)
+    assert tpu_estimator.TPUEstimator is TPUEstimator
+    assert tpu_config.TPUConfig is tpu.TPUConfig
+    assert tpu_config.RunConfig is tpu.RunConfig
+    with pytest.raises(ImportError, match="Nothing"):
+        from tensorflow.python.tpu.tpu_config import Nothing  # noqa: F401
+
+
 @pytest.mark.parametrize("path", sorted(DEEP_MODULES))
 def test_every_name_of_an_internal_module_can_be_had(path, module):
     found = importlib.import_module(f"tensorflow_estimator.python.estimator.{path}")

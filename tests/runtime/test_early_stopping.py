@@ -235,3 +235,32 @@ def test_a_directory_whose_name_could_be_a_pattern(name, tmp_path):
     write_evaluations(tmp_path / name, 0.5)
     write_evaluations(tmp_path / "run1", 0.25)
     assert early_stopping.read_eval_metrics(str(tmp_path / name)) == {0: {"loss": 0.5}}
+
+
+def test_a_training_that_exists_can_be_given_a_hook(estimator):
+    """No checkpoint holds the signal, neither that of the training before nor that of a stopped one."""
+    estimator.train(train_input, steps=5)
+    write_evaluations(estimator.eval_dir(), 0.5)
+    hook = NO_DECREASE(estimator, "loss", 30, run_every_secs=None, run_every_steps=1)
+    assert trained_to(estimator, hook, steps=10) == 10
+    write_evaluations(estimator.eval_dir(), 0.6, 0.7, 0.8, first=10)
+    hook = NO_DECREASE(estimator, "loss", 30, run_every_secs=None, run_every_steps=1)
+    assert trained_to(estimator, hook, steps=20) == 11
+    assert not any("signal_early_stopping" in name for name in estimator.get_variable_names())
+    assert global_step(estimator.train(train_input, max_steps=20)) == 20
+
+
+def test_a_checkpoint_with_the_signal_goes_on_with_a_hook_and_without(estimator, tmp_path):
+    """tf.estimator saved the signal with the model."""
+    with tf.Graph().as_default():
+        step = v1.train.create_global_step()
+        v1.get_variable("w", [1, 1])
+        with v1.variable_scope("signal_early_stopping"):
+            v1.get_variable("STOP", [], tf.bool, v1.constant_initializer(True), trainable=False)
+        with v1.Session() as session:
+            session.run(v1.global_variables_initializer())
+            session.run(v1.assign(step, 5))
+            v1.train.Saver().save(session, f"{estimator.model_dir}/model.ckpt", step)
+    hook = experimental.make_early_stopping_hook(estimator, lambda: False, None, 1)
+    assert trained_to(estimator, hook, steps=10) == 10
+    assert global_step(estimator.train(train_input, max_steps=12)) == 12

@@ -146,3 +146,21 @@ def test_libraries_read_an_estimators_settings_by_their_old_names(face, tmp_path
     assert estimator._session_config == estimator.config.session_config
     assert estimator._model_fn is linear_model.model_fn
     assert (estimator._params, estimator._config.model_dir) == ({}, str(tmp_path))
+
+
+def test_a_model_without_outputs_is_exported_by_the_name_of_tf_estimator_and_refused_by_this_packages(
+    face, tmp_path
+):
+    def receiver():
+        features = {"x": tf.compat.v1.placeholder(tf.float32, [None, 1])}
+        return face.export.ServingInputReceiver(features, features)
+
+    for kind in (face.Estimator, estimator_runtime.Estimator):
+        estimator = kind(linear_model.model_with(export_outputs={}), str(tmp_path / "model"))
+        estimator.train(linear_model.train_input, steps=1)
+        if kind is estimator_runtime.Estimator:
+            with pytest.raises(ValueError, match="export_outputs must be provided"):
+                estimator.export_saved_model(str(tmp_path / "own"), receiver)
+        else:
+            path = estimator.export_saved_model(str(tmp_path / "face"), receiver)
+            assert not dict(tf.saved_model.load(str(path)).signatures)

@@ -11,7 +11,7 @@ PACKAGE = ROOT / "runtime" / "estimator_runtime"
 PICTURE = ROOT / "docs" / "decisions" / "runtime-rooms.md"
 MOST_FILES = 15
 # Files of the top level that are part of the room of the Estimator's class.
-ESTIMATOR = {"estimator", "exporting_estimator", "added_metrics"}
+ESTIMATOR = {"estimator", "exporting_estimator", "stepwise_estimator", "added_metrics"}
 
 
 def folders():

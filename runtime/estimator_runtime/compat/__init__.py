@@ -25,7 +25,7 @@ from types import ModuleType
 from typing import Any
 
 from estimator_runtime.compat import keras_module
-from estimator_runtime.compat.deep_modules import DEEP_MODULES, FORWARDED
+from estimator_runtime.compat.deep_modules import DEEP_MODULES, FORWARDED, FORWARDED_TPU
 from estimator_runtime.compat.finder import EstimatorModules, WhenTensorFlowComes
 from estimator_runtime.compat.modules import FaceModule
 from estimator_runtime.compat.replaced_names import REPLACED_IN_FACES, REPLACED_MODULES, REPLACED_NAMES
@@ -35,6 +35,7 @@ _OLD_PACKAGE = "tensorflow_estimator"
 _OLD_ROOT = f"{_OLD_PACKAGE}.python.estimator"
 # TensorFlow's own package of modules that handed on those of tensorflow_estimator, until they were removed.
 _FORWARDING_PACKAGE = "tensorflow.python.estimator"
+_TPU_PACKAGE = "tensorflow.python.tpu"
 # Other names of the modules inside tensorflow_estimator that hold the two faces.
 _V1_ALIASES = (
     "tensorflow_estimator._api.v1.estimator",
@@ -77,6 +78,8 @@ def install() -> ModuleType:
     sys.modules.update(modules)
     sys.meta_path.insert(0, EstimatorModules(modules, _OLD_PACKAGE, REPLACED_MODULES))
     sys.meta_path.append(EstimatorModules(forwarding, _FORWARDING_PACKAGE, REPLACED_MODULES))
+    for name, module in _internal_modules(_TPU_PACKAGE, FORWARDED_TPU).items():
+        sys.meta_path.append(EstimatorModules({name: module}, name))
     _Installed.v2 = v2
 
     def give() -> None:

@@ -223,7 +223,12 @@ DEEP_MODULES: Mapping[str, Face] = {
         _of(V1, "LogisticRegressionHead", "PoissonRegressionHead", "RegressionHead")
     ),
     "hooks.basic_session_run_hooks": Face(HOOKS),
-    "hooks.hooks": Face(_of(_EXPERIMENTAL, "InMemoryEvaluatorHook", "make_stop_at_checkpoint_step_hook")),
+    "hooks.hooks": Face(
+        {
+            **_of(_EXPERIMENTAL, "InMemoryEvaluatorHook", "make_stop_at_checkpoint_step_hook"),
+            **at("training.stop_at_checkpoint", _StopAtCheckpointStepHook="StopAtCheckpointStepHook"),
+        }
+    ),
     "hooks.session_run_hook": Face(
         {name: home for name, home in HOOKS.items() if name.startswith("SessionRun")}
     ),
@@ -314,3 +319,5 @@ _FORWARDED = {
 }
 FORWARDED: Mapping[str, str] = {path: home for path, home in _FORWARDED.items() if home in DEEP_MODULES}
 """Path below `tensorflow.python.estimator` -> path of the module in DEEP_MODULES whose names it has."""
+FORWARDED_TPU: Mapping[str, str] = {"tpu_config": "tpu.tpu_config", "tpu_estimator": "tpu.tpu_estimator"}
+"""The same below `tensorflow.python.tpu`, which TensorFlow still has, without these modules."""

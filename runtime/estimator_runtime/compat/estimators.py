@@ -2,7 +2,8 @@
 
 `estimator_runtime.Estimator` keeps to its own document, in which an untrained model neither evaluates nor predicts. Here
 it does both, on freshly initialised variables or on what its model function has taken from a checkpoint
-(`tf.compat.v1.train.init_from_checkpoint`). Each class here is also a class of this package, so an Estimator of either
+(`tf.compat.v1.train.init_from_checkpoint`). Nor does that export a model without outputs, and here it is an export without
+a signature. Each class here is also a class of this package, so an Estimator of either
 kind is taken wherever one is asked for.
 
 `EstimatorV2` and the canned classes whose names end in V2 are `tf.estimator`'s, the others `tf.compat.v1.estimator`'s.
@@ -20,6 +21,7 @@ class Estimator(DocumentedEstimator):  # noqa: D101 - it has the other's
     __doc__ = DocumentedEstimator.__doc__
 
     _runs_untrained: ClassVar[bool] = True
+    _exports_without_outputs: ClassVar[bool] = True
 
     # Each class has its own, for programs replace it in one of them.
     def _assert_members_are_not_overridden(self) -> None:

@@ -62,7 +62,7 @@ def _batches(
 
     def dataset(context: Any) -> Any:
         try:
-            result = model.result_of_input_fn(input_fn, mode, context)
+            result = model.calls.call_input_fn(input_fn, mode, context)
         except NotImplementedError as error:
             raise ValueError(
                 "input_fn must return a tf.data.Dataset when there is a strategy: the queue that it makes counts "
@@ -99,7 +99,7 @@ def _call_model_fn(
         number = next(numbers)
         features, labels = batches[number]
         # The specs are kept aside: returned, the strategy would take them to pieces and make new ones of those.
-        specs[number] = model.call_model_fn_of_replica(features, labels, mode)
+        specs[number] = model.call_model_fn(features, labels, mode)
 
     layer_names.restart()
     # Not converted by AutoGraph, as without a strategy: the model function's errors stay its own.

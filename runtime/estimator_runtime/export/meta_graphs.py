@@ -1,6 +1,6 @@
 """One MetaGraph of an export: the model in one mode, with the signatures and the tags of that mode."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,9 +20,8 @@ _TRAIN_OP_COLLECTION = "saved_model_train_op"
 
 
 def _for_serving(spec: EstimatorSpec) -> Mapping[str, ExportOutput]:
-    if not spec.export_outputs:
-        raise ValueError("export_outputs must be provided by model_fn: there is nothing to export.")
-    return spec.export_outputs
+    outputs: Mapping[str, ExportOutput] = spec.export_outputs or {}
+    return outputs
 
 
 def _for_training(spec: EstimatorSpec) -> Mapping[str, ExportOutput]:
@@ -64,6 +63,9 @@ def add(
     *,
     checkpoint_path: str,
     with_variables: bool,
+    with_check: bool,
+    may_be_empty: bool,
+    tags: Sequence[str] | None,
     strip_default_attrs: bool,
 ) -> list[str]:
     """Builds the model in `mode` and adds it to a SavedModel.
@@ -75,6 +77,9 @@ def add(
         input_receiver_fn: makes the receiver of requests in the model's graph.
         checkpoint_path: where the model's variables come from.
         with_variables: write them; otherwise an earlier MetaGraph has brought them.
+        with_check: hold the checkpoint against the model also where its variables are not written.
+        may_be_empty: whether a model for serving may have no outputs, and its export no signature.
+        tags: the MetaGraph's tags; None for that of the mode.
         strip_default_attrs: leave out attributes with default values.
 
     Returns:
@@ -87,10 +92,13 @@ def add(
     with _OpenGraph().as_default() as graph:
         model.begin_graph(graph)
         receiver = input_receiver_fn()
-        spec = model.call_model_fn(receiver.features, getattr(receiver, "labels", None), mode)
+        spec = model.call_model_fn_by_name(receiver.features, getattr(receiver, "labels", None), mode)
+        outputs = kind.outputs(spec)
+        if not outputs and (spec.export_outputs is None or not may_be_empty):
+            raise ValueError("export_outputs must be provided by model_fn: there is nothing to export.")
         signatures = build_signatures(
             receiver_tensors=receiver.receiver_tensors,
-            export_outputs=kind.outputs(spec),
+            export_outputs=outputs,
             receiver_tensors_alternatives=getattr(receiver, "receiver_tensors_alternatives", None),
             is_for_serving=mode == ModeKeys.PREDICT,
         )
@@ -100,7 +108,7 @@ def add(
         local_init_op = _local_init_op(spec)
         saver = _saver(spec)
         contents = {
-            "tags": [kind.tag],
+            "tags": [kind.tag] if tags is None else list(tags),
             "signature_def_map": signatures,
             "assets_collection": tf.compat.v1.get_collection(tf.compat.v1.GraphKeys.ASSET_FILEPATHS),
             "main_op": local_init_op,
@@ -109,7 +117,8 @@ def add(
         }
         with tf.compat.v1.Session(config=model.config.session_config) as session:
             # In each mode, as tf.estimator does: what the checkpoint lacks, no training has made.
-            _restore(saver, session, checkpoint_path, mode)
+            if with_variables or with_check:
+                _restore(saver, session, checkpoint_path, mode)
             if with_variables:
                 builder.add_meta_graph_and_variables(session, **contents)
             else:

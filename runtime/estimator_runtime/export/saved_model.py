@@ -12,7 +12,7 @@ import os.path
 import posixpath
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -20,7 +20,6 @@ import tensorflow as tf
 from estimator_runtime import observation
 from estimator_runtime.checkpoints import storage
 from estimator_runtime.export import meta_graphs
-from estimator_runtime.model.bound_model import BoundModel
 
 _NAMING_ATTEMPTS = 10
 _TIMESTAMP = re.compile(r"(?:temp-)?([0-9]{10})")
@@ -40,7 +39,6 @@ class ExportPath(str):
 
 
 def export(
-    model: BoundModel,
     export_dir_base: str | bytes | os.PathLike[str],
     input_receiver_fn_map: Mapping[str, Any],
     *,
@@ -48,17 +46,18 @@ def export(
     assets_extra: Mapping[str, str] | None,
     as_text: bool,
     strip_default_attrs: bool,
+    add: Callable[..., Sequence[str] | None],
 ) -> ExportPath:
     """Exports one checkpoint into a new directory of `export_dir_base`, named by the Unix time.
 
     Args:
-        model: the model.
         export_dir_base: directory of the exports.
         input_receiver_fn_map: dict from `ModeKeys` value to the function that makes its receiver; one MetaGraph each.
         checkpoint_path: where the variables come from.
         assets_extra: dict from a path relative to the export's `assets.extra` to the file to copy there.
         as_text: write the SavedModel proto as text.
         strip_default_attrs: leave out attributes with default values.
+        add: adds the MetaGraph of one mode; `Estimator._add_meta_graph_for_mode`.
 
     Raises:
         ValueError: no mode is given, the model offers nothing to export, the checkpoint lacks a variable of one
@@ -81,16 +80,17 @@ def export(
         try:
             signatures: list[str] = []
             builder = tf.compat.v1.saved_model.Builder(temporary)
-            for mode, input_receiver_fn in wanted.items():
-                signatures += meta_graphs.add(
+            for mode in wanted:
+                is_first = mode == next(iter(wanted))
+                added = add(
                     builder,
-                    model,
-                    mode,
-                    input_receiver_fn,
-                    checkpoint_path=checkpoint_path,
-                    with_variables=mode == next(iter(wanted)),
+                    input_receiver_fn_map,
+                    checkpoint_path,
+                    is_first,
+                    mode=mode,
                     strip_default_attrs=strip_default_attrs,
                 )
+                signatures += added or []
             builder.save(as_text)
             _copy_assets(assets_extra or {}, temporary)
             tf.compat.v1.gfile.Rename(temporary, final)

@@ -57,6 +57,7 @@ class DefaultWriter(tf.summary.SummaryWriter):  # type: ignore[misc]  # TensorFl
 
     def in_use(self) -> AbstractContextManager[Any]:
         """The call of a model function in the default graph, whose global step is there."""
+        tf.compat.v1.get_default_graph().default_writer = self
         context: AbstractContextManager[Any] = self.as_default(step=_train.get_global_step())
         return context
 
@@ -86,6 +87,12 @@ class DefaultWriter(tf.summary.SummaryWriter):  # type: ignore[misc]  # TensorFl
     def close(self) -> Any:
         """Returns the operation that closes the file; None without one."""
         return self.close_op
+
+
+def of(graph: Any) -> DefaultWriter | None:
+    """The writer that a model function had in a graph; None where it had none."""
+    writer: DefaultWriter | None = getattr(graph, "default_writer", None)
+    return writer
 
 
 class DefaultWriterHook(_train.SessionRunHook, Look):  # type: ignore[misc]  # TensorFlow is untyped

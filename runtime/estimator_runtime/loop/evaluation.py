@@ -39,12 +39,15 @@ class StopAfterBatchesHook(tf.compat.v1.train.SessionRunHook, Look):  # type: ig
 
     Args:
         batches: how many; must be positive.
-        completed: scalar int64 Tensor that counts a batch when it is run.
+
+    Attributes:
+        completed: scalar int64 Tensor that counts a batch when it is run; set before the evaluation is.
     """
 
-    def __init__(self, batches: int, completed: Any) -> None:
+    completed: Any = None
+
+    def __init__(self, batches: int) -> None:
         self._batches = batches
-        self._completed = completed
         self._log_every = max(1, batches // 10)
 
     @property
@@ -65,7 +68,7 @@ class StopAfterBatchesHook(tf.compat.v1.train.SessionRunHook, Look):  # type: ig
     def before_run(self, run_context: Any) -> Any:
         """Asks for the number of batches."""
         del run_context
-        return tf.compat.v1.train.SessionRunArgs({"completed": self._completed})
+        return tf.compat.v1.train.SessionRunArgs({"completed": self.completed})
 
     def after_run(self, run_context: Any, run_values: Any) -> None:
         """Stops at the last batch."""
@@ -99,14 +102,19 @@ class EvaluationGraph(NamedTuple):
 
 
 def build(
-    model: BoundModel, input_fn: Callable[..., Any] | None, *, is_warm_started: bool, strategy: Any = None
+    model: BoundModel,
+    input_fn: Callable[..., Any] | None,
+    *,
+    checkpoint_path: str | None,
+    strategy: Any = None,
 ) -> EvaluationGraph:
     """Builds the model and its metrics in the default graph.
 
     Args:
         model: the model.
         input_fn: its input.
-        is_warm_started: whether the variables' first values are those of the model's warm start, if it has one.
+        checkpoint_path: where the variables' values come from; None for first values, those of the model's warm start if
+            it has one.
         strategy: the tf.distribute strategy on whose replicas to build it, or None.
 
     Raises:
@@ -119,8 +127,7 @@ def build(
             "The model function's tf.summary writes nothing in an evaluation, which is one step of many batches. What it "
             "measures belongs in eval_metric_ops."
         )
-    if is_warm_started:
-        model.warm_start_unless(None)
+    model.calls.warm_start(checkpoint_path)
     values, updates = _metrics(spec, step)
     completed, counter = _batch_counter()
     scaffold = _evaluation_scaffold(spec.scaffold)
@@ -131,23 +138,25 @@ def run(
     evaluation: EvaluationGraph,
     session_with: Callable[[list[Any]], Any],
     *,
-    steps: int | None,
+    stop: Sequence[Any],
     hooks: Sequence[Any],
     stretches: Stretches | None = None,
 ) -> dict[str, Any]:
-    """Runs all batches (or `steps` of them) and returns the metrics by name.
+    """Runs all batches, or until a hook stops it, and returns the metrics by name.
 
     Args:
         evaluation: the graph, which is the default one.
         session_with: makes the monitored session from its hooks.
-        steps: number of batches; None for all.
+        stop: hooks that end it after a number of batches.
         hooks: the caller's hooks.
         stretches: what the session makes ahead of batches that hooks see.
 
     Returns:
         The metrics by name; an `EmptyResult` when the input had no batch.
     """
-    stop = [StopAfterBatchesHook(steps, evaluation.completed)] if steps is not None else []
+    for hook in stop:
+        if isinstance(hook, StopAfterBatchesHook):
+            hook.completed = evaluation.completed
     final = tf.compat.v1.train.FinalOpsHook(evaluation.values)
     all_hooks = [*evaluation.input_hooks, *hooks, *stop, *evaluation.spec.evaluation_hooks, final]
     has_batches = False
@@ -169,12 +178,12 @@ def evaluate(
     model: BoundModel,
     input_fn: Callable[..., Any] | None,
     *,
-    steps: int | None,
+    stop: Sequence[Any],
     hooks: Sequence[Any],
     checkpoint_path: str | None,
     eval_dir: str,
 ) -> dict[str, Any]:
-    """Evaluates one checkpoint (fresh variables for None) and writes the result as a summary.
+    """Evaluates one checkpoint (fresh variables for None) until `stop` ends it, and writes the result as a summary.
 
     Returns:
         The metrics by name, with "loss" (the mean over batches) and "global_step"; an `EmptyResult`, of which no summary
@@ -185,7 +194,7 @@ def evaluate(
     """
     # Hooks of the evaluation may write there too.
     with event_writers.call(eval_dir):
-        results = _results(model, input_fn, steps=steps, hooks=hooks, checkpoint_path=checkpoint_path)
+        results = _results(model, input_fn, stop=stop, hooks=hooks, checkpoint_path=checkpoint_path)
         if isinstance(results, EmptyResult):
             return results
         step = int(results[GLOBAL_STEP])
@@ -200,25 +209,26 @@ def _results(
     model: BoundModel,
     input_fn: Callable[..., Any] | None,
     *,
-    steps: int | None,
+    stop: Sequence[Any],
     hooks: Sequence[Any],
     checkpoint_path: str | None,
 ) -> dict[str, Any]:
-    keeps = None if hooks or checkpoint_path is None else keeping.current()
+    has_own = bool(hooks) or any(type(hook) is not StopAfterBatchesHook for hook in stop)
+    keeps = None if has_own or checkpoint_path is None else keeping.current()
     promised = None if keeps is None else keeps.promised_session(model, input_fn)
     if promised is not None and checkpoint_path is not None:
         with observation.current().evaluating():
             checkpoints.check_shapes_of(checkpoint_path, promised.trained)
-            return _results_of(promised, model, checkpoint_path, steps)
+            return _results_of(promised, model, checkpoint_path, stop)
     with observation.current().evaluating(), LoopedGraph().as_default() as graph:
         evaluation = build(
-            model, input_fn, is_warm_started=checkpoint_path is None, strategy=model.config.eval_distribute
+            model, input_fn, checkpoint_path=checkpoint_path, strategy=model.config.eval_distribute
         )
         if checkpoint_path is not None:
             checkpoints.check_trained(checkpoint_path, evaluation.spec.scaffold.saver)
             kept = None if keeps is None else _kept(keeps, model, input_fn, evaluation)
             if kept is not None:
-                return _results_of(kept, model, checkpoint_path, steps)
+                return _results_of(kept, model, checkpoint_path, stop)
 
         stretches = Stretches(
             model.config,
@@ -241,7 +251,7 @@ def _results(
             )
 
         with replicas.scope(model.config.eval_distribute):
-            return run(evaluation, session_with, steps=steps, hooks=hooks, stretches=stretches)
+            return run(evaluation, session_with, stop=stop, hooks=hooks, stretches=stretches)
 
 
 def _kept(
@@ -273,13 +283,13 @@ def _kept(
 
 
 def _results_of(
-    kept: KeptSession[EvaluationGraph], model: BoundModel, checkpoint_path: str, steps: int | None
+    kept: KeptSession[EvaluationGraph], model: BoundModel, checkpoint_path: str, stop: Sequence[Any]
 ) -> dict[str, Any]:
     def session_with(session_hooks: list[Any]) -> Any:
         return sessions.created_session(model.config, kept.creator(checkpoint_path), session_hooks)
 
     with kept.in_use():
-        return run(kept.built, session_with, steps=steps, hooks=())
+        return run(kept.built, session_with, stop=stop, hooks=())
 
 
 def _metrics(spec: EstimatorSpec, global_step: Any) -> tuple[dict[str, Any], Any]:

@@ -13,7 +13,6 @@ import tensorflow as tf
 
 from estimator_runtime import checkpoints
 from estimator_runtime.errors import ScalarPredictionError
-from estimator_runtime.inputs import model_input
 from estimator_runtime.loop import sessions
 from estimator_runtime.loop.steps.merging_session import MergingSession
 from estimator_runtime.model.bound_model import BoundModel
@@ -37,10 +36,20 @@ def predict(
     hooks: Sequence[Any],
     checkpoint_path: str | None,
     yield_single_examples: bool,
+    kept: Callable[[Any, Any], Any],
+    batch_length: Callable[[dict[str, Any]], Any],
 ) -> Iterator[Any]:
     """Yields predictions of one checkpoint (fresh variables for None): numpy values, or dicts of them.
 
-    With `yield_single_examples` one example at a time, otherwise whole batches as the model returns them.
+    Args:
+        model: the model.
+        input_fn: its input.
+        predict_keys: names of the predictions to yield; None for all.
+        hooks: the caller's hooks.
+        checkpoint_path: where the variables' values come from; None for first values.
+        yield_single_examples: yield one example at a time, otherwise whole batches as the model returns them.
+        kept: of the model's predictions and `predict_keys`; what is computed, as `kept_predictions`.
+        batch_length: of the values of a batch, a dict; the number of its examples, as `batch_length_of`.
 
     Raises:
         ValueError: `predict_keys` does not fit the predictions, or their first dimensions differ.
@@ -49,16 +58,11 @@ def predict(
     with graph.as_default():
         model.begin_graph(graph)
         batch = model.call_input_fn(input_fn, ModeKeys.PREDICT)
-        if not model_input.ends(graph):
-            tf.compat.v1.logging.warning(
-                "Input graph does not contain a QueueRunner, nor does it use tf.data.Dataset. "
-                "That means predict yields forever. This is probably a mistake."
-            )
         spec = model.call_model_fn(batch.features, None, ModeKeys.PREDICT)
-        model.warm_start_unless(checkpoint_path)
+        model.calls.warm_start(checkpoint_path)
         if checkpoint_path is not None:
             checkpoints.check_trained(checkpoint_path, spec.scaffold.saver)
-        predictions = _filtered(spec.predictions, predict_keys)
+        predictions = kept(spec.predictions, predict_keys)
         session = sessions.checkpoint_session(
             model.config,
             # A task's own affair: in a cluster nobody need be there, and on the task's server the variables would be
@@ -82,12 +86,17 @@ def predict(
             with _NOT_ENTERED if is_local and session.is_unseen else graph.as_default():
                 values = session.run(predictions)
             if yield_single_examples:
-                yield from _examples(values)
+                yield from _examples(values, batch_length)
             else:
                 yield values
 
 
-def _filtered(predictions: Any, predict_keys: Sequence[str] | str | None) -> Any:
+def kept_predictions(predictions: Any, predict_keys: Sequence[str] | str | None) -> Any:
+    """Those of a model's predictions that have one of the names; all for no name.
+
+    Raises:
+        ValueError: none has, or the predictions have no names.
+    """
     if not predict_keys:
         return predictions
     if not isinstance(predictions, dict):
@@ -101,14 +110,12 @@ def _filtered(predictions: Any, predict_keys: Sequence[str] | str | None) -> Any
     return kept
 
 
-def _examples(values: Any) -> Iterator[Any]:
-    """One example after the other, without a line of Python for each.
+def batch_length_of(values: dict[str, Any]) -> int | None:
+    """The number of examples in a batch of predictions by name; None for no predictions.
 
     Raises:
         ValueError: the first dimensions differ, or there is none.
     """
-    if not isinstance(values, dict):
-        return iter(values)
     lengths = {key: value.shape[0] if value.shape else None for key, value in values.items()}
     first = next(iter(lengths.values()), None)
     for key, length in lengths.items():
@@ -121,5 +128,13 @@ def _examples(values: Any) -> Iterator[Any]:
             raise ValueError(
                 f"Batch length of predictions should be same. {key} has different batch length than others."
             )
-    rows = zip(*values.values(), strict=True)
+    return first
+
+
+def _examples(values: Any, batch_length: Callable[[dict[str, Any]], Any]) -> Iterator[Any]:
+    """One example after the other, without a line of Python for each."""
+    if not isinstance(values, dict):
+        return iter(values)
+    length = batch_length(values)
+    rows = itertools.islice(zip(*values.values(), strict=False), length)
     return map(dict, map(zip, itertools.repeat(tuple(values)), rows))

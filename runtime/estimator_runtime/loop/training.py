@@ -40,8 +40,11 @@ def train(
     *,
     hooks: Sequence[Any],
     saving_listeners: Sequence[Any],
-) -> None:
+) -> Any:
     """Trains until a hook stops the session or the input ends.
+
+    Returns:
+        The loss of the last step, or None where there was none.
 
     Raises:
         ValueError: saving listeners are given and nothing saves checkpoints.
@@ -58,65 +61,91 @@ def train(
         if tf2_writer is not None:
             model = replace(model, around_model_fn=tf2_writer.in_use)
         built = replicas.build(model, model.config.train_distribute, graph, input_fn, ModeKeys.TRAIN)
-        spec, step = built.spec, built.step
         if model.config.train_distribute and default_writer.are_lost(graph):
             tf.compat.v1.logging.info(
                 "The model function's tf.summary writes nothing with train_distribute: tf.compat.v1.summary does."
             )
-        if model.warm_start is not None:
-            model.warm_start_unless(checkpoints.latest(model.model_dir))
-        _add_loss_summary(spec.loss)
-        if _add_default_saver(model.config, spec) and model.config.is_chief:
-            checkpoints.check_shapes(model.model_dir, tf.compat.v1.global_variables())
-        watch = None if model.config.is_chief else ChiefWatch(model.model_dir)
-        worker_hooks = [
-            *built.input_hooks,
-            *hooks,
-            *_loss_hooks(model.config, spec.loss, step),
-            *spec.training_hooks,
-            *observation.current().training_hooks(loss=spec.loss, step=step),
-            *([] if watch is None else [EndWithChiefHook(watch)]),
-        ]
-        saver_hooks = _saver_hooks(model.config, spec, worker_hooks, saving_listeners)
-        if model.config.is_chief and (saver_hooks.added or saver_hooks.existing is not None):
-            # The first checkpoint is saved there, maybe before any event.
-            with storage.explained(model.model_dir):
-                tf.io.gfile.makedirs(model.model_dir)
-        summary_steps, log_steps, master_hooks = _chief_reports(model.config, spec)
-        if tf2_writer is not None and tf2_writer.is_used and model.config.save_summary_steps:
-            master_hooks.append(DefaultWriterHook(tf2_writer, model.config.save_summary_steps))
-        fetches = [layer_state.with_updates(spec.train_op, spec.loss, graph), spec.loss]
-        stretches = Stretches(model.config, graph, fetches[0], spec.loss, step)
-        loss, made, is_stopped = None, 0, False
-        with (
-            _leaving_with_chief() as left,
-            storage.explained(model.model_dir),
-            replicas.scope(model.config.train_distribute),
-            _listening(saver_hooks.existing, saving_listeners),
-            _watching(worker_hooks),
-            sessions.training_session(
-                model.config,
-                scaffold=spec.scaffold,
-                hooks=worker_hooks + master_hooks,
-                chief_only_hooks=[*saver_hooks.added, *spec.training_chief_hooks],
-                save_summaries_steps=summary_steps,
-                log_step_count_steps=log_steps,
-                watch=watch,
-                ahead=stretches,
-            ) as session,
-            # Again, inside: a file that is too large is OutOfRangeError to TensorFlow, and that is the end of the
-            # input to a session.
-            storage.explained(model.model_dir),
-        ):
-            # The session swallows the end of the input, so what the last step returned is kept out here.
-            while not session.should_stop():
-                # TensorBoard's profiler groups by these what belongs to one step.
-                with tf.profiler.experimental.Trace("train", step_num=made + stretches.made + 1, _r=1):
-                    _, loss = session.run(fetches)
-                made += 1
-            is_stopped = True
+        return model.calls.train_with_spec(
+            built.spec, list(built.input_hooks), list(hooks), built.step, list(saving_listeners)
+        )
+
+
+def train_with_spec(
+    model: BoundModel,
+    spec: EstimatorSpec,
+    input_hooks: Sequence[Any],
+    *,
+    hooks: Sequence[Any],
+    step: Any,
+    saving_listeners: Sequence[Any],
+) -> Any:
+    """Trains a model that is in the default graph; see `train`, whose second half it is.
+
+    Args:
+        model: the model.
+        spec: what its model function returned.
+        input_hooks: hooks that its input needs.
+        hooks: the caller's hooks.
+        step: the global step variable.
+        saving_listeners: told of every checkpoint.
+    """
+    graph = tf.compat.v1.get_default_graph()
+    tf2_writer = default_writer.of(graph)
+    if model.warm_start is not None:
+        model.warm_start_unless(checkpoints.latest(model.model_dir))
+    _add_loss_summary(spec.loss)
+    if _add_default_saver(model.config, spec) and model.config.is_chief:
+        checkpoints.check_shapes(model.model_dir, tf.compat.v1.global_variables())
+    watch = None if model.config.is_chief else ChiefWatch(model.model_dir)
+    worker_hooks = [
+        *input_hooks,
+        *hooks,
+        *_loss_hooks(model.config, spec.loss, step),
+        *spec.training_hooks,
+        *observation.current().training_hooks(loss=spec.loss, step=step),
+        *([] if watch is None else [EndWithChiefHook(watch)]),
+    ]
+    saver_hooks = _saver_hooks(model.config, spec, worker_hooks, saving_listeners)
+    if model.config.is_chief and (saver_hooks.added or saver_hooks.existing is not None):
+        # The first checkpoint is saved there, maybe before any event.
+        with storage.explained(model.model_dir):
+            tf.io.gfile.makedirs(model.model_dir)
+    summary_steps, log_steps, master_hooks = _chief_reports(model.config, spec)
+    if tf2_writer is not None and tf2_writer.is_used and model.config.save_summary_steps:
+        master_hooks.append(DefaultWriterHook(tf2_writer, model.config.save_summary_steps))
+    fetches = [layer_state.with_updates(spec.train_op, spec.loss, graph), spec.loss]
+    stretches = Stretches(model.config, graph, fetches[0], spec.loss, step)
+    loss, made, is_stopped = None, 0, False
+    with (
+        _leaving_with_chief() as left,
+        storage.explained(model.model_dir),
+        replicas.scope(model.config.train_distribute),
+        _listening(saver_hooks.existing, saving_listeners),
+        _watching(worker_hooks),
+        sessions.training_session(
+            model.config,
+            scaffold=spec.scaffold,
+            hooks=worker_hooks + master_hooks,
+            chief_only_hooks=[*saver_hooks.added, *spec.training_chief_hooks],
+            save_summaries_steps=summary_steps,
+            log_step_count_steps=log_steps,
+            watch=watch,
+            # In a graph of the program's own there is no loop.
+            ahead=stretches if isinstance(graph, LoopedGraph) else None,
+        ) as session,
+        # Again, inside: a file that is too large is OutOfRangeError to TensorFlow, and that is the end of the
+        # input to a session.
+        storage.explained(model.model_dir),
+    ):
+        # The session swallows the end of the input, so what the last step returned is kept out here.
+        while not session.should_stop():
+            # TensorBoard's profiler groups by these what belongs to one step.
+            with tf.profiler.experimental.Trace("train", step_num=made + stretches.made + 1, _r=1):
+                _, loss = session.run(fetches)
+            made += 1
+        is_stopped = True
     if left.early:
-        return
+        return None
     made += stretches.made
     if stretches.loss is not None:
         loss = stretches.loss
@@ -129,6 +158,7 @@ def train(
             "Training with estimator made no steps. Perhaps input is empty or misspecified."
         )
     tf.compat.v1.logging.info("Loss for final step: %s.", loss)
+    return loss
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ The loops (training, evaluation, prediction, export) take a BoundModel and know 
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -35,6 +35,29 @@ class BuiltModel(NamedTuple):
     input_hooks: tuple[Any, ...]
 
 
+class Calls(NamedTuple):
+    """How an Estimator does what the loops ask of it: by methods of its own, each of which a class may override.
+
+    Attributes:
+        create_global_step: of a graph; makes its global step and returns it, or None where the model function makes it.
+        call_input_fn: of an input function, a mode and, for a strategy's replicas, their InputContext; what it returns.
+        features_and_labels: of an input function and a mode; (features, labels, hooks) of one batch.
+        features: the same for predictions; (features, hooks).
+        call_model_fn: of features, labels, mode and RunConfig; the EstimatorSpec.
+        train_with_spec: of the EstimatorSpec, the input's hooks, the caller's hooks, the global step and saving listeners;
+            trains, and returns the last step's loss or None.
+        warm_start: of the path of a checkpoint or None; gives the variables first values if it is None.
+    """
+
+    create_global_step: Callable[[Any], Any]
+    call_input_fn: Callable[..., Any]
+    features_and_labels: Callable[[Any, str], tuple[Any, Any, Sequence[Any]]]
+    features: Callable[[Any, str], tuple[Any, Sequence[Any]]]
+    call_model_fn: Callable[..., EstimatorSpec]
+    train_with_spec: Callable[[EstimatorSpec, list[Any], list[Any], Any, list[Any]], Any]
+    warm_start: Callable[[str | None], None]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoundModel:
     """Everything that stays the same over the calls of one model function.
@@ -47,7 +70,7 @@ class BoundModel:
         device_fn: placement of operations while training, or None. Nothing else may place variables on parameter servers:
             restoring a checkpoint there would overwrite those that the cluster trains.
         warm_start: where first values come from, or None.
-        create_global_step: makes the global step of a graph.
+        calls: by what the loops call all this.
         around_model_fn: what each call of the model function is made in.
         call_input: calls an input function, as `model_input.result_of`.
     """
@@ -58,7 +81,7 @@ class BoundModel:
     config: RunConfig
     device_fn: Any
     warm_start: WarmStartSettings | None
-    create_global_step: Callable[[Any], Any]
+    calls: Calls
     around_model_fn: Callable[[], AbstractContextManager[Any]] = nullcontext
     call_input: Callable[..., Any] = model_input.result_of
 
@@ -72,7 +95,7 @@ class BoundModel:
     def begin_graph(self, graph: Any) -> Any:
         """Seeds the (default) graph and creates its global step, which is returned."""
         tf.compat.v1.random.set_random_seed(self.config.tf_random_seed)
-        return self.create_global_step(graph)
+        return self.calls.create_global_step(graph)
 
     def result_of_input_fn(
         self, input_fn: Callable[..., Any] | None, mode: str, input_context: Any = None
@@ -87,32 +110,52 @@ class BoundModel:
         )
 
     def call_input_fn(self, input_fn: Callable[..., Any] | None, mode: str) -> model_input.ModelInput:
-        """One batch of `input_fn`; see `model_input.read`."""
-        batch = model_input.read(self.result_of_input_fn(input_fn, mode))
-        model_input.check_graph(batch.features, None if mode == ModeKeys.PREDICT else batch.labels)
-        return batch
+        """One batch of `input_fn`; without its labels in PREDICT mode."""
+        if mode == ModeKeys.PREDICT:
+            features, hooks = self.calls.features(input_fn, mode)
+            labels = None
+        else:
+            features, labels, hooks = self.calls.features_and_labels(input_fn, mode)
+        model_input.check_graph(features, labels)
+        return model_input.ModelInput(features, labels, tuple(hooks))
 
     def build(self, graph: Any, input_fn: Callable[..., Any] | None, mode: str) -> BuiltModel:
         """Builds input and model in the (default) graph."""
         step = self.begin_graph(graph)
         batch = self.call_input_fn(input_fn, mode)
-        return BuiltModel(step, self.call_model_fn(batch.features, batch.labels, mode), batch.hooks)
+        spec = self.call_model_fn(batch.features, batch.labels, mode)
+        if step is None:
+            step = tf.compat.v1.train.get_global_step(graph)
+        return BuiltModel(step, spec, batch.hooks)
 
-    def call_model_fn(
-        self, features: Any, labels: Any, mode: str, config: RunConfig | None = None
-    ) -> EstimatorSpec:
-        """Builds the model in the default graph.
+    def call_model_fn(self, features: Any, labels: Any, mode: str) -> EstimatorSpec:
+        """Builds the model in the default graph, as the Estimator does it.
+
+        Raises:
+            ValueError: as `spec`.
+        """
+        with self.around_model_fn():
+            return self.calls.call_model_fn(features, labels, mode, self.copy_of_config())
+
+    def call_model_fn_by_name(self, features: Any, labels: Any, mode: str) -> EstimatorSpec:
+        """As `call_model_fn`, for an export: tf.estimator's gives its arguments by name, and a step that is overridden sees it.
+
+        Raises:
+            ValueError: as `spec`.
+        """
+        config = self.copy_of_config()
+        with self.around_model_fn():
+            return self.calls.call_model_fn(features=features, labels=labels, mode=mode, config=config)
+
+    def spec(self, features: Any, labels: Any, mode: str, config: RunConfig | None) -> EstimatorSpec:
+        """What the model function returns.
 
         Raises:
             ValueError: there are labels that the model function does not take, or it returns no EstimatorSpec.
         """
-        layer_names.restart()
-        return self.call_model_fn_of_replica(features, labels, mode, config)
-
-    def call_model_fn_of_replica(
-        self, features: Any, labels: Any, mode: str, config: RunConfig | None = None
-    ) -> EstimatorSpec:
-        """As `call_model_fn`, with Keras layers numbered on: replicas are threads, each with numbers of its own."""
+        # Replicas are threads, which number their layers each by itself: who builds them all has begun anew.
+        if tf.distribute.in_cross_replica_context() or not tf.distribute.has_strategy():
+            layer_names.restart()
         declared = arguments.declared(self.model_fn)
         if labels is not None and "labels" not in declared:
             raise ValueError("model_fn does not take labels, but input_fn returns labels.")
@@ -126,12 +169,7 @@ class BoundModel:
         }
         passed = {name: value() for name, value in offered.items() if name in declared}
         tf.compat.v1.logging.info("Calling model_fn.")
-        with (
-            legacy_api.explained(),
-            model_input.explained(features),
-            metric_variables.explained(),
-            self.around_model_fn(),
-        ):
+        with legacy_api.explained(), model_input.explained(features), metric_variables.explained():
             spec = self.model_fn(**passed)
         tf.compat.v1.logging.info("Done calling model_fn.")
         if not isinstance(spec, EstimatorSpec):

@@ -37,22 +37,24 @@ def make_stop_at_checkpoint_step_hook(
     """
     if estimator.config.is_chief:
         return tf.compat.v1.train.StopAtStepHook(last_step=last_step)
-    return _StopAtCheckpoint(estimator.model_dir, last_step, wait_after_file_check_secs)
+    return StopAtCheckpointStepHook(estimator.model_dir, last_step, wait_after_file_check_secs)
 
 
-class _StopAtCheckpoint(WatchingHook):
-    """The workers' hook."""
+class StopAtCheckpointStepHook(WatchingHook):
+    """The workers' hook; see `make_stop_at_checkpoint_step_hook`."""
 
-    def __init__(self, model_dir: str | None, last_step: int | None, wait_secs: float) -> None:
+    def __init__(
+        self, model_dir: str | None, last_step: int | None, wait_after_file_check_secs: float = 30
+    ) -> None:
         if last_step is None:
             raise ValueError("last_step must be specified.")
         if model_dir is None:
             raise ValueError("model_dir must be specified.")
         self._model_dir = model_dir
         self._last_step = last_step
-        self._wait_secs = wait_secs
+        self._wait_secs = wait_after_file_check_secs
         self._step: Any = None
-        secs = max(wait_secs, _SHORTEST_WAIT_SECS)
+        secs = max(wait_after_file_check_secs, _SHORTEST_WAIT_SECS)
         self._watcher = Watcher(
             lambda: Sight.THERE if self._is_saved() else Sight.NOTHING,
             f"a checkpoint of step {last_step} in {model_dir}",
@@ -72,15 +74,22 @@ class _StopAtCheckpoint(WatchingHook):
             self._loop = None
 
     def begin(self) -> None:
+        """Finds the global step.
+
+        Raises:
+            RuntimeError: there is none.
+        """
         self._step = tf.compat.v1.train.get_global_step()
         if self._step is None:
             raise RuntimeError("Global step should be created to use StopAtCheckpointStepHook.")
 
     def before_run(self, run_context: Any) -> Any:
+        """Asks for the global step."""
         del run_context
         return tf.compat.v1.train.SessionRunArgs(self._step)
 
     def after_run(self, run_context: Any, run_values: Any) -> None:
+        """Waits for the checkpoint from the last step on, and stops when it is there."""
         # The step was read while this task's own step may have been adding to it.
         if run_values.results + 1 < self._last_step:
             return

@@ -1,0 +1,136 @@
+"""The steps that an Estimator's calls are made of, each a method by the name that tf.estimator had for it.
+
+Libraries derive from Estimator and override these, or call them: input and model in a graph of their own, hooks of their
+own for a number of steps. The loops go by them (`bound_model.Calls`), so what a class overrides is called whenever
+tf.estimator called it, with the same arguments.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from estimator_runtime import checkpoints
+from estimator_runtime.config.run_config import RunConfig
+from estimator_runtime.exporting_estimator import ExportingEstimator
+from estimator_runtime.inputs import model_input
+from estimator_runtime.loop import evaluation, prediction, training
+from estimator_runtime.loop.stretches.default_hooks import StopHook
+from estimator_runtime.model.bound_model import Calls
+from estimator_runtime.model.model_fn import EstimatorSpec
+
+_InputFn = Callable[..., Any] | None
+
+
+class StepwiseEstimator(ExportingEstimator):
+    """What `Estimator` has for the steps of its calls."""
+
+    def _calls_of_loops(self) -> Calls:
+        """The methods, looked up when they are called: programs replace them in the class and in the object."""
+
+        def late(name: str) -> Callable[..., Any]:
+            return lambda *given, **named: getattr(self, name)(*given, **named)  # noqa: PLW0108 - the method is looked up in the call
+
+        return Calls(
+            create_global_step=late("_create_and_assert_global_step"),
+            call_input_fn=late("_call_input_fn"),
+            features_and_labels=late("_get_features_and_labels_from_input_fn"),
+            features=late("_get_features_from_input_fn"),
+            call_model_fn=late("_call_model_fn"),
+            train_with_spec=late("_train_with_estimator_spec"),
+            warm_start=late("_maybe_warm_start"),
+        )
+
+    def _call_input_fn(self, input_fn: _InputFn, mode: str, input_context: Any = None) -> Any:
+        """What `input_fn` returns, called with whichever of `mode`, `params`, `config` and `input_context` it declares."""
+        return self._bound.result_of_input_fn(input_fn, mode, input_context)
+
+    def _get_features_and_labels_from_input_fn(
+        self, input_fn: _InputFn, mode: str
+    ) -> tuple[Any, Any, list[Any]]:
+        """(features, labels, hooks that they need) of one batch."""
+        batch = model_input.read(self._call_input_fn(input_fn, mode))
+        return batch.features, batch.labels, list(batch.hooks)
+
+    def _get_features_from_input_fn(self, input_fn: _InputFn, mode: str) -> tuple[Any, list[Any]]:
+        """(features, hooks that they need) of one batch to predict for."""
+        batch = model_input.read(self._call_input_fn(input_fn, mode))
+        self._validate_features_in_predict_input(batch.features)
+        return batch.features, list(batch.hooks)
+
+    def _validate_features_in_predict_input(self, result: Any) -> None:
+        """Warns when nothing in the default graph ends the input."""
+        del result
+        if not model_input.ends(tf.compat.v1.get_default_graph()):
+            tf.compat.v1.logging.warning(
+                "Input graph does not contain a QueueRunner, nor does it use tf.data.Dataset. "
+                "That means predict yields forever. This is probably a mistake."
+            )
+
+    def _call_model_fn(self, features: Any, labels: Any, mode: str, config: RunConfig) -> EstimatorSpec:
+        """What the model function returns."""
+        return self._bound.spec(features, labels, mode, config)
+
+    def _create_global_step(self, graph: Any) -> Any:
+        """The graph's new global step; a subclass may make its own kind."""
+        return tf.compat.v1.train.create_global_step(graph)
+
+    def _create_and_assert_global_step(self, graph: Any) -> Any:
+        """That of `_create_global_step`, looked at; a subclass may leave it to its model function, and return None."""
+        step = self._create_global_step(graph)
+        assert step is tf.compat.v1.train.get_global_step(graph), "the graph already had another global step"
+        assert step.dtype.is_integer, "a global step is an integer"
+        return step
+
+    def _maybe_warm_start(self, checkpoint_path: str | None) -> None:
+        """Gives the variables of the default graph first values, unless a checkpoint will."""
+        self._bound.warm_start_unless(checkpoint_path)
+
+    def _convert_train_steps_to_hooks(self, steps: int | None, max_steps: int | None) -> list[Any]:
+        """The hooks that end a training after `steps`, or at the global step `max_steps`; none for no limit."""
+        if steps is None and max_steps is None:
+            return []
+        most = steps or (max_steps or 0) - checkpoints.global_step(self.model_dir)
+        return [StopHook(steps, max_steps, most_steps=most)]
+
+    def _convert_eval_steps_to_hooks(self, steps: int | None) -> list[Any]:
+        """The hooks that end an evaluation after `steps` batches; none for all of the input."""
+        return [] if steps is None else [evaluation.StopAfterBatchesHook(steps)]
+
+    def _train_model(self, input_fn: _InputFn, hooks: Sequence[Any], saving_listeners: Sequence[Any]) -> Any:
+        """Trains until a hook stops it or the input ends; the loss of the last step, or None."""
+        return training.train(self._bound, input_fn, hooks=hooks, saving_listeners=saving_listeners)
+
+    def _train_with_estimator_spec(
+        self,
+        estimator_spec: EstimatorSpec,
+        worker_hooks: Sequence[Any],
+        hooks: Sequence[Any],
+        global_step_tensor: Any,
+        saving_listeners: Sequence[Any],
+    ) -> Any:
+        """Trains the model that is in the default graph; the loss of the last step, or None.
+
+        Args:
+            estimator_spec: what the model function returned.
+            worker_hooks: hooks that the input needs.
+            hooks: the caller's hooks, with those that end the training.
+            global_step_tensor: the global step.
+            saving_listeners: list of CheckpointSaverListener.
+        """
+        return training.train_with_spec(
+            self._bound,
+            estimator_spec,
+            worker_hooks,
+            hooks=hooks,
+            step=global_step_tensor,
+            saving_listeners=saving_listeners,
+        )
+
+    def _extract_keys(self, predictions: Any, predict_keys: Sequence[str] | str | None) -> Any:
+        """Those of the predictions that have one of the names."""
+        return prediction.kept_predictions(predictions, predict_keys)
+
+    def _extract_batch_length(self, preds_evaluated: Mapping[str, Any]) -> Any:
+        """The number of examples in a batch of predictions."""
+        return prediction.batch_length_of(dict(preds_evaluated))
