@@ -23,6 +23,12 @@ def declared(function: Callable[..., Any]) -> tuple[str, ...]:
     return tuple(p.name for p in _parameters(function) if p.kind in _NAMED and p.name not in bound)
 
 
+def required(function: Callable[..., Any]) -> tuple[str, ...]:
+    """Those of the `declared` arguments that have no default."""
+    with_default = {p.name for p in _parameters(function) if p.default is not p.empty}
+    return tuple(name for name in declared(function) if name not in with_default)
+
+
 def unexpected(function: Callable[..., Any], known: Collection[str]) -> list[str]:
     """Names of the arguments of `function` that a caller who passes those that are `known` leaves without a word.
 

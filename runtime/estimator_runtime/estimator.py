@@ -147,7 +147,9 @@ class Estimator(StepwiseEstimator):
 
         Args:
             input_fn: function that returns a tf.data.Dataset of (features, labels), or the pair itself. It is
-                passed whichever of `mode`, `params` and `config` it declares.
+                passed whichever of `mode`, `params`, `config` and `input_context` it declares. The last is a
+                `tf.distribute.InputContext`, by which each chief and worker of TF_CONFIG can read a share of the input;
+                where it has a default, that is kept unless there is a strategy.
             steps: number of steps of this call; None for no limit. Excludes `max_steps`.
             hooks: list of SessionRunHook. tf.estimator's order of arguments, `hooks` before `steps`, is understood.
             max_steps: number of steps over all calls; None for no limit.

@@ -151,7 +151,8 @@ class JobEnvironment:
             return f"{{{self._model_dir}}}"
         task = compact_json({"type": replica.role, "index": replica.index})
         cluster = _PATH_OF_CLUSTER if by_file else self._literal_cluster
-        return f'{{"cluster":{cluster},"task":{task},{self._model_dir}}}'
+        service = "" if self._job.spec.elastic is None else f'"service":{_SERVICE_OF_ELASTIC},'
+        return f'{{"cluster":{cluster},"task":{task},{service}{self._model_dir}}}'
 
     @cached_property
     def _cluster(self) -> str | None:
@@ -211,4 +212,6 @@ def _literal(text: str) -> str:
     return text.replace("$", "$$")
 
 
+_SERVICE_OF_ELASTIC: Final = compact_json({"elastic": True})
+"""That not all workers of `cluster` are there: nobody may divide anything by their number."""
 _PATH_OF_CLUSTER: Final = compact_json(f"{c.ENVIRONMENT_MOUNT_PATH}/{c.ENV_TF_CONFIG}")

@@ -21,6 +21,8 @@ from estimator_runtime.errors import ClusterKindError
 
 ENVIRONMENT_VARIABLE = "TF_CONFIG"
 LOCAL_MASTER = ""
+ELASTIC = "elastic"
+"""Member of TF_CONFIG's `service`: true where `cluster` lists more workers than there are, which come and go."""
 _GRPC_SCHEME = "grpc://"
 _FROM_ENVIRONMENT = "Note that these values may be coming from the TF_CONFIG environment variable."
 

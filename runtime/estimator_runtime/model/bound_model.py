@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from estimator_runtime import arguments
+from estimator_runtime.config import input_pipelines
 from estimator_runtime.config.run_config import RunConfig
 from estimator_runtime.inputs import model_input
 from estimator_runtime.keras import layer_names, legacy_api, metric_variables
@@ -100,7 +101,13 @@ class BoundModel:
     def result_of_input_fn(
         self, input_fn: Callable[..., Any] | None, mode: str, input_context: Any = None
     ) -> Any:
-        """What `input_fn` returns; see `model_input.result_of`."""
+        """What `input_fn` returns; see `model_input.result_of`.
+
+        `input_context` is that of a strategy. Without one an input function that cannot be called without it is told
+        the task's own, see `input_pipelines`; where the argument has a default, that is kept, as in tf.estimator.
+        """
+        if input_context is None and callable(input_fn) and "input_context" in arguments.required(input_fn):
+            input_context = input_pipelines.context(self.config, is_training=mode == ModeKeys.TRAIN)
         return self.call_input(
             input_fn,
             mode=mode,

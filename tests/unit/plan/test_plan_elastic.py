@@ -42,6 +42,12 @@ def scale(job, workers):
     return with_spec(job, worker={"replicas": workers})
 
 
+def tf_config(job, name):
+    """TF_CONFIG of the pod of a replica."""
+    main = pod_manifest(job, replica(name), 0, SETTINGS)["spec"]["containers"][0]
+    return json.loads(next(one["value"] for one in main["env"] if one["name"] == "TF_CONFIG"))
+
+
 def settled(job, observed, now=after(0)):
     """`job` after passes on one observation until nothing changes any more."""
     for _ in range(5):
@@ -61,9 +67,13 @@ def counts(job):
 def test_everybodys_cluster_has_every_worker_there_may_be(workers):
     cluster = cluster_of(elastic(workers).spec, str)
     assert cluster["worker"] == ["worker-0", "worker-1", "worker-2", "worker-3"]
-    main = pod_manifest(elastic(workers), replica("chief-0"), 0, SETTINGS)["spec"]["containers"][0]
-    config = json.loads(next(one["value"] for one in main["env"] if one["name"] == "TF_CONFIG"))
-    assert len(config["cluster"]["worker"]) == 4
+    assert len(tf_config(elastic(workers), "chief-0")["cluster"]["worker"]) == 4
+
+
+@pytest.mark.parametrize("name", ["chief-0", "worker-1", "evaluator-0"])
+def test_tasks_are_told_that_not_all_of_the_cluster_may_be_there(name):
+    assert tf_config(elastic(), name)["service"] == {"elastic": True}
+    assert "service" not in tf_config(make_job(workers=2), name)
 
 
 def test_a_chief_that_may_get_workers_has_a_cluster():
