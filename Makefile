@@ -8,7 +8,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 # Tests wait for processes half of their time, so there is one more at a time than there are cores.
 JOBS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores < 8 ? cores + 1 : 8)))
 
-.PHONY: help venv demo local test unit runtime integration conformance conformance-long e2e bench bench-operator bench-runtime scale lint format generate constraints images \
+.PHONY: help venv demo local test unit runtime integration conformance conformance-long programs e2e bench bench-operator bench-runtime scale lint format generate constraints images \
         apiserver-up apiserver-down kind-up kind-down clean
 
 help: ## list the targets
@@ -42,6 +42,9 @@ conformance: venv ## the same programs on tf.estimator 2.15 and here, and a tabl
 
 conformance-long: venv ## the same with clusters of real processes and every argument of canned Estimators
 	@python tests/conformance/conformance.py --long
+
+programs: venv ## public libraries on tf.estimator with their own tests, on 2.15 and here; writes docs/libraries.md
+	@python tests/programs/programs.py --write
 
 e2e: venv ## real pods on a kind cluster (Docker, node image and images built on first use)
 	@hack/e2e

@@ -373,3 +373,20 @@ def test_a_classifiers_examples_are_described():
     for wrong in (3, columns()["wide"][1]):
         with pytest.raises(ValueError, match="weight_column should be an instance of"):
             er.regressor_parse_example_spec(columns()["wide"], "y", weight_column=wrong)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("kind", ["Baseline", "Linear", "DNN", "DNNLinearCombined"])
+def test_a_canned_model_fn_trains_inside_the_scope_of_a_user(form, kind, tmp_path):
+    inner = estimator(form, kind, "Classifier", tmp_path / "inner")
+
+    def model_fn(features, labels, mode, config):
+        with v1.variable_scope("of.a_user"), v1.variable_scope("deeper"):
+            return inner.model_fn(features, labels, mode, config)
+
+    made = er.Estimator(model_fn, model_dir=str(tmp_path / "outer"), config=config())
+    made.train(input_of("binary"), steps=2)
+    values = {name: made.get_variable_value(name) for name in made.get_variable_names()}
+    assert any(
+        np.any(value != 0) for name, value in values.items() if name.endswith(("bias", "bias_weights"))
+    )

@@ -31,7 +31,7 @@ def model_fn_of_v2(net: network.Network, head: Head, optimizer: Any) -> Callable
             logits,
             labels,
             optimizer=optimizers.of_v2(optimizer) if mode == ModeKeys.TRAIN else None,
-            trainable_variables=tf.compat.v1.trainable_variables(f"{network.SCOPE}/"),
+            trainable_variables=network.trainable_variables(network.SCOPE),
             update_ops=tf.compat.v1.get_collection(tf.compat.v1.GraphKeys.UPDATE_OPS),
         )
 

@@ -65,7 +65,7 @@ def model_fn_of_v2(
             optimizer=optimizers.of_v2(_chosen(optimizer), learning_rate(columns))
             if mode == ModeKeys.TRAIN
             else None,
-            trainable_variables=tf.compat.v1.trainable_variables(f"{SCOPE}/"),
+            trainable_variables=network.trainable_variables(SCOPE),
         )
 
     return model_fn

@@ -1,5 +1,6 @@
 """The deep part of canned Estimators: feature columns, hidden layers, logits."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,17 @@ from estimator_runtime.model.model_fn import ModeKeys
 SCOPE = "dnn"
 _SMALLEST_INPUT_SLICE = 64 << 20  # bytes; tf.estimator's
 _MOMENTUM, _EPSILON = 0.999, 0.001  # of batch normalization
+
+
+def trainable_variables(scope: str) -> list[Any]:
+    """The trainable variables of a part of a model, whatever variable scopes the model function is called in.
+
+    Args:
+        scope: the part's own variable scope, opened in the present one.
+    """
+    outer = tf.compat.v1.get_variable_scope().name
+    prefix = f"{outer}/{scope}/" if outer else f"{scope}/"
+    return list(tf.compat.v1.trainable_variables(re.escape(prefix)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

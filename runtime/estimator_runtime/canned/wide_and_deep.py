@@ -109,9 +109,7 @@ class WideAndDeep:
 
         def train_op_fn(loss: Any) -> Any:
             steps = [
-                optimizers.minimize(
-                    made[scope](), loss, tf.compat.v1.trainable_variables(f"{scope}/"), counts=False
-                )
+                optimizers.minimize(made[scope](), loss, network.trainable_variables(scope), counts=False)
                 for scope in parts
             ]
             with tf.control_dependencies([tf.group(*steps)]):
