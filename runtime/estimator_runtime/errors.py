@@ -150,4 +150,4 @@ class MissingNameError(EstimatorError, KeyError):
 
 
 class LegacyKerasError(EstimatorError, AttributeError):
-    """A model function calls `tf.compat.v1.layers`, and TensorFlow runs with Keras 3."""
+    """A model function calls what only Keras 2 has (`tf.compat.v1.layers`), and TensorFlow runs with Keras 3."""

@@ -51,6 +51,17 @@ def two_answers_model(features, labels, mode):
     return EstimatorSpec(mode, predictions={"y": y, "word": word, "nothing": y * float("nan")})
 
 
+def keras_step_model(features, labels, mode):
+    made = model_fn(features, labels, mode)
+    if mode != ModeKeys.TRAIN:
+        return made
+    optimizer = tf.keras.optimizers.Adam(0.1)
+    optimizer.iterations = v1.train.get_global_step()
+    return EstimatorSpec(
+        mode, loss=made.loss, train_op=optimizer.minimize(made.loss, v1.trainable_variables())
+    )
+
+
 def bare_model(features, labels, mode):
     made = model_fn(features, labels, mode)
     if mode != ModeKeys.PREDICT:

@@ -162,10 +162,12 @@ def test_ps_and_a_waiting_worker_end_on_sigterm(start):
     assert server.message().error == waiting.message().error == "Stopped by SIGTERM."
 
 
-def test_a_cluster_trains_by_steps(start):
+@pytest.mark.parametrize("model_fn", ["model_fn", "keras_step_model"])
+def test_a_cluster_trains_by_steps(model_fn, start):
     chief, worker, ps = (f"127.0.0.1:{port}" for port in free_ports(3))
     cluster = {"chief": [chief], "worker": [worker], "ps": [ps]}
-    spec = ENDLESS | {"train": {"inputFn": "job_model:train_input", "steps": 30}}
+    train = {"inputFn": "job_model:train_input", "steps": 30}
+    spec = ENDLESS | {"modelFn": f"job_model:{model_fn}", "train": train}
     server = start(spec=spec, role="ps", cluster=cluster)
     trainers = [
         start(spec=spec, role=role, cluster=cluster, ESTIMATOR_ATTEMPT="1") for role in ("chief", "worker")

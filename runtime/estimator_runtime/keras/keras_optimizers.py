@@ -40,7 +40,13 @@ BY_NAME: Mapping[str, Callable[[float | None], Any]] = {
 
 def runs_in_graphs(given: Any) -> bool:
     """Whether `given` is an optimizer of Keras that is used as it is."""
-    return hasattr(given, "get_updates") and hasattr(given, "apply_gradients") and not isinstance(given, type)
+    # In an Estimator's graph those of Keras 3 have the first two as well.
+    return (
+        hasattr(given, "get_updates")
+        and hasattr(given, "apply_gradients")
+        and not hasattr(given, "stateless_apply")
+        and not isinstance(given, type)
+    )
 
 
 def is_translatable(given: Any) -> bool:
@@ -129,7 +135,7 @@ def _rate(optimizer: Any) -> Any:
     """A learning rate: a number, or a Tensor where Keras has a schedule of the step or a function.
 
     Keras has a variable for a number. That is one of the eager runtime, unless the optimizer was made in a graph: then
-    it is as good as its first value.
+    it is as good as its first value, or as what the program has set since.
     """
     given = optimizer._learning_rate  # noqa: SLF001 - what is public is the rate at Keras' own step
     if hasattr(given, "get_config"):
@@ -138,29 +144,34 @@ def _rate(optimizer: Any) -> Any:
     if not isinstance(variable, tf.Variable):
         return given()
     if hasattr(variable, "graph"):
+        assigned = [op for op in variable.handle.consumers() if op.type == "AssignVariableOp"]
+        if len(assigned) > 1:  # the first one initialises it
+            return assigned[-1].inputs[1]
         return float(tf.get_static_value(variable.initial_value))
     with ThreadPoolExecutor(1) as without_graph:
         return float(without_graph.submit(variable.numpy).result())
 
 
+def clipped(given: Any, gradients: list[Any]) -> list[Any]:
+    """Gradients (Tensors or IndexedSlices) as `given` of Keras clips them; those of embeddings stay sparse."""
+    if getattr(given, "clipnorm", None):
+        return [tf.clip_by_norm(gradient, given.clipnorm) for gradient in gradients]
+    if getattr(given, "global_clipnorm", None):
+        return list(tf.clip_by_global_norm(gradients, given.global_clipnorm)[0])
+    if getattr(given, "clipvalue", None):
+        return [tf.clip_by_value(gradient, -given.clipvalue, given.clipvalue) for gradient in gradients]
+    return gradients
+
+
 def _clip(optimizer: Any, given: Any) -> None:
     """Makes `optimizer` clip gradients as `given` of Keras would."""
-    named = {name: getattr(given, name, None) for name in ("clipnorm", "global_clipnorm", "clipvalue")}
-    limits: dict[str, Any] = {name: limit for name, limit in named.items() if limit}
-    if not limits:
+    if not any(getattr(given, name, None) for name in ("clipnorm", "global_clipnorm", "clipvalue")):
         return
     compute = optimizer.compute_gradients
 
     def computed(*args: Any, **kwargs: Any) -> list[tuple[Any, Any]]:
         pairs = [pair for pair in compute(*args, **kwargs) if pair[0] is not None]
-        gradients = [gradient for gradient, _ in pairs]  # those of embeddings stay sparse
-        if "clipnorm" in limits:
-            gradients = [tf.clip_by_norm(gradient, limits["clipnorm"]) for gradient in gradients]
-        elif "global_clipnorm" in limits:
-            gradients, _ = tf.clip_by_global_norm(gradients, limits["global_clipnorm"])
-        else:
-            bound = limits["clipvalue"]
-            gradients = [tf.clip_by_value(gradient, -bound, bound) for gradient in gradients]
+        gradients = clipped(given, [gradient for gradient, _ in pairs])
         return list(zip(gradients, (variable for _, variable in pairs), strict=True))
 
     optimizer.compute_gradients = computed

@@ -25,7 +25,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime.keras import metric_variables
+from estimator_runtime.keras import metric_variables, optimizer_steps
 
 _graphs: weakref.WeakSet[Any] = weakref.WeakSet()
 _TEACHING = threading.Lock()
@@ -41,6 +41,7 @@ def restart() -> None:
     _graphs.add(tf.compat.v1.get_default_graph())
     _teach_scopes(keras.Layer)
     metric_variables.teach(keras.Metric, _graphs)
+    optimizer_steps.teach(keras.Optimizer, _graphs)
 
 
 def _restart_numbering(keras: Any) -> None:

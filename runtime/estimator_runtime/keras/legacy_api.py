@@ -9,7 +9,8 @@ from estimator_runtime.errors import LegacyKerasError
 # TensorFlow's own words, for `tf.compat.v1.layers.dense` and its like.
 _REFUSAL = "is not available with Keras 3"
 
-# Python's words, for what optimizers of Keras 2 had.
+# Python's words, for what optimizers of Keras 2 had. Those of Keras 3 have it in an Estimator's graph (`optimizer_steps`), but
+# for one around another and one in an eager scope.
 _OF_OPTIMIZERS = re.compile(
     r"'(\w+)' object has no attribute '(?:get_updates|get_gradients|minimize)'"
     r"|property 'iterations' of '(\w+)' object has no setter"
@@ -30,7 +31,7 @@ def _replacement(refusal: str) -> str:
 
 def _way_of_optimizers(error: AttributeError, name: str) -> str:
     return (
-        f"{error}: {name} of Keras 3 makes no step in a graph. Use tf.compat.v1.train.AdamOptimizer or its like "
+        f"{error}: {name} of Keras 3 makes no step here. Use tf.compat.v1.train.AdamOptimizer or its like "
         "(train_op = optimizer.minimize(loss, tf.compat.v1.train.get_global_step())). Or give the optimizer to what takes it: "
         "tf.estimator.Head.create_estimator_spec(optimizer=...), a canned Estimator, model.compile before "
         "model_to_estimator. Or use Keras 2: install tf_keras, with the environment variable TF_USE_LEGACY_KERAS=1 in place "
@@ -44,7 +45,7 @@ def explained() -> Iterator[None]:
 
     Raises:
         LegacyKerasError: (an AttributeError) a `tf.compat.v1.layers` function was refused, or an optimizer of Keras 3 was
-            asked for a step in a graph.
+            asked for a step that it cannot make.
     """
     try:
         yield

@@ -1,6 +1,6 @@
 """Optimizers of canned Estimators: given by name, as objects of `tf.compat.v1.train`, or as Keras' own.
 
-Keras 3 optimizers do not run in a graph. Those that have the same formula as an optimizer of `tf.compat.v1.train` are
+Keras 3 optimizers return no operation in a graph. Those that have the same formula as an optimizer of `tf.compat.v1.train` are
 translated; all others are refused with the names of those that are not. Keras 2 optimizers (tf_keras) run as they are.
 """
 
