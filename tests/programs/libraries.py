@@ -61,5 +61,6 @@ LIBRARIES: Final = (
         here=("tensorflow-probability==0.25.0",),
         stand_ins=("getargspec",),
     ),
+    Library("adanet", "0.9.0", programs=("adanet_estimators.py",), stand_ins=("aliases", "tracking")),
     Library("tf-slim", "1.1.0", programs=("tf_slim_model.py",)),
 )

@@ -3,8 +3,11 @@
 Both sides get the same, so that a library reaches the Estimator at all; nothing of tf.estimator is among it.
 """
 
+import importlib
 import inspect
+import sys
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any, Final, NamedTuple
 
 
@@ -14,4 +17,23 @@ def getargspec() -> None:
     vars(inspect)["getargspec"] = lambda function: spec(*inspect.getfullargspec(function)[:4])
 
 
-ALL: Final[dict[str, Callable[[], None]]] = {"getargspec": getargspec}
+def aliases() -> None:
+    """NumPy's `np.float`, which left it with 1.24."""
+    import numpy as np
+
+    vars(np)["float"] = float
+
+
+def tracking() -> None:
+    """`tensorflow.python.training.tracking`, which is gone in 2.15 too (its `graph_view` has moved)."""
+    moved = importlib.import_module("tensorflow.python.checkpoint.graph_view")
+    package = ModuleType("tensorflow.python.training.tracking")
+    vars(package)["graph_view"] = moved
+    sys.modules |= {package.__name__: package, f"{package.__name__}.graph_view": moved}
+
+
+ALL: Final[dict[str, Callable[[], None]]] = {
+    "aliases": aliases,
+    "getargspec": getargspec,
+    "tracking": tracking,
+}
