@@ -32,7 +32,8 @@ STEPS = (
 @pytest.fixture(params=["v1", "v2"])
 def face(request):
     v2 = compat.install()
-    return v2 if request.param == "v2" else v1.estimator
+    # Not `v1`: somebody may have imported tensorflow.compat.v1 since, which is another module.
+    return v2 if request.param == "v2" else tf.compat.v1.estimator
 
 
 def recording(base, calls):
