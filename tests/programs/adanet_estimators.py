@@ -28,42 +28,33 @@ def lived(estimator):
     return result
 
 
-def test_search_of_simple_networks(tmp_path):
+def searching(directory, **more):
+    """An Estimator that searches among networks of one layer, two iterations of four steps."""
     generator = simple_dnn.Generator(
         feature_columns=columns(),
         optimizer=tf.compat.v1.train.GradientDescentOptimizer(0.01),
         layer_size=4,
         seed=1,
     )
-    estimator = adanet.Estimator(
+    return adanet.Estimator(
         head=tf.estimator.RegressionHead(),
         subnetwork_generator=generator,
         max_iteration_steps=4,
         max_iterations=2,
-        model_dir=str(tmp_path),
+        model_dir=str(directory),
         config=tf.estimator.RunConfig(tf_random_seed=1),
+        **more,
     )
-    lived(estimator)
+
+
+def test_search_of_simple_networks(tmp_path):
+    lived(searching(tmp_path))
 
 
 def test_evaluator_and_reports(tmp_path):
-    generator = simple_dnn.Generator(
-        feature_columns=columns(),
-        optimizer=tf.compat.v1.train.GradientDescentOptimizer(0.01),
-        layer_size=4,
-        seed=1,
-    )
-    estimator = adanet.Estimator(
-        head=tf.estimator.RegressionHead(),
-        subnetwork_generator=generator,
-        max_iteration_steps=4,
-        max_iterations=2,
-        evaluator=adanet.Evaluator(input_fn=points, steps=2),
-        report_materializer=adanet.ReportMaterializer(input_fn=points, steps=2),
-        model_dir=str(tmp_path),
-        config=tf.estimator.RunConfig(tf_random_seed=1),
-    )
-    lived(estimator)
+    evaluator = adanet.Evaluator(input_fn=points, steps=2)
+    reports = adanet.ReportMaterializer(input_fn=points, steps=2)
+    lived(searching(tmp_path, evaluator=evaluator, report_materializer=reports))
 
 
 def test_ensemble_of_canned_estimators(tmp_path):
