@@ -26,7 +26,7 @@ def images_module():
 
     def module():
         images = tf.compat.v1.placeholder(tf.float32, shape=[None, 2, 2, 3])
-        hub.add_signature(inputs=images, outputs=tf.reduce_mean(images, axis=[1, 2]))
+        hub.add_signature(inputs={"images": images}, outputs=tf.reduce_mean(images, axis=[1, 2]))
 
     return hub.create_module_spec(module)
 

@@ -22,17 +22,23 @@ def columns():
     return [tf.feature_column.numeric_column(name) for name in TABLE.columns]
 
 
-def features():
-    return [
-        tfl.configs.FeatureConfig(
-            name="age", lattice_size=2, monotonicity="increasing", pwl_calibration_num_keypoints=4
-        ),
-        tfl.configs.FeatureConfig(name="pressure", lattice_size=2, pwl_calibration_num_keypoints=4),
-    ]
+def feature(name, keypoints="uniform", **more):
+    return tfl.configs.FeatureConfig(
+        name=name,
+        lattice_size=2,
+        pwl_calibration_input_keypoints=keypoints,
+        pwl_calibration_num_keypoints=4,
+        **more,
+    )
+
+
+def features(**more):
+    return [feature("age", monotonicity="increasing", **more), feature("pressure", **more)]
 
 
 MODELS = {
     "linear": lambda: tfl.configs.CalibratedLinearConfig(feature_configs=features(), use_bias=True),
+    "quantiles": lambda: tfl.configs.CalibratedLinearConfig(feature_configs=features(keypoints="quantiles")),
     "lattice": lambda: tfl.configs.CalibratedLatticeConfig(feature_configs=features()),
     "ensemble": lambda: tfl.configs.CalibratedLatticeEnsembleConfig(
         feature_configs=features(), lattices=[["age", "pressure"], ["pressure", "age"]]
@@ -54,7 +60,7 @@ def classifier(model, directory):
     )
 
 
-@pytest.mark.parametrize("model", ["linear", "lattice", "rtl"])
+@pytest.mark.parametrize("model", ["linear", "quantiles", "lattice", "rtl"])
 def test_classifier(model, tmp_path):
     estimator = classifier(model, tmp_path)
     estimator.train(rows(epochs=2))
@@ -74,9 +80,7 @@ def test_ensemble_of_crystals(tmp_path):
     estimator = tfl.estimators.CannedClassifier(
         feature_columns=[tf.feature_column.numeric_column(name) for name in names],
         model_config=tfl.configs.CalibratedLatticeEnsembleConfig(
-            feature_configs=[
-                tfl.configs.FeatureConfig(name=name, pwl_calibration_num_keypoints=4) for name in names
-            ],
+            feature_configs=[feature(name) for name in names],
             lattices="crystals",
             num_lattices=2,
             lattice_rank=2,
@@ -111,7 +115,7 @@ def test_regression(kind, tmp_path):
 
 @pytest.mark.parametrize(("model", "nodes"), [("lattice", 5), ("ensemble", 7)])
 def test_graph_of_an_export(model, nodes, tmp_path):
-    estimator = classifier(model, tmp_path / "model")
+    estimator = classifier(model, tmp_path)
     estimator.train(rows())
     spec = tf.feature_column.make_parse_example_spec(columns())
     receiver = tf.estimator.export.build_parsing_serving_input_receiver_fn(spec)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow_estimator.python.estimator import estimator as estimator_lib
+from tensorflow_estimator.python.estimator import model_fn as model_fn_lib
 from tensorflow_estimator.python.estimator.canned import dnn
 from tensorflow_estimator.python.estimator.early_stopping import read_eval_metrics
 from tensorflow_estimator.python.estimator.head import base_head, binary_class_head
@@ -80,13 +81,11 @@ class HookOfEvaluations(tf.estimator.SessionRunHook):
     def begin(self):
         self.step = tf.compat.v1.train.get_global_step()
 
-    def before_run(self, run_context):
-        return tf.estimator.SessionRunArgs(self.step)
-
     def after_run(self, run_context, run_values):
+        step = int(run_context.session.run(self.step))
         metrics = read_eval_metrics(self.estimator.eval_dir())
-        self.seen.append((run_values.results, list(metrics)))
-        if run_values.results == 5:
+        self.seen.append((step, list(metrics)))
+        if step == 5:
             run_context.request_stop()
 
 
@@ -155,14 +154,12 @@ class SquaredHead(binary_class_head.BinaryClassHead):
         logits = base_head.check_logits_final_dim(logits, self.logits_dimension)
         probabilities = tf.sigmoid(logits)
         if mode == ModeKeys.PREDICT:
-            return estimator_lib.model_fn_lib._TPUEstimatorSpec(mode, predictions={"p": probabilities})
+            return model_fn_lib._TPUEstimatorSpec(mode, predictions={"p": probabilities})
         labels = tf.cast(labels, tf.float32)
         loss = tf.reduce_mean((probabilities - labels) ** 2)
         if mode == ModeKeys.EVAL:
             metrics = {"error": tf.compat.v1.metrics.mean_absolute_error(labels, probabilities)}
-            return estimator_lib.model_fn_lib._TPUEstimatorSpec(
-                mode, loss=loss, eval_metrics=(lambda: metrics, {})
-            )
+            return model_fn_lib._TPUEstimatorSpec(mode, loss=loss, eval_metrics=(lambda: metrics, {}))
         train_op = base_head.create_estimator_spec_train_op(
             head_name=self.name or "squared",
             optimizer=optimizer,
@@ -172,7 +169,7 @@ class SquaredHead(binary_class_head.BinaryClassHead):
             regularized_training_loss=loss,
             loss_reduction=self._loss_reduction,
         )
-        return estimator_lib.model_fn_lib._TPUEstimatorSpec(mode, loss=loss, train_op=train_op)
+        return model_fn_lib._TPUEstimatorSpec(mode, loss=loss, train_op=train_op)
 
 
 class SquaredClassifier(estimator_lib.EstimatorV2):

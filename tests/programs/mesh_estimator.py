@@ -31,7 +31,7 @@ def model_fn(features, labels, mode, params):
         loss = mtf.reduce_mean(mtf.square(net - wanted))
     if training:
         gradients = mtf.gradients([loss], [v.outputs[0] for v in graph.trainable_variables])
-        updates = mtf.optimize.SgdOptimizer(lr=0.05).apply_grads(gradients, graph.trainable_variables)
+        updates = mtf.optimize.SgdOptimizer(0.05).apply_grads(gradients, graph.trainable_variables)
     implementation = mtf.placement_mesh_impl.PlacementMeshImpl(mtf.Shape([]), {}, [""])
     lowering = mtf.Lowering(graph, {mesh: implementation})
     predictions = lowering.export_to_tf_tensor(net)

@@ -4,8 +4,10 @@ import numpy as np
 import tensorflow as tf
 from official.recommendation import constants, movielens, neumf_model
 
-USERS, ITEMS, NEGATIVES = 3, 12, 9
-ROWS = USERS * (NEGATIVES + 1)
+USERS, ITEMS = 2, 12
+# For each user one item that it took and 999 that it did not, as the model's metrics have it.
+CHOICE = constants.NUM_EVAL_NEGATIVES + 1
+ROWS = USERS * CHOICE
 PARAMETERS = {
     "num_users": USERS,
     "num_items": ITEMS,
@@ -17,7 +19,7 @@ PARAMETERS = {
     "beta1": 0.9,
     "beta2": 0.999,
     "epsilon": 1e-8,
-    "num_neg": NEGATIVES,
+    "num_neg": 4,
     "match_mlperf": False,
     "use_tpu": False,
     "use_seed": False,
@@ -25,10 +27,10 @@ PARAMETERS = {
 
 
 def ratings(training):
-    """A data set of one batch: for each user one item that it took and nine that it did not."""
+    """A data set of one batch."""
     random = np.random.default_rng(0)
     features = {
-        movielens.USER_COLUMN: np.repeat(np.arange(USERS, dtype="int32"), NEGATIVES + 1)[:, None],
+        movielens.USER_COLUMN: np.repeat(np.arange(USERS, dtype="int32"), CHOICE)[:, None],
         movielens.ITEM_COLUMN: random.integers(0, ITEMS, (ROWS, 1)).astype("int32"),
     }
     if not training:
