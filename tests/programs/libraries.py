@@ -19,15 +19,6 @@ SCIENCE: Final = (
     "threadpoolctl==3.8.0",
     "narwhals==2.29.0",
 )
-PLOTS: Final = (
-    "matplotlib==3.11.2",
-    "contourpy==1.3.3",
-    "cycler==0.12.1",
-    "fonttools==4.68.0",
-    "kiwisolver==1.5.1",
-    "pillow==13.0.0",
-    "pyparsing==3.3.3",
-)
 # No library, but a program of this folder in the manner of several; `make test` runs it too.
 SAMPLE: Final = "what these libraries do, in one file"
 PRIVACY: Final = "tensorflow_privacy/privacy"
@@ -98,16 +89,11 @@ LIBRARIES: Final = (
             *(f"{PRIVACY}/estimators/{name}_test.py" for name in ("multi_label_head", "dnn")),
             *(f"{PRIVACY}/estimators/v1/{name}_test.py" for name in ("head", "dnn", "linear")),
             *(f"{PRIVACY}/optimizers/{name}_test.py" for name in ("dp_optimizer", "dp_optimizer_vectorized")),
-            f"{PRIVACY}/optimizers/dp_optimizer_keras_test.py",
-            f"{PRIVACY}/privacy_tests/membership_inference_attack/tf_estimator_evaluation_test.py",
         ),
         both=(
-            "tensorflow-empirical-privacy==0.1.0",
-            "immutabledict==2.2.5",
             "dp-accounting==0.4.3",
             "mpmath==1.4.1",
             *SCIENCE,
-            *PLOTS,
             *PROBABILITY,
         ),
         reference=("tensorflow-probability==0.23.0",),
