@@ -45,6 +45,7 @@ def test_a_name_that_is_absent_is_one_that_is_said_and_raises(path):
     assert path.removesuffix(".call").rpartition(".")[2] in imported_names.fate(path)
 
 
+@pytest.mark.timeout(300)
 def test_what_libraries_do_works_as_on_2_15(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(PROGRAMS))
     import programs
