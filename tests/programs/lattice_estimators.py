@@ -113,7 +113,7 @@ def test_regression(kind, tmp_path):
     assert estimator.evaluate(rows())["average_loss"] >= 0
 
 
-@pytest.mark.parametrize(("model", "nodes"), [("lattice", 5), ("ensemble", 7)])
+@pytest.mark.parametrize(("model", "nodes"), [("lattice", 5), ("ensemble", 9)])
 def test_graph_of_an_export(model, nodes, tmp_path):
     estimator = classifier(model, tmp_path)
     estimator.train(rows())
