@@ -5,6 +5,7 @@ own for a number of steps. The loops go by them (`bound_model.Calls`), so what a
 tf.estimator called it, with the same arguments.
 """
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -24,6 +25,8 @@ _InputFn = Callable[..., Any] | None
 
 class StepwiseEstimator(ExportingEstimator):
     """What `Estimator` has for the steps of its calls."""
+
+    _model_fn: Callable[..., Any]
 
     def _calls_of_loops(self) -> Calls:
         """The methods, looked up when they are called: programs replace them in the class and in the object."""
@@ -68,8 +71,9 @@ class StepwiseEstimator(ExportingEstimator):
             )
 
     def _call_model_fn(self, features: Any, labels: Any, mode: str, config: RunConfig) -> EstimatorSpec:
-        """What the model function returns."""
-        return self._bound.spec(features, labels, mode, config)
+        """What the model function returns: the one that is there now, for libraries put a wrapper in its place."""
+        bound = dataclasses.replace(self._bound, model_fn=self._model_fn)
+        return bound.spec(features, labels, mode, config)
 
     def _create_global_step(self, graph: Any) -> Any:
         """The graph's new global step; a subclass may make its own kind."""

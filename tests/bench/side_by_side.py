@@ -12,7 +12,10 @@ import tempfile
 import time
 
 HERE = pathlib.Path(__file__).parent
-REFERENCE = HERE.parent.parent / "hack" / "reference-venv"
+sys.path.append(str(HERE.parent))
+
+import reference_environment  # noqa: E402
+
 # Where Python is told to write no bytecode, what nobody has compiled yet is compiled at each start, which is not what a
 # start costs people: both sides keep theirs here.
 BYTECODE = HERE.parent.parent / "build" / "bench-bytecode"
@@ -21,8 +24,7 @@ SIDES = ("ours", "peer")
 
 def interpreters():
     """Side -> its Python. The peer's environment is made on first use."""
-    peer = subprocess.run([REFERENCE], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
-    return {"ours": sys.executable, "peer": peer}
+    return {"ours": sys.executable, "peer": reference_environment.python()}
 
 
 def in_turn(pair):

@@ -19,12 +19,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import comparison
-from catalogue import KERAS_2, LONG, V1, Misuse, Program, load
-
 ROOT = Path(__file__).parents[2]
+sys.path.append(str(ROOT / "tests"))
+
+import comparison  # noqa: E402
+import reference_environment  # noqa: E402
+from catalogue import KERAS_2, LONG, V1, Misuse, Program, load  # noqa: E402
+
 OUT = ROOT / "build" / "conformance"
-UNAVAILABLE = 69  # the exit code of hack/reference-venv
 MOST_SECS, MOST_SECS_IF_LONG = 1500, 4500
 MOST_NOTES = 8
 REFERENCE, HERE = "reference", "here"
@@ -221,15 +223,13 @@ def main(arguments: list[str]) -> int:
     names = options.names
     if names or options.long:
         os.environ[LONG] = "1"
-    installed = subprocess.run(
-        [ROOT / "hack" / "reference-venv"], check=False, stdout=subprocess.PIPE, text=True
-    )
-    if installed.returncode == UNAVAILABLE:
-        print("not compared: the reference environment cannot be installed here, see the line above")
+    try:
+        reference = reference_environment.python()
+    except reference_environment.ReferenceUnavailableError as error:
+        print(error)
         return 0
-    installed.check_returncode()
     started = time.monotonic()
-    complete = run({REFERENCE: installed.stdout.strip(), HERE: sys.executable}, names)
+    complete = run({REFERENCE: reference, HERE: sys.executable}, names)
     failed: list[Row] = []
     for title, rows in (("program", rows_of_programs(names)), ("misuse", rows_of_misuses(names))):
         if not rows:

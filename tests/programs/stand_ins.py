@@ -32,8 +32,30 @@ def tracking() -> None:
     sys.modules |= {package.__name__: package, f"{package.__name__}.graph_view": moved}
 
 
+def contrib_layers() -> None:
+    """`tensorflow.contrib.layers`, which left TensorFlow with 2.0 and is `tf_slim.layers` since."""
+    package = ModuleType("tensorflow.contrib")
+    vars(package)["layers"] = importlib.import_module("tf_slim").layers
+    sys.modules[package.__name__] = package
+
+
+def element_tree() -> None:
+    """`xml.etree.cElementTree`, which left Python with 3.9."""
+    sys.modules["xml.etree.cElementTree"] = importlib.import_module("xml.etree.ElementTree")
+
+
+def tensor_conversion() -> None:
+    """`ops.register_tensor_conversion_function` inside TensorFlow, which is `tf.register_tensor_conversion_function`."""
+    ops = importlib.import_module("tensorflow.python.framework.ops")
+    function = importlib.import_module("tensorflow").register_tensor_conversion_function
+    vars(ops)["register_tensor_conversion_function"] = function
+
+
 ALL: Final[dict[str, Callable[[], None]]] = {
     "aliases": aliases,
+    "contrib_layers": contrib_layers,
+    "element_tree": element_tree,
     "getargspec": getargspec,
+    "tensor_conversion": tensor_conversion,
     "tracking": tracking,
 }

@@ -84,7 +84,7 @@ def test_every_library_of_the_catalogue_runs_something_at_versions_that_are_fixe
     for library in LIBRARIES:
         assert library.tests or library.programs, library.name
         assert all((FOLDER / name).is_file() for name in library.programs), library.name
-        for side in (library.reference, library.here):
+        for side in (library.reference, library.here) if library.version else ():
             assert all(need.count("==") == 1 for need in library.requirements(side)), library.name
 
 
@@ -126,3 +126,73 @@ def test_tests_of_one_name_in_two_files_are_two_tests():
         )
         == 2
     )
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        (
+            "import tensorflow as tf\ntf.estimator.RunConfig(tf_random_seed=1)",
+            {"tensorflow.estimator.RunConfig"},
+        ),
+        ("import tensorflow as tf\ntf.estimatorish.Other\ntf.train.Saver", set()),
+        (
+            "from tensorflow import estimator as e\ne.ModeKeys.TRAIN\ne.Estimator.train.__doc__",
+            {"tensorflow.estimator.ModeKeys.TRAIN", "tensorflow.estimator.Estimator.train"},
+        ),
+        (
+            "from tensorflow_estimator.python.estimator.canned.head import _Head, _CLASSIFY_SERVING_KEY as key",
+            {
+                "tensorflow_estimator.python.estimator.canned.head._Head",
+                "tensorflow_estimator.python.estimator.canned.head._CLASSIFY_SERVING_KEY",
+            },
+        ),
+        (
+            "from tensorflow.python.estimator import gc\ngc._get_paths()",
+            {"tensorflow.python.estimator.gc._get_paths"},
+        ),
+        (
+            "import tensorflow.compat.v1 as tf\nclass A(tf.estimator.tpu.TPUEstimator): pass\n",
+            {"tensorflow.compat.v1.estimator.tpu.TPUEstimator"},
+        ),
+        ("import tensorflow_estimator.python.estimator.util", {"tensorflow_estimator.python.estimator.util"}),
+        ("from tensorflow.estimator import *", {"tensorflow.estimator"}),
+        ("from . import estimator\nestimator.Estimator", set()),
+    ],
+    ids=["attribute", "others", "alias", "names", "module", "base class", "import", "star", "its own"],
+)
+def test_names_of_tf_estimator_are_read_from_sources(source, names):
+    import imported_names
+
+    assert imported_names.of_source(source) == names
+
+
+def test_files_without_names_are_passed_over(tmp_path):
+    import imported_names
+
+    text = "import tensorflow as tf\ntf.estimator.RunConfig"
+    for name, content in (("a_test.py", text), ("python_2.py", "print 'estimator'"), ("a.py", text)):
+        (tmp_path / name).write_text(content)
+    found = {path.name: imported_names.of_file(path) for path in tmp_path.iterdir()}
+    assert found == {"a_test.py": set(), "python_2.py": set(), "a.py": {"tensorflow.estimator.RunConfig"}}
+
+
+def test_the_fate_of_a_name_is_empty_or_an_error():
+    import imported_names
+
+    assert imported_names.fate("xml.etree.ElementTree.parse") == ""
+    assert imported_names.fate("xml.etree.ElementTree.nothing").startswith("AttributeError")
+    assert imported_names.fate("xml.nothing.parse").startswith("AttributeError")
+
+
+def test_the_table_of_names_covers_every_library_that_says_one():
+    import imported_names
+    from libraries import LIBRARIES, READ_ONLY
+
+    wanted = {f"{each.name} {each.version}" for each in LIBRARIES if each.version} | {
+        " ".join(each) for each in READ_ONLY
+    }
+    found = {name for names in imported_names.of_table().values() for name in names}
+    # tf_slim's layers and train op name nothing of tf.estimator.
+    assert wanted - found == {"tf-slim 1.1.0"}
+    assert found <= wanted
