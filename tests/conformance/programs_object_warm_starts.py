@@ -1,6 +1,7 @@
 """Warm starts from checkpoints of objects, as tf.train.Checkpoint and Keras write them: which variables take which values."""
 
 import os
+import shutil
 
 import keras_models
 import models
@@ -172,8 +173,10 @@ def warm_starts_from_saved_models_of_tensorflow_2(directory):
     module = Nested()
     path = os.path.join(directory, "saved")
     tf.saved_model.save(module, path)
-    return {
+    found = {
         "path": begun(directory, "a", path),
         "settings": begun(directory, "b", settings_of(os.path.join(path, "variables", "variables"))),
         "the directory of variables": begun(directory, "c", os.path.join(path, "variables")),
     }
+    shutil.rmtree(path)  # it is no export of an Estimator's
+    return found
