@@ -177,7 +177,7 @@ def _model_fn(head: Any, optimizer: Callable[[], Any]) -> Callable[..., Estimato
     def model_fn(features: Any, labels: Any, mode: str, config: RunConfig) -> EstimatorSpec:  # noqa: ARG001 - the signature of model functions
         with tf.compat.v1.variable_scope(_SCOPE):
             logits, bias = logits_of(features, head.logits_dimension)
-        return head.create_estimator_spec(
+        spec: EstimatorSpec = head.create_estimator_spec(
             features,
             mode,
             logits,
@@ -185,6 +185,7 @@ def _model_fn(head: Any, optimizer: Callable[[], Any]) -> Callable[..., Estimato
             optimizer=optimizer() if mode == ModeKeys.TRAIN else None,
             **heads_of_classes.taken_by(head, trainable_variables=[bias]),
         )
+        return spec
 
     return model_fn
 
