@@ -32,11 +32,12 @@ def scaffold(model: Any, optimizer: Any) -> Any:
         model: the model.
         optimizer: what trains it; None where nothing does.
     """
-    more = {object_based.STEP_ATTRIBUTE: tf.compat.v1.train.get_global_step()}
+    step = tf.compat.v1.train.get_global_step()
+    more = {object_based.STEP_ATTRIBUTE: step}
     if isinstance(optimizer, tf.compat.v1.train.Optimizer):
-        more["optimizer"] = tf.train.Checkpoint(
-            optimizer=optimizer
-        )  # inside the wrapper that Keras has for it
+        # Inside the wrapper that Keras has for it, which counts.
+        more["optimizer"] = wrapper = tf.train.Checkpoint(optimizer=optimizer)
+        wrapper.global_step = step
     elif optimizer is not None:
         more["optimizer"] = optimizer
     return tf.compat.v1.train.Scaffold(saver=_Objects(model, **more))
