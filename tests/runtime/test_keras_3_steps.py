@@ -135,8 +135,6 @@ APPLIED = {
     "Lion": lambda: keras.optimizers.Lion(0.1),
     "Nadam": lambda: keras.optimizers.Nadam(0.1),
     "amsgrad": lambda: keras.optimizers.Adam(0.1, amsgrad=True),
-    "averaged": lambda: keras.optimizers.SGD(0.1, use_ema=True, ema_overwrite_frequency=2),
-    "every second step": lambda: keras.optimizers.SGD(0.1, gradient_accumulation_steps=2),
 }
 
 
@@ -145,17 +143,6 @@ def test_keras_own_step_reads_what_it_has_assigned_as_eagerly(name, tmp_path):
     make = APPLIED[name]
     estimator = trained(tmp_path, model_of(make, applied, counts=False), 2, 3)
     np.testing.assert_allclose(estimator.get_variable_value("w"), eagerly(make, 5), rtol=1e-5)
-
-
-def test_keras_own_step_leaves_out_what_the_loss_does_not_reach(tmp_path):
-    def step(optimizer, loss, variables):
-        more = v1.get_variable("more", initializer=1.0)
-        return applied(optimizer, loss, [*variables, more])
-
-    make = OPTIMIZERS["Adam"]
-    estimator = trained(tmp_path, model_of(make, step, counts=False), 3)
-    np.testing.assert_allclose(estimator.get_variable_value("w"), eagerly(make, 3), rtol=1e-5)
-    assert estimator.get_variable_value("more") == 1
 
 
 def test_a_learning_rate_that_is_set_in_the_model_function_is_the_one_of_its_steps(tmp_path):
