@@ -103,7 +103,8 @@ def converted(
 
 
 def _model(model: Any, path: Any, custom_objects: Mapping[str, Any] | None) -> Any:
-    if model is None and path is None:
+    # An empty path is none.
+    if model is None and (path is None or path in ("", b"")):
         raise ValueError("Either `keras_model` or `keras_model_path` needs to be provided.")
     if model is not None and path is not None:
         raise ValueError("Please specify either `keras_model` or `keras_model_path`, but not both.")
@@ -112,7 +113,7 @@ def _model(model: Any, path: Any, custom_objects: Mapping[str, Any] | None) -> A
             raise ValueKindError(f"keras_model_path must be a path, given: {path} (a {type(path).__name__}).")
         path = os.fspath(path)
         if path.startswith(("gs://", "s3://", "hdfs://")):
-            raise ValueError(f"{path} is not a local path. Please copy the model locally first.")
+            raise ValueKindError(f"{path} is not a local path. Please copy the model locally first.")
         return tf.keras.models.load_model(path, custom_objects=custom_objects)
     if _package(model) is None:
         raise ValueKindError(
