@@ -91,11 +91,6 @@ class Estimator(StepwiseEstimator):
         )
 
     @property
-    def config(self) -> RunConfig:
-        """A deep copy of the configuration."""
-        return copy.deepcopy(self._config)
-
-    @property
     def params(self) -> Any:
         """A deep copy of the hyperparameters."""
         return copy.deepcopy(self._params)
@@ -238,13 +233,12 @@ class Estimator(StepwiseEstimator):
         del strategy
         hooks = hook_types.checked_hooks(hooks)
         _check_positive(steps=steps)
-        stop = self._convert_eval_steps_to_hooks(steps)
+        hooks = [*hooks, *self._convert_eval_steps_to_hooks(steps)]
         return checkpoints.on_newest(
             lambda: self._checkpoint_for(checkpoint_path, "evaluate"),
             lambda path: evaluation.evaluate(
                 self._bound,
                 input_fn,
-                stop=stop,
                 hooks=hooks,
                 checkpoint_path=path,
                 eval_dir=self.eval_dir(name),

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from estimator_runtime import checkpoints
 from estimator_runtime.config.run_config import RunConfig
+from estimator_runtime.distribution import replicas
 from estimator_runtime.exporting_estimator import ExportingEstimator
 from estimator_runtime.inputs import model_input
 from estimator_runtime.loop import evaluation, prediction, training
@@ -27,6 +28,13 @@ class StepwiseEstimator(ExportingEstimator):
     """What `Estimator` has for the steps of its calls."""
 
     _model_fn: Callable[..., Any]
+    _train_distribution: Any
+    _eval_distribution: Any
+
+    @property
+    def config(self) -> RunConfig:
+        """A deep copy of the configuration."""
+        return self._bound.copy_of_config()
 
     def _calls_of_loops(self) -> Calls:
         """The methods, looked up when they are called: programs replace them in the class and in the object."""
@@ -42,6 +50,23 @@ class StepwiseEstimator(ExportingEstimator):
             call_model_fn=late("_call_model_fn"),
             train_with_spec=late("_train_with_estimator_spec"),
             warm_start=late("_maybe_warm_start"),
+            iterator=late("_get_iterator_from_input_fn"),
+            model_for_evaluation=self._model_for_evaluation,
+            build_evaluation=late("_evaluate_build_graph"),
+            run_evaluation=late("_evaluate_run"),
+            keeps_evaluations=self._keeps_evaluations,
+        )
+
+    def _model_for_evaluation(self, input_fn: _InputFn, strategy: Any) -> Any:
+        """What the step of an evaluation with or without a strategy returns."""
+        step = self._call_model_fn_eval_distributed if strategy else self._call_model_fn_eval
+        return step(input_fn, self.config)
+
+    def _keeps_evaluations(self) -> bool:
+        """Whether none of the steps of an evaluation is a program's own: a session that is kept goes past them."""
+        return all(
+            getattr(type(self), name) is getattr(StepwiseEstimator, name) and name not in vars(self)
+            for name in ("_evaluate_build_graph", "_call_model_fn_eval", "_evaluate_run")
         )
 
     def _call_input_fn(self, input_fn: _InputFn, mode: str, input_context: Any = None) -> Any:
@@ -101,8 +126,39 @@ class StepwiseEstimator(ExportingEstimator):
         """The hooks that end an evaluation after `steps` batches; none for all of the input."""
         return [] if steps is None else [evaluation.StopAfterBatchesHook(steps)]
 
+    def _get_iterator_from_input_fn(
+        self, input_fn: _InputFn, mode: str, distribution: Any = None
+    ) -> tuple[Any, list[Any]]:
+        """(iterator over the batches, hooks that it needs); with a strategy, over the batches of all its replicas."""
+        if distribution is not None:
+            return replicas.iterator(self._bound, distribution, input_fn, mode)
+        iterator = tf.compat.v1.data.make_initializable_iterator(self._call_input_fn(input_fn, mode))
+        return iterator, [model_input.IteratorInitializerHook(iterator.initializer)]
+
     def _train_model(self, input_fn: _InputFn, hooks: Sequence[Any], saving_listeners: Sequence[Any]) -> Any:
         """Trains until a hook stops it or the input ends; the loss of the last step, or None."""
+        train = self._train_model_distributed if self._train_distribution else self._train_model_default
+        return train(input_fn, hooks, saving_listeners)
+
+    def _train_model_default(
+        self, input_fn: _InputFn, hooks: Sequence[Any], saving_listeners: Sequence[Any]
+    ) -> Any:
+        """Trains without a strategy."""
+        return training.train(self._bound, input_fn, hooks=hooks, saving_listeners=saving_listeners)
+
+    def _train_model_distributed(
+        self, input_fn: _InputFn, hooks: Sequence[Any], saving_listeners: Sequence[Any]
+    ) -> Any:
+        """Trains with the strategy of the configuration."""
+        return self._actual_train_model_distributed(
+            self._train_distribution, input_fn, hooks, saving_listeners
+        )
+
+    def _actual_train_model_distributed(
+        self, strategy: Any, input_fn: _InputFn, hooks: Sequence[Any], saving_listeners: Sequence[Any]
+    ) -> Any:
+        """Trains on the replicas of a strategy, which is the one of the configuration."""
+        del strategy
         return training.train(self._bound, input_fn, hooks=hooks, saving_listeners=saving_listeners)
 
     def _train_with_estimator_spec(
@@ -129,6 +185,73 @@ class StepwiseEstimator(ExportingEstimator):
             hooks=hooks,
             step=global_step_tensor,
             saving_listeners=saving_listeners,
+        )
+
+    def _evaluate_build_graph(
+        self, input_fn: _InputFn, hooks: Sequence[Any] | None = None, checkpoint_path: str | None = None
+    ) -> tuple[Any, Any, dict[str, Any], list[Any]]:
+        """Builds an evaluation in the default graph.
+
+        Args:
+            input_fn: its input.
+            hooks: the caller's hooks, with those that end it.
+            checkpoint_path: what is going to be restored; None for first values.
+
+        Returns:
+            (scaffold, operation that takes a batch into all metrics, dict from name to a metric's value, all hooks).
+        """
+        return tuple(
+            evaluation.build(
+                self._bound,
+                input_fn,
+                hooks=hooks or (),
+                checkpoint_path=checkpoint_path,
+                strategy=self._eval_distribution,
+            )
+        )
+
+    def _call_model_fn_eval(
+        self, input_fn: _InputFn, config: RunConfig
+    ) -> tuple[Any, Sequence[Any], Sequence[Any], Any, dict[str, Any]]:
+        """Builds input, model and metrics of an evaluation in the default graph.
+
+        Returns:
+            (scaffold, the model's hooks, the input's hooks, operation that takes a batch into all metrics, dict from name to
+            a metric's value).
+        """
+        return evaluation.build_model(self._bound, input_fn, config, None)
+
+    def _call_model_fn_eval_distributed(
+        self, input_fn: _InputFn, config: RunConfig
+    ) -> tuple[Any, Sequence[Any], Sequence[Any], Any, dict[str, Any]]:
+        """As `_call_model_fn_eval`, on the replicas of the configuration's strategy."""
+        return evaluation.build_model(self._bound, input_fn, config, self._eval_distribution)
+
+    def _evaluate_run(
+        self,
+        checkpoint_path: str | None,
+        scaffold: Any,
+        update_op: Any,
+        eval_dict: Mapping[str, Any],
+        all_hooks: Sequence[Any],
+        output_dir: str,
+    ) -> dict[str, Any]:
+        """Runs the evaluation that is in the default graph, and writes its result to event files.
+
+        Args:
+            checkpoint_path: what is restored; None for first values.
+            scaffold: of the session.
+            update_op: takes a batch into all metrics.
+            eval_dict: dict from name to a metric's value.
+            all_hooks: the session's hooks; one of them ends it, or the input does.
+            output_dir: directory of the event files.
+
+        Returns:
+            The metrics by name.
+        """
+        parts = evaluation.EvaluationParts(scaffold, update_op, dict(eval_dict), list(all_hooks))
+        return evaluation.run_checkpoint(
+            self._bound, parts, checkpoint_path=checkpoint_path, eval_dir=output_dir
         )
 
     def _extract_keys(self, predictions: Any, predict_keys: Sequence[str] | str | None) -> Any:

@@ -23,6 +23,7 @@ _HEAD_PARTS = (
 _SERVING_KEYS = ("DEFAULT_SERVING_KEY", "CLASSIFY_SERVING_KEY", "REGRESS_SERVING_KEY", "PREDICT_SERVING_KEY")
 # By the module below tf.estimator's directory.
 NAMES = {
+    "canned.baseline": ("_baseline_logit_fn_builder", "_baseline_model_fn", "_baseline_model_fn_v2"),
     "canned.dnn": ("_dnn_model_fn", "dnn_model_fn_v2", "dnn_logit_fn_builder", "dnn_logit_fn_builder_v2"),
     "canned.dnn_linear_combined": ("_dnn_linear_combined_model_fn", "_dnn_linear_combined_model_fn_v2"),
     "canned.head": (
@@ -36,6 +37,13 @@ NAMES = {
         "_binary_logistic_or_multi_class_head",
         "_multi_class_head_with_softmax_cross_entropy_loss",
         "_regression_head",
+        "_accuracy_at_threshold",
+        "_accuracy_baseline",
+        "_auc",
+        "_indicator_labels_mean",
+        "_precision_at_threshold",
+        "_predictions_mean",
+        "_recall_at_threshold",
         "_append_update_ops",
         "_assert_range",
         "_summary_key",
@@ -57,11 +65,22 @@ NAMES = {
         "regressor_parse_example_spec_v2",
     ),
     "canned.prediction_keys": ("PredictionKeys",),
-    "early_stopping": ("read_eval_metrics",),
+    "early_stopping": (
+        "read_eval_metrics",
+        "_CheckForStoppingHook",
+        "_EVENT_FILE_GLOB_PATTERN",
+        "_StopOnPredicateHook",
+        "_get_or_create_stop_var",
+        "_stop_if_no_metric_improvement_hook",
+        "_stop_if_threshold_crossed_hook",
+        "_summaries",
+    ),
     "estimator": (
         "Estimator",
         "EstimatorV2",
         "maybe_overwrite_model_dir_and_session_config",
+        "_VALID_MODEL_FN_ARGS",
+        "_assert_members_are_not_overridden",
         "_canned_estimator_api_gauge",
         "_check_checkpoint_available",
         "_check_hooks_type",
@@ -72,6 +91,7 @@ NAMES = {
         "_get_default_warm_start_settings",
         "_get_replica_device_setter",
         "_load_global_step_from_checkpoint_dir",
+        "_verify_and_create_loss_metric",
         "_verify_model_fn_args",
         "_write_checkpoint_path_to_summary",
         "_write_dict_to_summary",
@@ -151,6 +171,15 @@ MORE = {
         "validate_trainable_variables",
         "validate_update_ops",
         "validate_v2_optimizer",
+    ),
+    "head.head_utils": ("binary_or_multi_class_head",),
+    "tpu._tpu_estimator_embedding": ("EmbeddingConfigSpec",),
+    "tpu.tpu_estimator": ("BatchConfig", "inference_on_tpu", "model_fn_inference_on_tpu"),
+    "tpu.util": (
+        "IterationsPerLoopCounter",
+        "MultiHostDatasetInitializerHook",
+        "check_positive_integer",
+        "parse_iterations_per_loop",
     ),
 }
 

@@ -10,10 +10,13 @@ STEPS = (
     "_add_meta_graph_for_mode",
     "_call_input_fn",
     "_call_model_fn",
+    "_call_model_fn_eval",
     "_convert_eval_steps_to_hooks",
     "_convert_train_steps_to_hooks",
     "_create_and_assert_global_step",
     "_create_global_step",
+    "_evaluate_build_graph",
+    "_evaluate_run",
     "_export_all_saved_models",
     "_extract_batch_length",
     "_extract_keys",
@@ -21,6 +24,7 @@ STEPS = (
     "_get_features_from_input_fn",
     "_maybe_warm_start",
     "_train_model",
+    "_train_model_default",
     "_train_with_estimator_spec",
     "_validate_features_in_predict_input",
 )
@@ -129,3 +133,115 @@ def steps_called_by_a_program(directory):
         }
 
     return {name: trained(face, name) for name, face in faces().items()}
+
+
+OF_STRATEGIES = (
+    "_actual_train_model_distributed",
+    "_call_input_fn",
+    "_call_model_fn",
+    "_call_model_fn_eval_distributed",
+    "_create_and_assert_global_step",
+    "_evaluate_build_graph",
+    "_evaluate_run",
+    "_get_iterator_from_input_fn",
+    "_train_model",
+    "_train_model_distributed",
+    "_train_with_estimator_spec",
+)
+
+
+@program(
+    "subclass",
+    "train_distribute",
+    differs={
+        f"result/*/trained/{place}": "the graph has its global step before the iterator, with a strategy as without"
+        for place in (3, 4, 5)
+    },
+)
+def steps_with_a_strategy(directory):
+    def noted(face, name):
+        calls = []
+
+        def step(method):
+            def recorded(self, *given, **settings):
+                calls.append(method)
+                return getattr(face.Estimator, method)(self, *given, **settings)
+
+            return recorded
+
+        guard = {"_assert_members_are_not_overridden": lambda self: None}
+        kind = type("Recording", (face.Estimator,), {**guard, **{m: step(m) for m in OF_STRATEGIES}})
+        strategy = tf.distribute.MirroredStrategy(["/cpu:0"])
+        config = models.config(train_distribute=strategy, eval_distribute=strategy)
+        estimator = kind(models.linear, f"{directory}/{name}", config)
+        estimator.train(models.batches, steps=2)
+        trained, calls[:] = list(calls), []
+        metrics = estimator.evaluate(models.once)
+        return {"trained": trained, "evaluated": calls, "metrics": metrics}
+
+    return {name: noted(face, name) for name, face in faces().items()}
+
+
+@program("subclass", "evaluate", "evaluate hooks", "InMemoryEvaluatorHook")
+def an_evaluation_of_its_own(directory):
+    """A class that adds a metric and a hook to what is built, and a number to what has run."""
+
+    def told(face, name):
+        calls = []
+
+        class Own(face.Estimator):
+            def _assert_members_are_not_overridden(self):
+                pass
+
+            def _evaluate_build_graph(self, input_fn, hooks=None, checkpoint_path=None):
+                scaffold, update, values, hooks = super()._evaluate_build_graph(
+                    input_fn, hooks, checkpoint_path
+                )
+                value, count = v1.metrics.mean(tf.constant(3.0), name="three")
+                hooks = [*hooks, models.Recorder("own", calls)]
+                return scaffold, tf.group(update, count), {**values, "three": value}, hooks
+
+            def _evaluate_run(self, checkpoint_path, scaffold, update_op, eval_dict, all_hooks, output_dir):
+                results = super()._evaluate_run(
+                    checkpoint_path, scaffold, update_op, eval_dict, all_hooks, output_dir
+                )
+                return {**results, "more": 1}
+
+        estimator = Own(models.linear, f"{directory}/{name}", models.config())
+        in_memory = face.experimental.InMemoryEvaluatorHook(estimator, models.once, every_n_iter=2)
+        estimator.train(models.batches, steps=4, hooks=[in_memory])
+        in_training, calls[:] = list(calls), []
+        return {
+            "in training": in_training,
+            "results": estimator.evaluate(models.once),
+            "steps": estimator.evaluate(models.batches, steps=3, name="steps"),
+            "calls": calls,
+        }
+
+    return {name: told(face, name) for name, face in faces().items()}
+
+
+@program("subclass", "evaluate")
+def an_evaluation_by_its_steps(directory):
+    """As libraries do it: the graph is their own."""
+
+    def told(face, name):
+        estimator = face.Estimator(models.linear, f"{directory}/{name}", models.config())
+        estimator.train(models.batches, steps=2)
+        with tf.Graph().as_default():
+            path = estimator.latest_checkpoint()
+            stop = estimator._convert_eval_steps_to_hooks(2)
+            scaffold, update, values, hooks = estimator._evaluate_build_graph(models.batches, stop, path)
+            kinds = [isinstance(hook, v1.train.SessionRunHook) for hook in hooks]
+            results = estimator._evaluate_run(path, scaffold, update, values, hooks, f"{directory}/{name}-e")
+        with tf.Graph().as_default() as graph:
+            estimator._create_and_assert_global_step(graph)
+            parts = estimator._call_model_fn_eval(models.once, estimator.config)
+        return {
+            "values": sorted(values),
+            "kinds": kinds,
+            "results": results,
+            "parts": [type(parts[0]).__name__, len(parts[1]), len(parts[2]), sorted(parts[4])],
+        }
+
+    return {name: told(face, name) for name, face in faces().items()}

@@ -13,16 +13,20 @@ STEPS = (
     "_actual_eval",
     "_call_input_fn",
     "_call_model_fn",
+    "_call_model_fn_eval",
     "_create_and_assert_global_step",
     "_create_global_step",
     "_convert_eval_steps_to_hooks",
     "_convert_train_steps_to_hooks",
+    "_evaluate_build_graph",
+    "_evaluate_run",
     "_extract_batch_length",
     "_extract_keys",
     "_get_features_and_labels_from_input_fn",
     "_get_features_from_input_fn",
     "_maybe_warm_start",
     "_train_model",
+    "_train_model_default",
     "_train_with_estimator_spec",
     "_validate_features_in_predict_input",
     "_add_meta_graph_for_mode",
@@ -58,6 +62,7 @@ def test_each_call_goes_by_the_steps_that_a_class_overrides(face, tmp_path):
     assert trained == [
         "_convert_train_steps_to_hooks",
         "_train_model",
+        "_train_model_default",
         "_create_and_assert_global_step",
         "_create_global_step",
         "_get_features_and_labels_from_input_fn",
@@ -70,12 +75,15 @@ def test_each_call_goes_by_the_steps_that_a_class_overrides(face, tmp_path):
     assert evaluated == [
         "_actual_eval",
         "_convert_eval_steps_to_hooks",
+        "_evaluate_build_graph",
         "_create_and_assert_global_step",
         "_create_global_step",
+        "_call_model_fn_eval",
         "_get_features_and_labels_from_input_fn",
         "_call_input_fn",
         "_call_model_fn",
         "_maybe_warm_start",
+        "_evaluate_run",
     ]
     list(estimator.predict(linear_model.eval_input, predict_keys=["y"]))
     predicted, calls[:] = list(calls), []
@@ -224,3 +232,24 @@ def test_steps_with_a_graph_of_the_programs_own_train(face, tmp_path):
         loss = estimator._train_with_estimator_spec(spec, hooks, stop, step, [])
     assert loss > 0
     assert estimator.get_variable_value("global_step") == 3
+
+
+def test_an_evaluation_of_its_own_is_never_gone_past(face, tmp_path):
+    ran = []
+
+    class Own(face.Estimator):
+        def _assert_members_are_not_overridden(self):
+            pass
+
+        def _evaluate_run(self, *given, **settings):
+            ran.append(sorted(settings["eval_dict"]))
+            return super()._evaluate_run(*given, **settings)
+
+    estimator = Own(linear_model.model_fn, str(tmp_path), face.RunConfig(save_checkpoints_steps=2))
+    face.train_and_evaluate(
+        estimator,
+        face.TrainSpec(linear_model.train_input, max_steps=6),
+        face.EvalSpec(linear_model.eval_input, start_delay_secs=0, throttle_secs=0),
+    )
+    assert len(ran) == 3
+    assert all(names == ran[0] and "loss" in names and "global_step" in names for names in ran)

@@ -128,6 +128,23 @@ def test_a_step_that_counts_in_no_variable_of_the_program_is_keras_own_and_in_it
     assert estimator.get_variable_value(f"{name}/iteration") == 4
 
 
+APPLIED = {
+    **OPTIMIZERS,
+    "AdamW": lambda: keras.optimizers.AdamW(0.1, weight_decay=0.01),
+    "Adamax": lambda: keras.optimizers.Adamax(0.1),
+    "Lion": lambda: keras.optimizers.Lion(0.1),
+    "Nadam": lambda: keras.optimizers.Nadam(0.1),
+    "amsgrad": lambda: keras.optimizers.Adam(0.1, amsgrad=True),
+}
+
+
+@pytest.mark.parametrize("name", APPLIED)
+def test_keras_own_step_reads_what_it_has_assigned_as_eagerly(name, tmp_path):
+    make = APPLIED[name]
+    estimator = trained(tmp_path, model_of(make, applied, counts=False), 2, 3)
+    np.testing.assert_allclose(estimator.get_variable_value("w"), eagerly(make, 5), rtol=1e-5)
+
+
 def test_a_learning_rate_that_is_set_in_the_model_function_is_the_one_of_its_steps(tmp_path):
     def step(optimizer, loss, variables):
         optimizer.learning_rate = 0.2

@@ -14,7 +14,7 @@ import estimator_runtime
 from estimator_runtime import tpu
 from estimator_runtime.errors import TPUNotSupportedError
 from estimator_runtime.loop.stretches.looks import Look
-from estimator_runtime.tpu import speed
+from estimator_runtime.tpu import optimization_parameters, speed
 
 v1 = tf.compat.v1
 
@@ -251,8 +251,44 @@ def test_an_export_is_for_cpus_alone(tmp_path):
 def test_a_tpu_is_refused_with_the_way_out(tmp_path, caught):
     with pytest.raises(caught, match="pass use_tpu=False"):
         estimator(tmp_path, use_tpu=True)
-    with pytest.raises(caught, match="leave it out"):
-        estimator(tmp_path, embedding_config_spec=tpu.experimental.EmbeddingConfigSpec())
+
+
+def embeddings(**settings):
+    ids = tf.feature_column.categorical_column_with_identity("ids", 4)
+    column = v1.tpu.experimental.embedding_column(ids, 2, initializer=v1.constant_initializer(0.25))
+    parameters = optimization_parameters.AdagradParameters(0.1)
+    return tpu.experimental.EmbeddingConfigSpec([column], parameters, **settings)
+
+
+def test_embeddings_are_trained_by_the_model_function(tmp_path):
+    spec_of_embeddings = embeddings(clipping_limit=0.5)
+
+    def model(features, labels, mode, params):
+        net = v1.feature_column.input_layer(features, spec_of_embeddings.feature_columns)
+        return spec(mode, tf.reduce_sum(net, 1, keepdims=True), labels)
+
+    def input_fn(params):
+        return tf.data.Dataset.from_tensors(({"ids": [0, 1]}, [[1.0], [2.0]])).repeat()
+
+    trained = estimator(tmp_path, model, embedding_config_spec=spec_of_embeddings).train(input_fn, steps=40)
+    table = trained.get_variable_value("input_layer/ids_embedding/embedding_weights")
+    np.testing.assert_allclose(table[:2].sum(1), [1.0, 2.0], rtol=0.05)
+    np.testing.assert_array_equal(table[2:], np.full([2, 2], 0.25))
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "said"),
+    [
+        (lambda: tpu.experimental.EmbeddingConfigSpec(None), ValueError, "must be given and not be empty"),
+        (lambda: tpu.experimental.EmbeddingConfigSpec(["ids"]), TypeError, "no feature column: ids"),
+        (lambda: optimization_parameters.AdamParameters(0.1, beta1=2.0), ValueError, "beta1 must be between"),
+        (lambda: embeddings(partition_strategy="x"), ValueError, 'must be "div" or "mod", given: x'),
+        (lambda: estimator("d", embedding_config_spec="x"), AttributeError, "EmbeddingConfigSpec, given: x"),
+    ],
+)
+def test_a_spec_of_embeddings_is_checked(make, error, said):
+    with pytest.raises(error, match=said):
+        make()
 
 
 @pytest.mark.parametrize(

@@ -41,9 +41,7 @@ class BaselineEstimator(Estimator):
         optimizer: Any = "Ftrl",
         config: RunConfig | None = None,
     ) -> None:
-        super().__init__(
-            _model_fn(head, lambda: optimizers.of_v2(optimizer, _LEARNING_RATE)), model_dir, config
-        )
+        super().__init__(model_fn_of_v2(head, optimizer), model_dir, config)
 
 
 class BaselineClassifier(BaselineEstimator):
@@ -110,9 +108,7 @@ class BaselineEstimatorV1(Estimator):
         optimizer: Any = "Ftrl",
         config: RunConfig | None = None,
     ) -> None:
-        super().__init__(
-            _model_fn(head, lambda: optimizers.of_v1(optimizer, _LEARNING_RATE)), model_dir, config
-        )
+        super().__init__(model_fn_of_v1(head, optimizer), model_dir, config)
 
 
 class BaselineClassifierV1(BaselineEstimatorV1):
@@ -156,15 +152,32 @@ class BaselineRegressorV1(BaselineEstimatorV1):
         )
 
 
-def _model_fn(head: Head, optimizer: Callable[[], Any]) -> Callable[..., EstimatorSpec]:
+def model_fn_of_v1(head: Any, optimizer: Any) -> Callable[..., EstimatorSpec]:
+    """The model function of `tf.compat.v1.estimator.BaselineEstimator`, whose arguments these are."""
+    return _model_fn(head, lambda: optimizers.of_v1(optimizer, _LEARNING_RATE))
+
+
+def model_fn_of_v2(head: Any, optimizer: Any) -> Callable[..., EstimatorSpec]:
+    """The model function of `tf.estimator.BaselineEstimator`, whose arguments these are."""
+    return _model_fn(head, lambda: optimizers.of_v2(optimizer, _LEARNING_RATE))
+
+
+def logits_of(features: Any, num_outputs: int) -> tuple[Any, Any]:
+    """(logits of shape [batch, num_outputs], the variable that is each row) in the variable scope of the caller.
+
+    Raises:
+        ValueError: there are no features.
+    """
+    bias = tf.compat.v1.get_variable("bias", [num_outputs], tf.float32, tf.compat.v1.zeros_initializer())
+    size = _batch_size(feature_layers.checked_features(features))
+    return tf.zeros([size, num_outputs]) + bias, bias
+
+
+def _model_fn(head: Any, optimizer: Callable[[], Any]) -> Callable[..., EstimatorSpec]:
     def model_fn(features: Any, labels: Any, mode: str, config: RunConfig) -> EstimatorSpec:  # noqa: ARG001 - the signature of model functions
         with tf.compat.v1.variable_scope(_SCOPE):
-            bias = tf.compat.v1.get_variable(
-                "bias", [head.logits_dimension], tf.float32, tf.compat.v1.zeros_initializer()
-            )
-            size = _batch_size(feature_layers.checked_features(features))
-            logits = tf.zeros([size, head.logits_dimension]) + bias
-        return head.create_estimator_spec(
+            logits, bias = logits_of(features, head.logits_dimension)
+        spec: EstimatorSpec = head.create_estimator_spec(
             features,
             mode,
             logits,
@@ -172,6 +185,7 @@ def _model_fn(head: Head, optimizer: Callable[[], Any]) -> Callable[..., Estimat
             optimizer=optimizer() if mode == ModeKeys.TRAIN else None,
             **heads_of_classes.taken_by(head, trainable_variables=[bias]),
         )
+        return spec
 
     return model_fn
 

@@ -118,7 +118,9 @@ def global_step(model_dir: str) -> int:
         if path is None:
             return 0
         reader = tf.compat.v1.train.NewCheckpointReader(path)
-        return int(reader.get_tensor(tf.compat.v1.GraphKeys.GLOBAL_STEP))
+        is_of_objects = reader.has_tensor(object_based.GLOBAL_STEP)
+        name = object_based.GLOBAL_STEP if is_of_objects else tf.compat.v1.GraphKeys.GLOBAL_STEP
+        return int(reader.get_tensor(name))
     except UNREADABLE:
         # A checkpoint that is being replaced, or written by another program, must not keep training from starting:
         # restoring it will say what is wrong.

@@ -13,6 +13,9 @@ from estimator_runtime.checkpoints.faults import UNREADABLE
 from estimator_runtime.errors import CheckpointPathError
 
 _OBJECTS = "_CHECKPOINTABLE_OBJECT_GRAPH"
+STEP_ATTRIBUTE = "estimator_global_step"
+"""Under which attribute of a Keras model's checkpoint the global step is, as in tf.estimator's."""
+GLOBAL_STEP = f"{STEP_ATTRIBUTE}/.ATTRIBUTES/VARIABLE_VALUE"
 _SIGNS = ("object-based checkpoint", "Graph is finalized", "not found in checkpoint")
 
 WHY = (

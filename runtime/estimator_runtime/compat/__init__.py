@@ -2,7 +2,8 @@
 
 `install()` gives TensorFlow the two faces it had: `tf.estimator` and `tf.compat.v2.estimator` are one,
 `tf.compat.v1.estimator` is the other (with `inputs`, and the canned Estimators' first versions).
-`tf.data.experimental.CheckpointInputPipelineHook` is there again, too. tensorflow_estimator becomes importable, whether or
+`tf.data.experimental.CheckpointInputPipelineHook` is there again, too, and so are the parameters of embeddings on TPUs
+(`tf.compat.v1.tpu.experimental.AdagradParameters` and others). tensorflow_estimator becomes importable, whether or
 not a package of that name is installed; its `estimator` is the v1 face, as it was. Afterwards these work as they stand,
 in the program and in everything it imports:
 
@@ -45,6 +46,13 @@ _V1_ALIASES = (
 _V2_ALIASES = (
     "tensorflow_estimator._api.v2.estimator",
     "tensorflow_estimator.python.estimator.api._v2.estimator",
+)
+# What TensorFlow had for an EmbeddingConfigSpec.
+_OPTIMIZATION_PARAMETERS = (
+    "AdagradParameters",
+    "AdamParameters",
+    "FtrlParameters",
+    "StochasticGradientDescentParameters",
 )
 
 
@@ -139,3 +147,7 @@ def _give_to_tensorflow(v1: FaceModule, v2: FaceModule) -> None:
     modules = (importlib.import_module(f"tensorflow.compat.{version}") for version in ("v1", "v2"))
     for holder in (tf, tf.compat.v1, tf.compat.v2, *modules):
         holder.data.experimental.CheckpointInputPipelineHook = inputs.CheckpointInputPipelineHook
+    of_tpu: Any = importlib.import_module("estimator_runtime.tpu.optimization_parameters")
+    for holder in (tf.compat.v1, importlib.import_module("tensorflow.compat.v1")):
+        for name in _OPTIMIZATION_PARAMETERS:
+            setattr(holder.tpu.experimental, name, getattr(of_tpu, name))

@@ -94,6 +94,21 @@ _FORMER_HEADS = {
         _summary_key="summary_key",
     ),
     **_internal(
+        "head_metrics",
+        **{
+            f"_{name}": name
+            for name in (
+                "accuracy_at_threshold",
+                "accuracy_baseline",
+                "auc",
+                "indicator_labels_mean",
+                "precision_at_threshold",
+                "predictions_mean",
+                "recall_at_threshold",
+            )
+        },
+    ),
+    **_internal(
         "former_heads",
         "LossSpec",
         _BinaryLogisticHeadWithSigmoidCrossEntropyLoss="BinaryLogisticHeadWithSigmoidCrossEntropyLoss",
@@ -116,6 +131,8 @@ _ESTIMATOR = {
     **at("model.warm_start", _get_default_warm_start_settings="settings_of"),
     **_internal(
         "estimators",
+        _VALID_MODEL_FN_ARGS="VALID_MODEL_FN_ARGS",
+        _assert_members_are_not_overridden="assert_members_are_not_overridden",
         _canned_estimator_api_gauge="USAGE_GAUGE",
         _check_checkpoint_available="check_checkpoint_available",
         _check_listeners_type="check_listeners_type",
@@ -123,6 +140,7 @@ _ESTIMATOR = {
         _estimator_api_gauge="USAGE_GAUGE",
         _extract_metric_update_ops="extract_metric_update_ops",
         _load_global_step_from_checkpoint_dir="load_global_step_from_checkpoint_dir",
+        _verify_and_create_loss_metric="verify_and_create_loss_metric",
         _write_checkpoint_path_to_summary="write_checkpoint_path_to_summary",
         _write_dict_to_summary="write_dict_to_summary",
     ),
@@ -143,7 +161,14 @@ _TRAINING = {
 
 
 DEEP_MODULES: Mapping[str, Face] = {
-    "canned.baseline": _canned("BaselineClassifier", "BaselineEstimator", "BaselineRegressor"),
+    "canned.baseline": _canned(
+        "BaselineClassifier",
+        "BaselineEstimator",
+        "BaselineRegressor",
+        _baseline_logit_fn_builder="baseline_logit_fn_builder",
+        _baseline_model_fn="baseline_model_fn",
+        _baseline_model_fn_v2="baseline_model_fn_v2",
+    ),
     "canned.dnn": _canned(
         "DNNClassifier",
         "DNNEstimator",
@@ -182,7 +207,25 @@ DEEP_MODULES: Mapping[str, Face] = {
         }
     ),
     "canned.prediction_keys": Face(at("canned.heads.keys", "PredictionKeys")),
-    "early_stopping": Face({**_EARLY_STOPPING, **at("training.early_stopping", "read_eval_metrics")}),
+    "early_stopping": Face(
+        {
+            **_EARLY_STOPPING,
+            **at(
+                "training.early_stopping",
+                "read_eval_metrics",
+                _CheckForStoppingHook="_StopOnSignal",
+                _StopOnPredicateHook="_StopOnCondition",
+                _get_or_create_stop_var="stop_variable",
+            ),
+            **_internal(
+                "stopping",
+                _EVENT_FILE_GLOB_PATTERN="EVENT_FILES",
+                _stop_if_no_metric_improvement_hook="stop_if_no_metric_improvement_hook",
+                _stop_if_threshold_crossed_hook="stop_if_threshold_crossed_hook",
+                _summaries="summaries",
+            ),
+        }
+    ),
     "estimator": Face(_ESTIMATOR),
     "estimator_lib": V1,
     "export.export": Face({**_RECEIVERS, **_MORE_RECEIVERS}),
@@ -216,6 +259,7 @@ DEEP_MODULES: Mapping[str, Face] = {
     ),
     "head.base_head": Face(_BASE_HEAD),
     "head.binary_class_head": Face(_of(V1, "BinaryClassHead")),
+    "head.head_utils": Face(_internal("head_parts", "binary_or_multi_class_head")),
     "head.multi_class_head": Face(_of(V1, "MultiClassHead")),
     "head.multi_head": Face(_of(V1, "MultiHead")),
     "head.multi_label_head": Face(_of(V1, "MultiLabelHead")),
@@ -265,12 +309,25 @@ DEEP_MODULES: Mapping[str, Face] = {
             **at("loop.sessions", get_default_session_config="default_session_config"),
         }
     ),
+    "tpu._tpu_estimator_embedding": Face(V1_TPU.submodules["experimental"].homes),
     "tpu.tpu_config": Face(_of(V1_TPU, "InputPipelineConfig", "RunConfig", "TPUConfig")),
     "tpu.tpu_estimator": Face(
         {
             **_of(V1_TPU, "TPUEstimator", "TPUEstimatorSpec"),
             **V1_TPU.submodules["experimental"].homes,
             **at("tpu.tpu_estimator", "ExportSavedModelApiVersion"),
+            **_internal("tpu_serving", "BatchConfig", "inference_on_tpu", "model_fn_inference_on_tpu"),
+        }
+    ),
+    "tpu.util": Face(
+        {
+            **_internal(
+                "tpu_serving",
+                "IterationsPerLoopCounter",
+                "check_positive_integer",
+                "parse_iterations_per_loop",
+            ),
+            **_internal("input_results", MultiHostDatasetInitializerHook="DatasetsInitializerHook"),
         }
     ),
     "training": Face(_TRAINING),

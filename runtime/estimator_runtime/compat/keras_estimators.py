@@ -15,7 +15,7 @@ def model_to_estimator(
     custom_objects: Mapping[str, Any] | None = None,
     model_dir: str | os.PathLike[str] | None = None,
     config: RunConfig | None = None,
-    checkpoint_format: str | None = None,
+    checkpoint_format: str | None = "checkpoint",
     metric_names_map: Mapping[str, str] | None = None,
     export_outputs: Mapping[str, Any] | None = None,
 ) -> Any:
@@ -49,7 +49,8 @@ def of_keras_lib(
 ) -> Any:
     """`model_to_estimator` with the arguments that Keras 2 calls tensorflow_estimator with.
 
-    `use_v2_estimator` says whether it is to be one of `tf.estimator`'s or of `tf.compat.v1.estimator`'s.
+    `use_v2_estimator` says whether it is to be one of `tf.estimator`'s or of `tf.compat.v1.estimator`'s. No
+    `checkpoint_format` means "checkpoint" there.
     """
     return conversion.converted(
         EstimatorV2 if use_v2_estimator else Estimator,
@@ -58,7 +59,7 @@ def of_keras_lib(
         custom_objects,
         model_dir,
         config,
-        checkpoint_format,
+        "checkpoint" if checkpoint_format is None else checkpoint_format,
         metric_names_map,
         export_outputs,
     )

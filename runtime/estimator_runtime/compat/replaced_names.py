@@ -14,6 +14,10 @@ _FEEDING = (
     "tf.compat.v1.estimator.inputs.numpy_input_fn and pandas_input_fn are here, and tf.data.Dataset.from_tensor_slices takes "
     "the place of what feeds them"
 )
+_TPU_LOOPS = (
+    "there is no TPU to be fed here; TPUEstimator(use_tpu=False) has an Estimator's own loops, and SessionRunHooks see and "
+    "change what they do"
+)
 _SDCA = (
     "LinearClassifier and LinearRegressor with their FTRL optimizer take its place, and its kernel is "
     "tf.raw_ops.SdcaOptimizerV2"
@@ -45,12 +49,22 @@ REPLACED_MODULES: Mapping[str, str] = {
         "tf.saved_model.load reads a SavedModel, and Estimator's warm_start_from takes the path of one"
     ),
     "canned.timeseries": _TIME_SERIES,
+    "export.function": (
+        "Estimator.export_saved_model writes a model function's graphs, and tf.compat.v1.wrap_function calls one in a graph "
+        "of its own"
+    ),
     "head.sequential_head": _RNN,
+    "hooks.fake_summary_writer": (
+        "it was for tf.estimator's own tests; tf.compat.v1.train.summary_iterator reads what hooks have written"
+    ),
     "inputs.queues": _FEEDING,
     "tools": (
         "tf.train.load_checkpoint reads a checkpoint and tf.compat.v1.train.Saver writes one; WarmStartSettings' "
         "var_name_to_prev_var_name reads one by other names"
     ),
+    "tpu.error_handling": _TPU_LOOPS,
+    "tpu.iteration_count_estimator": _TPU_LOOPS,
+    "tpu.tpu_context": _TPU_LOOPS,
 }
 """Path of a module, or of a package with all that is in it, below tf.estimator's directory -> what takes its place."""
 
@@ -64,6 +78,21 @@ REPLACED_NAMES: Mapping[str, str] = {
     "early_stopping._MultiWorkerEarlyStoppingHook": "make_early_stopping_hook makes the hook for each task",
     "estimator._combine_distributed_scaffold": _SESSIONS,
     "estimator.create_per_replica_ready_for_local_init_op": _SESSIONS,
+    "tpu.tpu_estimator.export_estimator_savedmodel": (
+        "it exported an Estimator for TPUs; Estimator.export_saved_model exports one for CPUs and GPUs"
+    ),
+    **{
+        f"tpu.tpu_estimator.{name}": _TPU_LOOPS
+        for name in (
+            "ExamplesPerSecondHook",
+            "InstallSignalHandlerHook",
+            "PeriodicLogger",
+            "TPUInfeedOutfeedSessionHook",
+            "TPUInfeedOutfeedSessionHookForPrediction",
+            "TensorPacker",
+            "call_computation",
+        )
+    },
     "training._NewCheckpointListenerForEvaluate": (
         "train_and_evaluate evaluates after a checkpoint by itself, and _TrainingExecutor takes a _ContinuousEvalListener"
     ),

@@ -22,6 +22,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from estimator_runtime.config.run_config import RunConfig
 from estimator_runtime.inputs import model_input
 from estimator_runtime.keras import layer_names
 from estimator_runtime.model.bound_model import BoundModel, BuiltModel
@@ -33,32 +34,51 @@ def scope(strategy: Any) -> AbstractContextManager[Any]:
     return strategy.scope() if strategy else nullcontext()
 
 
+def begin(model: BoundModel, strategy: Any, graph: Any) -> Any:
+    """Seeds the (default) graph and creates its global step, which is returned: one for all replicas of `strategy`."""
+    with scope(strategy):
+        return model.begin_graph(graph)
+
+
 def build(
-    model: BoundModel, strategy: Any, graph: Any, input_fn: Callable[..., Any] | None, mode: str
+    model: BoundModel,
+    strategy: Any,
+    graph: Any,
+    input_fn: Callable[..., Any] | None,
+    mode: str,
+    config: RunConfig | None = None,
 ) -> BuiltModel:
     """Builds input and model in the (default) graph: once per replica of `strategy`, or simply once for what is false.
+
+    The graph has been begun. `config` is what the model function is called with, None for a copy of the model's.
 
     Raises:
         ValueError: `input_fn` returns no dataset, which a strategy needs; or what the model function may raise.
     """
     if not strategy:
-        return model.build(graph, input_fn, mode)
+        return model.build(input_fn, mode, config)
     # By this switch optimizers know that they work for an Estimator. It has no public name, and nothing else makes
     # `Optimizer.minimize` scale the loss by the number of replicas.
     with strategy.scope(), strategy._scale_loss_for_estimator_enabled():  # noqa: SLF001
-        step = model.begin_graph(graph)
-        batches, hook = _batches(model, strategy, input_fn, mode)
-        specs = _call_model_fn(model, strategy, batches, mode)
+        iterator, hooks = model.calls.iterator(input_fn, mode, strategy)
+        batches = _together(strategy.experimental_local_results(iterator.get_next()))
+        specs = _call_model_fn(
+            model, strategy, [model_input.features_and_labels(batch) for batch in batches], mode, config
+        )
     _hide_components(strategy, graph)
     # The optimizers' note on whether they have scaled the loss has no public name either.
     is_mean = mode == ModeKeys.EVAL or graph._is_loss_scaled_by_optimizer  # noqa: SLF001
-    return BuiltModel(step, _merged(specs, loss_is_mean=is_mean), (hook,))
+    return BuiltModel(_merged(specs, loss_is_mean=is_mean), tuple(hooks))
 
 
-def _batches(
+def iterator(
     model: BoundModel, strategy: Any, input_fn: Callable[..., Any] | None, mode: str
-) -> tuple[list[tuple[Any, Any]], Any]:
-    """(features, labels) of each replica, and the hook that their source needs."""
+) -> tuple[Any, list[Any]]:
+    """An iterator over the batches of all replicas, and the hooks that their source needs.
+
+    Raises:
+        ValueError: `input_fn` returns neither a dataset nor a callable.
+    """
 
     def dataset(context: Any) -> Any:
         try:
@@ -76,10 +96,8 @@ def _batches(
         return result
 
     with model_input.made_inside():
-        iterator = strategy.make_input_fn_iterator(dataset)
-    batches = _together(strategy.experimental_local_results(iterator.get_next()))
-    hook = model_input.IteratorInitializerHook(iterator.initializer)
-    return [model_input.features_and_labels(batch) for batch in batches], hook
+        made = strategy.make_input_fn_iterator(dataset)
+    return made, [model_input.IteratorInitializerHook(made.initializer)]
 
 
 def _together(batches: Sequence[Any]) -> list[Any]:
@@ -89,7 +107,11 @@ def _together(batches: Sequence[Any]) -> list[Any]:
 
 
 def _call_model_fn(
-    model: BoundModel, strategy: Any, batches: list[tuple[Any, Any]], mode: str
+    model: BoundModel,
+    strategy: Any,
+    batches: list[tuple[Any, Any]],
+    mode: str,
+    config: RunConfig | None,
 ) -> list[EstimatorSpec]:
     specs: dict[int, EstimatorSpec] = {}
     numbers = iter(range(len(batches)))
@@ -99,7 +121,7 @@ def _call_model_fn(
         number = next(numbers)
         features, labels = batches[number]
         # The specs are kept aside: returned, the strategy would take them to pieces and make new ones of those.
-        specs[number] = model.call_model_fn(features, labels, mode)
+        specs[number] = model.call_model_fn(features, labels, mode, config)
 
     layer_names.restart()
     # Not converted by AutoGraph, as without a strategy: the model function's errors stay its own.

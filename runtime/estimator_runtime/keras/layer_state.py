@@ -27,6 +27,14 @@ _RAW = {
 }
 
 
+_APPLIED = "estimator_runtime_keras_applied"
+
+
+def run_with_step(graph: Any, operation: Any) -> None:
+    """Has the training step of `graph` run an operation that Keras made and a program holds nowhere."""
+    setattr(graph, _APPLIED, [*getattr(graph, _APPLIED, ()), operation])
+
+
 def updates(graph: Any) -> list[Any]:
     """The assignments in `graph` that Keras 3 layers made when they were called; empty without Keras 3."""
     keras: Any = sys.modules.get("keras")
@@ -46,8 +54,9 @@ def updates(graph: Any) -> list[Any]:
 
 
 def with_updates(train_op: Any, loss: Any, graph: Any) -> Any:
-    """`train_op`, and after it and `loss` whatever `updates` finds in `graph`, in the order in which Keras made it."""
-    last = train_op
+    """`train_op` with what `run_with_step` was given, and after it and `loss` whatever `updates` finds, in Keras' order."""
+    applied = getattr(graph, _APPLIED, ())
+    last = tf.group(train_op, *applied) if applied else train_op
     for op in updates(graph):
         with tf.control_dependencies([last, loss]), graph.device(op.device):
             last = _RAW[op.type](resource=op.inputs[0], value=op.inputs[1])

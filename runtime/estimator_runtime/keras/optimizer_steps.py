@@ -8,7 +8,8 @@ As in Keras 2 an optimizer counts its steps in the variable that was set as its 
 of tf.estimator. Without one nothing is counted, and the program advances the global step itself.
 
 `apply_gradients` and `apply` do the same once `iterations` was set or one of these methods was used. Otherwise they are
-Keras' own, of any optimizer: the training step runs what Keras assigned (`layer_state`), and checkpoints hold its variables.
+Keras' own, of any optimizer, inside a tf.function that orders what it reads and assigns: the training step runs it
+(`layer_state`), and checkpoints hold its variables.
 
 The variables that Keras makes with an optimizer (its learning rate, its own count) are local ones unless Keras' own step or
 `build` needs them: no step changes them, and no checkpoint holds them, whether the optimizer is made in all modes or in
@@ -23,7 +24,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime.keras import keras_optimizers
+from estimator_runtime.keras import keras_optimizers, layer_state
 
 _TEACHING = threading.Lock()
 _STEPS = "estimator_runtime_keras_3_steps"
@@ -106,8 +107,12 @@ def _applying(apply: Callable[..., Any], graphs: weakref.WeakSet[Any]) -> Callab
         if steps is None:
             return apply(optimizer, grads, trainable_variables)
         if not steps.replaced:
-            _keep(optimizer, _graph(graphs))
-            return apply(optimizer, grads, trainable_variables)
+            graph = _graph(graphs)
+            _keep(optimizer, graph)
+            # In a function everything is in order already, and replicas cannot call one.
+            if graph is not tf.compat.v1.get_default_graph() or tf.distribute.has_strategy():
+                return apply(optimizer, grads, trainable_variables)
+            return _in_order(apply, optimizer, list(grads), trainable_variables, graph)
         if trainable_variables is None:
             raise ValueError(
                 "In a model_fn, apply takes the variables too: optimizer.apply(gradients, variables)."
@@ -116,6 +121,30 @@ def _applying(apply: Callable[..., Any], graphs: weakref.WeakSet[Any]) -> Callab
 
     apply_in_graph.steps_in_graphs = True  # type: ignore[attr-defined]  # a mark on the function
     return apply_in_graph
+
+
+def _in_order(
+    apply: Callable[..., Any], optimizer: Any, grads: list[Any], trainable_variables: Any, graph: Any
+) -> None:
+    """Keras' own step inside a tf.function, which the training step of the graph runs.
+
+    Keras reads what it has assigned the moment before (the averages of Adam), and nothing in a graph orders the one behind
+    the other: it would read the values of the step before.
+    """
+    variables = None if trainable_variables is None else list(trainable_variables)
+    if not optimizer.built and variables is not None:
+        optimizer.build(variables)
+    given = [number for number, gradient in enumerate(grads) if gradient is not None]
+
+    def applied(*gradients: Any) -> Any:
+        all_of_them: list[Any] = [None] * len(grads)
+        for number, gradient in zip(given, gradients, strict=True):
+            all_of_them[number] = gradient
+        apply(optimizer, all_of_them, variables)
+        return tf.constant(0)
+
+    called = tf.function(applied, autograph=False)(*(grads[number] for number in given))
+    layer_state.run_with_step(graph, called.op)
 
 
 def _applying_pairs(apply: Callable[..., Any], graphs: weakref.WeakSet[Any]) -> Callable[..., Any]:

@@ -42,7 +42,8 @@ def model_to_estimator(
         custom_objects: dict from name to class or function, for what of the program's own is in the model's configs.
         model_dir: as `Estimator` takes it.
         config: as `Estimator` takes it.
-        checkpoint_format: "saver" or "checkpoint". Checkpoints hold variables by name either way, as "saver" says.
+        checkpoint_format: "saver" (or None): checkpoints hold variables by name. "checkpoint": those of a model of tf_keras
+            hold its objects, as tf.train.Checkpoint's do; those of Keras 3 still variables by name.
         metric_names_map: dict from the name of a metric in Keras to its name in an evaluation.
         export_outputs: dict from the name of each output to a class of `ExportOutput`, for a signature of its own.
 
@@ -87,7 +88,11 @@ def converted(
     kind: Any = keras_2 if _package(model) == "tf_keras" else keras_3
     settings = run_settings.completed(config, model_dir)
     model_fn = kind.model_fn_of(
-        model, custom_objects=custom_objects, metric_names=metric_names_map, export_outputs=export_outputs
+        model,
+        custom_objects=custom_objects,
+        metric_names=metric_names_map,
+        export_outputs=export_outputs,
+        saves_objects=checkpoint_format == "checkpoint",
     )
     return made(
         model_fn,
@@ -98,7 +103,8 @@ def converted(
 
 
 def _model(model: Any, path: Any, custom_objects: Mapping[str, Any] | None) -> Any:
-    if model is None and path is None:
+    # An empty path is none.
+    if model is None and (path is None or path in ("", b"")):
         raise ValueError("Either `keras_model` or `keras_model_path` needs to be provided.")
     if model is not None and path is not None:
         raise ValueError("Please specify either `keras_model` or `keras_model_path`, but not both.")
@@ -107,7 +113,7 @@ def _model(model: Any, path: Any, custom_objects: Mapping[str, Any] | None) -> A
             raise ValueKindError(f"keras_model_path must be a path, given: {path} (a {type(path).__name__}).")
         path = os.fspath(path)
         if path.startswith(("gs://", "s3://", "hdfs://")):
-            raise ValueError(f"{path} is not a local path. Please copy the model locally first.")
+            raise ValueKindError(f"{path} is not a local path. Please copy the model locally first.")
         return tf.keras.models.load_model(path, custom_objects=custom_objects)
     if _package(model) is None:
         raise ValueKindError(

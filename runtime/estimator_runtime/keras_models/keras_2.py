@@ -12,7 +12,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime.keras_models import batches, keras_2_optimizers, outputs
+from estimator_runtime.keras_models import batches, keras_2_objects, keras_2_optimizers, outputs
 from estimator_runtime.model.model_fn import EstimatorSpec, ModeKeys
 
 
@@ -22,6 +22,7 @@ def model_fn_of(
     custom_objects: Mapping[str, Any] | None,
     metric_names: Mapping[str, str] | None,
     export_outputs: Mapping[str, Any] | None,
+    saves_objects: bool,
 ) -> Callable[..., EstimatorSpec]:
     """The model function of a compiled model.
 
@@ -31,10 +32,14 @@ def model_fn_of(
         custom_objects: dict from name to what the model's configs mean by it.
         metric_names: dict from the name of a metric in Keras to its name in an evaluation.
         export_outputs: dict from the name of an output to a class of `ExportOutput`.
+        saves_objects: whether checkpoints hold the model's objects, and not variables by name.
 
     Raises:
-        ValueError: the optimizer does not run in a graph.
+        ValueError: the optimizer does not run in a graph, or the model is of a program's own class and its objects are to be
+            saved.
     """
+    if saves_objects:
+        keras_2_objects.check(model, is_graph_network=is_graph_network(model))
     new_optimizer = keras_2_optimizers.recipe(model.optimizer)
     # What Keras clones models with; the public config knows no function that is not registered.
     compiled = dict(model._get_compile_args())  # noqa: SLF001
@@ -49,6 +54,8 @@ def model_fn_of(
                 "export_outputs": outputs.exports(predictions, export_outputs),
             }
             if mode == ModeKeys.PREDICT:
+                if saves_objects:
+                    made["scaffold"] = keras_2_objects.scaffold(clone, None)
                 return EstimatorSpec(mode, **made)
             batches.check_labels(labels, compiled.get("loss"))
             optimizer = new_optimizer()
@@ -62,6 +69,10 @@ def model_fn_of(
                     (metric_names or {}).get(metric.name, metric.name): _pair(metric)
                     for metric in clone.metrics
                 }
+            if saves_objects:
+                made["scaffold"] = keras_2_objects.scaffold(
+                    clone, optimizer if mode == ModeKeys.TRAIN else None
+                )
             return EstimatorSpec(mode, loss=_reported(clone.total_loss, mode), **made)
 
     return model_fn

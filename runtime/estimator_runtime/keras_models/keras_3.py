@@ -27,6 +27,7 @@ def model_fn_of(
     custom_objects: Mapping[str, Any] | None,
     metric_names: Mapping[str, str] | None,
     export_outputs: Mapping[str, Any] | None,
+    saves_objects: bool,
 ) -> Callable[..., EstimatorSpec]:
     """The model function of a compiled model.
 
@@ -35,11 +36,12 @@ def model_fn_of(
         custom_objects: unused, for nothing is made from a config.
         metric_names: dict from the name of a metric in Keras to its name in an evaluation.
         export_outputs: dict from the name of an output to a class of `ExportOutput`.
+        saves_objects: unused: what is saved stands for the model's variables, and is in none of its objects.
 
     Raises:
         ValueError: the model has a layer that cannot be run in a graph.
     """
-    del custom_objects
+    del custom_objects, saves_objects
     keras_3_building.check(model)
     # Of a model that is built later there is no checkpoint of first weights.
     is_built_before = bool(model.built)

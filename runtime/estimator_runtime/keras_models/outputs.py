@@ -59,9 +59,14 @@ def check_names(renamed: Mapping[str, str] | None, metrics: Sequence[str]) -> No
 
     Raises:
         ValueError: it has a name that no metric has, or not the names of all.
+        ValueKindError: (an AttributeError) it is no dict.
     """
     if not renamed:
         return
+    if not isinstance(renamed, Mapping):
+        raise ValueKindError(
+            f"metric_names_map must be a dict from the name of a metric to another name, given: {renamed}."
+        )
     if unknown := [name for name in renamed if name not in metrics]:
         raise ValueError(
             "Invalid `metric_names_map`. There are unexpected keys in the `metric_names_map` dictionary. Expected keys: "

@@ -6,12 +6,13 @@ recovered in the middle starts the whole evaluation again rather than mixing two
 In train_and_evaluate one session serves the evaluations whose graphs are the same (`kept`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from estimator_runtime import checkpoints, observation
+from estimator_runtime.config.run_config import RunConfig
 from estimator_runtime.distribution import replicas
 from estimator_runtime.loop import default_writer, event_writers, sessions, summaries
 from estimator_runtime.loop.kept import keeping
@@ -24,6 +25,9 @@ from estimator_runtime.model.model_fn import EstimatorSpec, ModeKeys
 
 LOSS = "loss"
 GLOBAL_STEP: str = tf.compat.v1.GraphKeys.GLOBAL_STEP
+# Attributes of a graph: what holds on to it could not be held elsewhere without keeping it alive.
+_MODEL = "estimator_runtime_evaluated_model"
+_COUNTER = "estimator_runtime_evaluated_batches"
 
 
 class EmptyResult(dict[str, Any]):
@@ -79,40 +83,75 @@ class StopAfterBatchesHook(tf.compat.v1.train.SessionRunHook, Look):  # type: ig
             run_context.request_stop()
 
 
-class EvaluationGraph(NamedTuple):
+class EvaluationParts(NamedTuple):
     """What one evaluation runs, in the graph that was the default one when it was built.
 
     Attributes:
-        spec: what the model function returned.
-        values: dict from name to the metric's value, with "loss" and "global_step".
-        updates: operation that takes a batch into all metrics.
-        completed: scalar int64 Tensor that counts a batch when it is run.
-        counter: the variable that it counts in.
         scaffold: the model's Scaffold, which also initialises what the evaluation has added.
-        input_hooks: hooks that the input needs.
+        update_op: operation that takes a batch into all metrics.
+        eval_dict: dict from name to the metric's value, with "loss" and "global_step".
+        all_hooks: hooks of the input, of the caller and of the model, in this order.
     """
 
-    spec: EstimatorSpec
-    values: dict[str, Any]
-    updates: Any
-    completed: Any
-    counter: Any
     scaffold: Any
+    update_op: Any
+    eval_dict: dict[str, Any]
+    all_hooks: list[Any]
+
+
+class _Model(NamedTuple):
+    """What was built for an evaluation and is not in its parts; it is kept by the graph."""
+
+    spec: EstimatorSpec
     input_hooks: tuple[Any, ...]
+
+
+def build_model(
+    model: BoundModel, input_fn: Callable[..., Any] | None, config: RunConfig | None, strategy: Any
+) -> tuple[Any, Sequence[Any], Sequence[Any], Any, dict[str, Any]]:
+    """Builds input, model and metrics in the default graph, which has its global step.
+
+    Args:
+        model: the model.
+        input_fn: its input.
+        config: what the model function is called with; None for a copy of the model's.
+        strategy: the tf.distribute strategy on whose replicas to build it, or None.
+
+    Returns:
+        (scaffold, the model's hooks, the input's hooks, update operation, dict from name to a metric's value).
+
+    Raises:
+        ValueError: a metric is called "loss".
+    """
+    graph = tf.compat.v1.get_default_graph()
+    spec, input_hooks = replicas.build(model, strategy, graph, input_fn, ModeKeys.EVAL, config)
+    if default_writer.are_lost(graph):
+        tf.compat.v1.logging.info(
+            "The model function's tf.summary writes nothing in an evaluation, which is one step of many batches. What it "
+            "measures belongs in eval_metric_ops."
+        )
+    setattr(graph, _MODEL, _Model(spec, input_hooks))
+    check_name(LOSS, spec.eval_metric_ops)
+    pairs = {**spec.eval_metric_ops, LOSS: tf.compat.v1.metrics.mean(spec.loss)}
+    values = {name: pairs[name][0] for name in sorted(pairs)}
+    updates = tf.group(*tf.nest.flatten([update for _, update in pairs.values()]))
+    return spec.scaffold, spec.evaluation_hooks, input_hooks, updates, values
 
 
 def build(
     model: BoundModel,
     input_fn: Callable[..., Any] | None,
     *,
+    hooks: Sequence[Any],
     checkpoint_path: str | None,
-    strategy: Any = None,
-) -> EvaluationGraph:
-    """Builds the model and its metrics in the default graph.
+    strategy: Any,
+) -> EvaluationParts:
+    """Builds everything that an evaluation runs in the default graph.
 
     Args:
         model: the model.
         input_fn: its input.
+        hooks: the caller's hooks, with those that end the evaluation.
         checkpoint_path: where the variables' values come from; None for first values, those of the model's warm start if
             it has one.
         strategy: the tf.distribute strategy on whose replicas to build it, or None.
@@ -121,48 +160,44 @@ def build(
         ValueError: a metric is called "loss" or "global_step".
     """
     graph = tf.compat.v1.get_default_graph()
-    step, spec, input_hooks = replicas.build(model, strategy, graph, input_fn, ModeKeys.EVAL)
-    if default_writer.are_lost(graph):
-        tf.compat.v1.logging.info(
-            "The model function's tf.summary writes nothing in an evaluation, which is one step of many batches. What it "
-            "measures belongs in eval_metric_ops."
-        )
+    step = replicas.begin(model, strategy, graph)
+    scaffold, evaluation_hooks, input_hooks, updates, values = model.calls.model_for_evaluation(
+        input_fn, strategy
+    )
+    check_name(GLOBAL_STEP, values)
     model.calls.warm_start(checkpoint_path)
-    values, updates = _metrics(spec, step)
-    completed, counter = _batch_counter()
-    scaffold = _evaluation_scaffold(spec.scaffold)
-    return EvaluationGraph(spec, values, updates, completed, counter, scaffold, input_hooks)
+    values = {**values, GLOBAL_STEP: tf.compat.v1.train.get_global_step(graph) if step is None else step}
+    _counter(graph)
+    return EvaluationParts(
+        _evaluation_scaffold(scaffold), updates, values, [*input_hooks, *hooks, *evaluation_hooks]
+    )
 
 
 def run(
-    evaluation: EvaluationGraph,
+    parts: EvaluationParts,
     session_with: Callable[[list[Any]], Any],
     *,
-    stop: Sequence[Any],
-    hooks: Sequence[Any],
     stretches: Stretches | None = None,
 ) -> dict[str, Any]:
     """Runs all batches, or until a hook stops it, and returns the metrics by name.
 
     Args:
-        evaluation: the graph, which is the default one.
+        parts: what is run, in the default graph.
         session_with: makes the monitored session from its hooks.
-        stop: hooks that end it after a number of batches.
-        hooks: the caller's hooks.
         stretches: what the session makes ahead of batches that hooks see.
 
     Returns:
         The metrics by name; an `EmptyResult` when the input had no batch.
     """
-    for hook in stop:
+    completed, _ = _counter(tf.compat.v1.get_default_graph())
+    for hook in parts.all_hooks:
         if isinstance(hook, StopAfterBatchesHook):
-            hook.completed = evaluation.completed
-    final = tf.compat.v1.train.FinalOpsHook(evaluation.values)
-    all_hooks = [*evaluation.input_hooks, *hooks, *stop, *evaluation.spec.evaluation_hooks, final]
+            hook.completed = completed
+    final = tf.compat.v1.train.FinalOpsHook(parts.eval_dict)
     has_batches = False
-    with session_with(all_hooks) as session:
+    with session_with([*parts.all_hooks, final]) as session:
         while not session.should_stop():
-            session.run([evaluation.updates, evaluation.completed])
+            session.run([parts.update_op, completed])
             has_batches = True
     results: dict[str, Any] = final.final_ops_values
     if has_batches or (stretches is not None and stretches.made):
@@ -178,12 +213,11 @@ def evaluate(
     model: BoundModel,
     input_fn: Callable[..., Any] | None,
     *,
-    stop: Sequence[Any],
     hooks: Sequence[Any],
     checkpoint_path: str | None,
     eval_dir: str,
 ) -> dict[str, Any]:
-    """Evaluates one checkpoint (fresh variables for None) until `stop` ends it, and writes the result as a summary.
+    """Evaluates one checkpoint (fresh variables for None) until a hook ends it, and writes the result as a summary.
 
     Returns:
         The metrics by name, with "loss" (the mean over batches) and "global_step"; an `EmptyResult`, of which no summary
@@ -194,129 +228,164 @@ def evaluate(
     """
     # Hooks of the evaluation may write there too.
     with event_writers.call(eval_dir):
-        results = _results(model, input_fn, stop=stop, hooks=hooks, checkpoint_path=checkpoint_path)
-        if isinstance(results, EmptyResult):
-            return results
-        step = int(results[GLOBAL_STEP])
-        summaries.write_metrics(eval_dir, results, step)
-        if checkpoint_path is not None:
-            summaries.write_checkpoint_path(eval_dir, checkpoint_path, step)
-    observation.current().evaluated(results, checkpoint_path)
+        results = _results(model, input_fn, hooks=hooks, checkpoint_path=checkpoint_path, eval_dir=eval_dir)
+    if not isinstance(results, EmptyResult):
+        observation.current().evaluated(results, checkpoint_path)
     return results
+
+
+def run_checkpoint(
+    model: BoundModel, parts: EvaluationParts, *, checkpoint_path: str | None, eval_dir: str
+) -> dict[str, Any]:
+    """Runs an evaluation that is in the default graph, in a session of its own, and writes the result as a summary.
+
+    Args:
+        model: the model.
+        parts: what is run.
+        checkpoint_path: what the session restores; None for first values.
+        eval_dir: directory of the summary.
+    """
+    graph = tf.compat.v1.get_default_graph()
+    if checkpoint_path is not None:
+        checkpoints.check_trained(checkpoint_path, parts.scaffold.saver)
+    built, stretches = getattr(graph, _MODEL, None), None
+    # On a server of its own, or in a program's own graph, no loop takes batches that nobody sees.
+    if built is not None and isinstance(graph, LoopedGraph) and not model.config.evaluation_master:
+        completed, counter = _counter(graph)
+        updates = tf.group(parts.update_op, completed)
+        stretches = Stretches(model.config, graph, updates, built.spec.loss, counter, is_training=False)
+
+    def session_with(session_hooks: list[Any]) -> Any:
+        return sessions.checkpoint_session(
+            model.config,
+            master=model.config.evaluation_master,
+            scaffold=parts.scaffold,
+            checkpoint_path=checkpoint_path,
+            hooks=session_hooks,
+            ahead=stretches,
+        )
+
+    with replicas.scope(model.config.eval_distribute):
+        results = run(parts, session_with, stretches=stretches)
+    _write(results, checkpoint_path, eval_dir)
+    return results
+
+
+def _write(results: dict[str, Any], checkpoint_path: str | None, eval_dir: str) -> None:
+    if isinstance(results, EmptyResult):
+        return
+    step = int(results[GLOBAL_STEP])
+    summaries.write_metrics(eval_dir, results, step)
+    if checkpoint_path is not None:
+        summaries.write_checkpoint_path(eval_dir, checkpoint_path, step)
 
 
 def _results(
     model: BoundModel,
     input_fn: Callable[..., Any] | None,
     *,
-    stop: Sequence[Any],
     hooks: Sequence[Any],
     checkpoint_path: str | None,
+    eval_dir: str,
 ) -> dict[str, Any]:
-    has_own = bool(hooks) or any(type(hook) is not StopAfterBatchesHook for hook in stop)
-    keeps = None if has_own or checkpoint_path is None else keeping.current()
+    has_own = any(type(hook) is not StopAfterBatchesHook for hook in hooks)
+    may_keep = not has_own and checkpoint_path is not None and model.calls.keeps_evaluations()
+    keeps = keeping.current() if may_keep else None
     promised = None if keeps is None else keeps.promised_session(model, input_fn)
     if promised is not None and checkpoint_path is not None:
         with observation.current().evaluating():
             checkpoints.check_shapes_of(checkpoint_path, promised.trained)
-            return _results_of(promised, model, checkpoint_path, stop)
+            return _results_of(promised, model, checkpoint_path, hooks, eval_dir)
     with observation.current().evaluating(), LoopedGraph().as_default() as graph:
-        evaluation = build(
-            model, input_fn, checkpoint_path=checkpoint_path, strategy=model.config.eval_distribute
-        )
-        if checkpoint_path is not None:
-            checkpoints.check_trained(checkpoint_path, evaluation.spec.scaffold.saver)
-            kept = None if keeps is None else _kept(keeps, model, input_fn, evaluation)
+        parts = EvaluationParts(*model.calls.build_evaluation(input_fn, list(hooks), checkpoint_path))
+        if keeps is not None and checkpoint_path is not None:
+            built = getattr(graph, _MODEL)
+            kept = _kept(keeps, model, input_fn, parts, built)
             if kept is not None:
-                return _results_of(kept, model, checkpoint_path, stop)
-
-        stretches = Stretches(
-            model.config,
-            graph,
-            tf.group(evaluation.updates, evaluation.completed),
-            evaluation.spec.loss,
-            evaluation.counter,
-            is_training=False,
+                checkpoints.check_trained(checkpoint_path, built.spec.scaffold.saver)
+                return _results_of(kept, model, checkpoint_path, hooks, eval_dir)
+        return model.calls.run_evaluation(
+            checkpoint_path=checkpoint_path,
+            scaffold=parts.scaffold,
+            update_op=parts.update_op,
+            eval_dict=parts.eval_dict,
+            all_hooks=parts.all_hooks,
+            output_dir=eval_dir,
         )
-
-        def session_with(session_hooks: list[Any]) -> Any:
-            return sessions.checkpoint_session(
-                model.config,
-                master=model.config.evaluation_master,
-                scaffold=evaluation.scaffold,
-                checkpoint_path=checkpoint_path,
-                hooks=session_hooks,
-                # On a server of its own everything is as asked: no loop takes batches there that nobody sees.
-                ahead=None if model.config.evaluation_master else stretches,
-            )
-
-        with replicas.scope(model.config.eval_distribute):
-            return run(evaluation, session_with, stop=stop, hooks=hooks, stretches=stretches)
 
 
 def _kept(
     keeps: keeping.Keeping,
     model: BoundModel,
     input_fn: Callable[..., Any] | None,
-    evaluation: EvaluationGraph,
-) -> KeptSession[EvaluationGraph] | None:
+    parts: EvaluationParts,
+    built: _Model,
+) -> KeptSession[EvaluationParts] | None:
     """The session that is kept for this evaluation; None where it has one of its own, for something might differ."""
     if (
         model.config.eval_distribute
         or model.config.evaluation_master
-        or evaluation.spec.evaluation_hooks
-        or not all(isinstance(value, tf.Tensor | tf.Variable) for value in evaluation.values.values())
+        or built.spec.evaluation_hooks
+        or not all(isinstance(value, tf.Tensor | tf.Variable) for value in parts.eval_dict.values())
     ):
         return None
+    completed, _ = _counter(tf.compat.v1.get_default_graph())
     return keeps.session(
-        evaluation,
+        parts._replace(all_hooks=list(built.input_hooks)),
         model=model,
         input_fn=input_fn,
-        scaffold=evaluation.spec.scaffold,
-        input_hooks=evaluation.input_hooks,
+        scaffold=built.spec.scaffold,
+        input_hooks=built.input_hooks,
         runs={
-            "updates": evaluation.updates,
-            "completed": evaluation.completed,
-            **{f"metric {name}": value for name, value in evaluation.values.items()},
+            "updates": parts.update_op,
+            "completed": completed,
+            **{f"metric {name}": value for name, value in parts.eval_dict.items()},
         },
     )
 
 
 def _results_of(
-    kept: KeptSession[EvaluationGraph], model: BoundModel, checkpoint_path: str, stop: Sequence[Any]
+    kept: KeptSession[EvaluationParts],
+    model: BoundModel,
+    checkpoint_path: str,
+    hooks: Sequence[Any],
+    eval_dir: str,
 ) -> dict[str, Any]:
     def session_with(session_hooks: list[Any]) -> Any:
         return sessions.created_session(model.config, kept.creator(checkpoint_path), session_hooks)
 
     with kept.in_use():
-        return run(kept.built, session_with, stop=stop, hooks=())
+        results = run(kept.built._replace(all_hooks=[*kept.built.all_hooks, *hooks]), session_with)
+    _write(results, checkpoint_path, eval_dir)
+    return results
 
 
-def _metrics(spec: EstimatorSpec, global_step: Any) -> tuple[dict[str, Any], Any]:
-    for reserved in (LOSS, GLOBAL_STEP):
-        if reserved in spec.eval_metric_ops:
-            quote = '"' if reserved == LOSS else "`"  # as tf.estimator has it, and programs match
-            raise ValueError(
-                f"Metric with name {quote}{reserved}{quote} is not allowed, because Estimator already defines a default metric "
-                "with the same name."
-            )
-    pairs = {**spec.eval_metric_ops, LOSS: tf.compat.v1.metrics.mean(spec.loss)}
-    values = {name: pairs[name][0] for name in sorted(pairs)}
-    updates = tf.group(*tf.nest.flatten([update for _, update in pairs.values()]))
-    return {**values, GLOBAL_STEP: global_step}, updates
+def check_name(reserved: str, metrics: Mapping[str, Any]) -> None:
+    """Refuses metrics of which one has a reserved name, with a ValueError."""
+    if reserved in metrics:
+        quote = '"' if reserved == LOSS else "`"  # as tf.estimator has it, and programs match
+        raise ValueError(
+            f"Metric with name {quote}{reserved}{quote} is not allowed, because Estimator already defines a default metric "
+            "with the same name."
+        )
 
 
-def _batch_counter() -> tuple[Any, Any]:
-    """What counts a batch when it is run, and the variable."""
-    counter = tf.compat.v1.get_variable(
-        "eval_step",
-        shape=[],
-        dtype=tf.int64,
-        initializer=tf.compat.v1.zeros_initializer(),
-        trainable=False,
-        collections=[tf.compat.v1.GraphKeys.LOCAL_VARIABLES, tf.compat.v1.GraphKeys.EVAL_STEP],
-    )
-    return tf.identity(tf.compat.v1.assign_add(counter, 1, use_locking=True)), counter
+def _counter(graph: Any) -> tuple[Any, Any]:
+    """What counts a batch of the (default) graph when it is run, and the variable; made when first asked for."""
+    if not hasattr(graph, _COUNTER):
+        counter = tf.compat.v1.get_variable(
+            "eval_step",
+            shape=[],
+            dtype=tf.int64,
+            initializer=tf.compat.v1.zeros_initializer(),
+            trainable=False,
+            collections=[tf.compat.v1.GraphKeys.LOCAL_VARIABLES, tf.compat.v1.GraphKeys.EVAL_STEP],
+        )
+        setattr(
+            graph, _COUNTER, (tf.identity(tf.compat.v1.assign_add(counter, 1, use_locking=True)), counter)
+        )
+    counted: tuple[Any, Any] = getattr(graph, _COUNTER)
+    return counted
 
 
 def _evaluation_scaffold(scaffold: Any) -> Any:

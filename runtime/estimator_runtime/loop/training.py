@@ -60,13 +60,19 @@ def train(
         tf2_writer = _default_writer(model.config)
         if tf2_writer is not None:
             model = replace(model, around_model_fn=tf2_writer.in_use)
-        built = replicas.build(model, model.config.train_distribute, graph, input_fn, ModeKeys.TRAIN)
-        if model.config.train_distribute and default_writer.are_lost(graph):
+        strategy = model.config.train_distribute
+        step = replicas.begin(model, strategy, graph)
+        built = replicas.build(model, strategy, graph, input_fn, ModeKeys.TRAIN)
+        if strategy and default_writer.are_lost(graph):
             tf.compat.v1.logging.info(
                 "The model function's tf.summary writes nothing with train_distribute: tf.compat.v1.summary does."
             )
         return model.calls.train_with_spec(
-            built.spec, list(built.input_hooks), list(hooks), built.step, list(saving_listeners)
+            built.spec,
+            list(built.input_hooks),
+            list(hooks),
+            tf.compat.v1.train.get_global_step(graph) if step is None else step,
+            list(saving_listeners),
         )
 
 

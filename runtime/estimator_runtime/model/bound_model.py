@@ -26,12 +26,10 @@ class BuiltModel(NamedTuple):
     """An input and a model in a graph.
 
     Attributes:
-        step: the global step variable.
         spec: what the model function returned.
         input_hooks: hooks that the source of the batches needs.
     """
 
-    step: Any
     spec: EstimatorSpec
     input_hooks: tuple[Any, ...]
 
@@ -48,6 +46,12 @@ class Calls(NamedTuple):
         train_with_spec: of the EstimatorSpec, the input's hooks, the caller's hooks, the global step and saving listeners;
             trains, and returns the last step's loss or None.
         warm_start: of the path of a checkpoint or None; gives the variables first values if it is None.
+        iterator: of an input function, a mode and a strategy; (iterator over the replicas' batches, hooks).
+        model_for_evaluation: of an input function and a strategy or None; what `evaluation.build_model` returns.
+        build_evaluation: of an input function, hooks and the path of a checkpoint or None; the fields of
+            `evaluation.EvaluationParts`.
+        run_evaluation: of these fields, by name, and `checkpoint_path` and `output_dir`; the metrics by name.
+        keeps_evaluations: whether an evaluation may use the session of an earlier one: no class has a step of its own.
     """
 
     create_global_step: Callable[[Any], Any]
@@ -57,6 +61,11 @@ class Calls(NamedTuple):
     call_model_fn: Callable[..., EstimatorSpec]
     train_with_spec: Callable[[EstimatorSpec, list[Any], list[Any], Any, list[Any]], Any]
     warm_start: Callable[[str | None], None]
+    iterator: Callable[[Any, str, Any], tuple[Any, Sequence[Any]]]
+    model_for_evaluation: Callable[[Any, Any], Any]
+    build_evaluation: Callable[[Any, list[Any], str | None], Any]
+    run_evaluation: Callable[..., dict[str, Any]]
+    keeps_evaluations: Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,23 +135,25 @@ class BoundModel:
         model_input.check_graph(features, labels)
         return model_input.ModelInput(features, labels, tuple(hooks))
 
-    def build(self, graph: Any, input_fn: Callable[..., Any] | None, mode: str) -> BuiltModel:
-        """Builds input and model in the (default) graph."""
-        step = self.begin_graph(graph)
+    def build(
+        self, input_fn: Callable[..., Any] | None, mode: str, config: RunConfig | None = None
+    ) -> BuiltModel:
+        """Builds input and model in the default graph, which has been begun; `config` is as in `call_model_fn`."""
         batch = self.call_input_fn(input_fn, mode)
-        spec = self.call_model_fn(batch.features, batch.labels, mode)
-        if step is None:
-            step = tf.compat.v1.train.get_global_step(graph)
-        return BuiltModel(step, spec, batch.hooks)
+        return BuiltModel(self.call_model_fn(batch.features, batch.labels, mode, config), batch.hooks)
 
-    def call_model_fn(self, features: Any, labels: Any, mode: str) -> EstimatorSpec:
-        """Builds the model in the default graph, as the Estimator does it.
+    def call_model_fn(
+        self, features: Any, labels: Any, mode: str, config: RunConfig | None = None
+    ) -> EstimatorSpec:
+        """Builds the model in the default graph, as the Estimator does it; without a `config`, by a copy of the model's.
 
         Raises:
             ValueError: as `spec`.
         """
         with self.around_model_fn():
-            return self.calls.call_model_fn(features, labels, mode, self.copy_of_config())
+            return self.calls.call_model_fn(
+                features, labels, mode, self.copy_of_config() if config is None else config
+            )
 
     def call_model_fn_by_name(self, features: Any, labels: Any, mode: str) -> EstimatorSpec:
         """As `call_model_fn`, for an export: tf.estimator's gives its arguments by name, and a step that is overridden sees it.

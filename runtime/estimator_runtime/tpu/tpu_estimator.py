@@ -53,11 +53,12 @@ class TPUEstimator(Estimator):
         export_to_tpu: whether exports also hold the model for TPUs; they do not, and it is no error to ask.
         export_to_cpu: whether exports hold the model for CPUs and GPUs; without it nothing can be exported.
         warm_start_from: see `Estimator`.
-        embedding_config_spec: must be None.
+        embedding_config_spec: how a TPU would keep embeddings; without one the model function looks them up itself, in the
+            columns of `tf.compat.v1.tpu.experimental` as in others.
         export_saved_model_api_version: not used.
 
     Raises:
-        TPUNotSupportedError: (a ValueError and a RuntimeError) `use_tpu` is true or there is an `embedding_config_spec`.
+        TPUNotSupportedError: (a ValueError and a RuntimeError) `use_tpu` is true.
         ValueError: `config` is no `tpu.RunConfig`, `params` has a reserved key, or as `Estimator`.
         TypeError: there is no `model_fn`.
     """
@@ -87,7 +88,11 @@ class TPUEstimator(Estimator):
             )
         if params is not None and any(key in params for key in _RESERVED):
             raise ValueError(f"{_RESERVED} are reserved keys but existed in params {params}.")
-        _check_without_tpu(use_tpu=use_tpu, embedding_config_spec=embedding_config_spec)
+        _check_without_tpu(use_tpu=use_tpu)
+        if embedding_config_spec and not isinstance(embedding_config_spec, EmbeddingConfigSpec):
+            raise ValueKindError(
+                f"embedding_config_spec must be an EmbeddingConfigSpec, given: {embedding_config_spec}"
+            )
         if not isinstance(config.tpu_config, TPUConfig):
             raise ValueKindError(f"tpu_config of a RunConfig is a TPUConfig, given: {config.tpu_config}")
         if not callable(model_fn):
@@ -139,14 +144,9 @@ class TPUEstimator(Estimator):
         return super()._export_all_saved_models(*given, **settings)
 
 
-def _check_without_tpu(*, use_tpu: bool, embedding_config_spec: Any) -> None:
+def _check_without_tpu(*, use_tpu: bool) -> None:
     if use_tpu:
         raise TPUNotSupportedError(
             "TPUEstimator computes on CPUs and GPUs here: pass use_tpu=False (True is the default), as programs have a flag "
             "for. What is only for TPUs, as tf.compat.v1.tpu.CrossShardOptimizer, goes with it."
-        )
-    if embedding_config_spec is not None:
-        raise TPUNotSupportedError(
-            "embedding_config_spec keeps embeddings in the memories of TPUs: leave it out, and look them up in the model_fn, "
-            "by feature columns or tf.nn.embedding_lookup."
         )

@@ -273,7 +273,8 @@ class _NoImprovement:
         return False
 
 
-def _stop_variable() -> Any:
+def stop_variable() -> Any:
+    """The variable of the default graph by which the chief's hook tells the others; made when first asked for."""
     with tf.compat.v1.variable_scope(_STOP_SCOPE, reuse=tf.compat.v1.AUTO_REUSE):
         return tf.compat.v1.get_variable(
             name=_STOP_NAME,
@@ -290,7 +291,10 @@ class _StopOnCondition(WatchingHook, Look):
     """The chief's hook."""
 
     def __init__(
-        self, should_stop_fn: Callable[[], bool], run_every_secs: float | None, run_every_steps: int | None
+        self,
+        should_stop_fn: Callable[[], bool],
+        run_every_secs: float | None = 60,
+        run_every_steps: int | None = None,
     ) -> None:
         if not callable(should_stop_fn):
             raise TypeError("`should_stop_fn` must be callable.")
@@ -330,7 +334,7 @@ class _StopOnCondition(WatchingHook, Look):
 
     def begin(self) -> None:
         self._step = tf.compat.v1.train.get_global_step()
-        stop = _stop_variable()
+        stop = stop_variable()
         self._set = tf.compat.v1.assign(stop, True)
         self._clear = tf.compat.v1.assign(stop, False)
         if self._reads_events:
@@ -380,7 +384,7 @@ class _StopOnSignal(_SessionRunHook):  # type: ignore[misc] # TensorFlow is unty
 
     def begin(self) -> None:
         # A distribution strategy has one for each replica.
-        stop = tf.distribute.get_strategy().experimental_local_results(_stop_variable())[0]
+        stop = tf.distribute.get_strategy().experimental_local_results(stop_variable())[0]
         # The chief, which initialises it, may come later.
         is_there = tf.raw_ops.VarIsInitializedOp(resource=stop.handle)
         self._stop = tf.cond(is_there, stop.read_value, lambda: tf.constant(False))

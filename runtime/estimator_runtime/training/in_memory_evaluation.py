@@ -55,8 +55,10 @@ class InMemoryEvaluatorHook(_SessionRunHook, Look):  # type: ignore[misc] # Tens
         self._model = estimator._bound  # noqa: SLF001 - of this package
         self._eval_dir = estimator.eval_dir(name)
         self._input_fn = input_fn
-        self._stop = estimator._convert_eval_steps_to_hooks(steps)  # noqa: SLF001 - as above
-        self._hooks = hook_types.checked_hooks(hooks)
+        self._hooks = [
+            *hook_types.checked_hooks(hooks),
+            *estimator._convert_eval_steps_to_hooks(steps),  # noqa: SLF001 - as above
+        ]
         self._every_steps = every_n_iter
         self._timer = tf.compat.v1.train.SecondOrStepTimer(every_steps=every_n_iter)
         self._iteration = 0
@@ -73,8 +75,10 @@ class InMemoryEvaluatorHook(_SessionRunHook, Look):  # type: ignore[misc] # Tens
         _check_saveables()
         self._graph = tf.Graph()
         with self._graph.as_default():
-            self._evaluation = evaluation.build(self._model, self._input_fn, checkpoint_path=None)
-            _check_scaffold(self._evaluation.spec.scaffold)
+            self._evaluation = evaluation.EvaluationParts(
+                *self._model.calls.build_evaluation(self._input_fn, self._hooks, None)
+            )
+            _check_scaffold(self._evaluation.scaffold)
             evaluated = {variable.op.name: variable for variable in tf.compat.v1.global_variables()}
         # Out here the training's graph is the default one again.
         trained = {variable.op.name: variable for variable in tf.compat.v1.global_variables()}
@@ -137,7 +141,7 @@ class InMemoryEvaluatorHook(_SessionRunHook, Look):  # type: ignore[misc] # Tens
 
         observer = observation.current()
         with observer.evaluating(), self._graph.as_default():
-            results = evaluation.run(self._evaluation, session_with, stop=self._stop, hooks=self._hooks)
+            results = evaluation.run(self._evaluation, session_with)
         if isinstance(results, evaluation.EmptyResult):
             return
         summaries.write_metrics(self._eval_dir, results, int(results[evaluation.GLOBAL_STEP]))

@@ -6,8 +6,41 @@ from typing import Any
 import tensorflow as tf
 
 from estimator_runtime import checkpoints
-from estimator_runtime.loop import hook_types, summaries
-from estimator_runtime.model import metrics
+from estimator_runtime.estimator import check_overrides
+from estimator_runtime.loop import evaluation, hook_types, summaries
+from estimator_runtime.model import bound_model, metrics
+
+# Not `model_dir`, which tf.estimator passed all the same.
+VALID_MODEL_FN_ARGS = frozenset({*bound_model.MODEL_FN_ARGUMENTS, "self"} - {"model_dir"})
+
+
+def assert_members_are_not_overridden(cls: type[Any], obj: Any) -> None:
+    """Refuses an object of a subclass of `cls`, an Estimator, whose own class overrides members that it must not.
+
+    Raises:
+        ValueError: it does.
+    """
+    if type(obj) is not cls:
+        check_overrides(type(obj))
+
+
+def verify_and_create_loss_metric(
+    eval_metric_ops: dict[str, Any], loss: Any, distribution: Any = None
+) -> dict[str, Any]:
+    """Adds "loss", the mean of a model's loss over the batches, to its metrics, which are returned.
+
+    Args:
+        eval_metric_ops: dict from name to metric, which is changed.
+        loss: scalar Tensor.
+        distribution: a strategy, on which nothing depends here.
+
+    Raises:
+        ValueError: there is a metric of that name.
+    """
+    del distribution
+    evaluation.check_name(evaluation.LOSS, eval_metric_ops)
+    eval_metric_ops[evaluation.LOSS] = tf.compat.v1.metrics.mean(loss)
+    return eval_metric_ops
 
 
 def load_global_step_from_checkpoint_dir(checkpoint_dir: str) -> int:

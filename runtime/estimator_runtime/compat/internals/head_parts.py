@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from estimator_runtime.canned import heads_of_classes
 from estimator_runtime.canned.heads import loss_functions, optimizers, reductions, summaries, targets
 from estimator_runtime.canned.heads.classes import Classes, check_number
 from estimator_runtime.canned.heads.head import chosen
@@ -268,6 +269,17 @@ def create_estimator_spec_summary(
     if regularization_losses is not None:
         total = tf.add_n(list(regularization_losses))
         summaries.summarize_scalar(key(MetricKeys.LOSS_REGULARIZATION), total)
+
+
+def binary_or_multi_class_head(
+    n_classes: int, weight_column: Any, label_vocabulary: Sequence[str] | None, loss_reduction: str
+) -> Any:
+    """The head of a classifier: a BinaryClassHead for two classes, a MultiClassHead for more.
+
+    Raises:
+        ValueError: there are less than 2 classes, or an argument does not fit.
+    """
+    return heads_of_classes.of_classifier(n_classes, weight_column, label_vocabulary, loss_reduction)
 
 
 def summary_key(head_name: str | None, val: str) -> str:

@@ -5,11 +5,68 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime.canned import dnn, feature_layers, linear, logit_fn_builders, network, wide_and_deep
+from estimator_runtime.canned import (
+    baseline,
+    dnn,
+    feature_layers,
+    linear,
+    logit_fn_builders,
+    network,
+    wide_and_deep,
+)
 from estimator_runtime.canned.heads import reductions
 from estimator_runtime.model.model_fn import EstimatorSpec
 
 Activation = Callable[[Any], Any] | str | None
+
+
+def baseline_model_fn(
+    features: Any,
+    labels: Any,
+    mode: str,
+    head: Any,
+    optimizer: Any,
+    weight_column: Any = None,
+    config: Any = None,
+) -> EstimatorSpec:
+    """That of `tf.compat.v1.estimator.BaselineEstimator`.
+
+    Args:
+        features: see `Estimator`.
+        labels: see `Estimator`.
+        mode: see `Estimator`.
+        head: what the logits mean.
+        optimizer: as there.
+        weight_column: of the head, which has it already: a weight is a feature like others to the batch's size.
+        config: see `Estimator`.
+    """
+    del weight_column
+    return baseline.model_fn_of_v1(head, optimizer)(features, labels, mode, config)
+
+
+def baseline_model_fn_v2(
+    features: Any,
+    labels: Any,
+    mode: str,
+    head: Any,
+    optimizer: Any,
+    weight_column: Any = None,
+    config: Any = None,
+    loss_reduction: Any = reductions.SUM_OVER_BATCH_SIZE,
+) -> EstimatorSpec:
+    """That of `tf.estimator.BaselineEstimator`; see `baseline_model_fn`. The reduction is the head's."""
+    del weight_column, loss_reduction
+    return baseline.model_fn_of_v2(head, optimizer)(features, labels, mode, config)
+
+
+def baseline_logit_fn_builder(num_outputs: int, weight_column: Any = None) -> Callable[[Any], Any]:
+    """A function from features to the same logits for all of them, of shape [batch, num_outputs]."""
+    del weight_column
+
+    def baseline_logit_fn(features: Any) -> Any:
+        return baseline.logits_of(features, num_outputs)[0]
+
+    return baseline_logit_fn
 
 
 def dnn_model_fn(

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from estimator_runtime.compat.internals import input_results
 from estimator_runtime.export import receivers, saved_model, signatures, supervised
+from estimator_runtime.model.export_outputs import DEFAULT_KEY
 
 _SINGLE_NAMES = {
     "feature": "feature",
@@ -78,7 +79,7 @@ def build_all_signature_defs(
     export_outputs: Mapping[str | None, Any],
     receiver_tensors_alternatives: Mapping[str, Any] | None = None,
     serving_only: bool = True,
-) -> dict[str, Any]:
+) -> dict[str | None, Any]:
     """The SignatureDefs of an export, by name.
 
     Args:
@@ -100,12 +101,14 @@ def build_all_signature_defs(
         name: tensors if isinstance(tensors, Mapping) else {_SINGLE_NAMES["receiver_tensor"]: tensors}
         for name, tensors in (receiver_tensors_alternatives or {}).items()
     }
-    return signatures.build_signatures(
+    made = signatures.build_signatures(
         receiver_tensors=receiver_tensors,
         export_outputs=export_outputs,  # type: ignore[arg-type]  # None is a name that callers use
         receiver_tensors_alternatives=alternatives,
         is_for_serving=serving_only,
     )
+    # Under the key that the caller has for it.
+    return {None if key == DEFAULT_KEY and None in export_outputs else key: one for key, one in made.items()}
 
 
 def get_timestamped_export_dir(export_dir_base: str | bytes | os.PathLike[str]) -> str:

@@ -1,0 +1,56 @@
+"""Checkpoints of a Keras 2 model's objects, `checkpoint_format="checkpoint"`: values under the layers' attributes.
+
+Keras and tf.train.Checkpoint read them without an Estimator, and so do the Estimators of tf.estimator 2.15, whose
+checkpoints of that kind are read here.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from estimator_runtime.checkpoints import object_based
+
+
+class _Objects(tf.train.Checkpoint):  # type: ignore[misc]  # TensorFlow is untyped
+    """The objects of a model, in the order in which the model names them: of two names of one the first counts."""
+
+    def __init__(self, model: Any, **more: Any) -> None:
+        super().__init__()
+        self._children = (model, more)
+        self._delete_tracking("_children")
+
+    def _trackable_children(self, save_type: str = "checkpoint", **settings: Any) -> Mapping[str, Any]:
+        model, more = self._children
+        return {**model._trackable_children(save_type, **settings), **more}  # noqa: SLF001 - where trackables say what they hold
+
+
+def scaffold(model: Any, optimizer: Any) -> Any:
+    """A Scaffold whose saver writes and restores the objects of the model in the default graph.
+
+    Args:
+        model: the model.
+        optimizer: what trains it; None where nothing does.
+    """
+    step = tf.compat.v1.train.get_global_step()
+    more = {object_based.STEP_ATTRIBUTE: step}
+    if isinstance(optimizer, tf.compat.v1.train.Optimizer):
+        # Inside the wrapper that Keras has for it, which counts.
+        more["optimizer"] = wrapper = tf.train.Checkpoint(optimizer=optimizer)
+        wrapper.global_step = step
+    elif optimizer is not None:
+        more["optimizer"] = optimizer
+    return tf.compat.v1.train.Scaffold(saver=_Objects(model, **more))
+
+
+def check(model: Any, *, is_graph_network: bool) -> None:
+    """Refuses a model whose objects are not known before it is called.
+
+    Raises:
+        ValueError: it is one of a program's own class.
+    """
+    if not is_graph_network:
+        raise ValueError(
+            f"Object-based checkpoints are currently not supported with subclassed models, as {type(model).__name__} is: give "
+            'checkpoint_format="saver".'
+        )
