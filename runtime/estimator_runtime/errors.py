@@ -22,7 +22,7 @@ written for tf.estimator keeps working:
     ├── ClusterKindError               (ValueError, TypeError, AttributeError)
     │                                                           TF_CONFIG is no object, or its cluster is none
     ├── NumberOfClassesError           (ValueError, TypeError, InvalidArgumentError)
-    │                                                           a number of classes that is no whole number
+    │                                                           a number of classes or clusters that is no whole number
     ├── LabelKindError                 (ValueError, TypeError, UnimplementedError)
     │                                                           words for labels where numbers are due, or the reverse
     ├── NoRowsError                    (ValueError, ZeroDivisionError)
@@ -104,7 +104,7 @@ class ClusterKindError(EstimatorError, ValueError, TypeError, AttributeError):
 
 
 class NumberOfClassesError(EstimatorError, ValueError, TypeError, _InvalidArgumentError):  # type: ignore[misc]  # TensorFlow is untyped
-    """A number of classes is no whole number."""
+    """A number of classes, or of clusters, is no whole number; or there are to be no clusters."""
 
     def __init__(self, message: str) -> None:
         _InvalidArgumentError.__init__(self, None, None, message)

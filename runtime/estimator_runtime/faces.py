@@ -165,6 +165,8 @@ TPU = Face(
 
 # `estimator_runtime`'s own names, and the canned Estimators in their first form, which it does not show.
 OWN = Face({**_WITH_HEADS, **_canned("")}, {"experimental": Face(_EXPERIMENTAL), "export": EXPORT})
+# Of `estimator_runtime.experimental` as well; tf.estimator had it in the v1 face alone.
+KMEANS = Face(at("clustering.k_means", KMeans="KMeansClustering"))
 OWN_V1 = Face(_canned("V1"))
 
 
@@ -181,7 +183,9 @@ V2 = Face({**OWN.homes, **_estimators("V2")}, OWN.submodules)
 V1 = Face(
     {**_WITH_HEADS, **_estimators("")},
     {
-        "experimental": Face({**_EXPERIMENTAL, **_LOGIT_FNS}),
+        "experimental": Face(
+            {**_EXPERIMENTAL, **_LOGIT_FNS, **at("compat.estimators", KMeans="KMeansClustering")}
+        ),
         "export": EXPORT,
         "inputs": INPUTS,
         "tpu": V1_TPU,
@@ -190,10 +194,6 @@ V1 = Face(
 
 _RNN = "it is built on sequence layers of Keras 2; a model_fn with tf.keras.layers.LSTM takes its place"
 LEFT_OUT: Mapping[str, str] = {
-    "experimental.KMeans": (
-        "not built here; scikit-learn's MiniBatchKMeans takes its place, and its kernels are "
-        "tf.raw_ops.KmeansPlusPlusInitialization and tf.raw_ops.NearestNeighbors"
-    ),
     "experimental.LinearSDCA": (
         "not built here; LinearClassifier and LinearRegressor with their FTRL optimizer take its place, and its kernel "
         "is tf.raw_ops.SdcaOptimizerV2"

@@ -186,6 +186,7 @@ DEEP_MODULES: Mapping[str, Face] = {
         _dnn_linear_combined_model_fn_v2="dnn_linear_combined_model_fn_v2",
     ),
     "canned.head": Face(_FORMER_HEADS),
+    "canned.kmeans": Face(at("compat.estimators", "KMeansClustering")),
     "canned.linear": _canned(
         "LinearClassifier",
         "LinearEstimator",

@@ -7,14 +7,14 @@ a signature. Each class here is also a class of this package, so an Estimator of
 kind is taken wherever one is asked for.
 
 `EstimatorV2` and the canned classes whose names end in V2 are `tf.estimator`'s, the others `tf.compat.v1.estimator`'s.
-Canned classes and TPUEstimator are made when they are first asked for: importing this module imports no heads and no layers.
+Canned classes, KMeans and TPUEstimator are made when they are first asked for: importing this module imports no heads and no layers.
 """
 
 from typing import Any, ClassVar
 
 from estimator_runtime.estimator import Estimator as DocumentedEstimator
 from estimator_runtime.estimator import check_overrides
-from estimator_runtime.faces import OWN, OWN_V1, TPU
+from estimator_runtime.faces import KMEANS, OWN, OWN_V1, TPU, Face
 
 
 class Estimator(DocumentedEstimator):  # noqa: D101 - it has the other's
@@ -39,13 +39,19 @@ class EstimatorV2(Estimator):  # noqa: D101 - as above
 
 
 def __getattr__(name: str) -> Any:
+    if name == "KMeansClustering":
+        return _made(name, KMEANS, "KMeans", Estimator)
     public = name.removesuffix("V2")
     face, base = (OWN, EstimatorV2) if name != public else (OWN_V1, Estimator)
     if name == "TPUEstimator":
         face = TPU
     elif not face.homes.get(public, "").startswith("canned."):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return _made(name, face, public, base)
+
+
+def _made(name: str, face: Face, public: str, base: type[Estimator]) -> type[Estimator]:
     own = face.resolve(public)
-    made = type(name, (own, base), {"__module__": __name__, "__doc__": own.__doc__})
+    made: type[Estimator] = type(name, (own, base), {"__module__": __name__, "__doc__": own.__doc__})
     globals()[name] = made
     return made

@@ -39,10 +39,6 @@ REPLACED_IN_FACES: Mapping[str, str] = {
 REPLACED_MODULES: Mapping[str, str] = {
     "canned.boosted_trees": _BOOSTED_TREES,
     "canned.boosted_trees_utils": _BOOSTED_TREES,
-    "canned.kmeans": (
-        "scikit-learn's MiniBatchKMeans takes its place, and its kernels are tf.raw_ops.KmeansPlusPlusInitialization and "
-        "tf.raw_ops.NearestNeighbors"
-    ),
     "canned.linear_optimizer": _SDCA,
     "canned.rnn": _RNN,
     "canned.saved_model_estimator": (
