@@ -182,6 +182,12 @@ DEEP_MODULES: Mapping[str, Face] = {
         }
     ),
     "canned.prediction_keys": Face(at("canned.heads.keys", "PredictionKeys")),
+    "canned.rnn": Face(
+        {
+            **_of(_EXPERIMENTAL, "RNNClassifier", "RNNEstimator"),
+            **at("canned.rnn.recurrent_layers", "USE_DEFAULT"),
+        }
+    ),
     "early_stopping": Face({**_EARLY_STOPPING, **at("training.early_stopping", "read_eval_metrics")}),
     "estimator": Face(_ESTIMATOR),
     "estimator_lib": V1,
@@ -221,6 +227,9 @@ DEEP_MODULES: Mapping[str, Face] = {
     "head.multi_label_head": Face(_of(V1, "MultiLabelHead")),
     "head.regression_head": Face(
         _of(V1, "LogisticRegressionHead", "PoissonRegressionHead", "RegressionHead")
+    ),
+    "head.sequential_head": Face(
+        at("canned.rnn.sequential_head", "SequentialHeadWrapper", _SequentialHead="SequentialHead")
     ),
     "hooks.basic_session_run_hooks": Face(HOOKS),
     "hooks.hooks": Face(

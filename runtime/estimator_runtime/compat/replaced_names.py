@@ -8,7 +8,6 @@ _BOOSTED_TREES = (
     "TensorFlow has no kernels for boosted trees any more; tensorflow-decision-forests has models of their kind "
     "(tfdf.keras.GradientBoostedTreesModel)"
 )
-_RNN = "an Estimator with a model_fn of tf.keras.layers.LSTM, GRU or SimpleRNN takes its place"
 _TIME_SERIES = "no part of it is here; an Estimator with a model_fn of its own takes its place"
 _FEEDING = (
     "tf.compat.v1.estimator.inputs.numpy_input_fn and pandas_input_fn are here, and tf.data.Dataset.from_tensor_slices takes "
@@ -40,12 +39,10 @@ REPLACED_MODULES: Mapping[str, str] = {
         "tf.raw_ops.NearestNeighbors"
     ),
     "canned.linear_optimizer": _SDCA,
-    "canned.rnn": _RNN,
     "canned.saved_model_estimator": (
         "tf.saved_model.load reads a SavedModel, and Estimator's warm_start_from takes the path of one"
     ),
     "canned.timeseries": _TIME_SERIES,
-    "head.sequential_head": _RNN,
     "inputs.queues": _FEEDING,
     "tools": (
         "tf.train.load_checkpoint reads a checkpoint and tf.compat.v1.train.Saver writes one; WarmStartSettings' "
@@ -61,6 +58,7 @@ REPLACED_NAMES: Mapping[str, str] = {
     "canned.linear.LinearModel": "tf.compat.v1.feature_column.linear_model, or linear_logit_fn_builder of the same module",
     "canned.linear.LinearSDCA": _SDCA,
     "canned.linear._sdca_model_fn": _SDCA,
+    "canned.rnn.RNNModel": "RNNEstimator of the same module makes its layers; tf.keras.layers has them for a model_fn",
     "early_stopping._MultiWorkerEarlyStoppingHook": "make_early_stopping_hook makes the hook for each task",
     "estimator._combine_distributed_scaffold": _SESSIONS,
     "estimator.create_per_replica_ready_for_local_init_op": _SESSIONS,
