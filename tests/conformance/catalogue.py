@@ -48,6 +48,7 @@ FEATURES = frozenset(
         "ServingInputReceiver, TensorServingInputReceiver, parsing receiver, raw receiver, supervised receiver",
         "export outputs, call_logit_fn, add_metrics, numpy_input_fn, pandas_input_fn",
         "DNN, Linear, Baseline, DNNLinearCombined, parse_example_spec, heads",
+        "RNN",
         "TPUEstimator, TPUEstimatorSpec, TPUConfig, tpu RunConfig, host_call",
     )
     for name in group.split(",")
