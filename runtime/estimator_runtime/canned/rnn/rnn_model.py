@@ -18,7 +18,7 @@ class Made(NamedTuple):
     Attributes:
         logits: float Tensor [batch, units], or [batch, steps, units].
         mask: bool Tensor [batch, steps], False for padding.
-        variables: the trainable variables of the model.
+        variables: the trainable variables of the graph.
     """
 
     logits: Any
@@ -54,7 +54,6 @@ class RNNModel:
             ValueError: features are no dict, or columns, units or cells do not fit.
         """
         features = feature_layers.checked_features(features)
-        before = {id(variable) for variable in tf.compat.v1.trainable_variables()}
         training = mode == ModeKeys.TRAIN
         with tf.name_scope(_SCOPE):
             inputs, lengths = self._inputs(features)
@@ -64,8 +63,8 @@ class RNNModel:
             outputs = layer(inputs, mask=mask, training=training)
             recurrent_layers.forget_unused_seeds(layer)
             logits = recurrent_layers.dense(units)(outputs)
-        made = [v for v in tf.compat.v1.trainable_variables() if id(v) not in before]
-        return Made(logits, mask, made)
+        # All of the graph's: on a strategy's second replica the model makes none, it finds those of the first.
+        return Made(logits, mask, list(tf.compat.v1.trainable_variables()))
 
     def _inputs(self, features: dict[Any, Any]) -> tuple[Any, Any]:
         """(float Tensor [batch, steps, n], int64 Tensor [batch] of the numbers of steps)."""
