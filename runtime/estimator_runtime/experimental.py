@@ -1,8 +1,9 @@
-"""What tf.estimator has under `experimental`: hooks, receivers for training and evaluation, logit functions, KMeans.
+"""What tf.estimator has under `experimental`: hooks, receivers for training and evaluation, logit functions, KMeans, RNNs.
 
 `same_graph_each_time` is of this package alone; KMeans was in `tf.compat.v1.estimator` alone.
 """
 
+from estimator_runtime.canned.rnn.rnn import RNNClassifier, RNNEstimator
 from estimator_runtime.clustering.k_means import KMeansClustering as KMeans
 from estimator_runtime.export.supervised import build_raw_supervised_input_receiver_fn
 from estimator_runtime.loop.kept.promises import same_graph_each_time
@@ -20,6 +21,8 @@ from estimator_runtime.training.stop_at_checkpoint import make_stop_at_checkpoin
 __all__ = [
     "InMemoryEvaluatorHook",
     "KMeans",
+    "RNNClassifier",
+    "RNNEstimator",
     "build_raw_supervised_input_receiver_fn",
     "call_logit_fn",
     "make_early_stopping_hook",

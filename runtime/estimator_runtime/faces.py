@@ -163,8 +163,13 @@ TPU = Face(
     {"experimental": Face(at("tpu.embedding", "EmbeddingConfigSpec"))},
 )
 
+_RNN = ("RNNClassifier", "RNNEstimator")  # of tf.estimator alone
+
 # `estimator_runtime`'s own names, and the canned Estimators in their first form, which it does not show.
-OWN = Face({**_WITH_HEADS, **_canned("")}, {"experimental": Face(_EXPERIMENTAL), "export": EXPORT})
+OWN = Face(
+    {**_WITH_HEADS, **_canned("")},
+    {"experimental": Face({**_EXPERIMENTAL, **at("canned.rnn.rnn", *_RNN)}), "export": EXPORT},
+)
 # Of `estimator_runtime.experimental` as well; tf.estimator had it in the v1 face alone.
 KMEANS = Face(at("clustering.k_means", KMeans="KMeansClustering"))
 OWN_V1 = Face(_canned("V1"))
@@ -179,7 +184,10 @@ def _estimators(suffix: str) -> dict[str, str]:
 # A TPUEstimator was one of tf.compat.v1.estimator's Estimators, and programs ask for that.
 V1_TPU = Face({**TPU.homes, **at("compat.estimators", "TPUEstimator")}, TPU.submodules)
 
-V2 = Face({**OWN.homes, **_estimators("V2")}, OWN.submodules)
+V2 = Face(
+    {**OWN.homes, **_estimators("V2")},
+    {**OWN.submodules, "experimental": Face({**_EXPERIMENTAL, **at("compat.estimators", *_RNN)})},
+)
 V1 = Face(
     {**_WITH_HEADS, **_estimators("")},
     {
@@ -192,12 +200,9 @@ V1 = Face(
     },
 )
 
-_RNN = "it is built on sequence layers of Keras 2; a model_fn with tf.keras.layers.LSTM takes its place"
 LEFT_OUT: Mapping[str, str] = {
     "experimental.LinearSDCA": (
         "not built here; LinearClassifier and LinearRegressor with their FTRL optimizer take its place, and its kernel "
         "is tf.raw_ops.SdcaOptimizerV2"
     ),
-    "experimental.RNNClassifier": _RNN,
-    "experimental.RNNEstimator": _RNN,
 }

@@ -80,8 +80,6 @@ def test_the_package_itself_shows_the_v2_face():
 
 
 def test_what_is_left_out_gives_the_reason(module):
-    with pytest.raises(AttributeError, match=r"estimator.experimental.RNNEstimator is not among .*LSTM"):
-        tf.estimator.experimental.RNNEstimator  # noqa: B018
     with pytest.raises(
         AttributeError, match=r"tensorflow.estimator.tpu is not among .*compat.v1.estimator.tpu"
     ):

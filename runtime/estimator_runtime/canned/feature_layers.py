@@ -99,14 +99,14 @@ def _is_shared(column: Any) -> bool:
 
 def _shared_tensors(features: Mapping[Any, Any], columns: Sequence[Any]) -> dict[Any, Any]:
     """Dict from each of the columns, all of `shared_embeddings`, to its float Tensor [batch, dimension]."""
-    transformed = _Transformed(features)
+    transformed = Transformed(features)
     return {
         column: tf.reshape(column.get_dense_tensor(transformed, None), [-1, *column.variable_shape])
         for column in columns
     }
 
 
-class _Transformed:
+class Transformed:
     """What columns ask for their inputs: features, and what other columns make of them, each made once."""
 
     def __init__(self, features: Mapping[Any, Any]) -> None:
@@ -114,7 +114,11 @@ class _Transformed:
         self._made: dict[Any, Any] = {}
 
     def get(self, key: Any, state_manager: Any, training: bool | None = None) -> Any:
-        """The feature of a name, of rank 2 at least, or what a column makes; arguments are TensorFlow's."""
+        """The feature of a name, of rank 2 at least, or what a column makes; arguments are TensorFlow's.
+
+        Raises:
+            ValueError: there is no such feature, or it is one number for the whole batch.
+        """
         del training
         if key not in self._made:
             is_name = isinstance(key, str)
@@ -124,7 +128,12 @@ class _Transformed:
     def _feature(self, name: str) -> Any:
         if name not in self._features:
             raise ValueError(f"Feature {name} is not in features dictionary.")
-        tensor = tf.compat.v1.convert_to_tensor_or_sparse_tensor(self._features[name])
+        given = self._features[name]
+        if isinstance(given, tf.RaggedTensor):
+            given = given.to_sparse()
+        tensor = tf.compat.v1.convert_to_tensor_or_sparse_tensor(given)
+        if tensor.shape.rank == 0:
+            raise ValueError(f"Feature (key: {name}) cannot have rank 0. Given: {tensor}")
         if tensor.shape.rank != 1:
             return tensor
         expand = tf.sparse.expand_dims if isinstance(tensor, tf.SparseTensor) else tf.expand_dims

@@ -208,6 +208,12 @@ DEEP_MODULES: Mapping[str, Face] = {
         }
     ),
     "canned.prediction_keys": Face(at("canned.heads.keys", "PredictionKeys")),
+    "canned.rnn": Face(
+        {
+            **_of(_EXPERIMENTAL, "RNNClassifier", "RNNEstimator"),
+            **at("canned.rnn.recurrent_layers", "USE_DEFAULT"),
+        }
+    ),
     "early_stopping": Face(
         {
             **_EARLY_STOPPING,
@@ -266,6 +272,9 @@ DEEP_MODULES: Mapping[str, Face] = {
     "head.multi_label_head": Face(_of(V1, "MultiLabelHead")),
     "head.regression_head": Face(
         _of(V1, "LogisticRegressionHead", "PoissonRegressionHead", "RegressionHead")
+    ),
+    "head.sequential_head": Face(
+        at("canned.rnn.sequential_head", "SequentialHeadWrapper", _SequentialHead="SequentialHead")
     ),
     "hooks.basic_session_run_hooks": Face(HOOKS),
     "hooks.hooks": Face(

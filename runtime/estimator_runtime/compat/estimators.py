@@ -6,7 +6,8 @@ it does both, on freshly initialised variables or on what its model function has
 a signature. Each class here is also a class of this package, so an Estimator of either
 kind is taken wherever one is asked for.
 
-`EstimatorV2` and the canned classes whose names end in V2 are `tf.estimator`'s, the others `tf.compat.v1.estimator`'s.
+`EstimatorV2` and the canned classes whose names end in V2 are `tf.estimator`'s, the others `tf.compat.v1.estimator`'s; those
+of RNNs, which were of the latter's kind, are in `tf.estimator` alone.
 Canned classes, KMeans and TPUEstimator are made when they are first asked for: importing this module imports no heads and no layers.
 """
 
@@ -43,6 +44,8 @@ def __getattr__(name: str) -> Any:
         return _made(name, KMEANS, "KMeans", Estimator)
     public = name.removesuffix("V2")
     face, base = (OWN, EstimatorV2) if name != public else (OWN_V1, Estimator)
+    if name in OWN.submodules["experimental"].homes:
+        face = OWN.submodules["experimental"]
     if name == "TPUEstimator":
         face = TPU
     elif not face.homes.get(public, "").startswith("canned."):

@@ -8,7 +8,6 @@ _BOOSTED_TREES = (
     "TensorFlow has no kernels for boosted trees any more; tensorflow-decision-forests has models of their kind "
     "(tfdf.keras.GradientBoostedTreesModel)"
 )
-_RNN = "an Estimator with a model_fn of tf.keras.layers.LSTM, GRU or SimpleRNN takes its place"
 _TIME_SERIES = "no part of it is here; an Estimator with a model_fn of its own takes its place"
 _FEEDING = (
     "tf.compat.v1.estimator.inputs.numpy_input_fn and pandas_input_fn are here, and tf.data.Dataset.from_tensor_slices takes "
@@ -40,7 +39,6 @@ REPLACED_MODULES: Mapping[str, str] = {
     "canned.boosted_trees": _BOOSTED_TREES,
     "canned.boosted_trees_utils": _BOOSTED_TREES,
     "canned.linear_optimizer": _SDCA,
-    "canned.rnn": _RNN,
     "canned.saved_model_estimator": (
         "tf.saved_model.load reads a SavedModel, and Estimator's warm_start_from takes the path of one"
     ),
@@ -49,7 +47,6 @@ REPLACED_MODULES: Mapping[str, str] = {
         "Estimator.export_saved_model writes a model function's graphs, and tf.compat.v1.wrap_function calls one in a graph "
         "of its own"
     ),
-    "head.sequential_head": _RNN,
     "hooks.fake_summary_writer": (
         "it was for tf.estimator's own tests; tf.compat.v1.train.summary_iterator reads what hooks have written"
     ),
@@ -71,6 +68,7 @@ REPLACED_NAMES: Mapping[str, str] = {
     "canned.linear.LinearModel": "tf.compat.v1.feature_column.linear_model, or linear_logit_fn_builder of the same module",
     "canned.linear.LinearSDCA": _SDCA,
     "canned.linear._sdca_model_fn": _SDCA,
+    "canned.rnn.RNNModel": "RNNEstimator of the same module makes its layers; tf.keras.layers has them for a model_fn",
     "early_stopping._MultiWorkerEarlyStoppingHook": "make_early_stopping_hook makes the hook for each task",
     "estimator._combine_distributed_scaffold": _SESSIONS,
     "estimator.create_per_replica_ready_for_local_init_op": _SESSIONS,

@@ -165,13 +165,22 @@ def clipped(given: Any, gradients: list[Any]) -> list[Any]:
 
 def _clip(optimizer: Any, given: Any) -> None:
     """Makes `optimizer` clip gradients as `given` of Keras would."""
-    if not any(getattr(given, name, None) for name in ("clipnorm", "global_clipnorm", "clipvalue")):
-        return
+    if any(getattr(given, name, None) for name in ("clipnorm", "global_clipnorm", "clipvalue")):
+        _change_gradients(optimizer, lambda gradients: clipped(given, gradients))
+
+
+def clip_each(optimizer: Any, norm: float) -> None:
+    """Makes an optimizer of `tf.compat.v1.train` clip the gradient of each variable to `norm`."""
+    _change_gradients(optimizer, lambda gradients: [tf.clip_by_norm(one, norm) for one in gradients])
+
+
+def _change_gradients(optimizer: Any, change: Callable[[list[Any]], list[Any]]) -> None:
+    """Makes an optimizer of `tf.compat.v1.train` take what `change` returns of its gradients."""
     compute = optimizer.compute_gradients
 
     def computed(*args: Any, **kwargs: Any) -> list[tuple[Any, Any]]:
         pairs = [pair for pair in compute(*args, **kwargs) if pair[0] is not None]
-        gradients = clipped(given, [gradient for gradient, _ in pairs])
+        gradients = change([gradient for gradient, _ in pairs])
         return list(zip(gradients, (variable for _, variable in pairs), strict=True))
 
     optimizer.compute_gradients = computed
