@@ -22,6 +22,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from estimator_runtime.config import strategies
+from estimator_runtime.distribution import collective_input
 from estimator_runtime.inputs import model_input
 from estimator_runtime.keras import layer_names
 from estimator_runtime.model.bound_model import BoundModel, BuiltModel
@@ -47,12 +49,48 @@ def build(
     # `Optimizer.minimize` scale the loss by the number of replicas.
     with strategy.scope(), strategy._scale_loss_for_estimator_enabled():  # noqa: SLF001
         step = model.begin_graph(graph)
-        batches, hook = _batches(model, strategy, input_fn, mode)
+        is_collective = strategies.spans_tasks(strategy) and bool(model.config.cluster_spec)
+        read = collective_input.batches if is_collective else _batches
+        batches, hook = read(model, strategy, input_fn, mode)
         specs = _call_model_fn(model, strategy, batches, mode)
+        if is_collective:
+            specs = _with_loss_of_all(strategy, specs)
+            _read_step_locally(strategy, step)
     _hide_components(strategy, graph)
     # The optimizers' note on whether they have scaled the loss has no public name either.
     is_mean = mode == ModeKeys.EVAL or graph._is_loss_scaled_by_optimizer  # noqa: SLF001
+    if is_collective:
+        merged = _merged(specs, loss_is_mean=True)
+        return BuiltModel(
+            step,
+            merged._replace(loss=merged.loss / strategy.num_replicas_in_sync) if is_mean else merged,
+            (hook,),
+        )
     return BuiltModel(step, _merged(specs, loss_is_mean=is_mean), (hook,))
+
+
+def _with_loss_of_all(strategy: Any, specs: list[EstimatorSpec]) -> list[EstimatorSpec]:
+    """The same, the loss of each being the sum over the replicas of all tasks."""
+    summed: list[EstimatorSpec] = []
+
+    def add() -> None:
+        spec = specs[len(summed)]
+        loss = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, spec.loss)
+        summed.append(spec._replace(loss=loss))
+
+    strategy.extended.call_for_each_replica(tf.autograph.experimental.do_not_convert(add))
+    return summed
+
+
+def _read_step_locally(strategy: Any, step: Any) -> None:
+    """Has hooks read this task's copy of the global step.
+
+    TensorFlow's own read, which it would add for them, holds the broadcast of the step's first value; a task that runs
+    that once more than the others (the chief, before it saves) is one collective ahead of them for ever.
+    """
+    with tf.name_scope("global_step/"):
+        value = strategy.experimental_local_results(step)[0].read_value() + 0
+    tf.compat.v1.add_to_collection("global_step_read_op_cache", value)
 
 
 def _batches(

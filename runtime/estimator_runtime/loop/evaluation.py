@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from estimator_runtime import checkpoints, observation
+from estimator_runtime.config import strategies
 from estimator_runtime.distribution import replicas
 from estimator_runtime.loop import default_writer, event_writers, sessions, summaries
 from estimator_runtime.loop.kept import keeping
@@ -221,9 +222,8 @@ def _results(
             checkpoints.check_shapes_of(checkpoint_path, promised.trained)
             return _results_of(promised, model, checkpoint_path, stop)
     with observation.current().evaluating(), LoopedGraph().as_default() as graph:
-        evaluation = build(
-            model, input_fn, checkpoint_path=checkpoint_path, strategy=model.config.eval_distribute
-        )
+        strategy = strategies.evaluating(model.config.eval_distribute)
+        evaluation = build(model, input_fn, checkpoint_path=checkpoint_path, strategy=strategy)
         if checkpoint_path is not None:
             checkpoints.check_trained(checkpoint_path, evaluation.spec.scaffold.saver)
             kept = None if keeps is None else _kept(keeps, model, input_fn, evaluation)
@@ -250,7 +250,7 @@ def _results(
                 ahead=None if model.config.evaluation_master else stretches,
             )
 
-        with replicas.scope(model.config.eval_distribute):
+        with replicas.scope(strategy):
             return run(evaluation, session_with, stop=stop, hooks=hooks, stretches=stretches)
 
 
@@ -262,7 +262,7 @@ def _kept(
 ) -> KeptSession[EvaluationGraph] | None:
     """The session that is kept for this evaluation; None where it has one of its own, for something might differ."""
     if (
-        model.config.eval_distribute
+        strategies.evaluating(model.config.eval_distribute)
         or model.config.evaluation_master
         or evaluation.spec.evaluation_hooks
         or not all(isinstance(value, tf.Tensor | tf.Variable) for value in evaluation.values.values())

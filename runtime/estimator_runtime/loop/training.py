@@ -20,7 +20,9 @@ import tensorflow as tf
 from estimator_runtime import checkpoints, observation
 from estimator_runtime.checkpoints import storage
 from estimator_runtime.cluster.chief_watch import ChiefWatch, EndWithChiefHook, TrainingEnded
+from estimator_runtime.cluster.peers import PeerWatch, others
 from estimator_runtime.cluster.watcher import WatchingHook
+from estimator_runtime.config import strategies
 from estimator_runtime.config.run_config import RunConfig, TaskType
 from estimator_runtime.distribution import replicas
 from estimator_runtime.keras import layer_state
@@ -60,8 +62,9 @@ def train(
         tf2_writer = _default_writer(model.config)
         if tf2_writer is not None:
             model = replace(model, around_model_fn=tf2_writer.in_use)
-        built = replicas.build(model, model.config.train_distribute, graph, input_fn, ModeKeys.TRAIN)
-        if model.config.train_distribute and default_writer.are_lost(graph):
+        strategy = strategies.replicating(model.config.train_distribute)
+        built = replicas.build(model, strategy, graph, input_fn, ModeKeys.TRAIN)
+        if strategy and default_writer.are_lost(graph):
             tf.compat.v1.logging.info(
                 "The model function's tf.summary writes nothing with train_distribute: tf.compat.v1.summary does."
             )
@@ -96,7 +99,10 @@ def train_with_spec(
     _add_loss_summary(spec.loss)
     if _add_default_saver(model.config, spec) and model.config.is_chief:
         checkpoints.check_shapes(model.model_dir, tf.compat.v1.global_variables())
-    watch = None if model.config.is_chief else ChiefWatch(model.model_dir)
+    strategy = strategies.replicating(model.config.train_distribute)
+    is_collective = strategies.spans_tasks(strategy) and bool(model.config.cluster_spec)
+    peers = PeerWatch(others(model.config)) if is_collective else None
+    watch = None if model.config.is_chief or is_collective else ChiefWatch(model.model_dir)
     worker_hooks = [
         *input_hooks,
         *hooks,
@@ -119,9 +125,10 @@ def train_with_spec(
     with (
         _leaving_with_chief() as left,
         storage.explained(model.model_dir),
-        replicas.scope(model.config.train_distribute),
+        replicas.scope(strategy),
         _listening(saver_hooks.existing, saving_listeners),
         _watching(worker_hooks),
+        contextlib.nullcontext() if peers is None else peers.watching(),
         sessions.training_session(
             model.config,
             scaffold=spec.scaffold,
@@ -130,6 +137,7 @@ def train_with_spec(
             save_summaries_steps=summary_steps,
             log_step_count_steps=log_steps,
             watch=watch,
+            peers=peers,
             # In a graph of the program's own there is no loop.
             ahead=stretches if isinstance(graph, LoopedGraph) else None,
         ) as session,
@@ -193,7 +201,7 @@ def _default_writer(config: RunConfig) -> DefaultWriter | None:
 
     The replicas of a strategy, which are built in threads of their own, have none.
     """
-    if not (config.is_chief and config.save_summary_steps) or config.train_distribute:
+    if not (config.is_chief and config.save_summary_steps) or strategies.replicating(config.train_distribute):
         return None
     assert config.model_dir is not None, "the Estimator fills in model_dir"
     return DefaultWriter(config.model_dir)
