@@ -137,11 +137,17 @@ class PeerWatch:
         self._seen.update(self._peers)
         self._away_since.clear()
 
+    @property
+    def waiting_since(self) -> float | None:
+        """When the call began that has lasted for a while; None while steps are made."""
+        since = self._waits_since
+        return None if since is None or time.monotonic() - since < _WAITS_AFTER_SECS else since
+
     def _run(self) -> None:
         with concurrent.futures.ThreadPoolExecutor(_MOST_AT_ONCE, "peer") as pool:
             while not self._left.wait(_LOOK_EVERY_SECS):
-                since = self._waits_since
-                if since is None or time.monotonic() - since < _WAITS_AFTER_SECS:
+                since = self.waiting_since
+                if since is None:
                     continue
                 message = self.look(pool.map(self._ask, self._peers.values()))
                 if message is not None and self._waits_since == since and not self._left.is_set():
