@@ -8,19 +8,21 @@ import signal
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from cluster_tasks import Job, free_ports
 
 PROGRAM = pathlib.Path(__file__).with_name("collective_job.py")
+AVERAGES_PROGRAM = pathlib.Path(__file__).with_name("collective_averages_job.py")
 
 
 class CollectiveJob(Job):
     """A chief, workers and an evaluator."""
 
-    def __init__(self, root, workers, settings):
+    def __init__(self, root, workers, settings, program=PROGRAM):
         ports = free_ports(1 + workers)
         addresses = [f"127.0.0.1:{port}" for port in ports]
         cluster = {"chief": addresses[:1]} | ({"worker": addresses[1:]} if workers else {})
-        super().__init__(root, PROGRAM, settings, cluster)
+        super().__init__(root, program, settings, cluster)
 
     @property
     def trainers(self):
@@ -148,3 +150,24 @@ def test_a_task_that_stands_still_is_lost_after_a_while_and_not_before(job):
     os.kill(running.workers[0].process.pid, signal.SIGCONT)
     running.chief.await_line(rf"^STEP {before + 10} ")
     assert re.search("ERROR", running.chief.text()) is None
+
+
+@pytest.mark.parametrize(
+    ("averages", "means"), [("read by all", [1.0, 1.5, 1.875]), ("keras", [0.5, 0.75, 0.9375])]
+)
+def test_averages_of_each_replica(tmp_path, averages, means):
+    """Batches of ones and threes, momentum 1/2 from 0: after one step half of a batch's mean. Keras 3's are the chief's own."""
+    saved = []
+    running = CollectiveJob(tmp_path, 1, {"averages": averages, "steps": 1}, program=AVERAGES_PROGRAM)
+    try:
+        for steps in (1, 2, 4):
+            running.settings["steps"] = steps
+            running.start()
+            assert running.await_ends() == [0, 0], running.logs()
+            assert running.last_step() == steps
+            checkpoint = tf.train.latest_checkpoint(str(running.model_dir))
+            (mean,) = tf.train.load_variable(checkpoint, "norm/moving_mean")
+            saved.append(float(mean))
+    finally:
+        running.end()
+    assert saved == means

@@ -42,7 +42,7 @@ def batches(
 
     def read() -> None:
         with tf.device("/cpu:0"):
-            batch = tf.compat.v1.data.experimental.get_next_as_optional(iterator)
+            batch = iterator.get_next_as_optional()
             all_have = end.all_have(batch.has_value())
             found.append(tf.cond(all_have, batch.get_value, ended.get_next))
 

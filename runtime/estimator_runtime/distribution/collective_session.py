@@ -14,6 +14,8 @@ from typing import Any
 import tensorflow as tf
 
 from estimator_runtime.cluster.peers import PeerWatch
+from estimator_runtime.distribution import on_read_variables
+from estimator_runtime.distribution.on_read_variables import OnReadVariables
 from estimator_runtime.errors import PeerLostError
 
 _SUM = tf.distribute.ReduceOp.SUM
@@ -112,18 +114,25 @@ class CollectiveSessionCreator(tf.compat.v1.train.SessionCreator):  # type: igno
         """Returns a `tf.compat.v1.Session` on the chief's variables."""
         is_restored = tf.compat.v1.placeholder(tf.int32, [], name="chief_restored")
         restored = self._agreed(is_restored)
-        shared = self._shared()
+        on_read = on_read_variables.of(tf.compat.v1.get_default_graph())
+        shared_first = self._shared(None)
+        shared_restored = self._shared(on_read) if on_read else shared_first
+        first_read = on_read.read_after(tf.no_op()) if on_read else None
         scaffold = self._scaffold
         scaffold.finalize()
         session = tf.compat.v1.Session(
             self._master, graph=tf.compat.v1.get_default_graph(), config=self._config
         )
         has_checkpoint = self._restoring is not None and self._restoring.restore(session)
-        if not session.run(restored, {is_restored: int(has_checkpoint)}):
+        if session.run(restored, {is_restored: int(has_checkpoint)}):
+            session.run(shared_restored)
+        else:
             session.run(scaffold.init_op, scaffold.init_feed_dict)
             if scaffold.init_fn is not None:
                 scaffold.init_fn(session)
-        session.run(shared)
+            session.run(shared_first)
+        if on_read:
+            session.run(first_read)
         if scaffold.local_init_op is not None:
             session.run(scaffold.local_init_op, scaffold.local_init_feed_dict)
         return session
@@ -137,24 +146,30 @@ class CollectiveSessionCreator(tf.compat.v1.train.SessionCreator):  # type: igno
 
         return self._in_each_replica(add)[0]
 
-    def _shared(self) -> Any:
-        """The operation that gives all tasks the chief's variables: the sum of its values and of the others' zeros."""
+    def _shared(self, restored: OnReadVariables | None) -> Any:
+        """The operation that gives all tasks the chief's variables: the sum of its values and of the others' zeros.
+
+        `restored` has what of a checkpoint does not go into the variables by itself.
+        """
         by_type: dict[Any, list[Any]] = {}
         for variable in tf.compat.v1.global_variables():
             if variable.dtype.base_dtype in _SUMMED_AS and variable.shape.is_fully_defined():
-                parts = self._strategy.experimental_local_results(variable)
-                by_type.setdefault(_SUMMED_AS[variable.dtype.base_dtype], []).append(parts)
-        is_chief = self._restoring is not None
+                by_type.setdefault(_SUMMED_AS[variable.dtype.base_dtype], []).append(variable)
+
+        def value_of(variable: Any, part: Any, number: int, dtype: Any) -> Any:
+            if self._restoring is None or number > 0:
+                return tf.zeros(part.shape, dtype)
+            saved = None if restored is None else restored.restored(variable)
+            return tf.cast(part.read_value() if saved is None else saved, dtype)
 
         def share(number: int) -> Any:
             assigned = []
             for dtype, variables in by_type.items():
-                own = [parts[number % len(parts)] for parts in variables]
+                all_parts = [self._strategy.experimental_local_results(variable) for variable in variables]
+                own = [parts[number % len(parts)] for parts in all_parts]
                 values = [
-                    tf.cast(part.read_value(), dtype)
-                    if is_chief and number == 0
-                    else tf.zeros(part.shape, dtype)
-                    for part in own
+                    value_of(variable, part, number, dtype)
+                    for variable, part in zip(variables, own, strict=True)
                 ]
                 sums = tf.distribute.get_replica_context().all_reduce(_SUM, values)
                 assigned += [

@@ -8,13 +8,15 @@ What ends a training at the same step everywhere needs no agreement: `StopAtStep
 since the loss is that of all.
 """
 
+import weakref
 from collections.abc import Iterable
 from typing import Any
 
 import tensorflow as tf
 
 _train: Any = tf.compat.v1.train
-_KEY = "estimator_runtime/common_end"
+# By graph. They are no collections: those are written with the graph.
+_OF_GRAPHS: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
 
 
 class CommonEnd:
@@ -29,7 +31,7 @@ class CommonEnd:
         self._wish = tf.compat.v1.placeholder_with_default(tf.constant(0, tf.int32), [], name="wish_to_stop")
         self._wishes: Any = None
         self._is_wished = False
-        tf.compat.v1.add_to_collection(_KEY, self)
+        _OF_GRAPHS[tf.compat.v1.get_default_graph()] = self
 
     def all_have(self, has_batch: Any) -> Any:
         """Whether every replica of every task has a batch: a bool Tensor; call it in each replica's context, in order.
@@ -67,8 +69,7 @@ class CommonEnd:
 
 def of(graph: Any) -> CommonEnd | None:
     """The agreement of a graph; None where nothing has to be agreed upon."""
-    found = graph.get_collection(_KEY)
-    return found[0] if found else None
+    return _OF_GRAPHS.get(graph)
 
 
 def _stops_everywhere(hook: Any) -> bool:
