@@ -32,6 +32,7 @@ written for tf.estimator keeps working:
     ├── ScalarPredictionError          (ValueError, IndexError) predictions that cannot be told by example
     ├── MetricNotFoundError            (KeyError)               early stopping looks at what no evaluation has
     ├── LegacyKerasError               (AttributeError)         a model function calls what only Keras 2 has
+    ├── PeerLostError                  (RuntimeError)           another task of a synchronous training is gone
     ├── TPUNotSupportedError           (ValueError, RuntimeError)
     │                                                           a TPU is asked for
     └── DistributionNotSupportedError  (ValueError, AttributeError)
@@ -137,6 +138,10 @@ class MetricNotFoundError(EstimatorError, KeyError):
 
 class DistributionNotSupportedError(EstimatorError, ValueError, AttributeError):
     """The configuration asks for a tf.distribute strategy that is not of this host, or for one on several hosts."""
+
+
+class PeerLostError(EstimatorError, RuntimeError):
+    """Another task of a training whose tasks make every step together is gone, or does not answer any more."""
 
 
 class TPUNotSupportedError(EstimatorError, ValueError, RuntimeError):

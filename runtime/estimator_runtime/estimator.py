@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from estimator_runtime import checkpoints, observation
 from estimator_runtime.checkpoints import object_based, paths
+from estimator_runtime.config import strategies
 from estimator_runtime.config.run_config import RunConfig, TaskType
 from estimator_runtime.errors import EstimatorNotTrainedError
 from estimator_runtime.loop import evaluation, hook_types, prediction, run_settings, sessions
@@ -213,7 +214,7 @@ class Estimator(StepwiseEstimator):
         """
         return self._actual_eval(
             input_fn,
-            strategy=self._eval_distribution,
+            strategy=strategies.evaluating(self._eval_distribution),
             steps=steps,
             hooks=hooks,
             checkpoint_path=checkpoint_path,

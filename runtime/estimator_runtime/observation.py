@@ -74,6 +74,9 @@ class Observer:
         """Surrounds the life of a parameter server."""
         yield
 
+    def lost(self, message: str) -> None:
+        """Takes why the process ends right after this call, in another thread than training's: a peer is lost."""
+
 
 class _Current:
     """The one observer of this process."""

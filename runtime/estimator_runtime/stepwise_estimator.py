@@ -12,6 +12,7 @@ from typing import Any
 import tensorflow as tf
 
 from estimator_runtime import checkpoints
+from estimator_runtime.config import strategies
 from estimator_runtime.config.run_config import RunConfig
 from estimator_runtime.distribution import replicas
 from estimator_runtime.exporting_estimator import ExportingEstimator
@@ -206,7 +207,7 @@ class StepwiseEstimator(ExportingEstimator):
                 input_fn,
                 hooks=hooks or (),
                 checkpoint_path=checkpoint_path,
-                strategy=self._eval_distribution,
+                strategy=strategies.evaluating(self._eval_distribution),
             )
         )
 
@@ -225,7 +226,9 @@ class StepwiseEstimator(ExportingEstimator):
         self, input_fn: _InputFn, config: RunConfig
     ) -> tuple[Any, Sequence[Any], Sequence[Any], Any, dict[str, Any]]:
         """As `_call_model_fn_eval`, on the replicas of the configuration's strategy."""
-        return evaluation.build_model(self._bound, input_fn, config, self._eval_distribution)
+        return evaluation.build_model(
+            self._bound, input_fn, config, strategies.evaluating(self._eval_distribution)
+        )
 
     def _evaluate_run(
         self,

@@ -37,7 +37,7 @@ FEATURES = frozenset(
         "export_savedmodel, export_saved_model, all-modes export, assets, as_text, export names, signatures",
         # RunConfig and TF_CONFIG
         "RunConfig properties, RunConfig replace, RunConfig model_dir, session_config, device filters, device_fn",
-        "TF_CONFIG none, TF_CONFIG chief, TF_CONFIG evaluator, TF_CONFIG master, global id, train_distribute",
+        "TF_CONFIG none, TF_CONFIG chief, TF_CONFIG evaluator, TF_CONFIG master, global id, train_distribute, synchronous workers",
         # train_and_evaluate
         "TrainSpec, EvalSpec, local loop, chief, worker, master, ps, evaluator, final export",
         # Exporters and hooks
@@ -143,6 +143,7 @@ _LONG = frozenset(
     for name in (
         "additions",
         "canned_arguments",
+        "collective",
         "cluster",
         "columns",
         "frames",

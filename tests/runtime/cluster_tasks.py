@@ -114,8 +114,8 @@ class Job:
         self.network = network
         made = {role: [Task(self, role, index) for index in range(len(cluster[role]))] for role in cluster}
         (self.chief,) = made["chief"]
-        self.workers = made["worker"]
-        self.servers = made["ps"]
+        self.workers = made.get("worker", [])
+        self.servers = made.get("ps", [])
         self.evaluator = Task(self, "evaluator", 0)
         self.tasks = [*self.servers, self.chief, *self.workers, self.evaluator]
 

@@ -30,6 +30,7 @@ CAUGHT_AS = {
     errors.MissingNameError: [KeyError],
     errors.LegacyKerasError: [AttributeError],
     errors.TPUNotSupportedError: [ValueError, RuntimeError],
+    errors.PeerLostError: [RuntimeError],
     errors.DistributionNotSupportedError: [ValueError, AttributeError],
 }
 

@@ -242,8 +242,16 @@ def test_a_given_session_config_is_kept(configure):
         ("steps_per_loop", True, 'steps_per_loop should be "auto" or an integer >= 1'),
         ("steps_per_loop", "100", 'steps_per_loop should be "auto" or an integer >= 1'),
         ("steps_per_loop", 1.5, 'steps_per_loop should be "auto" or an integer >= 1'),
-        ("train_distribute", object(), "train_distribute may be a MirroredStrategy, OneDeviceStrategy or"),
-        ("eval_distribute", object(), "eval_distribute may be a MirroredStrategy, OneDeviceStrategy or"),
+        (
+            "train_distribute",
+            object(),
+            "train_distribute may be a MirroredStrategy, OneDeviceStrategy, CentralStorageStrategy,",
+        ),
+        (
+            "eval_distribute",
+            object(),
+            "eval_distribute may be a MirroredStrategy, OneDeviceStrategy, CentralStorageStrategy,",
+        ),
         ("experimental_distribute", object(), "experimental_distribute must have the attributes"),
     ],
 )

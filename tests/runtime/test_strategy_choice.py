@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from estimator_runtime import CheckpointInputPipelineHook, DistributionNotSupportedError, Estimator, RunConfig
+from estimator_runtime.config import strategies
 
 FIELDS = ["train_distribute", "eval_distribute"]
 
@@ -51,16 +52,99 @@ def test_a_copy_of_a_subclass_has_copies_of_its_other_attributes(strategy):
 
 
 @pytest.mark.parametrize("field", FIELDS)
-@pytest.mark.parametrize(
-    "make",
-    [tf.distribute.get_strategy, tf.compat.v1.distribute.experimental.ParameterServerStrategy],
-    ids=["default", "parameter server"],
-)
+@pytest.mark.parametrize("make", [tf.distribute.get_strategy, object], ids=["default", "object"])
 def test_other_strategies_are_refused_with_the_way_out(field, make):
     with pytest.raises(DistributionNotSupportedError) as error:
         RunConfig(**{field: make()})
     assert str(error.value).startswith(f"{field} may be a MirroredStrategy")
-    assert "chief, worker and ps tasks in TF_CONFIG" in str(error.value)
+    assert "chief, worker and ps with None here, or chief and worker with" in str(error.value)
+
+
+def synchronous():
+    """As programs make it where nothing may be started: a server of TF_CONFIG's own address, and all others awaited."""
+    with tf.Graph().as_default():
+        return tf.distribute.MultiWorkerMirroredStrategy()
+
+
+def parameter_server():
+    with tf.Graph().as_default():
+        return tf.compat.v1.distribute.experimental.ParameterServerStrategy()
+
+
+PAIR = {"chief": ["a:1"], "worker": ["b:1"]}
+
+
+@pytest.mark.parametrize("task_type", ["chief", "worker"])
+def test_synchronous_workers_have_a_leader_and_look_at_their_own_devices(monkeypatch, tmp_path, task_type):
+    in_cluster(monkeypatch, PAIR, task_type)
+    config = Estimator(model_fn, str(tmp_path), RunConfig(train_distribute=synchronous())).config
+    assert config.session_config.experimental.collective_group_leader == "/job:chief/replica:0/task:0"
+    assert list(config.session_config.device_filters) == [f"/job:{task_type}/task:0"]
+    assert config.master == f"grpc://{PAIR[task_type][0]}"
+
+
+def test_a_cluster_of_one_task_has_a_session_where_the_strategy_places_its_variables(monkeypatch, tmp_path):
+    in_cluster(monkeypatch, {"chief": ["a:1"]}, "chief")
+    assert RunConfig().master == ""
+    assert (
+        Estimator(model_fn, str(tmp_path), RunConfig(train_distribute=synchronous())).config.master
+        == "grpc://a:1"
+    )
+
+
+@pytest.mark.parametrize(
+    ("cluster", "service", "message"),
+    [
+        ({**PAIR, "ps": ["c:1"]}, {}, "Leave out ps"),
+        ({"master": ["a:1"], "worker": ["b:1"]}, {}, "Leave out master, and name the master chief"),
+        (PAIR, {"elastic": True}, "this job's workers come and go"),
+    ],
+)
+def test_synchronous_workers_are_refused_where_they_cannot_be(
+    monkeypatch, tmp_path, cluster, service, message
+):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    strategy = synchronous()
+    document = {"cluster": cluster, "task": {"type": "worker", "index": 0}, "service": service}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(document))
+    with pytest.raises(DistributionNotSupportedError, match=message):
+        Estimator(model_fn, str(tmp_path), RunConfig(train_distribute=strategy))
+
+
+def test_one_task_evaluates_what_several_train_together(monkeypatch, tmp_path):
+    in_cluster(monkeypatch, PAIR, "chief")
+    strategy = synchronous()
+    assert strategies.evaluating(strategy) is None
+    config = RunConfig(train_distribute=strategy, eval_distribute=strategy)
+    assert Estimator(model_fn, str(tmp_path), config).config.eval_distribute is strategy
+
+
+# TensorFlow's own word about its iterator over one host.
+@pytest.mark.filterwarnings("ignore:To make it possible to preserve tf.data options")
+def test_without_a_cluster_it_is_a_strategy_of_this_host(monkeypatch, tmp_path):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    assert strategies.evaluating(strategy) is strategy
+    both = {"train_distribute": strategy, "eval_distribute": strategy}
+    estimator = linear_model.estimator(tmp_path, **both).train(linear_model.train_input, steps=3)
+    assert estimator.evaluate(linear_model.eval_input, steps=1)["global_step"] == 3
+
+
+@pytest.mark.parametrize("task_type", ["chief", "worker", "ps"])
+def test_a_parameter_server_strategy_is_what_the_cluster_does_anyhow(monkeypatch, tmp_path, task_type):
+    in_cluster(monkeypatch, {**PAIR, "ps": ["c:1"]}, task_type)
+    strategy = parameter_server()
+    config = Estimator(model_fn, str(tmp_path), RunConfig(train_distribute=strategy)).config
+    assert config.train_distribute is strategy
+    assert strategies.replicating(strategy) is None
+
+
+def test_a_parameter_server_strategy_of_several_devices_is_refused(monkeypatch):
+    devices = types.SimpleNamespace(worker_devices=("/gpu:0", "/gpu:1"))
+    strategy = parameter_server()
+    monkeypatch.setattr(type(strategy), "extended", devices)
+    with pytest.raises(DistributionNotSupportedError, match="2 devices in this task"):
+        RunConfig(train_distribute=strategy)
 
 
 def test_a_property_of_a_subclass_is_checked_too(tmp_path):

@@ -331,7 +331,7 @@ def serving():
 
 
 def cluster_end(tmp_path, monkeypatch, listening):
-    monkeypatch.setattr(server, "_listens", lambda address: address in listening)
+    monkeypatch.setattr(server, "listens", lambda address: address in listening)
     monkeypatch.setenv("TF_CONFIG", json.dumps({**AS_WORKER, "task": {"type": "ps", "index": 0}}))
     return server.ClusterEnd(RunConfig(model_dir=str(tmp_path)), str(tmp_path), None)
 

@@ -17,11 +17,16 @@ _LOOK_FOR_INTERRUPTION_SECS = 0.5
 _CONNECT_SECS = 2.0
 
 
-def start(config: Any) -> Any:
-    """Starts the server of the task that `config`, a `RunConfig`, describes.
+def start(config: Any, spanning: Any = None) -> Any:
+    """Starts the server of a task.
+
+    Args:
+        config: the task's `RunConfig`.
+        spanning: the strategy whose replicas are in all tasks that train; None for another or none.
 
     Returns:
-        The `tf.distribute.Server`, or None when the task is the only one of its cluster and needs none.
+        The `tf.distribute.Server`; None when the task is the only one of its cluster and needs none, or when its
+        strategy, made eagerly, has started one.
 
     Raises:
         RuntimeError: the configuration does not say which server to start.
@@ -41,8 +46,14 @@ def start(config: Any) -> Any:
         raise RuntimeError(
             "Could not start server; be sure to specify master in RunConfig or set the TF_CONFIG environment variable."
         )
-    tf.compat.v1.logging.info("Start Tensorflow server.")
     session_config = tf.compat.v1.ConfigProto(log_device_placement=False)
+    if spanning:
+        if listens(config.cluster_spec.task_address(config.task_type, config.task_id)):
+            tf.compat.v1.logging.info("The strategy has started this task's server.")
+            return None
+        # Collectives are made by the server, so it needs the leader as the sessions do.
+        session_config = spanning.update_config_proto(session_config)
+    tf.compat.v1.logging.info("Start Tensorflow server.")
     if config.session_config is not None:
         session_config.gpu_options.CopyFrom(config.session_config.gpu_options)
     server = tf.distribute.Server(
@@ -99,7 +110,7 @@ class ClusterEnd:
         """Looks once; the end is near when training has ended and somebody who trained is still there."""
         if not self._training_has_ended():
             return Sight.NOTHING
-        return Sight.NEAR if any(map(_listens, self._trainers)) else Sight.THERE
+        return Sight.NEAR if any(map(listens, self._trainers)) else Sight.THERE
 
     def _training_has_ended(self) -> bool:
         if self._appearance.seen():
@@ -108,7 +119,8 @@ class ClusterEnd:
         return marker is not None and marker.covers(self._max_steps)
 
 
-def _listens(address: str) -> bool:
+def listens(address: str) -> bool:
+    """Whether somebody accepts connections at `address` ("host:port")."""
     host, _, port = address.rpartition(":")
     try:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECS):

@@ -78,6 +78,11 @@ def read_tf_config() -> dict[str, Any]:
     return document
 
 
+def is_elastic(service: Mapping[str, Any] | None) -> bool:
+    """Tells whether the workers of TF_CONFIG's cluster come and go, by its `service`."""
+    return bool((service or {}).get(ELASTIC))
+
+
 def is_google_environment() -> bool:
     """Tells whether TF_CONFIG says that servers are started by the platform."""
     tf_config = read_tf_config()
@@ -232,6 +237,11 @@ def _session_master(tf_config: Mapping[str, Any], cluster_spec: Any, task_type: 
         return str(tf_config["session_master"])
     if sum(_count_tasks(cluster_spec, job) for job in cluster_spec.jobs) == 1:
         return LOCAL_MASTER
+    return own_address(cluster_spec, task_type, task_id)
+
+
+def own_address(cluster_spec: Any, task_type: str, task_id: int) -> str:
+    """The address of a task's server, as a session's master."""
     return _GRPC_SCHEME + str(cluster_spec.task_address(task_type, task_id))
 
 

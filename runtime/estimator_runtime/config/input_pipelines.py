@@ -10,7 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime.cluster.tf_config import ELASTIC
+from estimator_runtime.cluster.tf_config import is_elastic
 from estimator_runtime.config.run_config import RunConfig, TaskType
 
 
@@ -29,7 +29,7 @@ def context(config: RunConfig, *, is_training: bool) -> Any:
 
 def _pipelines(config: RunConfig) -> tuple[int, int]:
     """How many there are, and this task's."""
-    if (config.service or {}).get(ELASTIC) or not config.cluster_spec:
+    if is_elastic(config.service) or not config.cluster_spec:
         return 1, 0
     own = {TaskType.CHIEF: 0, TaskType.MASTER: 0, TaskType.WORKER: config.task_id + 1}.get(config.task_type)
     return (1, 0) if own is None else (config.num_worker_replicas, own)

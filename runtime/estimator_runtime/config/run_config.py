@@ -68,8 +68,9 @@ class RunConfig:
         keep_checkpoint_max: newest checkpoints to keep; 0 or None keeps all.
         keep_checkpoint_every_n_hours: additionally keep one checkpoint every so many hours.
         log_step_count_steps: steps between log lines of loss and speed.
-        train_distribute: a single-host tf.distribute strategy to train with: `MirroredStrategy`, `OneDeviceStrategy`
-            or `CentralStorageStrategy`. Several hosts are TF_CONFIG's cluster, which excludes it.
+        train_distribute: a tf.distribute strategy to train with: on one host `MirroredStrategy`, `OneDeviceStrategy` or
+            `CentralStorageStrategy`; in TF_CONFIG's cluster of chief and workers `MultiWorkerMirroredStrategy`, or
+            tf.compat.v1's `ParameterServerStrategy` with parameter servers, which is the same as None.
         device_fn: function of one argument `op` that returns a device; default places variables on the ps tasks.
         protocol: None, "grpc" or "grpc+verbs".
         eval_distribute: likewise, to evaluate with.
@@ -254,6 +255,9 @@ class RunConfig:
     @property
     def master(self) -> str:
         """Address of the training session's server; "" runs in process."""
+        if not self._master and self._cluster_spec and strategies.spans_tasks(self.train_distribute):
+            # The strategy places what it makes on this task, also where that is the only one.
+            return tf_configs.own_address(self._cluster_spec, self._task_type, self._task_id)
         return self._master
 
     @property
@@ -323,12 +327,12 @@ class RunConfig:
 
     @property
     def train_distribute(self) -> Any:
-        """The single-host tf.distribute strategy that trains, or None."""
+        """The tf.distribute strategy that trains, or None."""
         return self._strategy("train_distribute")
 
     @property
     def eval_distribute(self) -> Any:
-        """The single-host tf.distribute strategy that evaluates, or None."""
+        """The tf.distribute strategy that evaluates, or None."""
         return self._strategy("eval_distribute")
 
     @property

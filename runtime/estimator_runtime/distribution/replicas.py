@@ -22,7 +22,9 @@ from typing import Any
 
 import tensorflow as tf
 
+from estimator_runtime.config import strategies
 from estimator_runtime.config.run_config import RunConfig
+from estimator_runtime.distribution import collective_input
 from estimator_runtime.inputs import model_input
 from estimator_runtime.keras import layer_names
 from estimator_runtime.model.bound_model import BoundModel, BuiltModel
@@ -60,15 +62,50 @@ def build(
     # By this switch optimizers know that they work for an Estimator. It has no public name, and nothing else makes
     # `Optimizer.minimize` scale the loss by the number of replicas.
     with strategy.scope(), strategy._scale_loss_for_estimator_enabled():  # noqa: SLF001
-        iterator, hooks = model.calls.iterator(input_fn, mode, strategy)
-        batches = _together(strategy.experimental_local_results(iterator.get_next()))
-        specs = _call_model_fn(
-            model, strategy, [model_input.features_and_labels(batch) for batch in batches], mode, config
-        )
+        is_collective = strategies.spans_tasks(strategy) and bool(model.config.cluster_spec)
+        hooks: Sequence[Any]
+        if is_collective:
+            batches, hooks = collective_input.batches(model, strategy, input_fn, mode)
+        else:
+            iterator, hooks = model.calls.iterator(input_fn, mode, strategy)
+            parts = _together(strategy.experimental_local_results(iterator.get_next()))
+            batches = [model_input.features_and_labels(part) for part in parts]
+        specs = _call_model_fn(model, strategy, batches, mode, config)
+        if is_collective:
+            specs = _with_loss_of_all(strategy, specs)
+            _read_step_locally(strategy, tf.compat.v1.train.get_global_step(graph))
     _hide_components(strategy, graph)
     # The optimizers' note on whether they have scaled the loss has no public name either.
     is_mean = mode == ModeKeys.EVAL or graph._is_loss_scaled_by_optimizer  # noqa: SLF001
-    return BuiltModel(_merged(specs, loss_is_mean=is_mean), tuple(hooks))
+    if not is_collective:
+        return BuiltModel(_merged(specs, loss_is_mean=is_mean), tuple(hooks))
+    merged = _merged(specs, loss_is_mean=True)  # each has the sum over all
+    mean = merged._replace(loss=merged.loss / strategy.num_replicas_in_sync)
+    return BuiltModel(mean if is_mean else merged, tuple(hooks))
+
+
+def _with_loss_of_all(strategy: Any, specs: list[EstimatorSpec]) -> list[EstimatorSpec]:
+    """The same, the loss of each being the sum over the replicas of all tasks."""
+    summed: list[EstimatorSpec] = []
+
+    def add() -> None:
+        spec = specs[len(summed)]
+        loss = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, spec.loss)
+        summed.append(spec._replace(loss=loss))
+
+    strategy.extended.call_for_each_replica(tf.autograph.experimental.do_not_convert(add))
+    return summed
+
+
+def _read_step_locally(strategy: Any, step: Any) -> None:
+    """Has hooks read this task's copy of the global step.
+
+    TensorFlow's own read, which it would add for them, holds the broadcast of the step's first value; a task that runs
+    that once more than the others (the chief, before it saves) is one collective ahead of them for ever.
+    """
+    with tf.name_scope("global_step/"):
+        value = strategy.experimental_local_results(step)[0].read_value() + 0
+    tf.compat.v1.add_to_collection("global_step_read_op_cache", value)
 
 
 def iterator(

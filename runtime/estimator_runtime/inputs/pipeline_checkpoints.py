@@ -13,6 +13,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from estimator_runtime.config import strategies
+
 _SessionRunHook: Any = tf.compat.v1.train.SessionRunHook
 _Saver: Any = tf.compat.v1.train.Saver
 _ITERATORS = "iterators"
@@ -43,7 +45,7 @@ class CheckpointInputPipelineHook(_SessionRunHook):  # type: ignore[misc]  # Ten
             raise ValueError(
                 f"external_state_policy must be 'fail', 'warn' or 'ignore', given: {external_state_policy!r}"
             )
-        if config.train_distribute:
+        if strategies.replicating(config.train_distribute):
             raise ValueError(
                 "CheckpointInputPipelineHook cannot save the place in the data of a tf.distribute strategy."
             )

@@ -80,9 +80,12 @@ def run(work: Work, settings: Environment) -> int:
     """Runs `work` with progress, SIGTERM and the termination message looked after; returns the exit code."""
     recorder = Recorder(settings.role, settings.index)
 
+    def leave_message() -> None:
+        termination_message.write(settings.termination_log, recorder.document())
+
     def leave() -> None:
         recorder.stopped(_stopped(recorder))
-        termination_message.write(settings.termination_log, recorder.document())
+        leave_message()
         os._exit(interruption.EXIT_CODE)
 
     termination = Termination(CHIEF_STEP_SECS if settings.role == CHIEF else STEP_SECS, leave)
@@ -98,7 +101,7 @@ def run(work: Work, settings: Environment) -> int:
             from estimator_runtime.job.observer import JobObserver
 
             deprecations.leave_out()
-            observation.install(JobObserver(recorder, termination))
+            observation.install(JobObserver(recorder, termination, leave_message=leave_message))
             work(settings)
             termination.check()
         finally:
@@ -108,7 +111,7 @@ def run(work: Work, settings: Environment) -> int:
     else:
         recorder.finished()
         code = 0
-    termination_message.write(settings.termination_log, recorder.document())
+    leave_message()
     observation.install(None)
     endpoint.stop()
     return code

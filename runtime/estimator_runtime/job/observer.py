@@ -17,6 +17,8 @@ from estimator_api.progress import CheckpointProgress, ExportProgress, State
 from estimator_runtime import checkpoints
 from estimator_runtime.checkpoints.faults import UNREADABLE
 from estimator_runtime.cluster.watcher import Sight, Watcher
+from estimator_runtime.errors import PeerLostError
+from estimator_runtime.job.progress import termination_message
 from estimator_runtime.job.progress.recorder import Recorder
 from estimator_runtime.job.progress.step_rate import StepRate
 from estimator_runtime.job.session_hooks import CheckpointListener, ProgressHook
@@ -33,12 +35,18 @@ class JobObserver(Observer):
         recorder: takes the progress.
         termination: is told when a session looks for the end by itself, and asked whether to end otherwise.
         clock: seconds since any fixed moment.
+        leave_message: writes the termination message, for a process that ends at once.
     """
 
     def __init__(
-        self, recorder: Recorder, termination: Termination, clock: Callable[[], float] = time.monotonic
+        self,
+        recorder: Recorder,
+        termination: Termination,
+        clock: Callable[[], float] = time.monotonic,
+        leave_message: Callable[[], None] = lambda: None,
     ) -> None:
         self._recorder = recorder
+        self._leave_message = leave_message
         self._termination = termination
         self._clock = clock
         self._rate = StepRate()
@@ -128,6 +136,11 @@ class JobObserver(Observer):
         self._recorder.enter("Training")
         yield
         self._termination.check()
+
+    def lost(self, message: str) -> None:
+        """Records the failure, whose report nobody could ask for later."""
+        self._recorder.failed(termination_message.one_line(f"{PeerLostError.__name__}: {message}"))
+        self._leave_message()
 
     def adopted(self, step: int) -> None:
         """Remembers that the first session, too, goes on from somewhere else than the latest checkpoint."""

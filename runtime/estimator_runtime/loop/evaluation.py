@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from estimator_runtime import checkpoints, observation
+from estimator_runtime.config import strategies
 from estimator_runtime.config.run_config import RunConfig
 from estimator_runtime.distribution import replicas
 from estimator_runtime.loop import default_writer, event_writers, sessions, summaries
@@ -265,7 +266,7 @@ def run_checkpoint(
             ahead=stretches,
         )
 
-    with replicas.scope(model.config.eval_distribute):
+    with replicas.scope(strategies.evaluating(model.config.eval_distribute)):
         results = run(parts, session_with, stretches=stretches)
     _write(results, checkpoint_path, eval_dir)
     return results
@@ -323,7 +324,7 @@ def _kept(
 ) -> KeptSession[EvaluationParts] | None:
     """The session that is kept for this evaluation; None where it has one of its own, for something might differ."""
     if (
-        model.config.eval_distribute
+        strategies.evaluating(model.config.eval_distribute)
         or model.config.evaluation_master
         or built.spec.evaluation_hooks
         or not all(isinstance(value, tf.Tensor | tf.Variable) for value in parts.eval_dict.values())

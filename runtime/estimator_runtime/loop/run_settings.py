@@ -5,6 +5,7 @@ import tempfile
 
 import tensorflow as tf
 
+from estimator_runtime.cluster import tf_config
 from estimator_runtime.config import strategies
 from estimator_runtime.config.run_config import RunConfig
 from estimator_runtime.loop import sessions
@@ -32,10 +33,14 @@ def completed(config: RunConfig | None, model_dir: str | bytes | os.PathLike[str
     strategies.check("train_distribute", config.train_distribute)
     strategies.check("eval_distribute", config.eval_distribute)
     strategies.check_cluster(
-        config.train_distribute, cluster_spec=config.cluster_spec, task_type=config.task_type
+        config.train_distribute,
+        cluster_spec=config.cluster_spec,
+        task_type=config.task_type,
+        is_elastic=tf_config.is_elastic(config.service),
     )
     if config.session_config is None:
         config = RunConfig.replace(config, session_config=sessions.default_session_config())
+    config = _with_collectives(config)
     config = _with_devices_of_replicas(config)
     given = None if model_dir is None else os.fsdecode(model_dir)
     if given is not None and config.model_dir is not None and given != config.model_dir:
@@ -50,6 +55,14 @@ def completed(config: RunConfig | None, model_dir: str | bytes | os.PathLike[str
         tf.compat.v1.logging.warning("Using temporary folder as model directory: %s", temporary)
         return RunConfig.replace(config, model_dir=temporary)
     return config
+
+
+def _with_collectives(config: RunConfig) -> RunConfig:
+    """The configuration whose sessions know the leader and the devices of a strategy that spans the tasks."""
+    if not (strategies.spans_tasks(config.train_distribute) and config.cluster_spec):
+        return config
+    session_config = config.train_distribute.update_config_proto(config.session_config)
+    return RunConfig.replace(config, session_config=session_config)
 
 
 def _with_devices_of_replicas(config: RunConfig) -> RunConfig:

@@ -28,6 +28,7 @@ _FIRST_PAUSE_SECS = 0.5
 _LONGEST_PAUSE_SECS = 2.0
 _STEADY_AFTER_SECS = 60.0
 _LOOK_UP_SECS = 0.5
+_DAMAGED = (tf.errors.DataLossError, tf.errors.OutOfRangeError)
 _WHERE = re.compile(
     r"Graph execution error:|Detected at node|Node: |File \"|From /job:|\[\[|\d+ root error|\(\d\) "
 )
@@ -94,17 +95,55 @@ class RestoringSessionCreator(tf.compat.v1.train.SessionCreator):  # type: ignor
         while True:
             try:
                 return self._creator.create_session()
-            except (tf.errors.DataLossError, tf.errors.OutOfRangeError) as error:
-                path = None if self._model_dir is None else checkpoints.latest(self._model_dir)
-                if self._model_dir is None or path is None or not faults.condemn(path):
-                    raise
-                if checkpoints.latest(self._model_dir) == path:
-                    raise CheckpointDamagedError(
-                        f"The checkpoint {path} is damaged ({faults.fault(path)}) and {self._model_dir} "
-                        "has no other one that is whole. Put one back, or train from the beginning in another "
-                        "model_dir."
-                    ) from error
-                checkpoints.repair(self._model_dir)
+            except _DAMAGED as error:
+                _set_aside(self._model_dir, error)
+
+
+class CheckpointRestorer:
+    """Restores the newest checkpoint that can be read, in a session that is there.
+
+    Args:
+        scaffold: the model's Scaffold.
+        model_dir: directory of the checkpoints; None for none.
+    """
+
+    def __init__(self, scaffold: Any, model_dir: str | None) -> None:
+        self._scaffold = scaffold
+        self._model_dir = model_dir
+
+    def restore(self, session: Any) -> bool:
+        """Restores it; tells whether there is one.
+
+        Raises:
+            CheckpointDamagedError: the model directory's checkpoint cannot be read, and there is no earlier one.
+        """
+        if self._model_dir is None:
+            return False
+        while (state := checkpoints.named_checkpoints(self._model_dir)) is not None:
+            path = checkpoints.latest(self._model_dir)
+            if path is None:
+                break
+            try:
+                self._scaffold.saver.restore(session, path)
+            except _DAMAGED as error:
+                _set_aside(self._model_dir, error)
+            else:
+                self._scaffold.saver.recover_last_checkpoints(state.all_model_checkpoint_paths)
+                return True
+        return False
+
+
+def _set_aside(model_dir: str | None, error: Exception) -> None:
+    """Makes the checkpoint before the newest one, which cannot be read, the newest."""
+    path = None if model_dir is None else checkpoints.latest(model_dir)
+    if model_dir is None or path is None or not faults.condemn(path):
+        raise error
+    if checkpoints.latest(model_dir) == path:
+        raise CheckpointDamagedError(
+            f"The checkpoint {path} is damaged ({faults.fault(path)}) and {model_dir} has no other one that is whole. Put "
+            "one back, or train from the beginning in another model_dir."
+        ) from error
+    checkpoints.repair(model_dir)
 
 
 class WorkerSessionCreator(tf.compat.v1.train.SessionCreator):  # type: ignore[misc]  # TensorFlow is untyped

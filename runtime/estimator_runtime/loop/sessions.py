@@ -12,9 +12,18 @@ import tensorflow as tf
 
 from estimator_runtime import checkpoints
 from estimator_runtime.cluster.chief_watch import ChiefWatch
+from estimator_runtime.cluster.peers import PeerWatch
 from estimator_runtime.config.run_config import RunConfig
+from estimator_runtime.distribution import common_end
+from estimator_runtime.distribution.collective_session import (
+    CallHook,
+    CollectiveSessionCreator,
+    OneSession,
+    ReturnHook,
+)
 from estimator_runtime.loop.live_variables import LiveVariables
 from estimator_runtime.loop.session_creators import (
+    CheckpointRestorer,
     PacedSessionCreator,
     RestoringSessionCreator,
     WorkerSessionCreator,
@@ -60,12 +69,14 @@ def training_session(
     log_step_count_steps: int | None,
     watch: ChiefWatch | None = None,
     ahead: merging_session.Ahead | None = None,
+    peers: PeerWatch | None = None,
 ) -> Any:
     """The session of a training loop in the default graph; checkpoints are the hooks' business.
 
     It is put together here as MonitoredTrainingSession would do it, but for how sessions are made. A program that has
     replaced MonitoredTrainingSession gets its own called all the same. `watch` tells a worker when there is no chief to
-    wait for any more. `ahead` is what is done before each step, where the steps are this package's.
+    wait for any more. `ahead` is what is done before each step, where the steps are this package's. `peers` is told when
+    this task waits for those that make every step with it.
 
     Raises:
         CheckpointDamagedError: the model directory's checkpoint cannot be read, and there is no earlier one.
@@ -73,6 +84,17 @@ def training_session(
     """
     if config.is_chief and config.model_dir is not None:
         checkpoints.repair(config.model_dir)
+    if peers is not None:
+        return _collective_session(
+            config,
+            scaffold,
+            peers,
+            [
+                *(chief_only_hooks if config.is_chief else ()),
+                *_reports(config, scaffold, save_summaries_steps, log_step_count_steps),
+                *hooks,
+            ],
+        )
     if (
         tf.compat.v1.train.MonitoredTrainingSession is _MONITORED_TRAINING_SESSION
         and not tf.distribute.has_strategy()
@@ -102,6 +124,19 @@ def training_session(
         log_step_count_steps=log_step_count_steps,
         save_graph_def=config.checkpoint_save_graph_def,
     )
+
+
+def _collective_session(config: RunConfig, scaffold: Any, peers: PeerWatch, hooks: list[Any]) -> Any:
+    """The session of a task that makes every step together with the others."""
+    end = common_end.of(tf.compat.v1.get_default_graph())
+    if end is not None:
+        hooks = end.hooks(hooks)
+    restorer = CheckpointRestorer(scaffold, config.model_dir) if config.is_chief else None
+    creator = CollectiveSessionCreator(
+        config.train_distribute, scaffold, config.master, config.session_config, restorer
+    )
+    # A task waits for the others in the call of the session, not while its hooks save.
+    return created_session(config, OneSession(creator, peers), [ReturnHook(peers), *hooks, CallHook(peers)])
 
 
 def _session_creator(config: RunConfig, scaffold: Any, watch: ChiefWatch | None) -> Any:

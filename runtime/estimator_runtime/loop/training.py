@@ -20,9 +20,13 @@ import tensorflow as tf
 from estimator_runtime import checkpoints, observation
 from estimator_runtime.checkpoints import storage
 from estimator_runtime.cluster.chief_watch import ChiefWatch, EndWithChiefHook, TrainingEnded
+from estimator_runtime.cluster.peers import PeerWatch, others
 from estimator_runtime.cluster.watcher import WatchingHook
+from estimator_runtime.config import strategies
 from estimator_runtime.config.run_config import RunConfig, TaskType
 from estimator_runtime.distribution import replicas
+from estimator_runtime.distribution.on_read_variables import OnReadVariables
+from estimator_runtime.errors import DistributionNotSupportedError
 from estimator_runtime.keras import layer_state
 from estimator_runtime.loop import default_writer, event_writers, sessions
 from estimator_runtime.loop.default_writer import DefaultWriter, DefaultWriterHook
@@ -60,7 +64,7 @@ def train(
         tf2_writer = _default_writer(model.config)
         if tf2_writer is not None:
             model = replace(model, around_model_fn=tf2_writer.in_use)
-        strategy = model.config.train_distribute
+        strategy = strategies.replicating(model.config.train_distribute)
         step = replicas.begin(model, strategy, graph)
         built = replicas.build(model, strategy, graph, input_fn, ModeKeys.TRAIN)
         if strategy and default_writer.are_lost(graph):
@@ -97,12 +101,18 @@ def train_with_spec(
     """
     graph = tf.compat.v1.get_default_graph()
     tf2_writer = default_writer.of(graph)
+    strategy = strategies.replicating(model.config.train_distribute)
+    is_collective = strategies.spans_tasks(strategy) and bool(model.config.cluster_spec)
     if model.warm_start is not None:
         model.warm_start_unless(checkpoints.latest(model.model_dir))
     _add_loss_summary(spec.loss)
-    if _add_default_saver(model.config, spec) and model.config.is_chief:
-        checkpoints.check_shapes(model.model_dir, tf.compat.v1.global_variables())
-    watch = None if model.config.is_chief else ChiefWatch(model.model_dir)
+    on_read = OnReadVariables(strategy) if is_collective else None
+    if _add_default_saver(model.config, spec, on_read) and model.config.is_chief:
+        # Outside of its strategy a variable that is read by all is read for its name, by a collective that the others lack.
+        with replicas.scope(strategy):
+            checkpoints.check_shapes(model.model_dir, tf.compat.v1.global_variables())
+    peers = PeerWatch(others(model.config)) if is_collective else None
+    watch = None if model.config.is_chief or is_collective else ChiefWatch(model.model_dir)
     worker_hooks = [
         *input_hooks,
         *hooks,
@@ -119,15 +129,17 @@ def train_with_spec(
     summary_steps, log_steps, master_hooks = _chief_reports(model.config, spec)
     if tf2_writer is not None and tf2_writer.is_used and model.config.save_summary_steps:
         master_hooks.append(DefaultWriterHook(tf2_writer, model.config.save_summary_steps))
-    fetches = [layer_state.with_updates(spec.train_op, spec.loss, graph), spec.loss]
+    train_op = layer_state.with_updates(spec.train_op, spec.loss, graph)
+    fetches = [on_read.read_after(train_op) if on_read else train_op, spec.loss]
     stretches = Stretches(model.config, graph, fetches[0], spec.loss, step)
     loss, made, is_stopped = None, 0, False
     with (
         _leaving_with_chief() as left,
         storage.explained(model.model_dir),
-        replicas.scope(model.config.train_distribute),
+        replicas.scope(strategy),
         _listening(saver_hooks.existing, saving_listeners),
         _watching(worker_hooks),
+        contextlib.nullcontext() if peers is None else peers.watching(),
         sessions.training_session(
             model.config,
             scaffold=spec.scaffold,
@@ -136,6 +148,7 @@ def train_with_spec(
             save_summaries_steps=summary_steps,
             log_step_count_steps=log_steps,
             watch=watch,
+            peers=peers,
             # In a graph of the program's own there is no loop.
             ahead=stretches if isinstance(graph, LoopedGraph) else None,
         ) as session,
@@ -199,7 +212,7 @@ def _default_writer(config: RunConfig) -> DefaultWriter | None:
 
     The replicas of a strategy, which are built in threads of their own, have none.
     """
-    if not (config.is_chief and config.save_summary_steps) or config.train_distribute:
+    if not (config.is_chief and config.save_summary_steps) or strategies.replicating(config.train_distribute):
         return None
     assert config.model_dir is not None, "the Estimator fills in model_dir"
     return DefaultWriter(config.model_dir)
@@ -212,18 +225,23 @@ def _add_loss_summary(loss: Any) -> None:
     tf.compat.v1.add_to_collection(tf.compat.v1.GraphKeys.LOSSES, loss)
 
 
-def _add_default_saver(config: RunConfig, spec: EstimatorSpec) -> bool:
+def _add_default_saver(config: RunConfig, spec: EstimatorSpec, on_read: OnReadVariables | None) -> bool:
     """Adds a saver unless the model brings its own; tells whether it did."""
     savers = tf.compat.v1.GraphKeys.SAVERS
     if spec.scaffold.saver or tf.compat.v1.get_collection(savers):
+        if on_read:
+            raise DistributionNotSupportedError(
+                "The model has a saver of its own, and variables that each replica changes by itself (BatchNormalization of "
+                "Keras 2), which the chief alone cannot read in a synchronous training. Leave the saver to the Estimator."
+            )
         return False
-    saver = tf.compat.v1.train.Saver(
-        sharded=True,
-        max_to_keep=config.keep_checkpoint_max,
-        keep_checkpoint_every_n_hours=config.keep_checkpoint_every_n_hours,
-        defer_build=True,
-        save_relative_paths=True,
-    )
+    options = {
+        "sharded": True,
+        "max_to_keep": config.keep_checkpoint_max,
+        "keep_checkpoint_every_n_hours": config.keep_checkpoint_every_n_hours,
+        "save_relative_paths": True,
+    }
+    saver = on_read.saver(**options) if on_read else tf.compat.v1.train.Saver(defer_build=True, **options)
     tf.compat.v1.add_to_collection(savers, saver)
     return True
 

@@ -115,7 +115,7 @@ class BoundModel:
         `input_context` is that of a strategy. Without one an input function that cannot be called without it is told
         the task's own, see `input_pipelines`; where the argument has a default, that is kept, as in tf.estimator.
         """
-        if input_context is None and callable(input_fn) and "input_context" in arguments.required(input_fn):
+        if input_context is None and callable(input_fn) and self._is_told_its_pipeline(input_fn, mode):
             input_context = input_pipelines.context(self.config, is_training=mode == ModeKeys.TRAIN)
         return self.call_input(
             input_fn,
@@ -124,6 +124,12 @@ class BoundModel:
             config=self.copy_of_config(),
             input_context=input_context,
         )
+
+    def _is_told_its_pipeline(self, input_fn: Callable[..., Any], mode: str) -> bool:
+        if "input_context" in arguments.required(input_fn):
+            return True
+        # Of a strategy that has no replicas here: one with parameter servers.
+        return mode == ModeKeys.TRAIN and bool(self.config.train_distribute)
 
     def call_input_fn(self, input_fn: Callable[..., Any] | None, mode: str) -> model_input.ModelInput:
         """One batch of `input_fn`; without its labels in PREDICT mode."""

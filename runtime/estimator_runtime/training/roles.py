@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from estimator_runtime import checkpoints
 from estimator_runtime.cluster import finished, server, tf_config
+from estimator_runtime.config import strategies
 from estimator_runtime.training import evaluator, local
 from estimator_runtime.training.checkpoint_evaluator import ContinuousEvalListener
 from estimator_runtime.training.specs import EvalSpec, TrainSpec
@@ -90,7 +91,8 @@ def _train(estimator: Any, train_spec: TrainSpec, saving_listeners: tuple[Any, .
     config = estimator.config
     # The server starts before the delay: the other tasks' sessions wait for it.
     if config.cluster_spec and not tf_config.is_google_environment():
-        server.start(config)
+        spans_tasks = strategies.spans_tasks(config.train_distribute)
+        server.start(config, config.train_distribute if spans_tasks else None)
     delay = _start_delay_secs(config)
     if delay > 0 and not _is_under_way(estimator):
         tf.compat.v1.logging.info("Waiting %d secs before starting training.", delay)
@@ -106,6 +108,8 @@ def _train(estimator: Any, train_spec: TrainSpec, saving_listeners: tuple[Any, .
 def _start_delay_secs(config: Any) -> int:
     """Workers start one after another: asynchronous training converges better when it begins with few of them."""
     if config.is_chief or config.task_type != tf_config.TaskType.WORKER:
+        return 0
+    if strategies.spans_tasks(config.train_distribute):
         return 0
     longest = config.experimental_max_worker_delay_secs
     longest = _MAX_DELAY_SECS if longest is None else int(longest)

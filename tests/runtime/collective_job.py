@@ -1,0 +1,147 @@
+"""One task of a training whose tasks make every step together; started with a global TASK by `cluster_tasks`.
+
+Settings: `strategy` ("eager", "graph" or "v1"), `optimizer`, `steps`, `save_steps`, and what this or that task does:
+`examples` {task: number}, `stops_after` {task: calls}, `nan_at` {task: example}, `sigterm_after` {task: calls}, `pace`.
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+
+os.environ["TF_CONFIG"] = TASK["tf_config"]  # noqa: F821
+sys.stdout = sys.stderr = open(TASK["log"], "a", buffering=1)  # noqa: F821, SIM115
+os.dup2(sys.stdout.fileno(), 1)
+os.dup2(sys.stdout.fileno(), 2)
+
+import numpy as np  # noqa: E402
+import tensorflow as tf  # noqa: E402
+
+import estimator_runtime as er  # noqa: E402
+from estimator_runtime import interruption  # noqa: E402
+
+v1 = tf.compat.v1
+v1.logging.set_verbosity(v1.logging.INFO)
+SETTINGS = TASK  # noqa: F821
+ROLE = json.loads(TASK["tf_config"])["task"]  # noqa: F821
+NAME = f"{ROLE['type']}-{ROLE['index']}"
+TRUE = np.array([[1.0], [-2.0], [3.0], [0.5]], np.float32)
+
+
+def own(setting):
+    return SETTINGS.get(setting, {}).get(NAME)
+
+
+def strategy():
+    if ROLE["type"] == "evaluator":
+        return None
+    kind = SETTINGS.get("strategy", "graph")
+    if kind == "eager":
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    with tf.Graph().as_default():
+        if kind == "v1":
+            return v1.distribute.experimental.MultiWorkerMirroredStrategy()
+        return tf.distribute.MultiWorkerMirroredStrategy()
+
+
+def data(seed, examples):
+    x = np.random.default_rng(seed).normal(size=(examples, 4)).astype(np.float32)
+    return x, x @ TRUE
+
+
+def train_input(input_context):
+    x, y = data(0, 96)
+    if (at := own("nan_at")) is not None:
+        y[at * input_context.num_input_pipelines + input_context.input_pipeline_id] = np.nan
+    dataset = tf.data.Dataset.from_tensor_slices((x, y)).shard(
+        input_context.num_input_pipelines, input_context.input_pipeline_id
+    )
+    examples = own("examples")
+    batch = own("batch") or 8
+    return dataset.repeat().batch(batch) if examples is None else dataset.take(examples).batch(batch)
+
+
+def eval_input():
+    return tf.data.Dataset.from_tensor_slices(data(1, 64)).batch(16)
+
+
+def model_fn(features, labels, mode):
+    w = v1.get_variable("w", [4, 1], initializer=v1.random_normal_initializer(seed=ROLE["index"] + 7))
+    b = v1.get_variable("b", [1], initializer=v1.zeros_initializer())
+    y = features @ w + b
+    if mode == er.ModeKeys.PREDICT:
+        return er.EstimatorSpec(mode, predictions={"y": y})
+    loss = tf.reduce_mean(tf.square(y - labels))
+    if mode == er.ModeKeys.EVAL:
+        return er.EstimatorSpec(
+            mode, loss=loss, eval_metric_ops={"mae": v1.metrics.mean_absolute_error(labels, y)}
+        )
+    if SETTINGS.get("optimizer") == "adam":
+        optimizer = v1.train.AdamOptimizer(0.05)
+    else:
+        optimizer = v1.train.GradientDescentOptimizer(0.05)
+    return er.EstimatorSpec(
+        mode,
+        loss=loss,
+        train_op=optimizer.minimize(loss, v1.train.get_global_step()),
+        training_hooks=[Trace(w)],
+    )
+
+
+class Trace(er.SessionRunHook):
+    """Tells each step, and does what this task is to do."""
+
+    def __init__(self, w):
+        self._w = w
+        self._calls = 0
+
+    def begin(self):
+        local = tf.distribute.get_strategy().experimental_local_results
+        self._step = local(v1.train.get_global_step())[0].read_value()
+        self._values = local(self._w)[0].read_value()
+
+    def after_run(self, run_context, run_values):
+        del run_values
+        self._calls += 1
+        # Reads of this task's own copies have no collective in them, and may be made by one task alone.
+        step, w = run_context.session.run([self._step, self._values])
+        print(f"STEP {step} {w.ravel().tolist()}")
+        time.sleep(SETTINGS.get("pace", 0))
+        if self._calls == own("stops_after"):
+            run_context.request_stop()
+        if self._calls == own("sigterm_after"):
+            os.kill(os.getpid(), signal.SIGTERM)
+        if interruption.requested():
+            run_context.request_stop()
+
+    def end(self, session):
+        del session
+        print("END")
+
+
+signal.signal(signal.SIGTERM, lambda *_: interruption.request())
+config = er.RunConfig(
+    save_checkpoints_steps=SETTINGS.get("save_steps", 50),
+    log_step_count_steps=50,
+    save_summary_steps=25,
+    tf_random_seed=1,
+    train_distribute=strategy(),
+)
+estimator = er.Estimator(model_fn, config=config)
+try:
+    er.train_and_evaluate(
+        estimator,
+        er.TrainSpec(train_input, max_steps=SETTINGS.get("steps", 150)),
+        er.EvalSpec(eval_input, steps=None, start_delay_secs=0, throttle_secs=0),
+    )
+except er.NanLossDuringTrainingError:
+    print("NAN")
+    sys.exit(3)
+if ROLE["type"] == "chief":
+    values = {
+        name: estimator.get_variable_value(name).ravel().tolist() for name in estimator.get_variable_names()
+    }
+    print(f"VALUES {json.dumps(values)}")
+    print(f"EVALUATED {estimator.evaluate(eval_input)['mae']}")
+print("DONE")
