@@ -141,7 +141,9 @@ def test_a_request_that_fails_costs_no_second_upload_of_what_has_arrived(proxy, 
     else:
         with pytest.raises(ModelDirUnavailableError):
             process.round()
-        assert newest(bucket, tmp_path / "before") == (None, None)
+        # Without the file `checkpoint` a reader takes the checkpoint of the highest step that is whole.
+        whole = key == "checkpoint"
+        assert newest(bucket, tmp_path / "before") == ((1, [1, 1, 1]) if whole else (None, None))
         assert process.round()
     assert len(proxy.puts()) == len(set(proxy.puts())), "each object arrived once"
     assert newest(bucket, tmp_path / "reader") == (1, [1, 1, 1])
