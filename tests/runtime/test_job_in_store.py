@@ -217,8 +217,22 @@ def test_what_no_store_can_be_is_refused_at_once(start, where, reason):
     assert re.search(reason, chief.message().error), chief.message().error
 
 
-def test_parameter_servers_are_refused_with_what_to_do(start):
-    chief, ps = (f"127.0.0.1:{port}" for port in free_ports(2))
-    replica = start(spec=SPEC, cluster={"chief": [chief], "ps": [ps]})
-    assert replica.await_end() == 78
-    assert "with parameter servers the model directory cannot be s3://" in replica.message().error
+def test_a_cluster_with_parameter_servers_sees_one_file_system_nowhere(start, uri, tmp_path):
+    chief, worker, *ps = (f"127.0.0.1:{port}" for port in free_ports(4))
+    cluster = {"chief": [chief], "worker": [worker], "ps": ps}
+    others = [start(spec=SPEC, cluster=cluster, role="ps", index=index) for index in range(2)]
+    others.append(start(spec=SPEC, cluster=cluster, role="worker"))
+    others.append(start(spec=SPEC, cluster=cluster, role="evaluator"))
+    trained = start(spec=SPEC, cluster=cluster)
+    for one in (trained, *others):
+        assert one.await_end() == 0, one.text()
+    keys = set(open_bucket(uri).list())
+    newest = max(step_of(key) for key in keys if key.endswith(".index") and "/" not in key)
+    assert newest >= 20
+    assert f"model.ckpt-{newest}.data-00000-of-00001" in keys
+    assert others[-1].message().evaluation.global_step == newest
+    assert newest_step(open_bucket(uri), tmp_path) == newest
+
+
+def step_of(key):
+    return int(key.removesuffix(".index").rpartition("-")[2])

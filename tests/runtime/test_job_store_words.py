@@ -37,12 +37,6 @@ def test_without_a_store_arguments_stay():
     assert settings.local([URI]) == [URI]
 
 
-def test_the_cluster_tells_whether_there_are_parameter_servers():
-    tf_config = '{"cluster": {"chief": ["a:1"], "ps": ["b:1", "c:1"]}, "task": {"type": "chief", "index": 0}}'
-    assert environment.read({"TF_CONFIG": tf_config}).parameter_servers == 2
-    assert environment.read({}).parameter_servers == 0
-
-
 class Told:
     """Documents of one replica."""
 

@@ -7,7 +7,7 @@ from stored_models import FaultyBucket, Process, refuse
 
 from estimator_runtime import checkpoints
 from estimator_runtime.errors import ModelDirUnavailableError
-from estimator_runtime.mirror.follower import Follower, following
+from estimator_runtime.mirror.follower import Checkpoints, Follower, following
 from estimator_runtime.mirror.mirroring import Mirroring
 from estimator_runtime.mirror.report import Reporter
 
@@ -15,7 +15,7 @@ from estimator_runtime.mirror.report import Reporter
 class Reader:
     """A process that follows a bucket."""
 
-    def __init__(self, folder, bucket, *, checkpoints=True):
+    def __init__(self, folder, bucket, *, checkpoints=Checkpoints.EACH):
         self.root = folder / "model"
         staging = folder / "staging"
         self.root.mkdir(parents=True)
@@ -48,7 +48,10 @@ def test_each_newest_checkpoint_is_followed_and_old_ones_go(tmp_path, bucket):
 
 
 def test_markers_are_followed_and_their_deletion_too(tmp_path, bucket):
-    chief, reader = Process(tmp_path / "a", bucket), Reader(tmp_path / "b", bucket, checkpoints=False)
+    chief, reader = (
+        Process(tmp_path / "a", bucket),
+        Reader(tmp_path / "b", bucket, checkpoints=Checkpoints.NONE),
+    )
     chief.save(1)
     chief.write("step_target", b"1")
     chief.write("finished", b"2")
@@ -63,7 +66,19 @@ def test_markers_are_followed_and_their_deletion_too(tmp_path, bucket):
     chief.save(2)
     chief.round()
     reader.follower.look()
-    assert "model.ckpt-2.index" not in reader.names(), "a worker restores nothing"
+    assert "model.ckpt-2.index" not in reader.names(), "a parameter server restores nothing"
+
+
+def test_a_worker_sees_how_far_the_run_before_came_and_no_more(tmp_path, bucket):
+    chief = Process(tmp_path / "a", bucket)
+    chief.save(1)
+    chief.round()
+    reader = Reader(tmp_path / "b", bucket, checkpoints=Checkpoints.FIRST)
+    reader.follower.look()
+    chief.save(2)
+    chief.round()
+    reader.follower.look()
+    assert checkpoints.latest(str(reader.root)) == str(reader.root / "model.ckpt-1")
 
 
 def test_a_checkpoint_that_is_deleted_while_it_is_read_is_given_up_for_the_newer_one(tmp_path, bucket):

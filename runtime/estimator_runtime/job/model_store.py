@@ -1,8 +1,8 @@
 """A model directory in an object store: this replica's local directory, and the mirror between both.
 
 What follows works in the local directory: it is the one in ESTIMATOR_MODEL_DIR and TF_CONFIG. What is told of it names
-the store, and tells only what is there. The chief writes everything, the evaluator its evaluations and exports; it and
-the workers follow what the chief writes.
+the store, and tells only what is there. The chief writes everything, the values that parameter servers hold among it, and
+the evaluator its evaluations and exports; all but the chief follow what that writes.
 """
 
 import contextlib
@@ -18,8 +18,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeVar
 
-from estimator_api.constants import CHIEF, ENV_MODEL_DIR, ENV_TF_CONFIG, EVALUATOR
+from estimator_api.constants import CHIEF, ENV_MODEL_DIR, ENV_TF_CONFIG, EVALUATOR, PS, WORKER
 from estimator_runtime import interruption
+from estimator_runtime.checkpoints import shared_files
 from estimator_runtime.errors import ModelDirUnavailableError
 from estimator_runtime.job.progress.in_store import InStore
 from estimator_runtime.job.progress.recorder import Recorder
@@ -30,7 +31,7 @@ from estimator_runtime.mirror import bucket as buckets
 from estimator_runtime.mirror import locations
 from estimator_runtime.mirror.bucket import Bucket
 from estimator_runtime.mirror.fetching import fetch
-from estimator_runtime.mirror.follower import Follower, following
+from estimator_runtime.mirror.follower import Checkpoints, Follower, following
 from estimator_runtime.mirror.mirroring import Mirroring
 from estimator_runtime.mirror.report import Reporter
 from estimator_runtime.mirror.writer import Writer
@@ -44,6 +45,8 @@ AT_THE_END_SECS: Final = 300.0
 WHEN_STOPPED_SECS: Final = 10.0
 """The same when the process was told to end, or its work has failed."""
 _LONGEST_PAUSE_SECS: Final = 5.0
+_FOLLOWED: Final = {EVALUATOR: Checkpoints.EACH, WORKER: Checkpoints.FIRST, PS: Checkpoints.NONE}
+"""A worker asks whether the run's steps have been made; what a parameter server holds comes from the chief."""
 _OF_EVALUATOR: Final = re.compile(r"(eval(_[^/]*)?|export)/.*")
 
 
@@ -59,11 +62,6 @@ def opened(settings: Environment, recorder: Recorder, termination: Termination) 
     if uri is None or not _is_mirrored(uri):
         yield settings
         return
-    if settings.parameter_servers:
-        raise JobConfigError(
-            f"modelDir.uri: with parameter servers the model directory cannot be {uri}: each of them writes its part of "
-            "a checkpoint, which takes a file system that all pods see. Use a claim, gs://, or a job without ps"
-        )
     try:
         place = Path(tempfile.mkdtemp(prefix="estimator-model-", dir=os.environ.get("TMPDIR") or None))
     except OSError as error:
@@ -76,7 +74,7 @@ def opened(settings: Environment, recorder: Recorder, termination: Termination) 
     uri = uri.rstrip("/")
     _LOG.info("The model directory %s is mirrored in %s.", uri, root)
     bucket = buckets.open_bucket(uri)
-    with _in_environment(root):
+    with _in_environment(root), shared_files.of_this_process_alone():
         placed = replace(settings, model_dir=str(root), mirrored=uri)
         with _mirrored(bucket, place, settings.role, recorder, termination):
             yield placed
@@ -115,7 +113,7 @@ def _mirrored(
     with contextlib.ExitStack() as stack:
         stack.callback(leave)
         if role != CHIEF:
-            follower = Follower(bucket, root, staging, checkpoints=role == EVALUATOR)
+            follower = Follower(bucket, root, staging, checkpoints=_FOLLOWED[role])
             _patiently(follower.look)
             stack.enter_context(following(follower.look, reporter, alone=role != EVALUATOR))
         if role in (CHIEF, EVALUATOR):

@@ -6,6 +6,7 @@ An evaluator gets each newest checkpoint, everybody the small files by which a j
 """
 
 import contextlib
+import enum
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -27,6 +28,14 @@ _KEPT: Final = 2
 _ENDING_SECS: Final = 5.0
 
 
+class Checkpoints(enum.Enum):
+    """Which checkpoints a process needs."""
+
+    EACH = "each newest one"
+    FIRST = "the one that is there when it begins"
+    NONE = "none"
+
+
 class Follower:
     """Follows one directory.
 
@@ -34,10 +43,10 @@ class Follower:
         bucket: where from.
         root: the local model directory.
         staging: an empty folder on the same file system.
-        checkpoints: whether each newest checkpoint is brought, or only the first one.
+        checkpoints: which of the checkpoints are brought.
     """
 
-    def __init__(self, bucket: Bucket, root: Path, staging: Path, *, checkpoints: bool) -> None:
+    def __init__(self, bucket: Bucket, root: Path, staging: Path, *, checkpoints: Checkpoints) -> None:
         self._bucket = bucket
         self._root = root
         self._staging = staging
@@ -53,7 +62,7 @@ class Follower:
         """
         there = self._bucket.root()
         changed = False
-        if self._is_new(files.STATE, there) and (self._checkpoints or not self._brought):
+        if self._is_new(files.STATE, there) and self._wants_another:
             changed = True
             found = fetch_checkpoint(self._bucket, self._root, self._staging)
             if found is not None:
@@ -72,6 +81,12 @@ class Follower:
                 partial.rename(self._root / key)
             self._note(key, there)
         return changed
+
+    @property
+    def _wants_another(self) -> bool:
+        if self._checkpoints is Checkpoints.FIRST:
+            return not self._brought
+        return self._checkpoints is Checkpoints.EACH
 
     def _is_new(self, key: str, there: dict[str, Stored]) -> bool:
         return self._seen.get(key) != self._mark(key, there)

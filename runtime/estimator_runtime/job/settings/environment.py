@@ -23,7 +23,6 @@ class Environment:
         job: namespace and name of the job, as `namespace/name`.
         model_dir: where checkpoints go, or None when neither TF_CONFIG nor the contract's variable has it.
         mirrored: URI of the store for which `model_dir` is the local directory; None where there is no store.
-        parameter_servers: how many the cluster has.
         model_dir_in_tf_config: whether RunConfig finds it by itself.
         spec: the declarative section as JSON text, or None.
         progress_host: address to bind, "" for all interfaces.
@@ -42,7 +41,6 @@ class Environment:
     progress_port: int | None
     termination_log: str | None
     mirrored: str | None = None
-    parameter_servers: int = 0
 
     def local(self, arguments: Sequence[str]) -> list[str]:
         """A program's arguments, with the local model directory where they name the store that it stands for.
@@ -88,7 +86,6 @@ def read(variables: Mapping[str, str] = os.environ) -> Environment:
         progress_host=variables.get(c.ENV_PROGRESS_HOST, ""),
         progress_port=_number(variables, c.ENV_PROGRESS_PORT, 0) or None,
         termination_log=termination_log(variables),
-        parameter_servers=_size(tf_config, "ps"),
     )
 
 
@@ -109,12 +106,6 @@ def _tf_config(variables: Mapping[str, str]) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise JobConfigError(f"{c.ENV_TF_CONFIG} must be a JSON object, not {type(document).__name__}")
     return document
-
-
-def _size(tf_config: Mapping[str, Any], job: str) -> int:
-    cluster = tf_config.get("cluster")
-    tasks = cluster.get(job) if isinstance(cluster, Mapping) else None
-    return len(tasks) if isinstance(tasks, list | Mapping) else 0
 
 
 def _number(variables: Mapping[str, str], name: str, default: int) -> int:
