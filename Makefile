@@ -30,7 +30,8 @@ test: lint unit runtime integration ## everything but kind: lint, unit, runtime 
 unit: venv ## unit tests: Python alone, seconds
 	@hack/tier unit -n $(JOBS) --dist worksteal tests/unit
 
-runtime: venv ## the Estimator and real training processes, minutes
+runtime: venv ## the Estimator, real training processes and an S3 server (built on first use, 4 minutes), minutes
+	@hack/stores tools s3 >/dev/null
 	@hack/tier runtime -n $(JOBS) --dist worksteal tests/runtime tests/conformance
 
 integration: venv ## the operator against a real API server (built on first use, about 8 minutes)

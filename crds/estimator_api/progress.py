@@ -75,6 +75,19 @@ class PredictionsProgress(ApiModel):
     """When the last of them was written, RFC 3339 in UTC."""
 
 
+class MirrorProgress(ApiModel):
+    """A model directory in an object store that this replica writes to from a local one."""
+
+    uploaded_bytes: int = 0
+    """Bytes of all objects that it has put there."""
+    lag_seconds: float = 0.0
+    """For how long something has been waiting that the store has not; 0 when it has everything."""
+    behind_since: str | None = None
+    """Since when, RFC 3339 in UTC; absent when the store has everything."""
+    error: str | None = None
+    """Why the last attempt failed; absent when it did not."""
+
+
 State = Literal["Starting", "Training", "Evaluating", "Predicting", "Exporting", "Finished", "Failed"]
 
 
@@ -107,6 +120,8 @@ class Progress(ApiModel):
     """The newest export of each name."""
     predictions: PredictionsProgress | None = None
     """What has been predicted."""
+    mirror: MirrorProgress | None = None
+    """How far an object store that holds the model directory is behind; absent where there is none."""
     error: str | None = None
     """One line: why it failed."""
     time: str | None = None
@@ -115,7 +130,15 @@ class Progress(ApiModel):
     def to_text(self, limit: int = MAX_PROGRESS_BYTES) -> str:
         """Compact JSON of at most `limit` bytes: what matters least is left out first, the error is cut last."""
         document = self.to_json()
-        for drop in (None, "metrics of exports", "evaluation", "exports", "restoredFrom", "checkpoint"):
+        for drop in (
+            None,
+            "metrics of exports",
+            "evaluation",
+            "exports",
+            "mirror",
+            "restoredFrom",
+            "checkpoint",
+        ):
             if drop == "metrics of exports":
                 for export in document.get("exports", []):
                     export.pop("metrics", None)

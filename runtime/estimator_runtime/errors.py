@@ -13,6 +13,8 @@ written for tf.estimator keeps working:
     │                                                           no checkpoint of the directory can be restored
     ├── StorageFullError               (ResourceExhaustedError, OSError)
     │                                                           there is no room for a checkpoint or an export
+    ├── ModelDirUnavailableError       (OSError)                the object store of the model directory is away or refuses
+    │   └── ObjectDamagedError                                  what arrives from it is not what was put there
     ├── InputGraphError                (ValueError, RuntimeError, AttributeError)
     │                                                           input_fn returned what was made outside of it
     ├── MetricsError                   (TypeError, ValueError, AttributeError)
@@ -86,6 +88,14 @@ class StorageFullError(EstimatorError, _ResourceExhaustedError, OSError):  # typ
 
     def __init__(self, message: str) -> None:
         super().__init__(None, None, message)
+
+
+class ModelDirUnavailableError(EstimatorError, OSError):
+    """The object store that holds the model directory cannot be reached, or does not do what it is asked for."""
+
+
+class ObjectDamagedError(ModelDirUnavailableError):
+    """What arrived from an object store is not what was put there."""
 
 
 class InputGraphError(EstimatorError, ValueError, RuntimeError, AttributeError):

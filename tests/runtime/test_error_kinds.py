@@ -17,6 +17,7 @@ CAUGHT_AS = {
     errors.CheckpointPathError: [tf.errors.NotFoundError, ValueError],
     errors.CheckpointDamagedError: [tf.errors.DataLossError, ValueError],
     errors.StorageFullError: [tf.errors.ResourceExhaustedError, OSError],
+    errors.ModelDirUnavailableError: [OSError],
     errors.InputGraphError: [ValueError, RuntimeError, AttributeError],
     errors.MetricsError: [TypeError, ValueError, AttributeError],
     errors.ValueKindError: [ValueError, TypeError, AttributeError],

@@ -50,7 +50,7 @@ def parse(arguments: Sequence[str]) -> Work:
     own, theirs = _split(arguments)
     parsed = parser.parse_args(own)
     if parsed.module or parsed.script:
-        return lambda _: _run_program(parsed.module, parsed.script, theirs)
+        return lambda settings: _run_program(parsed.module, parsed.script, settings.local(theirs))
     if theirs:
         raise JobConfigError(f"{parser.prog}: arguments are for a program; give --module or --script")
     return _run_declared
@@ -97,12 +97,13 @@ def run(work: Work, settings: Environment) -> int:
     try:
         try:
             termination.install()
-            from estimator_runtime.job import deprecations
+            from estimator_runtime.job import deprecations, model_store
             from estimator_runtime.job.observer import JobObserver
 
             deprecations.leave_out()
             observation.install(JobObserver(recorder, termination, leave_message=leave_message))
-            work(settings)
+            with model_store.opened(settings, recorder, termination) as placed:
+                work(placed)
             termination.check()
         finally:
             termination.ignore()

@@ -82,6 +82,16 @@ class Termination:
         """Tells whether a checkpoint is being written."""
         self._saving = is_saving
 
+    @contextlib.contextmanager
+    def finishing(self) -> Iterator[None]:
+        """Surrounds work that has to be finished, as a save has: its limit is the pod's grace period."""
+        before = self._stops_itself, self._saving
+        self._stops_itself = self._saving = True
+        try:
+            yield
+        finally:
+            self._stops_itself, self._saving = before
+
     def _handle(self, signum: int, frame: FrameType | None) -> None:
         del signum, frame
         interruption.request()

@@ -18,7 +18,7 @@ from typing import Any
 import tensorflow as tf
 
 from estimator_runtime import checkpoints, observation
-from estimator_runtime.checkpoints import storage
+from estimator_runtime.checkpoints import shared_files, storage
 from estimator_runtime.cluster.chief_watch import ChiefWatch, EndWithChiefHook, TrainingEnded
 from estimator_runtime.cluster.peers import PeerWatch, others
 from estimator_runtime.cluster.watcher import WatchingHook
@@ -228,7 +228,10 @@ def _add_loss_summary(loss: Any) -> None:
 def _add_default_saver(config: RunConfig, spec: EstimatorSpec, on_read: OnReadVariables | None) -> bool:
     """Adds a saver unless the model brings its own; tells whether it did."""
     savers = tf.compat.v1.GraphKeys.SAVERS
-    if spec.scaffold.saver or tf.compat.v1.get_collection(savers):
+    own = [*filter(None, [spec.scaffold.saver]), *tf.compat.v1.get_collection(savers)]
+    for saver in own:
+        shared_files.check_saver(saver, parameter_servers=config.num_ps_replicas)
+    if own:
         if on_read:
             raise DistributionNotSupportedError(
                 "The model has a saver of its own, and variables that each replica changes by itself (BatchNormalization of "
@@ -236,7 +239,7 @@ def _add_default_saver(config: RunConfig, spec: EstimatorSpec, on_read: OnReadVa
             )
         return False
     options = {
-        "sharded": True,
+        "sharded": shared_files.are_shared(),
         "max_to_keep": config.keep_checkpoint_max,
         "keep_checkpoint_every_n_hours": config.keep_checkpoint_every_n_hours,
         "save_relative_paths": True,

@@ -48,6 +48,19 @@ def _families(progress: Progress) -> Iterator[list[str]]:
             progress.predictions.examples if progress.predictions else None,
         ),
     )
+    mirror = progress.mirror
+    single += (
+        (
+            "mirror_uploaded_bytes",
+            "Bytes put into the object store that holds the model directory.",
+            mirror.uploaded_bytes if mirror else None,
+        ),
+        (
+            "mirror_lag_seconds",
+            "For how long something has been waiting to be put there; 0 when nothing is.",
+            mirror.lag_seconds if mirror else None,
+        ),
+    )
     for name, text, value in single:
         if value is not None:
             yield _family(name, text, [({}, value)])

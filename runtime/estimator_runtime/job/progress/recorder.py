@@ -40,12 +40,17 @@ class Recorder:
         self._clock = clock
         self._lock = threading.Lock()
         self._progress = Progress(role=role, index=index)
+        self._told: Callable[[Progress], Progress] = lambda progress: progress
+
+    def tell_through(self, told: Callable[[Progress], Progress]) -> None:
+        """From now on each document is what `told` makes of it; it may be called from several threads at once."""
+        self._told = told
 
     def document(self) -> Progress:
         """Returns the document as of now."""
         with self._lock:
             progress = self._progress
-        return progress.model_copy(update={"time": self.now()})
+        return self._told(progress).model_copy(update={"time": self.now()})
 
     def now(self) -> str:
         """Returns the time in the document's form, RFC 3339 in UTC."""

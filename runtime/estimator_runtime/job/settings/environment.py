@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,7 @@ class Environment:
         attempt: how often the replica was restarted before.
         job: namespace and name of the job, as `namespace/name`.
         model_dir: where checkpoints go, or None when neither TF_CONFIG nor the contract's variable has it.
+        mirrored: URI of the store for which `model_dir` is the local directory; None where there is no store.
         model_dir_in_tf_config: whether RunConfig finds it by itself.
         spec: the declarative section as JSON text, or None.
         progress_host: address to bind, "" for all interfaces.
@@ -38,6 +40,17 @@ class Environment:
     progress_host: str
     progress_port: int | None
     termination_log: str | None
+    mirrored: str | None = None
+
+    def local(self, arguments: Sequence[str]) -> list[str]:
+        """A program's arguments, with the local model directory where they name the store that it stands for.
+
+        Kubernetes has put the URI there before this process began: `--model-dir=$(ESTIMATOR_MODEL_DIR)`.
+        """
+        if self.mirrored is None or self.model_dir is None:
+            return list(arguments)
+        uri = re.compile(re.escape(self.mirrored.rstrip("/")) + r"(?=$|[/,;\s\"'])")
+        return [uri.sub(lambda _: str(self.model_dir), one) for one in arguments]
 
 
 def load() -> None:

@@ -7,6 +7,7 @@ import tensorflow as tf
 from estimator_runtime.checkpoints import paths
 from estimator_runtime.errors import CheckpointPathError
 from estimator_runtime.job.settings.errors import JobConfigError
+from estimator_runtime.mirror import locations as mirror
 
 
 def check_scheme(path: str, *, field: str) -> None:
@@ -17,7 +18,10 @@ def check_scheme(path: str, *, field: str) -> None:
     """
     scheme, found, _ = path.partition("://")
     if found and scheme not in tf.io.gfile.get_registered_schemes():
-        known = ", ".join(sorted(f"{one}://" for one in tf.io.gfile.get_registered_schemes() if one))
+        schemes = {one for one in tf.io.gfile.get_registered_schemes() if one}
+        if field == "modelDir.uri":
+            schemes.update(mirror.SCHEMES)
+        known = ", ".join(sorted(f"{one}://" for one in schemes))
         raise JobConfigError(
             f"{field}: this TensorFlow does not know the scheme of {path}; it knows {known} and paths"
         )

@@ -1,0 +1,259 @@
+"""The bucket: objects below one prefix of a store, by keys relative to it.
+
+The requests, their signatures and the upload in parts are the client library's. Repeating is shared: the library
+repeats reads, listings and the parts of a large upload; an object that goes up in one request is not repeated before
+somebody has looked whether it has arrived all the same, so it is sent once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import AzureStore, S3Store
+
+from estimator_runtime.errors import ModelDirUnavailableError, ObjectDamagedError
+from estimator_runtime.mirror import digests, locations, plain_words
+
+if TYPE_CHECKING:
+    # The library has these names for type checkers alone.
+    from obstore.store import ClientConfig, ObjectStore, RetryConfig
+
+_Result = TypeVar("_Result")
+PART_BYTES: Final = 8 << 20
+"""What is longer goes up in parts of this size."""
+_PARTS_AT_ONCE: Final = 8
+_REQUEST_TIMEOUT: Final = "2m"
+"""For a part on a slow line; what hangs is ended by it."""
+_REPEATING: Final[RetryConfig] = {
+    "max_retries": 4,
+    "retry_timeout": timedelta(seconds=20),
+    "backoff": {
+        "init_backoff": timedelta(milliseconds=100),
+        "max_backoff": timedelta(seconds=5),
+        "base": 2,
+    },
+}
+_ONCE: Final[RetryConfig] = {"max_retries": 0}
+_ENDPOINTS: Final = (
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT",
+    "AZURE_STORAGE_ENDPOINT",
+    "AZURE_ENDPOINT",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An object as the store has it.
+
+    Attributes:
+        size: bytes.
+        modified: when it was put there.
+        tag: the store's own mark of this content.
+        digest: `digests` of its content; None where nobody has asked, or it was put there by somebody else.
+    """
+
+    size: int
+    modified: datetime
+    tag: str | None = None
+    digest: str | None = None
+
+
+class Bucket:
+    """Objects below a prefix. Every method raises `ModelDirUnavailableError` when the store cannot or will not.
+
+    Args:
+        store: for requests that are repeated.
+        once: for requests that are not.
+        uri: how it is called in messages.
+    """
+
+    def __init__(self, store: ObjectStore, *, once: ObjectStore | None = None, uri: str) -> None:
+        self._store = store
+        self._once = once or store
+        self.uri = uri
+
+    def list(self, prefix: str = "") -> dict[str, Stored]:
+        """All objects, or those in the folder `prefix`, by key."""
+
+        def listed() -> dict[str, Stored]:
+            return {
+                one["path"]: _stored(one)
+                for some in obstore.list(self._store, prefix or None)
+                for one in some
+            }
+
+        return self._asked("list", listed)
+
+    def root(self) -> dict[str, Stored]:
+        """The objects that are in no folder, in one request for each thousand of them."""
+
+        def listed() -> dict[str, Stored]:
+            found = obstore.list_with_delimiter(self._store)
+            return {one["path"]: _stored(one) for one in found["objects"]}
+
+        return self._asked("list", listed)
+
+    def look(self, key: str) -> Stored | None:
+        """The object with its digest; None when there is none."""
+
+        def looked() -> Stored | None:
+            try:
+                found = obstore.get(self._store, key, options={"head": True})
+            except FileNotFoundError:
+                return None
+            attributes: Mapping[str, Any] = found.attributes
+            return _stored(found.meta, attributes.get(digests.ATTRIBUTE))
+
+        return self._asked(f"look at {key}", looked)
+
+    def put(self, key: str, content: bytes | Path | Iterator[bytes], *, size: int, digest: str) -> None:
+        """Puts an object in the place of what is there; nobody sees a part of it.
+
+        Args:
+            key: its key.
+            content: its content, or the file that has it.
+            size: length of the content.
+            digest: `digests` of the content.
+        """
+        in_parts = size > PART_BYTES
+
+        def done() -> None:
+            obstore.put(
+                self._store if in_parts else self._once,
+                key,
+                content,
+                attributes={digests.ATTRIBUTE: digest},
+                use_multipart=in_parts,
+                chunk_size=PART_BYTES,
+                max_concurrency=_PARTS_AT_ONCE,
+            )
+
+        self._asked(f"write {key}", done)
+
+    def read(self, key: str) -> bytes | None:
+        """Content of a small object; None when there is none."""
+
+        def done() -> bytes | None:
+            try:
+                return bytes(obstore.get(self._store, key).bytes())
+            except FileNotFoundError:
+                return None
+
+        return self._asked(f"read {key}", done)
+
+    def download(self, key: str, path: Path) -> Stored:
+        """Writes an object's content to the file `path`; returns what was written.
+
+        Raises:
+            FileNotFoundError: there is none.
+            ObjectDamagedError: the content is not what was put there, nor when it is asked for once more.
+        """
+
+        def done() -> Stored:
+            found = obstore.get(self._store, key)
+            digest, size = digests.new(), 0
+            with path.open("wb") as file:
+                for chunk in found.stream():
+                    view = memoryview(chunk)
+                    digest.update(view)
+                    file.write(view)
+                    size += len(view)
+            attributes: Mapping[str, Any] = found.attributes
+            wanted = attributes.get(digests.ATTRIBUTE)
+            if size != found.meta["size"] or wanted not in (None, digest.hexdigest()):
+                raise ObjectDamagedError(
+                    f"{self.uri}: the {size} bytes of {key} that arrived are not what was put there"
+                )
+            return _stored(found.meta, digest.hexdigest())
+
+        try:
+            return self._asked(f"read {key}", done)
+        except ObjectDamagedError:
+            return self._asked(f"read {key}", done)
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """Deletes objects; one that is not there is none to delete."""
+
+        def done() -> None:
+            try:
+                obstore.delete(self._store, list(keys))
+            except FileNotFoundError:
+                # Some stores say so of the first that is missing, and the others may not have been deleted.
+                for key in keys:
+                    self._delete_one(key)
+
+        if keys:
+            self._asked(f"delete {keys[0]}", done)
+
+    def _delete_one(self, key: str) -> None:
+        try:
+            obstore.delete(self._store, key)
+        except FileNotFoundError:
+            return
+
+    def _asked(self, what: str, ask: Callable[[], _Result]) -> _Result:
+        try:
+            return ask()
+        except FileNotFoundError as error:
+            if what.startswith("read "):
+                raise FileNotFoundError(plain_words.of(error)) from None
+            raise self._unavailable(what, error) from None
+        except ModelDirUnavailableError:
+            raise
+        except (BaseError, OSError, ValueError) as error:
+            # Without the cause, whose text may hold credentials.
+            raise self._unavailable(what, error) from None
+
+    def _unavailable(self, what: str, error: Exception) -> ModelDirUnavailableError:
+        return ModelDirUnavailableError(f"{self.uri}: cannot {what}: {plain_words.of(error)}")
+
+
+def _stored(meta: Any, digest: str | None = None) -> Stored:
+    return Stored(int(meta["size"]), meta["last_modified"], meta["e_tag"], digest)
+
+
+def open_bucket(uri: str, variables: Mapping[str, str] = os.environ) -> Bucket:
+    """The bucket at `uri`, reached as the SDKs' environment variables say.
+
+    Credentials, region and endpoint are read from the environment by the library: static keys, web identity tokens and
+    the metadata services of the clouds.
+
+    Args:
+        uri: `s3://bucket/prefix` or `az://container/prefix`.
+        variables: `AWS_CA_BUNDLE` names a file of authorities to trust; an endpoint that begins with http:// is meant.
+
+    Raises:
+        ValueError: the URI is of another scheme, or names no container.
+        ModelDirUnavailableError: the environment says what cannot be.
+    """
+    place = locations.parse(uri)
+    if place is None:
+        known = ", ".join(f"{one}://" for one in locations.SCHEMES)
+        raise ValueError(f"{uri} is in no object store that is mirrored; those are {known}")
+    client: ClientConfig = {"timeout": _REQUEST_TIMEOUT}
+    if any(variables.get(name, "").startswith("http://") for name in _ENDPOINTS):
+        client["allow_http"] = True
+    try:
+        authorities = variables.get("AWS_CA_BUNDLE")
+        if authorities:
+            client["root_certificate"] = Path(authorities).read_bytes()
+        store, once = (_store(place, client, retry) for retry in (_REPEATING, _ONCE))
+    except (BaseError, OSError, ValueError) as error:
+        raise ModelDirUnavailableError(f"{uri}: {plain_words.of(error)}") from None
+    return Bucket(store, once=once, uri=uri)
+
+
+def _store(place: locations.Location, client: ClientConfig, retry: RetryConfig) -> ObjectStore:
+    prefix = place.prefix or None
+    if place.scheme == "s3":
+        return S3Store(place.container, prefix=prefix, client_options=client, retry_config=retry)
+    return AzureStore(place.container, prefix=prefix, client_options=client, retry_config=retry)

@@ -1,0 +1,184 @@
+"""What a process brings from the store before it begins.
+
+Of the checkpoints the newest that is whole is brought. Of the rest it is what the runtime reads again: small files, and
+the event files of evaluations, from which BestExporter knows the best one. Everything else gets an empty file of its
+name in its place. So TensorFlow counts and deletes older checkpoints and exports as it does in a directory, and what it
+deletes is deleted in the store.
+"""
+
+import logging
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from estimator_runtime import errors
+from estimator_runtime.checkpoints import faults
+from estimator_runtime.mirror import files, leftovers, state_file
+from estimator_runtime.mirror.bucket import Bucket, Stored
+from estimator_runtime.mirror.files import Signature
+
+_LOG: Final = logging.getLogger("estimator_runtime.mirror")
+_SMALL_BYTES: Final = 16 << 20
+_ATTEMPTS: Final = 5
+"""A checkpoint may be deleted while it is read, for there is a newer one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What a writer begins with.
+
+    Attributes:
+        stored: what the store holds, by key.
+        alike: the local files that the store has, as they are here; those that stand for others among them.
+        named: the checkpoints that the store's file `checkpoint` names, the newest last.
+        orphans: keys of checkpoints that a process before wanted to delete.
+    """
+
+    stored: Mapping[str, Stored]
+    alike: Mapping[str, Signature]
+    named: tuple[str, ...]
+    orphans: frozenset[str] = frozenset()
+
+
+def fetch(bucket: Bucket, root: Path, staging: Path, *, mine: Callable[[str], bool]) -> Fetched:
+    """Fills the empty directory `root`.
+
+    Args:
+        bucket: where from.
+        root: the local model directory.
+        staging: a folder on the same file system, for files that are not complete.
+        mine: which keys the process writes itself.
+
+    Raises:
+        ModelDirUnavailableError: the store cannot be read.
+    """
+    stored = bucket.list()
+    newest, named = None, tuple[str, ...]()
+    passed_over: set[str] = set()
+    if mine(files.STATE):
+        found = fetch_checkpoint(bucket, root, staging)
+        if found is not None:
+            newest, named = found.newest, found.named
+        passed_over = _orphans(bucket, stored, named)
+    orphans = frozenset(passed_over)
+    passed_over |= leftovers.half(stored, named)
+    alike = {}
+    for key, one in stored.items():
+        if not mine(key) or key in passed_over or key == files.STATE or not _can_be_a_file(key):
+            continue
+        path = root / key
+        group = files.checkpoint_of(key, named)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if group is None and _is_read_again(key, one):
+                _bring(bucket, key, path, staging)
+            elif group is None or group != newest:
+                path.touch()
+                _set_time(path, one)
+            alike[key] = files.signature(path)
+        except (FileNotFoundError, FileExistsError, NotADirectoryError):
+            # It was deleted meanwhile, or a store has a file and a folder of the same name.
+            continue
+    return Fetched(stored, alike, named, orphans)
+
+
+def _orphans(bucket: Bucket, stored: Mapping[str, Stored], named: tuple[str, ...]) -> set[str]:
+    """The keys of the checkpoints that the file `checkpoint` says are to go."""
+    text = bucket.read(files.STATE)
+    going = set() if text is None else {*state_file.deleted(text)} - {*named}
+    groups = files.checkpoints(stored, going)
+    return {key for prefix in going for key in groups.get(prefix, ())}
+
+
+def fetch_checkpoint(bucket: Bucket, root: Path, staging: Path) -> state_file.State | None:
+    """Brings the newest whole checkpoint and then writes the file `checkpoint`, which names what the store's names.
+
+    Returns:
+        What the store's file names, with the checkpoint that was brought as the newest; None when there is none.
+
+    Raises:
+        ModelDirUnavailableError: the store cannot be read.
+    """
+    for _ in range(_ATTEMPTS):
+        text = bucket.read(files.STATE)
+        state = None if text is None else state_file.parse(text, staging)
+        groups = files.checkpoints(bucket.root(), () if state is None else state.named)
+        whole = {prefix for prefix, group in groups.items() if files.is_whole(group)}
+        try:
+            for prefix in _candidates(state, whole):
+                if _bring_checkpoint(bucket, prefix, groups[prefix], root, staging):
+                    named = () if state is None else state.named
+                    kept = [name for name in named if name in whole and name != prefix]
+                    brought = state_file.State((*kept, prefix), None if state is None else state.message)
+                    _write_state(root, staging, brought)
+                    return brought
+        except FileNotFoundError:
+            continue
+        return None
+    raise errors.ModelDirUnavailableError(
+        f"{bucket.uri}: its checkpoints are deleted faster than they can be read"
+    )
+
+
+def _candidates(state: state_file.State | None, whole: set[str]) -> list[str]:
+    """The checkpoints that may be the newest: those that are named, else the one of the highest step."""
+    named = [] if state is None else [name for name in reversed(state.named) if name in whole]
+    return named or sorted(whole, key=files.checkpoint_step, reverse=True)
+
+
+def _bring_checkpoint(bucket: Bucket, prefix: str, group: list[str], root: Path, staging: Path) -> bool:
+    """Brings a checkpoint unless it is there; tells whether it is whole."""
+    if faults.fault(str(root / prefix)) is None:
+        return True
+    try:
+        for key in group:
+            _bring(bucket, key, root / key, staging)
+        fault = faults.fault(str(root / prefix))
+    except errors.ObjectDamagedError as error:
+        fault = str(error)
+    if fault is None:
+        return True
+    _LOG.warning("The checkpoint %s in %s is damaged (%s); looking for another.", prefix, bucket.uri, fault)
+    for key in group:
+        (root / key).unlink(missing_ok=True)
+    return False
+
+
+def _bring(bucket: Bucket, key: str, path: Path, staging: Path) -> None:
+    """Brings one file, which appears all at once."""
+    partial = staging / "fetched"
+    try:
+        _set_time(partial, bucket.download(key, partial))
+        partial.rename(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _write_state(root: Path, staging: Path, state: state_file.State) -> None:
+    partial = staging / "state"
+    partial.write_bytes(state_file.content(state, {name: name for name in state.named}))
+    partial.rename(root / files.STATE)
+
+
+def _set_time(path: Path, stored: Stored) -> None:
+    """Gives a file the time of its object: savers go by it, and so does what is told of a checkpoint."""
+    nanoseconds = int(stored.modified.timestamp() * 1e9)
+    os.utime(path, ns=(nanoseconds, nanoseconds))
+
+
+def _is_read_again(key: str, stored: Stored) -> bool:
+    if files.is_events(key):
+        return "/" in key
+    return (
+        files.export_of(key) is None
+        and not key.startswith("predictions/")
+        and key != files.SUCCESS
+        and stored.size <= _SMALL_BYTES
+    )
+
+
+def _can_be_a_file(key: str) -> bool:
+    """Whether a key is a path below a directory: a store takes any text for one."""
+    return all(part not in ("", ".", "..") for part in key.split("/"))

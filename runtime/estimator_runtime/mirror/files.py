@@ -1,0 +1,162 @@
+"""The files of a model directory: which there are, what each is, and when it has changed.
+
+A key is the path below the model directory with slashes. What TensorFlow and the runtime write under a temporary name
+first is no file of the model directory yet.
+"""
+
+import os
+import re
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+STATE: Final = "checkpoint"
+"""Names the newest checkpoint and the others that are kept."""
+FINISHED: Final = "finished"
+SUCCESS: Final = "_SUCCESS"
+_TEMPORARY: Final = re.compile(
+    r"temp-.*"  # an export that is being made
+    r"|.*_temp"  # the parts of a checkpoint before they are merged
+    r"|.*\.tmp([0-9a-f]+)?"
+    r"|.*\.tempstate\d+"
+    r"|.*\.incomplete"
+    r"|checkpoint_in_evaluation|\.estimatorctl"
+)
+_CHECKPOINT: Final = re.compile(r"(?P<prefix>[^/]+)\.(index|meta|data-(?P<shard>\d{5})-of-(?P<shards>\d{5}))")
+_EVENTS: Final = re.compile(r"(^|/)[^/]*\.tfevents\.[^/]*$")
+_EXPORT: Final = re.compile(r"(?P<folder>(?:[^/]+/)+\d{10,})/(?P<inside>.+)")
+_STANDARD_BASE: Final = "model.ckpt"
+_SAVED_MODEL: Final = ("saved_model.pb", "saved_model.pbtxt")
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What changes when a file is written: length, time in nanoseconds and the file's number on its disk."""
+
+    size: int
+    modified: int
+    number: int
+
+
+def signature(path: Path) -> Signature:
+    """The signature of a file.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    status = path.stat()
+    return Signature(status.st_size, status.st_mtime_ns, status.st_ino)
+
+
+def found(root: Path) -> dict[str, Signature]:
+    """All files below `root`, by key."""
+    return dict(_walked(root, ""))
+
+
+def _walked(folder: Path, above: str) -> Iterator[tuple[str, Signature]]:
+    try:
+        entries = list(os.scandir(folder))
+    except FileNotFoundError:
+        return
+    for entry in entries:
+        if _TEMPORARY.fullmatch(entry.name):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walked(Path(entry.path), f"{above}{entry.name}/")
+        elif entry.is_file():
+            try:
+                yield f"{above}{entry.name}", signature(Path(entry.path))
+            except FileNotFoundError:
+                continue
+
+
+def checkpoint_of(key: str, named: Collection[str]) -> str | None:
+    """Name of the model's checkpoint that a file belongs to, such as `model.ckpt-100`; None for other files.
+
+    Other files may be called so too: `words.index`, or the checkpoints of input pipelines, `input.ckpt-100.index`.
+
+    Args:
+        key: the file.
+        named: checkpoints that are known to be the model's; others have the same name up to their number, or the
+            Estimator's own.
+    """
+    match = _CHECKPOINT.fullmatch(key)
+    if match is None:
+        return None
+    prefix = match["prefix"]
+    base, dash, number = prefix.rpartition("-")
+    is_numbered = bool(dash) and number.isascii() and number.isdigit()
+    is_models = base == _STANDARD_BASE or any(base == name.rpartition("-")[0] for name in named)
+    return prefix if prefix in named or (is_numbered and is_models) else None
+
+
+def checkpoint_step(prefix: str) -> int:
+    """The number at the end of a checkpoint's name; -1 where there is none."""
+    number = prefix.rpartition("-")[2]
+    return int(number) if number.isascii() and number.isdigit() else -1
+
+
+def checkpoints(keys: Iterable[str], named: Collection[str]) -> dict[str, list[str]]:
+    """The files of each of the model's checkpoints, in the order in which they are to be written: data, graph, index."""
+    groups: dict[str, list[str]] = {}
+    for key in sorted(keys):
+        prefix = checkpoint_of(key, named)
+        if prefix is not None:
+            groups.setdefault(prefix, []).append(key)
+    return {prefix: sorted(group, key=_place_in_checkpoint) for prefix, group in groups.items()}
+
+
+def _place_in_checkpoint(key: str) -> tuple[int, str]:
+    return (2 if key.endswith(".index") else 1 if key.endswith(".meta") else 0), key
+
+
+def is_whole(group: Iterable[str]) -> bool:
+    """Tells whether these files of one checkpoint are all that it needs: its index and every shard of its data."""
+    shards: dict[int, set[int]] = {}
+    has_index = False
+    for key in group:
+        match = _CHECKPOINT.fullmatch(key)
+        if match is not None and match["shard"] is not None:
+            shards.setdefault(int(match["shards"]), set()).add(int(match["shard"]))
+        has_index |= key.endswith(".index")
+    return has_index and any(len(present) == wanted for wanted, present in shards.items())
+
+
+def is_events(key: str) -> bool:
+    """Tells whether it is an event file, which grows while it is written."""
+    return _EVENTS.search(key) is not None
+
+
+def export_of(key: str) -> str | None:
+    """Folder of the export that a file belongs to; None for other files."""
+    match = _EXPORT.fullmatch(key)
+    return match["folder"] if match is not None else None
+
+
+def is_saved_model(key: str) -> bool:
+    """Tells whether this is the file without which an export is none."""
+    return key.rpartition("/")[2] in _SAVED_MODEL
+
+
+def exports(keys: Iterable[str]) -> dict[str, list[str]]:
+    """The files of each export by its folder, `saved_model.pb` last."""
+    groups: dict[str, list[str]] = {}
+    for key in sorted(keys):
+        folder = export_of(key)
+        if folder is not None:
+            groups.setdefault(folder, []).append(key)
+    return {folder: sorted(group, key=is_saved_model) for folder, group in groups.items()}
+
+
+def says_that_others_are_whole(key: str) -> bool:
+    """Tells whether readers take this file as the sign that what it belongs to is complete."""
+    return is_saved_model(key) or (export_of(key) is None and place_among_plain(key) > 0)
+
+
+def place_among_plain(key: str) -> int:
+    """Files of a higher place are written after those of a lower one: they speak of these."""
+    name = key.rpartition("/")[2]
+    if name in (SUCCESS, FINISHED) or name == STATE or name.startswith(f"{STATE}_"):
+        return 2
+    return 1 if name.endswith(".index") else 0

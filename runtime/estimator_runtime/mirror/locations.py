@@ -1,0 +1,37 @@
+"""Which URIs name a place in an object store that is mirrored."""
+
+from dataclasses import dataclass
+from typing import Final
+
+SCHEMES: Final = ("s3", "az")
+"""`gs` is not among them: TensorFlow itself reads and writes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A place in an object store.
+
+    Attributes:
+        scheme: one of `SCHEMES`.
+        container: bucket (S3) or container (Azure).
+        prefix: what all keys begin with, without slashes around it; "" for the whole container.
+    """
+
+    scheme: str
+    container: str
+    prefix: str
+
+
+def parse(uri: str) -> Location | None:
+    """The place that `uri` names; None when it is a path or of another scheme.
+
+    Raises:
+        ValueError: it names no container.
+    """
+    scheme, found, rest = uri.partition("://")
+    if not found or scheme not in SCHEMES:
+        return None
+    container, _, prefix = rest.partition("/")
+    if not container:
+        raise ValueError(f"{uri} names no {'bucket' if scheme == 's3' else 'container'}")
+    return Location(scheme, container, "/".join(part for part in prefix.split("/") if part))

@@ -1,0 +1,293 @@
+"""The writer: carries what changed in the local model directory to the store, one round at a time.
+
+A round is made of steps (`round_plan.steps`), each of which leaves the store readable. A round that fails leaves the rest to
+the next one. Nothing is sent twice without need: the length and the digest of what the store has are compared first,
+and after a request of which the answer was lost the store is asked whether the object has arrived.
+"""
+
+import contextlib
+import itertools
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from estimator_runtime.checkpoints import faults
+from estimator_runtime.errors import ModelDirUnavailableError
+from estimator_runtime.mirror import digests, files, leftovers, round_plan, state_file
+from estimator_runtime.mirror.bucket import PART_BYTES, Bucket, Stored
+from estimator_runtime.mirror.fetching import Fetched
+from estimator_runtime.mirror.report import Reporter
+
+EVENTS_EVERY_SECS: Final = 30.0
+"""Shortest time between two uploads of event files, which go up whole each time."""
+_EVENTS_SHARE: Final = 0.1
+"""Largest part of the time that is spent on them."""
+_CLEAN_EVERY_SECS: Final = 3600.0
+
+
+class Writer:
+    """Carries files; used by one thread at a time.
+
+    Args:
+        bucket: where to.
+        root: the local model directory.
+        staging: an empty folder on the same file system.
+        beginning: what was brought before; what is deleted of that is deleted in the store.
+        mine: which keys this process writes; it leaves all others alone.
+        reporter: is told.
+        clock: seconds since any fixed moment.
+    """
+
+    def __init__(
+        self,
+        bucket: Bucket,
+        root: Path,
+        staging: Path,
+        *,
+        beginning: Fetched,
+        mine: Callable[[str], bool],
+        reporter: Reporter,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._bucket = bucket
+        self._root = root
+        self._staging = staging
+        self._mine = mine
+        self._reporter = reporter
+        self._clock = clock
+        self._stored = dict(beginning.stored)
+        self._alike = dict(beginning.alike)
+        self._told = beginning.named
+        # Where a checkpoint goes that was saved again under its name, with other content.
+        self._renamed: dict[str, str] = {}
+        # Of these nobody will be told when `checkpoint` has been written, and of the doomed nobody is told now.
+        self._orphans: set[str] = set()
+        self._doomed = set(beginning.orphans)
+        self._unsure: set[str] = set()
+        self._events_due = 0.0
+        self._clean_due = 0.0
+        reporter.named(self._told[-1] if self._told else None)
+
+    def run(self, *, everything: bool = False) -> bool:
+        """One round; tells whether all that had changed when it began is in the store now.
+
+        Args:
+            everything: event files too, even though they have gone up just before.
+
+        Raises:
+            ModelDirUnavailableError: the store did not do what it was asked for; what was done is kept.
+        """
+        state = state_file.read(self._root) if self._mine(files.STATE) else None
+        situation = self._situation(state, everything=everything)
+        self._delete_doomed()
+        done = True
+        begun = self._clock()
+        for step in round_plan.steps(situation):
+            if not self._is_event_upload(step):
+                self._reporter.behind()
+            match step:
+                case round_plan.Upload(key):
+                    done &= self._upload(key)
+                case round_plan.SaveCheckpoint(prefix, keys):
+                    if not self._save(prefix, keys):
+                        return False
+                case round_plan.NameCheckpoints(prefixes, deleted):
+                    assert state is not None, "it names them"
+                    self._name(state, prefixes, deleted)
+                case round_plan.Delete(first, rest):
+                    self._delete(first)
+                    self._delete(rest)
+        if situation.events_are_due:
+            spent = self._clock() - begun
+            self._events_due = self._clock() + max(EVENTS_EVERY_SECS, spent / _EVENTS_SHARE)
+        if done:
+            self._reporter.alike()
+        self._clean()
+        return done
+
+    def _situation(self, state: state_file.State | None, *, everything: bool) -> round_plan.Situation:
+        local = {key: one for key, one in files.found(self._root).items() if self._mine(key)}
+        named: tuple[str, ...] = ()
+        if state is not None:
+            group = files.checkpoints(local, [state.newest]).get(state.newest, ())
+            if files.is_whole(group) and faults.fault(str(self._root / state.newest)) is None:
+                named = state.named
+        return round_plan.Situation(
+            local=local,
+            alike=dict(self._alike),
+            named=named,
+            told=self._told,
+            events_are_due=everything or self._clock() >= self._events_due,
+        )
+
+    @staticmethod
+    def _is_event_upload(step: round_plan.Step) -> bool:
+        return isinstance(step, round_plan.Upload) and files.is_events(step.key)
+
+    def _upload(self, key: str) -> bool:
+        """Carries a file; tells whether it was still there."""
+        path = self._root / key
+        try:
+            signature = files.signature(path)
+            self._carry(path, key, signature.size, grows=True)
+        except FileNotFoundError:
+            return False
+        self._alike[key] = signature
+        folder = files.export_of(key)
+        if folder is not None and files.is_saved_model(key):
+            self._reporter.exported(folder)
+        return True
+
+    def _save(self, prefix: str, keys: Sequence[str]) -> bool:
+        """Carries a checkpoint; tells whether it was still there.
+
+        It is held by hard links meanwhile: a saver that is faster than the line deletes it before its index has gone up.
+        """
+        with self._held(keys) as folder:
+            if folder is None:
+                return False
+            signatures = {key: files.signature(folder / key) for key in keys}
+            changed = [key for key in keys if self._alike.get(key) != signatures[key]]
+            before = self._renamed.get(prefix, prefix)
+            name = self._name_for(prefix, before, changed, folder)
+            for key in changed if name == before else keys:
+                self._carry(folder / key, self._under(name, prefix, key), signatures[key].size, grows=False)
+                self._alike[key] = signatures[key]
+            if name != before:
+                self._renamed[prefix] = name
+                self._orphans.update(self._under(before, prefix, key) for key in keys)
+        return True
+
+    def _name_for(self, prefix: str, before: str, changed: Sequence[str], folder: Path) -> str:
+        """The name in the store: another one when readers are told of this name and other values are to go there.
+
+        Objects are replaced one by one, and somebody who reads between two of them has neither checkpoint.
+        """
+        if prefix not in self._told or all(
+            self._has(self._under(before, prefix, key), path.stat().st_size, digests.of_file(path, None))
+            for key in changed
+            if not key.endswith(".meta")
+            for path in (folder / key,)
+        ):
+            return before
+        base, dash, number = prefix.rpartition("-")
+        names = (
+            f"{base}.{count}{dash}{number}" if dash else f"{prefix}.{count}" for count in itertools.count(1)
+        )
+        return next(name for name in names if not any(key.startswith(f"{name}.") for key in self._stored))
+
+    @staticmethod
+    def _under(name: str, prefix: str, key: str) -> str:
+        """The key of a file of the checkpoint `prefix` where that is called `name`."""
+        return name + key.removeprefix(prefix)
+
+    @contextlib.contextmanager
+    def _held(self, keys: Sequence[str]) -> Iterator[Path | None]:
+        folder = self._staging / "held"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        try:
+            for key in keys:
+                try:
+                    os.link(self._root / key, folder / key)
+                except FileNotFoundError:
+                    yield None
+                    return
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _name(self, state: state_file.State, prefixes: Sequence[str], deleted: Sequence[str]) -> None:
+        names = {prefix: self._renamed.get(prefix, prefix) for prefix in prefixes}
+        going = {self._renamed.get(prefix, prefix) for prefix in deleted}
+        going.update(key.rpartition(".")[0] for key in self._orphans if key.endswith(".index"))
+        content = state_file.content(state, names, going)
+        self._put(files.STATE, content, size=len(content), digest=digests.of_bytes(content))
+        self._told = tuple(prefixes)
+        self._reporter.named(names[prefixes[-1]])
+        self._doomed |= self._orphans
+        self._orphans.clear()
+        self._delete_doomed()
+
+    def _delete_doomed(self) -> None:
+        self._bucket.delete(sorted(self._doomed))
+        for key in self._doomed:
+            self._stored.pop(key, None)
+        self._doomed.clear()
+
+    def _delete(self, keys: Sequence[str]) -> None:
+        remote = []
+        for key in keys:
+            prefix = files.checkpoint_of(key, self._told)
+            remote.append(
+                key if prefix is None else self._under(self._renamed.get(prefix, prefix), prefix, key)
+            )
+        self._bucket.delete(remote)
+        for key, there in zip(keys, remote, strict=True):
+            self._alike.pop(key, None)
+            self._stored.pop(there, None)
+
+    def _carry(self, path: Path, key: str, size: int, *, grows: bool) -> None:
+        """Puts the first `size` bytes of a file; one that may grow is not left to the library to read to its end."""
+        if size <= PART_BYTES:
+            with path.open("rb") as file:
+                content = file.read(size)
+            self._put(key, content, size=len(content), digest=digests.of_bytes(content))
+            return
+        digest = digests.of_file(path, size)
+        self._put(key, digests.chunks(path, size) if grows else path, size=size, digest=digest)
+
+    def _put(self, key: str, content: bytes | Path | Iterator[bytes], *, size: int, digest: str) -> None:
+        if key in self._unsure:
+            self._arrived(key)
+        if self._has(key, size, digest):
+            return
+        self._unsure.add(key)
+        try:
+            self._bucket.put(key, content, size=size, digest=digest)
+        except ModelDirUnavailableError:
+            # Perhaps only the answer was lost.
+            with contextlib.suppress(ModelDirUnavailableError):
+                self._arrived(key)
+            if not self._has(key, size, digest):
+                raise
+        else:
+            self._stored[key] = Stored(size, self._reporter.now(), None, digest)
+            self._unsure.discard(key)
+        self._reporter.uploaded(size)
+
+    def _arrived(self, key: str) -> None:
+        """Asks the store what it has under `key`."""
+        found = self._bucket.look(key)
+        if found is None:
+            self._stored.pop(key, None)
+        else:
+            self._stored[key] = found
+        self._unsure.discard(key)
+
+    def _has(self, key: str, size: int, digest: str) -> bool:
+        known = self._stored.get(key)
+        if known is None or known.size != size or key in self._unsure:
+            return False
+        if known.digest is None:
+            known = self._bucket.look(key)
+            if known is None:
+                del self._stored[key]
+                return False
+            self._stored[key] = known
+        return known.size == size and known.digest == digest
+
+    def _clean(self) -> None:
+        """Deletes what killed processes have left, now and then; for the process that writes checkpoints."""
+        if not self._mine(files.STATE) or self._clock() < self._clean_due:
+            return
+        self._clean_due = self._clock() + _CLEAN_EVERY_SECS
+        told = [self._renamed.get(prefix, prefix) for prefix in self._told]
+        old = leftovers.to_clean(self._bucket.list(), told, self._reporter.now())
+        if old:
+            self._bucket.delete(old)
+            for key in old:
+                self._stored.pop(key, None)

@@ -1,0 +1,133 @@
+"""Real object stores for tests (`hack/stores`), and a proxy in front of one that answers as a bad line does."""
+
+import http.client
+import os
+import re
+import shlex
+import socket
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+STORES = Path(__file__).parents[2] / "hack" / "stores"
+SLOW_DOWN = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
+DENIED = b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
+
+
+@contextmanager
+def running(name, folder):
+    """A server; yields the environment of its clients."""
+    command = [sys.executable, str(STORES), "up", name, "--state-dir", str(folder)]
+    printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    words = [shlex.split(line)[1].partition("=") for line in printed.splitlines()]
+    try:
+        yield {name: value for name, _, value in words}
+    finally:
+        subprocess.run([*command[:2], "down", *command[3:]], check=True)
+
+
+class FaultyProxy:
+    """Passes requests on to an S3 server, and does to them what `rule` says.
+
+    Attributes:
+        rule: function of method and path; returns "pass", "slow down" (503), "deny" (403), "cut" (the connection ends
+            and nothing is passed on), "lose" (passed on, the answer is lost).
+        seen: the requests, as (method, path without its query, what was done).
+        environment: of clients.
+    """
+
+    def __init__(self, environment):
+        self.rule = lambda method, path: "pass"
+        self.seen = []
+        address = re.sub("^http://", "", environment["AWS_ENDPOINT_URL"])
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self, address))
+        self._server.daemon_threads = True
+        self.environment = environment | {
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self._server.server_address[1]}"
+        }
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+
+    def close(self):
+        self._server.shutdown()
+        self._server.server_close()
+
+    def puts(self, done=("pass", "lose")):
+        """Keys of the objects that went to the server, the bucket left out; those in parts once for each part."""
+        return [path.split("/", 3)[3] for method, path, what in self.seen if method == "PUT" and what in done]
+
+
+def _handler(proxy, address):
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _pass(self):
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            path = self.path.partition("?")[0]
+            what = proxy.rule(self.command, self.path)
+            proxy.seen.append((self.command, path, what))
+            if what == "cut":
+                self._cut()
+            elif what == "slow down":
+                self._answer(503, [], SLOW_DOWN)
+            elif what == "deny":
+                self._answer(403, [], DENIED)
+            else:
+                status, headers, content = self._forwarded(body)
+                if what == "lose":
+                    self._cut()
+                else:
+                    self._answer(status, headers, content)
+
+        def _forwarded(self, body):
+            server = http.client.HTTPConnection(address, timeout=30)
+            try:
+                # The signature is of the headers as they are, the proxy's own address as Host among them.
+                server.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+                for name, value in self.headers.items():
+                    server.putheader(name, value)
+                server.endheaders(body or None)
+                answer = server.getresponse()
+                content = answer.read()
+                kept = [
+                    (name, value)
+                    for name, value in answer.getheaders()
+                    if name.lower() not in ("transfer-encoding", "connection", "date", "server")
+                    and (name.lower() != "content-length" or self.command == "HEAD")
+                ]
+                return answer.status, kept, content
+            finally:
+                server.close()
+
+        def _answer(self, status, headers, content):
+            self.send_response(status)
+            for name, value in headers:
+                self.send_header(name, value)
+            if self.command != "HEAD":
+                self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(content)
+
+        def _cut(self):
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
+
+        do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _pass
+
+        def log_message(self, *args):
+            pass
+
+    return Handler
+
+
+def clear_environment(monkeypatch, environment):
+    """Has this process reach the server, and nothing else."""
+    for name in list(os.environ):
+        if name.startswith(("AWS_", "AZURE_")):
+            monkeypatch.delenv(name)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)

@@ -1,0 +1,109 @@
+"""What a replica whose model directory is in an object store is given, and what it tells."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from estimator_api.progress import CheckpointProgress, EvaluationProgress, ExportProgress, Progress
+from estimator_runtime.job.progress import exposition
+from estimator_runtime.job.progress.in_store import InStore
+from estimator_runtime.job.settings import environment
+from estimator_runtime.mirror.report import Report
+
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+URI = "s3://models/vision"
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (f"--model-dir={URI}", "--model-dir=/tmp/model"),
+        (URI, "/tmp/model"),
+        (f"{URI}/eval", "/tmp/model/eval"),
+        (f"{URI}/", "/tmp/model/"),
+        (f'{{"dir": "{URI}"}}', '{"dir": "/tmp/model"}'),
+        (f"{URI}-2", f"{URI}-2"),
+        ("--steps=5", "--steps=5"),
+    ],
+)
+def test_arguments_that_name_the_store_name_the_local_directory(given, told):
+    settings = replace(environment.read({}), model_dir="/tmp/model", mirrored=URI)
+    assert settings.local([given]) == [told]
+
+
+def test_without_a_store_arguments_stay():
+    settings = environment.read({"ESTIMATOR_MODEL_DIR": URI})
+    assert settings.local([URI]) == [URI]
+
+
+class Told:
+    """Documents of one replica."""
+
+    def __init__(self, *, checkpoints=True, writes=True):
+        self.report = Report()
+        self.progress = Progress(role="chief")
+        self._in_store = InStore(
+            root="/tmp/model",
+            uri=URI,
+            report=lambda: self.report,
+            now=lambda: NOW,
+            writes=writes,
+            checkpoints=checkpoints,
+        )
+
+    def document(self, **fields):
+        self.progress = self.progress.model_copy(update=fields)
+        return self._in_store.document(self.progress)
+
+
+def checkpoint(step):
+    return CheckpointProgress(path=f"/tmp/model/model.ckpt-{step}", global_step=step, kept=2)
+
+
+def test_a_checkpoint_is_told_when_it_is_in_the_store():
+    told = Told()
+    assert told.document(checkpoint=checkpoint(5)).checkpoint is None
+    told.report = Report(checkpoint="model.ckpt-5")
+    assert told.document().checkpoint.path == f"{URI}/model.ckpt-5"
+    assert told.document(checkpoint=checkpoint(10)).checkpoint.global_step == 5
+    told.report = Report(checkpoint="model.ckpt.1-10")
+    assert told.document().checkpoint.path == f"{URI}/model.ckpt.1-10"
+    assert told.document().checkpoint.kept == 2
+
+
+def test_an_export_is_told_when_it_is_in_the_store():
+    told = Told()
+    export = ExportProgress(name="best", path="/tmp/model/export/best/17", global_step=5)
+    assert told.document(exports=[export]).exports == []
+    told.report = Report(exports=frozenset({"export/best/17"}))
+    assert [one.path for one in told.document().exports] == [f"{URI}/export/best/17"]
+
+
+def test_every_path_names_the_store():
+    told = Told(checkpoints=False)
+    evaluation = EvaluationProgress(global_step=5, checkpoint="/tmp/model/model.ckpt-5")
+    document = told.document(checkpoint=checkpoint(5), restored_from=checkpoint(5), evaluation=evaluation)
+    assert document.evaluation.checkpoint == document.checkpoint.path == f"{URI}/model.ckpt-5"
+    assert document.restored_from.path == f"{URI}/model.ckpt-5"
+    assert "/tmp/model" not in document.to_text()
+
+
+def test_how_far_it_is_behind():
+    told = Told()
+    told.report = Report(uploaded_bytes=7, behind_since=NOW - timedelta(seconds=90), error="SlowDown")
+    document = told.document()
+    assert document.to_json()["mirror"] == {
+        "uploadedBytes": 7,
+        "lagSeconds": 90.0,
+        "behindSince": "2026-05-01T11:58:30.000Z",
+        "error": "SlowDown",
+    }
+    text = exposition.to_text(document)
+    assert "estimator_job_mirror_uploaded_bytes 7\n" in text
+    assert "estimator_job_mirror_lag_seconds 90.0\n" in text
+
+
+def test_who_writes_nothing_tells_of_no_mirror():
+    assert Told(writes=False).document().mirror is None
+    assert "mirror" not in exposition.to_text(Told(writes=False).document())

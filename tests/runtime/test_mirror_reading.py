@@ -1,0 +1,185 @@
+"""Reading a model directory in a store: the follower, and the mirror beside a training."""
+
+import threading
+
+import pytest
+from stored_models import FaultyBucket, Process, refuse
+
+from estimator_runtime import checkpoints
+from estimator_runtime.errors import ModelDirUnavailableError
+from estimator_runtime.mirror.follower import Checkpoints, Follower, following
+from estimator_runtime.mirror.mirroring import Mirroring
+from estimator_runtime.mirror.report import Reporter
+
+
+class Reader:
+    """A process that follows a bucket."""
+
+    def __init__(self, folder, bucket, *, checkpoints=Checkpoints.EACH):
+        self.root = folder / "model"
+        staging = folder / "staging"
+        self.root.mkdir(parents=True)
+        staging.mkdir()
+        self.follower = Follower(bucket, self.root, staging, checkpoints=checkpoints)
+
+    def step(self):
+        return checkpoints.latest(str(self.root)), self.names()
+
+    def names(self):
+        return sorted(path.name for path in self.root.iterdir())
+
+
+@pytest.fixture
+def bucket():
+    return FaultyBucket()
+
+
+def test_each_newest_checkpoint_is_followed_and_old_ones_go(tmp_path, bucket):
+    chief, reader = Process(tmp_path / "a", bucket), Reader(tmp_path / "b", bucket)
+    assert not reader.follower.look()
+    for step in (1, 2, 3):
+        chief.save(step)
+        chief.round()
+        assert reader.follower.look()
+        assert checkpoints.latest(str(reader.root)) == str(reader.root / f"model.ckpt-{step}")
+    assert not reader.follower.look()
+    assert "model.ckpt-1.index" not in reader.names()
+    assert "model.ckpt-2.index" in reader.names()
+
+
+def test_markers_are_followed_and_their_deletion_too(tmp_path, bucket):
+    chief, reader = (
+        Process(tmp_path / "a", bucket),
+        Reader(tmp_path / "b", bucket, checkpoints=Checkpoints.NONE),
+    )
+    chief.save(1)
+    chief.write("step_target", b"1")
+    chief.write("finished", b"2")
+    chief.round()
+    reader.follower.look()
+    assert (reader.root / "step_target").read_bytes() == b"1"
+    assert (reader.root / "finished").read_bytes() == b"2"
+    (chief.root / "finished").unlink()
+    chief.round()
+    reader.follower.look()
+    assert not (reader.root / "finished").exists()
+    chief.save(2)
+    chief.round()
+    reader.follower.look()
+    assert "model.ckpt-2.index" not in reader.names(), "a parameter server restores nothing"
+
+
+def test_a_worker_sees_how_far_the_run_before_came_and_no_more(tmp_path, bucket):
+    chief = Process(tmp_path / "a", bucket)
+    chief.save(1)
+    chief.round()
+    reader = Reader(tmp_path / "b", bucket, checkpoints=Checkpoints.FIRST)
+    reader.follower.look()
+    chief.save(2)
+    chief.round()
+    reader.follower.look()
+    assert checkpoints.latest(str(reader.root)) == str(reader.root / "model.ckpt-1")
+
+
+def test_a_checkpoint_that_is_deleted_while_it_is_read_is_given_up_for_the_newer_one(tmp_path, bucket):
+    chief, reader = Process(tmp_path / "a", bucket, keep=1), Reader(tmp_path / "b", bucket)
+    chief.save(1)
+    chief.round()
+    download, gone = bucket.download, []
+
+    def late(key, path):
+        if not gone:
+            gone.append(key)
+            chief.save(2)
+            chief.round()
+        return download(key, path)
+
+    bucket.download = late
+    reader.follower.look()
+    assert checkpoints.latest(str(reader.root)) == str(reader.root / "model.ckpt-2")
+
+
+def test_a_damaged_object_is_no_checkpoint(tmp_path, bucket, caplog):
+    chief = Process(tmp_path / "a", bucket)
+    for step in (1, 2):
+        chief.save(step)
+        chief.round()
+    bucket.put("model.ckpt-2.index", b"", size=0, digest="0")
+    reader = Reader(tmp_path / "b", bucket)
+    reader.follower.look()
+    assert checkpoints.latest(str(reader.root)) == str(reader.root / "model.ckpt-1")
+    assert "not what was put there" in caplog.text
+
+
+def test_a_state_file_of_another_directory_is_understood(tmp_path, bucket):
+    """Somebody has copied a model directory there, whose saver wrote absolute paths."""
+    chief = Process(tmp_path / "a", bucket)
+    chief.save(1)
+    chief.round()
+    text = (
+        b'model_checkpoint_path: "/model/model.ckpt-1"\nall_model_checkpoint_paths: "/model/model.ckpt-1"\n'
+    )
+    bucket.put("checkpoint", text, size=len(text), digest="0")
+    reader = Reader(tmp_path / "b", bucket)
+    reader.follower.look()
+    assert checkpoints.latest(str(reader.root)) == str(reader.root / "model.ckpt-1")
+
+
+def test_looking_goes_on_after_a_failure(tmp_path, caplog):
+    looks = iter([ModelDirUnavailableError("s3://models: away"), True])
+    done = threading.Event()
+
+    def look():
+        found = next(looks, None)
+        if found is None:
+            done.set()
+            return False
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    reporter = Reporter()
+    with following(look, reporter, alone=True):
+        assert done.wait(30)
+    assert "s3://models: away" in caplog.text
+    assert reporter.report().error is None
+
+
+def mirroring(process):
+    made = Mirroring(
+        lambda everything: process.round(everything=everything), process.reporter, uri="s3://models/vision"
+    )
+    made.start()
+    return made
+
+
+def test_everything_has_gone_up_when_it_ends(tmp_path, bucket):
+    process = Process(tmp_path / "a", bucket)
+    beside = mirroring(process)
+    process.save(1)
+    process.write("eval/events.out.tfevents.1.host", b"evaluations")
+    beside.finish(lambda: 60.0)
+    assert beside.has_everything_gone_up
+    assert process.reporter.report().checkpoint == "model.ckpt-1"
+    assert bucket.read("eval/events.out.tfevents.1.host") == b"evaluations"
+
+
+def test_a_store_that_is_away_for_a_moment_at_the_end_is_waited_for(tmp_path, bucket):
+    process = Process(tmp_path / "a", bucket)
+    process.save(1)
+    bucket.fault = refuse("checkpoint", times=1)
+    beside = mirroring(process)
+    beside.finish(lambda: 60.0)
+    assert bucket.read("checkpoint") is not None
+
+
+def test_a_store_that_stays_away_ends_it_with_the_reason(tmp_path, bucket):
+    process = Process(tmp_path / "a", bucket)
+    process.save(1)
+    bucket.fault = refuse("checkpoint")
+    beside = mirroring(process)
+    with pytest.raises(ModelDirUnavailableError, match="SlowDown"):
+        beside.finish(lambda: 0.0)
+    assert not beside.has_everything_gone_up
+    assert process.reporter.report().error == "SlowDown"
+    assert process.reporter.report().behind_since is not None

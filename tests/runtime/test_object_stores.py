@@ -1,0 +1,178 @@
+"""The bucket of a model directory on real servers, and behind a line that fails."""
+
+import shutil
+import uuid
+
+import pytest
+from store_servers import FaultyProxy, clear_environment, running
+from stored_models import Process, newest
+
+from estimator_runtime.errors import ModelDirUnavailableError
+from estimator_runtime.mirror import digests
+from estimator_runtime.mirror.bucket import PART_BYTES, open_bucket
+
+KINDS = {"s3": "s3", "azure": "az"}
+LARGE = b"0123456789abcdef" * ((2 * PART_BYTES + PART_BYTES // 2) // 16)
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory):
+    """Starts a server when it is first asked for; returns the environment of its clients."""
+    from contextlib import ExitStack
+
+    with ExitStack() as stack:
+        started = {}
+
+        def environment(name):
+            if name not in started:
+                if name == "azure" and shutil.which("npm") is None:
+                    pytest.skip("Azurite needs Node")
+                started[name] = stack.enter_context(running(name, tmp_path_factory.mktemp(name)))
+            return started[name]
+
+        yield environment
+
+
+@pytest.fixture(params=KINDS)
+def bucket(request, servers, monkeypatch):
+    clear_environment(monkeypatch, servers(request.param))
+    return open_bucket(f"{KINDS[request.param]}://models/{uuid.uuid4().hex}/a b")
+
+
+@pytest.fixture
+def proxy(servers, monkeypatch):
+    made = FaultyProxy(servers("s3"))
+    clear_environment(monkeypatch, made.environment)
+    yield made
+    made.close()
+
+
+def put(bucket, key, content):
+    bucket.put(key, content, size=len(content), digest=digests.of_bytes(content))
+
+
+def test_what_is_put_is_found_with_its_digest(bucket, tmp_path):
+    put(bucket, "export/best/1/saved_model.pb", b"graph")
+    put(bucket, "checkpoint", b"names")
+    file = tmp_path / "large"
+    file.write_bytes(LARGE)
+    bucket.put("data", file, size=len(LARGE), digest=digests.of_bytes(LARGE))
+    bucket.put("grown", iter([LARGE[:100], LARGE[100:]]), size=len(LARGE), digest=digests.of_bytes(LARGE))
+    assert {key: one.size for key, one in bucket.list().items()} == {
+        "export/best/1/saved_model.pb": 5,
+        "checkpoint": 5,
+        "data": len(LARGE),
+        "grown": len(LARGE),
+    }
+    assert set(bucket.root()) == {"checkpoint", "data", "grown"}
+    assert set(bucket.list("export")) == {"export/best/1/saved_model.pb"}
+    for key in ("data", "grown"):
+        assert bucket.look(key).digest == digests.of_bytes(LARGE)
+        assert bucket.download(key, tmp_path / key).digest == digests.of_bytes(LARGE)
+        assert (tmp_path / key).read_bytes() == LARGE
+    assert bucket.read("checkpoint") == b"names"
+
+
+def test_what_is_not_there(bucket, tmp_path):
+    assert bucket.list() == {}
+    assert bucket.look("checkpoint") is None
+    assert bucket.read("checkpoint") is None
+    with pytest.raises(FileNotFoundError):
+        bucket.download("checkpoint", tmp_path / "file")
+    put(bucket, "a", b"1")
+    put(bucket, "c", b"1")
+    bucket.delete(["a", "b", "c"])
+    assert bucket.list() == {}
+
+
+def test_a_model_directory_goes_there_and_comes_back(bucket, tmp_path):
+    process = Process(tmp_path / "a", bucket)
+    for step in (1, 2, 3):
+        process.save(step)
+        process.round()
+    process.export(1700000001)
+    process.round(everything=True)
+    assert newest(bucket, tmp_path / "reader") == (3, [3, 3, 3])
+    after = Process(tmp_path / "b", bucket)
+    after.save(4)
+    assert after.round(everything=True)
+    assert {key.split(".")[1] for key in bucket.list() if key.startswith("model")} == {"ckpt-3", "ckpt-4"}
+
+
+def test_a_bucket_that_is_missing_is_said_to_be(servers, monkeypatch):
+    clear_environment(monkeypatch, servers("s3"))
+    with pytest.raises(ModelDirUnavailableError, match="^s3://other/model: cannot list: NoSuchBucket"):
+        open_bucket("s3://other/model").list()
+
+
+def test_wrong_credentials_are_said_to_be_without_showing_them(servers, monkeypatch):
+    clear_environment(monkeypatch, servers("s3") | {"AWS_SECRET_ACCESS_KEY": "a-wrong-secret"})
+    with pytest.raises(ModelDirUnavailableError, match="SignatureDoesNotMatch") as raised:
+        open_bucket("s3://models/model").list()
+    assert "a-wrong-secret" not in str(raised.value)
+    assert "local-access-key" not in str(raised.value)
+
+
+def first(what, *verbs, times=1, containing=""):
+    """A rule by which the first requests of some kind fail."""
+    left = [times]
+
+    def rule(method, path):
+        if method in verbs and containing in path and left[0] > 0:
+            left[0] -= 1
+            return what
+        return "pass"
+
+    return rule
+
+
+@pytest.mark.parametrize("what", ["slow down", "cut", "lose", "deny"])
+@pytest.mark.parametrize(
+    "key", ["graph.pbtxt", "model.ckpt-1.data-00000-of-00001", "model.ckpt-1.index", "checkpoint"]
+)
+def test_a_request_that_fails_costs_no_second_upload_of_what_has_arrived(proxy, tmp_path, what, key):
+    bucket = open_bucket(f"s3://models/{uuid.uuid4().hex}")
+    process = Process(tmp_path / "a", bucket)
+    process.write("graph.pbtxt", b"graph")
+    process.save(1)
+    proxy.rule = first(what, "PUT", containing=f"/{key}")
+    if what == "lose":
+        assert process.round()
+    else:
+        with pytest.raises(ModelDirUnavailableError):
+            process.round()
+        # Without the file `checkpoint` a reader takes the checkpoint of the highest step that is whole.
+        whole = key == "checkpoint"
+        assert newest(bucket, tmp_path / "before") == ((1, [1, 1, 1]) if whole else (None, None))
+        assert process.round()
+    assert len(proxy.puts()) == len(set(proxy.puts())), "each object arrived once"
+    assert newest(bucket, tmp_path / "reader") == (1, [1, 1, 1])
+
+
+@pytest.mark.parametrize("what", ["slow down", "cut", "lose"])
+@pytest.mark.parametrize("verb", ["PUT", "POST"])
+def test_of_a_large_object_only_the_part_that_failed_is_repeated(proxy, tmp_path, what, verb):
+    """POST begins an upload in parts and completes it: when the answer to that is lost, the object is there."""
+    bucket = open_bucket(f"s3://models/{uuid.uuid4().hex}")
+    file = tmp_path / "large"
+    file.write_bytes(LARGE)
+    process = Process(tmp_path / "a", bucket)
+    process.write("large", LARGE)
+    proxy.rule = first(what, verb, containing="uploadId" if what == "lose" and verb == "POST" else "/large")
+    assert process.round()
+    assert len(proxy.puts()) <= 4, "three parts, one of them twice"
+    assert bucket.look("large").digest == digests.of_bytes(LARGE)
+    assert process.reporter.report().uploaded_bytes == len(LARGE)
+
+
+def test_a_store_that_refuses_writes_is_read_and_named(proxy, tmp_path):
+    bucket = open_bucket(f"s3://models/{uuid.uuid4().hex}")
+    before = Process(tmp_path / "a", bucket)
+    before.save(1)
+    before.round()
+    proxy.rule = lambda method, path: "pass" if method in ("GET", "HEAD") else "deny"
+    after = Process(tmp_path / "b", bucket)
+    after.save(2)
+    with pytest.raises(ModelDirUnavailableError, match="AccessDenied"):
+        after.round()
+    assert newest(bucket, tmp_path / "reader") == (1, [1, 1, 1])
