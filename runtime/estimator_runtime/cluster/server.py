@@ -99,7 +99,7 @@ class ClusterEnd:
         """Looks once; the end is near when training has ended and somebody who trained is still there."""
         if not self._training_has_ended():
             return Sight.NOTHING
-        return Sight.NEAR if any(map(_listens, self._trainers)) else Sight.THERE
+        return Sight.NEAR if any(map(listens, self._trainers)) else Sight.THERE
 
     def _training_has_ended(self) -> bool:
         if self._appearance.seen():
@@ -108,7 +108,8 @@ class ClusterEnd:
         return marker is not None and marker.covers(self._max_steps)
 
 
-def _listens(address: str) -> bool:
+def listens(address: str) -> bool:
+    """Tells whether somebody listens at an address, "host:port"; within two seconds."""
     host, _, port = address.rpartition(":")
     try:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECS):
