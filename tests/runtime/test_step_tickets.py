@@ -162,6 +162,13 @@ def test_a_chief_waits_for_the_last_step_of_another(training, servers):
     assert training.now < 2
 
 
+def test_a_task_that_comes_back_holds_no_ticket_of_before(training):
+    for _ in range(LAST):
+        training.worker.first(training.session)
+    assert not training.begins(training.hook(1, ended=lambda: training.now > 0))
+    assert not any(training.chief.counts(training.session).held)
+
+
 def test_a_worker_ends_when_there_is_no_chief_to_give_tickets_anew(training, tf_log):
     for _ in range(LAST):
         training.other.first(training.session)

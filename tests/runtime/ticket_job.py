@@ -4,7 +4,8 @@ It is run with a global TASK: {"tf_config", "log", "directory", "max_steps", "st
 
 The file ROLE-INDEX.steps has a line for each step that a task has made. "stops" is {ROLE-INDEX: {where: number}}: that task
 stands still in its step of that number, "in" it, before it changes anything, or "after" it, before the next one. Then the
-file ROLE-INDEX.WHERE is there, and it goes on when the file released.WHERE is.
+file ROLE-INDEX.WHERE is there, and it goes on when the file released.WHERE is. The other tasks make no step until then, or
+they might make them all.
 """
 
 import os
@@ -29,6 +30,12 @@ class Stop:
         self.numbers = TASK["stops"].get(name, {})
         self.counts = {"in": 0, "after": 0}
 
+    def let_others_stop(self):
+        """Waits until the other tasks that stand still do so, each for the first time."""
+        for name, numbers in TASK["stops"].items():
+            while name != self.name and not (DIRECTORY / f"{name}.{next(iter(numbers))}").exists():
+                time.sleep(STEP_SECS)
+
     def reached(self, where):
         self.counts[where] += 1
         if self.counts[where] == self.numbers.get(where):
@@ -40,6 +47,9 @@ class Stop:
 class Count(er.SessionRunHook):
     def __init__(self, stop):
         self.stop = stop
+
+    def after_create_session(self, session, coord):
+        self.stop.let_others_stop()
 
     def after_run(self, run_context, run_values):
         with (DIRECTORY / f"{self.stop.name}.steps").open("a") as file:

@@ -94,9 +94,12 @@ class LastStepsHook(tf.compat.v1.train.SessionRunHook):  # type: ignore[misc]  #
         self._coordinator = coord
         self._holds = False
         self.is_over = False
-        while not (self._is_to_end() or self._tickets.are_there(session)):
+        while not (are_there := self._tickets.are_there(session)) and not self._is_to_end():
             # The chief has a session too, or will have one, and makes them first of all.
             self._pause(_LONGEST_PAUSE_SECS)
+        if are_there:
+            # What an earlier session or process of this task held is lost with it.
+            self._let_go(session)
         if not self._has_ticket(session):
             self.is_over = True
             coord.request_stop()
