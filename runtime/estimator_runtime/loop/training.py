@@ -192,8 +192,14 @@ def _last_steps(
     Not where something else than the tasks' steps moves the global step, or it is no parameter server's: a ticket is no step
     then. Nor with `steps`, by which each task ends so many steps after its own first.
     """
-    stop = next((hook for hook in hooks if type(hook) is StopHook and hook.last_step is not None), None)
-    if stop is None or not config.num_ps_replicas or config.train_distribute or not config.cluster_spec:
+    stop = next((hook for hook in hooks if type(hook) is StopHook), None)
+    if (
+        stop is None
+        or stop.last_step is None
+        or not config.num_ps_replicas
+        or config.train_distribute
+        or not config.cluster_spec
+    ):
         return _LastSteps()
     device = tf.DeviceSpec.from_string(getattr(step, "device", None) or "")
     if device.job != TaskType.PS or not step_count.adds_one(train_op, step):

@@ -20,7 +20,7 @@ def adds_one(train_op: Any, step: Any) -> bool:
     """
     handle = getattr(step, "handle", None)
     is_reference = handle is None
-    variable = step.op.outputs[0] if is_reference else handle
+    variable: Any = step.op.outputs[0] if is_reference else handle
     additions = 0
     for operation in _needed(train_op):
         if not any(tensor is variable or tensor.name == variable.name for tensor in operation.inputs):
