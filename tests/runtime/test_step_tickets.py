@@ -1,7 +1,9 @@
 """The tickets of steps on a parameter server, and a task that waits for one; by a clock that the test moves on."""
 
+import json
 import types
 
+import linear_model
 import pytest
 import tensorflow as tf
 from live_servers import Servers
@@ -227,6 +229,24 @@ def test_a_task_that_ends_before_the_last_step_holds_no_ticket(training):
     assert training.chief.counts(training.session).held == (False, True, False)
     hook.end(training.session)
     assert training.chief.counts(training.session).held == (False, False, False)
+
+
+def test_a_step_with_a_ticket_is_one_call_of_the_session(servers, tmp_path, monkeypatch, counts):
+    document = {"cluster": servers.cluster, "task": {"type": "chief", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(document))
+    seen = {}
+    for steps in (20, 80):
+        servers.loses()
+        counts.clear()
+        estimator = linear_model.estimator(
+            tmp_path / f"{steps}", save_checkpoints_steps=None, save_checkpoints_secs=600
+        )
+        estimator.train(linear_model.train_input, max_steps=steps)
+        assert linear_model.global_step(estimator) == steps
+        seen[steps] = counts.copy()
+    assert seen[80]["called"] - seen[20]["called"] == 60
+    assert seen[80]["run"] == seen[20]["run"]
+    assert seen[80]["made"] == seen[20]["made"]
 
 
 # What a ticket stands for
