@@ -120,7 +120,7 @@ class ClusterEnd:
 
 
 def listens(address: str) -> bool:
-    """Whether somebody accepts connections at `address` ("host:port")."""
+    """Tells whether somebody listens at an address, "host:port"; within two seconds."""
     host, _, port = address.rpartition(":")
     try:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECS):

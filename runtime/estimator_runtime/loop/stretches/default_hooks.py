@@ -20,10 +20,14 @@ class StopHook(_train.StopAtStepHook, Look):  # type: ignore[misc]  # TensorFlow
         num_steps: number of steps from the first session on; excludes `last_step`.
         last_step: global step.
         most_steps: how many steps there are to make at most.
+
+    Attributes:
+        last_step: the global step that was given; None where a number of steps was.
     """
 
     def __init__(self, num_steps: int | None, last_step: int | None, *, most_steps: int) -> None:
         super().__init__(num_steps, last_step)
+        self.last_step = last_step
         self._most_steps = most_steps
         self._ends_after = num_steps
         self._ends_at = last_step
