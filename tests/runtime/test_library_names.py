@@ -24,8 +24,6 @@ ABSENT = {
         "TensorFlow Model Analysis replaces the call of a Keras model that the canned networks have not here"
     ),
     "tensorflow_estimator.python.estimator.canned.dnn._DNNModelV2.call": "the same",
-    "tensorflow_estimator.python.estimator.tpu.tpu_estimator.BatchConfig": "AdaNet names it for TPUs alone",
-    "tensorflow_estimator.python.estimator.tpu.tpu_estimator.model_fn_inference_on_tpu": "the same",
 }
 
 

@@ -13,16 +13,14 @@ Invariants:
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import tensorflow as tf
 
 from estimator_runtime import checkpoints, observation
 from estimator_runtime.checkpoints import shared_files, storage
 from estimator_runtime.cluster.chief_watch import ChiefWatch, EndWithChiefHook, TrainingEnded
-from estimator_runtime.cluster.last_steps import CHIEF_PLACE, LastStepsHook, TicketsHook
 from estimator_runtime.cluster.peers import PeerWatch, others
-from estimator_runtime.cluster.tickets import Tickets
 from estimator_runtime.cluster.watcher import WatchingHook
 from estimator_runtime.config import strategies
 from estimator_runtime.config.run_config import RunConfig, TaskType
@@ -33,8 +31,8 @@ from estimator_runtime.keras import layer_state
 from estimator_runtime.loop import default_writer, event_writers, sessions
 from estimator_runtime.loop.default_writer import DefaultWriter, DefaultWriterHook
 from estimator_runtime.loop.graph_events import GraphHook, SaverHook
-from estimator_runtime.loop.steps import step_count
-from estimator_runtime.loop.stretches.default_hooks import LogHook, NanHook, StopHook
+from estimator_runtime.loop.stretches.default_hooks import LogHook, NanHook
+from estimator_runtime.loop.stretches.last_steps import last_steps_of
 from estimator_runtime.loop.stretches.looped_graph import LoopedGraph
 from estimator_runtime.loop.stretches.stretches import Stretches
 from estimator_runtime.model.bound_model import BoundModel
@@ -118,7 +116,7 @@ def train_with_spec(
     watch = None if model.config.is_chief or is_collective else ChiefWatch(model.model_dir)
     train_op = layer_state.with_updates(spec.train_op, spec.loss, graph)
     fetches = [on_read.read_after(train_op) if on_read else train_op, spec.loss]
-    last_steps = _last_steps(model.config, hooks, fetches[0], step, watch)
+    last_steps = last_steps_of(model.config, hooks, fetches[0], step, watch)
     worker_hooks = [
         *input_hooks,
         *(last_steps.hook if hook is last_steps.replaces else hook for hook in hooks),
@@ -187,56 +185,6 @@ def train_with_spec(
         )
     tf.compat.v1.logging.info("Loss for final step: %s.", loss)
     return loss
-
-
-class _LastSteps(NamedTuple):
-    """What ends a training at its last step, where several tasks make the steps.
-
-    Attributes:
-        replaces: the hook that ends it otherwise.
-        hook: the one in its place; None where each task ends by the global step alone.
-        chief_hooks: hooks of the chief's that come before all others.
-    """
-
-    replaces: Any = None
-    hook: LastStepsHook | None = None
-    chief_hooks: tuple[Any, ...] = ()
-
-
-def _last_steps(
-    config: RunConfig, hooks: Sequence[Any], train_op: Any, step: Any, watch: ChiefWatch | None
-) -> _LastSteps:
-    """Has the tasks of an asynchronous training with `max_steps` take a ticket for each step.
-
-    Not where something else than the tasks' steps moves the global step, or it is no parameter server's: a ticket is no step
-    then. Nor with `steps`, by which each task ends so many steps after its own first.
-    """
-    stop = next((hook for hook in hooks if type(hook) is StopHook), None)
-    if (
-        stop is None
-        or stop.last_step is None
-        or not config.num_ps_replicas
-        or config.train_distribute
-        or not config.cluster_spec
-    ):
-        return _LastSteps()
-    device = tf.DeviceSpec.from_string(getattr(step, "device", None) or "")
-    if device.job != TaskType.PS or not step_count.adds_one(train_op, step):
-        tf.compat.v1.logging.info(
-            "Each task ends by the global step alone: its steps do not add 1 to a global step on a parameter server, once "
-            "and whatever happens."
-        )
-        return _LastSteps()
-    workers = (
-        config.cluster_spec.task_indices(TaskType.WORKER)
-        if TaskType.WORKER in config.cluster_spec.jobs
-        else []
-    )
-    addresses = {number + 1: config.cluster_spec.task_address(TaskType.WORKER, number) for number in workers}
-    place = CHIEF_PLACE if config.is_chief else config.task_id + 1
-    tickets = Tickets(step, place=place, places=max(addresses, default=CHIEF_PLACE) + 1)
-    hook = LastStepsHook(tickets, stop.last_step, place=place, others=addresses, watch=watch)
-    return _LastSteps(stop, hook, (TicketsHook(tickets),))
 
 
 @contextlib.contextmanager
