@@ -137,23 +137,30 @@ def misuse(
 
 LONG = "CONFORMANCE_LONG"
 """Variable of the environment that asks for what takes long as well."""
-# Real clusters of processes, and canned Estimators argument by argument: minutes more than the rest together.
+# Real clusters of processes, canned Estimators argument by argument, and what few programs use: minutes more than the rest
+# together.
 _LONG = frozenset(
     f"programs_{name}"
     for name in (
         "additions",
         "canned_arguments",
-        "collective",
         "cluster",
+        "collective",
         "columns",
         "frames",
         "head_methods",
         "head_specs",
         "keras_models_cluster",
+        "keras_models_objects",
+        "keras_optimizers",
+        "kmeans",
         "labels",
         "multi_head",
         "neighbours",
+        "object_warm_starts",
         "rows",
+        "sequential_heads",
+        "tpu_embeddings",
         "tpu_cluster",
     )
 )

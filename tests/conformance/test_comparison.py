@@ -1,6 +1,7 @@
 """The comparison itself, and that no feature is without a program."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -74,7 +75,8 @@ def test_a_declared_difference_passes_and_must_be_there():
 
 def test_every_feature_has_a_program():
     listing = [sys.executable, Path(__file__).with_name("run.py"), "--list"]
-    found = json.loads(subprocess.run(listing, check=True, stdout=subprocess.PIPE).stdout)
+    everything = {**os.environ, catalogue.LONG: "1"}
+    found = json.loads(subprocess.run(listing, check=True, stdout=subprocess.PIPE, env=everything).stdout)
     covered = {feature for features in found["programs"].values() for feature in features}
     assert covered == catalogue.FEATURES
     assert len(found["programs"]) >= 40
