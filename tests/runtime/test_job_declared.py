@@ -264,5 +264,7 @@ def test_known_schemes_are_accepted(tmp_path, monkeypatch):
     monkeypatch.setattr(tf.io.gfile, "get_registered_schemes", lambda: ["", "gs", "mine"])
     locations.check_scheme("mine://bucket/model", field="modelDir.uri")
     locations.check_scheme(str(tmp_path), field="modelDir.uri")
-    with pytest.raises(JobConfigError, match="modelDir.uri: .*file:///m; it knows gs://, mine:// and paths"):
+    with pytest.raises(
+        JobConfigError, match="modelDir.uri: .*file:///m; it knows az://, gs://, mine://, s3:// and paths"
+    ):
         locations.check_scheme("file:///m", field="modelDir.uri")

@@ -208,7 +208,7 @@ def test_a_scheme_that_tensorflow_does_not_know(start):
     assert chief.await_end() == 78
     assert chief.message().error == (
         "modelDir.uri: this TensorFlow does not know the scheme of nowhere://bucket/model; "
-        "it knows file://, gs://, ram:// and paths"
+        "it knows az://, file://, gs://, ram://, s3:// and paths"
     )
     program = start(
         arguments=["--module", "job_program", "--", "--max-steps=5"],

@@ -16,6 +16,7 @@ def bench(monkeypatch):
     return bench_runtime
 
 
+@pytest.mark.timeout(300)
 def test_every_cell_is_measured_with_its_limits_and_drawn(bench, tmp_path):
     import runtime_report
     import side_by_side

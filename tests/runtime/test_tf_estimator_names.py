@@ -19,6 +19,8 @@ FACTS = [(*line.split(" ", 2), "")[:3] for line in public_names.FACTS.read_text(
 # Where calling by position differs, and why.
 OTHER_ORDER = {
     "Estimator.train": "steps come before hooks, as in the Estimator's document; tf's order is understood",
+    "experimental.RNNClassifier.train": "the same",
+    "experimental.RNNEstimator.train": "the same",
     "tpu.TPUEstimator.train": "the same",
 }
 
