@@ -209,21 +209,6 @@ def free_port():
         return server.getsockname()[1]
 
 
-def linear_after_hooks(features, labels, mode):
-    """The linear model, whose step begins when hooks have read the global step.
-
-    TensorFlow's hooks take what they read in a step for the global step before it, and decide by it when summaries are due.
-    On a parameter server nothing keeps the reading before the addition, and on a busy machine it sometimes comes after:
-    then the summaries are a step early, and so are all later ones.
-    """
-    if mode != "train":
-        return models.linear(features, labels, mode)
-    read = v1.train.get_global_step() + 0
-    v1.add_to_collection("global_step_read_op_cache", read)  # where these hooks look for it
-    with tf.control_dependencies([read]):
-        return models.linear(features, labels, mode)
-
-
 @program("chief", "ps", "worker", "summaries", differs=FINISHED | LIVE)
 def chief_with_parameter_servers(directory):
     """The servers live in this process: it is the placement and the sharded checkpoints that are looked at."""
@@ -236,8 +221,8 @@ def chief_with_parameter_servers(directory):
         def begin(self):
             devices.update({v.op.name: v.device for v in v1.global_variables()})
 
+    estimator = in_cluster(document, directory, save_summary_steps=3)
     with models.tf_config(document):
-        estimator = models.estimator(directory, linear_after_hooks, save_summary_steps=3)
         tf.estimator.train_and_evaluate(estimator, *specs(train={"hooks": [Look()]}))
     return {
         "variables": models.variables(estimator),
