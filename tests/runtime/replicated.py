@@ -12,6 +12,7 @@ import processes
 import tensorflow as tf
 
 from estimator_runtime import Estimator, EstimatorSpec, ModeKeys, RunConfig
+from estimator_runtime.distribution import each_replica
 
 v1 = tf.compat.v1
 X = np.arange(1, 9, dtype=np.float32).reshape(8, 1)
@@ -140,3 +141,18 @@ def reported_losses(model_dir):
         if value.tag == "loss"
     }
     return [losses[step] for step in sorted(losses)]
+
+
+def numbers_in_each_replica(strategy):
+    """The numbers that replicas are built with, where each waits for the other in the midst of it."""
+    numbers = []
+
+    def build(number):
+        numbers.append(number)
+        tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, tf.constant(1.0))
+        return number
+
+    with tf.Graph().as_default():
+        made = STRATEGIES[strategy]()
+        with made.scope():
+            return numbers, each_replica.in_each(made, build)

@@ -239,3 +239,7 @@ def test_without_v2_behavior(tmp_path):
     w, expected_losses = expected(3)
     assert values == {"w": pytest.approx(w), "global_step": 3}
     assert losses == pytest.approx(expected_losses)
+
+
+def test_each_replica_has_its_number_where_they_wait_for_each_other(in_two_devices):
+    assert in_two_devices(replicated.numbers_in_each_replica, "mirrored") == ([0, 1], [0, 1])

@@ -255,7 +255,7 @@ class RunConfig:
     @property
     def master(self) -> str:
         """Address of the training session's server; "" runs in process."""
-        if not self._master and self._cluster_spec and strategies.spans_tasks(self.train_distribute):
+        if not self._master and strategies.is_collective(self.train_distribute, self._cluster_spec):
             # The strategy places what it makes on this task, also where that is the only one.
             return tf_configs.own_address(self._cluster_spec, self._task_type, self._task_id)
         return self._master

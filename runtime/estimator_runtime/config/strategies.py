@@ -48,6 +48,11 @@ def spans_tasks(strategy: Any) -> bool:
     return isinstance(strategy, _multi_worker())
 
 
+def is_collective(strategy: Any, cluster_spec: Any) -> bool:
+    """Whether this task makes every step together with others: the strategy spans tasks, and the task is in a cluster."""
+    return bool(cluster_spec) and spans_tasks(strategy)
+
+
 def replicating(strategy: Any) -> Any:
     """The strategy, if there are replicas to build by it; None where a model is built once.
 

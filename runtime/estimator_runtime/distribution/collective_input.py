@@ -10,6 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 from estimator_runtime.distribution.common_end import CommonEnd
+from estimator_runtime.distribution.each_replica import in_each
 from estimator_runtime.inputs import model_input
 from estimator_runtime.model.bound_model import BoundModel
 
@@ -20,7 +21,7 @@ def batches(
     """(features, labels) of each of this task's replicas, and the hooks that their source needs.
 
     Raises:
-        ValueError: `input_fn` returns no dataset, or the tasks' devices do not divide evenly.
+        ValueError: `input_fn` returns no dataset.
     """
     context = tf.distribute.InputContext(
         num_input_pipelines=model.config.num_worker_replicas,
@@ -38,14 +39,13 @@ def batches(
         # Whose end is that of the input, for tasks that have a batch left.
         ended = tf.compat.v1.data.make_initializable_iterator(dataset.take(0))
     end = CommonEnd(strategy)
-    found: list[Any] = []
 
-    def read() -> None:
+    def read(number: int) -> Any:
         with tf.device("/cpu:0"):
             batch = iterator.get_next_as_optional()
-            all_have = end.all_have(batch.has_value())
-            found.append(tf.cond(all_have, batch.get_value, ended.get_next))
+            all_have = end.all_have(number, batch.has_value())
+            return tf.cond(all_have, batch.get_value, ended.get_next)
 
-    strategy.extended.call_for_each_replica(tf.autograph.experimental.do_not_convert(read))
+    found = in_each(strategy, read)
     hook = model_input.IteratorInitializerHook([iterator.initializer, ended.initializer])
     return [model_input.features_and_labels(batch) for batch in found], [hook]

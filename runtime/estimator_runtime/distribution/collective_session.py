@@ -8,13 +8,13 @@ Every call of the session that has a collective in it is made by all tasks equal
 numbers such calls, and a task that is one ahead waits for ever.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
 from estimator_runtime.cluster.peers import PeerWatch
 from estimator_runtime.distribution import on_read_variables
+from estimator_runtime.distribution.each_replica import in_each
 from estimator_runtime.distribution.on_read_variables import OnReadVariables
 from estimator_runtime.errors import PeerLostError
 
@@ -144,7 +144,7 @@ class CollectiveSessionCreator(tf.compat.v1.train.SessionCreator):  # type: igno
             own = flag if number == 0 else tf.zeros_like(flag)
             return tf.distribute.get_replica_context().all_reduce(_SUM, own)
 
-        return self._in_each_replica(add)[0]
+        return in_each(self._strategy, add)[0]
 
     def _shared(self, restored: OnReadVariables | None) -> Any:
         """The operation that gives all tasks the chief's variables: the sum of its values and of the others' zeros.
@@ -177,14 +177,4 @@ class CollectiveSessionCreator(tf.compat.v1.train.SessionCreator):  # type: igno
                 ]
             return tf.group(assigned)
 
-        return tf.group(self._in_each_replica(share))
-
-    def _in_each_replica(self, build: Callable[[int], Any]) -> list[Any]:
-        """What `build` makes of each number of this task's replicas, in its context."""
-        made: list[Any] = []
-
-        def build_replica() -> None:
-            made.append(build(len(made)))
-
-        self._strategy.extended.call_for_each_replica(tf.autograph.experimental.do_not_convert(build_replica))
-        return made
+        return tf.group(in_each(self._strategy, share))

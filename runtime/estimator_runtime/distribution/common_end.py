@@ -33,19 +33,20 @@ class CommonEnd:
         self._is_wished = False
         _OF_GRAPHS[tf.compat.v1.get_default_graph()] = self
 
-    def all_have(self, has_batch: Any) -> Any:
-        """Whether every replica of every task has a batch: a bool Tensor; call it in each replica's context, in order.
+    def all_have(self, number: int, has_batch: Any) -> Any:
+        """Whether every replica of every task has a batch: a bool Tensor; call it in each replica's context.
 
         Args:
+            number: of the replica among this task's.
             has_batch: bool Tensor, this replica's answer.
         """
         context = tf.distribute.get_replica_context()
         # The first of the task's replicas says what its hooks wish.
-        wish = self._wish if self._wishes is None else tf.zeros_like(self._wish)
+        wish = self._wish if number == 0 else tf.zeros_like(self._wish)
         batches, wishes = tf.unstack(
             context.all_reduce(tf.distribute.ReduceOp.SUM, tf.stack([tf.cast(has_batch, tf.int32), wish]))
         )
-        if self._wishes is None:
+        if number == 0:
             self._wishes = wishes
         return tf.equal(batches, self._strategy.num_replicas_in_sync)
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from estimator_runtime.distribution.each_replica import in_each
+
 # By graph. They are no collections: those are written with the graph.
 _OF_GRAPHS: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
 
@@ -58,27 +60,24 @@ class OnReadVariables:
     def read_after(self, operation: Any) -> Any:
         """The operation, and then that which reads the variables; it belongs to every step of all tasks."""
         copies = self._strategy.experimental_local_results
-        found: list[list[Any]] = []
 
-        def read() -> None:
-            number = len(found)
-            sums: list[Any] = []
-            found.append(sums)
+        def read(number: int) -> Any:
+            own = []
             # Each replica is built in a thread, which does not know what surrounds the call.
             with tf.control_dependencies([operation]):
                 for variable, _ in self._read:
                     parts = copies(variable)
-                    sums.append(parts[number % len(parts)].read_value())
+                    own.append(parts[number % len(parts)].read_value())
             # In one call, for the tasks have to make these all-reduces in one order.
-            sums[:] = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, sums)
+            return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, own)
 
         with self._strategy.scope():
-            self._strategy.extended.call_for_each_replica(tf.autograph.experimental.do_not_convert(read))
+            sums = in_each(self._strategy, read)[0]
         count = self._strategy.num_replicas_in_sync
         return tf.group(
             [
                 saved.assign(value if _is_sum(variable) else tf.cast(value / count, value.dtype))
-                for (variable, saved), value in zip(self._read, found[0], strict=True)
+                for (variable, saved), value in zip(self._read, sums, strict=True)
             ]
         )
 

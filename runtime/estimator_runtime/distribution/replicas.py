@@ -25,6 +25,7 @@ import tensorflow as tf
 from estimator_runtime.config import strategies
 from estimator_runtime.config.run_config import RunConfig
 from estimator_runtime.distribution import collective_input
+from estimator_runtime.distribution.each_replica import in_each
 from estimator_runtime.inputs import model_input
 from estimator_runtime.keras import layer_names
 from estimator_runtime.model.bound_model import BoundModel, BuiltModel
@@ -62,7 +63,7 @@ def build(
     # By this switch optimizers know that they work for an Estimator. It has no public name, and nothing else makes
     # `Optimizer.minimize` scale the loss by the number of replicas.
     with strategy.scope(), strategy._scale_loss_for_estimator_enabled():  # noqa: SLF001
-        is_collective = strategies.spans_tasks(strategy) and bool(model.config.cluster_spec)
+        is_collective = strategies.is_collective(strategy, model.config.cluster_spec)
         hooks: Sequence[Any]
         if is_collective:
             batches, hooks = collective_input.batches(model, strategy, input_fn, mode)
@@ -86,15 +87,13 @@ def build(
 
 def _with_loss_of_all(strategy: Any, specs: list[EstimatorSpec]) -> list[EstimatorSpec]:
     """The same, the loss of each being the sum over the replicas of all tasks."""
-    summed: list[EstimatorSpec] = []
 
-    def add() -> None:
-        spec = specs[len(summed)]
+    def add(number: int) -> EstimatorSpec:
+        spec = specs[number]
         loss = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, spec.loss)
-        summed.append(spec._replace(loss=loss))
+        return spec._replace(loss=loss)
 
-    strategy.extended.call_for_each_replica(tf.autograph.experimental.do_not_convert(add))
-    return summed
+    return in_each(strategy, add)
 
 
 def _read_step_locally(strategy: Any, step: Any) -> None:
@@ -150,20 +149,12 @@ def _call_model_fn(
     mode: str,
     config: RunConfig | None,
 ) -> list[EstimatorSpec]:
-    specs: dict[int, EstimatorSpec] = {}
-    numbers = iter(range(len(batches)))
-
-    def build_replica() -> None:
-        # Replicas begin one after another, in order; their context knows the number as a Tensor only.
-        number = next(numbers)
+    def build_replica(number: int) -> EstimatorSpec:
         features, labels = batches[number]
-        # The specs are kept aside: returned, the strategy would take them to pieces and make new ones of those.
-        specs[number] = model.call_model_fn(features, labels, mode, config)
+        return model.call_model_fn(features, labels, mode, config)
 
     layer_names.restart()
-    # Not converted by AutoGraph, as without a strategy: the model function's errors stay its own.
-    strategy.extended.call_for_each_replica(tf.autograph.experimental.do_not_convert(build_replica))
-    return [specs[number] for number in sorted(specs)]
+    return in_each(strategy, build_replica)
 
 
 def _hide_components(strategy: Any, graph: Any) -> None:

@@ -59,7 +59,7 @@ def completed(config: RunConfig | None, model_dir: str | bytes | os.PathLike[str
 
 def _with_collectives(config: RunConfig) -> RunConfig:
     """The configuration whose sessions know the leader and the devices of a strategy that spans the tasks."""
-    if not (strategies.spans_tasks(config.train_distribute) and config.cluster_spec):
+    if not strategies.is_collective(config.train_distribute, config.cluster_spec):
         return config
     session_config = config.train_distribute.update_config_proto(config.session_config)
     return RunConfig.replace(config, session_config=session_config)

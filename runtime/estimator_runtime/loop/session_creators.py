@@ -82,14 +82,8 @@ class RestoringSessionCreator(tf.compat.v1.train.SessionCreator):  # type: ignor
             session = self._restored()
             self._live.claim(session)
         else:
-            self._remember_checkpoints()
+            _remember_checkpoints(self._scaffold.saver, self._model_dir)
         return session
-
-    def _remember_checkpoints(self) -> None:
-        """Tells the saver which checkpoints there are, for it to delete the oldest: only a restore does that by itself."""
-        state = checkpoints.named_checkpoints(self._model_dir) if self._model_dir is not None else None
-        if state is not None:
-            self._scaffold.saver.recover_last_checkpoints(state.all_model_checkpoint_paths)
 
     def _restored(self) -> Any:
         while True:
@@ -119,18 +113,22 @@ class CheckpointRestorer:
         """
         if self._model_dir is None:
             return False
-        while (state := checkpoints.named_checkpoints(self._model_dir)) is not None:
-            path = checkpoints.latest(self._model_dir)
-            if path is None:
-                break
+        while (path := checkpoints.latest(self._model_dir)) is not None:
             try:
                 self._scaffold.saver.restore(session, path)
             except _DAMAGED as error:
                 _set_aside(self._model_dir, error)
             else:
-                self._scaffold.saver.recover_last_checkpoints(state.all_model_checkpoint_paths)
+                _remember_checkpoints(self._scaffold.saver, self._model_dir)
                 return True
         return False
+
+
+def _remember_checkpoints(saver: Any, model_dir: str | None) -> None:
+    """Tells the saver which checkpoints there are, for it to delete the oldest: only a session manager's restore does that."""
+    state = checkpoints.named_checkpoints(model_dir) if model_dir is not None else None
+    if state is not None:
+        saver.recover_last_checkpoints(state.all_model_checkpoint_paths)
 
 
 def _set_aside(model_dir: str | None, error: Exception) -> None:

@@ -103,7 +103,7 @@ def train_with_spec(
     graph = tf.compat.v1.get_default_graph()
     tf2_writer = default_writer.of(graph)
     strategy = strategies.replicating(model.config.train_distribute)
-    is_collective = strategies.spans_tasks(strategy) and bool(model.config.cluster_spec)
+    is_collective = strategies.is_collective(strategy, model.config.cluster_spec)
     if model.warm_start is not None:
         model.warm_start_unless(checkpoints.latest(model.model_dir))
     _add_loss_summary(spec.loss)
