@@ -5,7 +5,7 @@
 Both environments run side by side, each in a process; then the programs that meet the other environment's files, and
 those that are repeated with Keras 2 and without TensorFlow 2's behavior. Exits with 1 when something differs without a
 declared reason (or does no longer differ as declared), with 0 also when the reference cannot be installed, which is said
-in one line.
+in one line. With ONLY_FAILED=1 in the environment only what differed in the run before is run.
 """
 
 import argparse
@@ -27,6 +27,7 @@ import reference_environment  # noqa: E402
 from catalogue import KERAS_2, LONG, V1, Misuse, Program, load  # noqa: E402
 
 OUT = ROOT / "build" / "conformance"
+FAILED = OUT / "failed"
 MOST_SECS, MOST_SECS_IF_LONG = 1500, 4500
 MOST_NOTES = 8
 REFERENCE, HERE = "reference", "here"
@@ -39,13 +40,13 @@ class Process:
     Attributes:
         name: of its directory and log, in OUT.
         python: the environment's.
-        options: further arguments of run.py.
+        options: arguments of run.py; the first names the log.
         variables: added to the process environment.
     """
 
     name: str
     python: str
-    options: tuple[Any, ...] = ()
+    options: tuple[Any, ...]
     variables: tuple[tuple[str, str], ...] = ()
 
 
@@ -57,7 +58,11 @@ def repeated_in(environment: str, repetition: str) -> str:
 def run(pythons: dict[str, str], names: list[str]) -> bool:
     """Runs everything in both environments; tells whether all processes came to their end."""
     chosen = [p for p in load().programs.values() if not names or p.name in names]
-    first = [Process(environment, python) for environment, python in pythons.items()]
+    # Misuses take as long here as the programs of the reference are ahead, so three processes keep two cores busy.
+    first = [
+        Process(environment, pythons[environment], (part,))
+        for environment, part in ((REFERENCE, "--all"), (HERE, "--programs"), (HERE, "--misuses"))
+    ]
     meeting = [
         Process(
             environment,
@@ -90,7 +95,7 @@ def together(processes: list[Process], names: list[str]) -> bool:
     """Runs some side by side; tells whether all came to their end."""
     complete, running = True, []
     for process in processes:
-        kind = process.options[0].lstrip("-") if process.options else "first"
+        kind = process.options[0].lstrip("-")
         log = (OUT / f"{process.name}-{kind}.log").open("w")
         command = [process.python, Path(__file__).with_name("run.py"), "--out", OUT / process.name]
         running.append(
@@ -214,13 +219,25 @@ def _misuse_row(misuse: Misuse, reference: Any, here: Any) -> Row:
     return Row(misuse.name, kind, passed=passed, notes=tuple(notes))
 
 
+def failed_before() -> list[str]:
+    """What differed in the run before, to be run again; nothing, which is everything, when that came to no end.
+
+    A program that meets the other environment's files needs the programs that made them.
+    """
+    if not os.environ.get("ONLY_FAILED") or not FAILED.exists():
+        return []
+    names = FAILED.read_text().splitlines()
+    return [] if any(program.meets for program in load().programs.values() if program.name in names) else names
+
+
 def main(arguments: list[str]) -> int:
     """Runs, prints and judges."""
     parser = argparse.ArgumentParser(description="Compare this runtime with tf.estimator 2.15.")
     parser.add_argument("names", nargs="*", help="programs or misuses; all when left out")
     parser.add_argument("--long", action="store_true", help="what takes long as well, as any that is named")
     options = parser.parse_args(arguments)
-    names = options.names
+    names = options.names or failed_before()
+    FAILED.unlink(missing_ok=True)
     if names or options.long:
         os.environ[LONG] = "1"
     try:
@@ -243,6 +260,8 @@ def main(arguments: list[str]) -> int:
             f"{len(rows)} {title}s: {len(rows) - len(bad) - declared} the same, {declared} differ as declared, "
             f"{len(bad)} differ"
         )
+    if failed and complete:
+        FAILED.write_text("".join(f"{row.name.split(' (')[0]}\n" for row in failed))
     if failed:
         print("\nwhat differs, once more:", *failed, sep="\n")
     print(f"{time.monotonic() - started:.0f} s; results in {OUT}")

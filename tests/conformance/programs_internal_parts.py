@@ -4,6 +4,7 @@ import models
 import numpy as np
 import tensorflow as tf
 from catalogue import KERAS_2, program
+from programs_canned import OTHER_SLOTS
 from computations import evaluated, outcome, values
 from models import v1
 from programs_internal_names import deep
@@ -54,7 +55,7 @@ def metrics_of_former_heads(directory):
     differs={
         "checkpoints/v2/*": "an optimizer of Keras 3 is replaced by that of tf.compat.v1.train, slots and all"
     },
-    repeated={KERAS_2: {}},
+    repeated={KERAS_2: {"checkpoints/v2/*": OTHER_SLOTS}},
 )
 def baseline_model_functions(directory):
     baseline = deep("canned.baseline")

@@ -1,9 +1,9 @@
 """Runs the catalogue in the environment of this Python and writes what came of it, a file for each program.
 
-    python run.py --out DIRECTORY [--meets OWN OTHER | --repetition keras-2|v1] [NAME ...]
+    python run.py --out DIRECTORY --all|--programs|--misuses|--meets OWN OTHER|--repetition keras-2|v1 [NAME ...]
     python run.py --list
 
-Everything runs in one process: importing TensorFlow takes longer than most programs. A program that hangs ends the
+What is asked for runs in one process: importing TensorFlow takes longer than most programs. A program that hangs ends the
 process, with a traceback, after its time; the programs after it have no result then.
 """
 
@@ -40,7 +40,8 @@ STEPS_PER_LOOP = "CONFORMANCE_STEPS_PER_LOOP"
 def main(arguments):
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--list", action="store_true")
+    for part in ("--list", "--all", "--programs", "--misuses"):
+        parser.add_argument(part, action="store_true")
     parser.add_argument("--meets", type=Path, nargs=2, metavar=("OWN", "OTHER"))
     parser.add_argument("--repetition", choices=(catalogue.KERAS_2, catalogue.V1))
     parser.add_argument("names", nargs="*")
@@ -49,20 +50,19 @@ def main(arguments):
     if os.environ.get(STEPS_PER_LOOP):
         _set_steps_per_loop(int(os.environ[STEPS_PER_LOOP]))
     everything = catalogue.load()
-    # Before each program and misuse Keras collects garbage, and TensorFlow's own 300,000 objects are none.
-    gc.freeze()
     if options.list:
         covers = {program.name: sorted(program.covers) for program in everything.programs.values()}
         print(json.dumps({"programs": covers, "misuses": sorted(everything.misuses)}))
         return
     if options.repetition == catalogue.V1:
         tf.compat.v1.disable_v2_behavior()
-    for program in everything.programs.values():
-        if options.repetition and options.repetition not in program.repeated:
-            continue
-        if program.meets == bool(options.meets) and (not options.names or program.name in options.names):
-            _run_program(program, options.out, options.meets)
-    if not (options.meets or options.repetition):
+    if not options.misuses:
+        for program in everything.programs.values():
+            if options.repetition and options.repetition not in program.repeated:
+                continue
+            if program.meets == bool(options.meets) and (not options.names or program.name in options.names):
+                _run_program(program, options.out, options.meets)
+    if options.all or options.misuses:
         misuses = {
             m.name: _misuse(m, options.out)
             for m in everything.misuses.values()
@@ -120,6 +120,8 @@ def _fresh(directory):
     os.environ.pop("TF_CONFIG", None)
     tf.compat.v1.reset_default_graph()
     tf.keras.backend.clear_session()
+    # That collected garbage. What is left (TensorFlow's own 300,000 objects first) is none in the next program either.
+    gc.freeze()
     faulthandler.dump_traceback_later(LONGEST_SECS, exit=True)
     try:
         yield
