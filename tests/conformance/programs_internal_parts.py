@@ -4,9 +4,9 @@ import models
 import numpy as np
 import tensorflow as tf
 from catalogue import KERAS_2, program
-from programs_canned import OTHER_SLOTS
 from computations import evaluated, outcome, values
 from models import v1
+from programs_canned import OTHER_SLOTS
 from programs_internal_names import deep
 
 LABELS = np.array([[1.0], [0.0], [1.0], [1.0]], np.float32)
