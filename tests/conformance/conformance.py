@@ -227,9 +227,8 @@ def failed_before() -> list[str]:
     if not os.environ.get("ONLY_FAILED") or not FAILED.exists():
         return []
     names = FAILED.read_text().splitlines()
-    return (
-        [] if any(program.meets for program in load().programs.values() if program.name in names) else names
-    )
+    meets = any(program.meets for program in load().programs.values() if program.name in names)
+    return [] if meets else names
 
 
 def main(arguments: list[str]) -> int:
