@@ -1,10 +1,12 @@
 """The `finished` marker: written whole, removed when training goes on, and believed by the right evaluator."""
 
+import fractions
 import json
 import os
 from collections import Counter
 
 import linear_model
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -337,3 +339,21 @@ def test_who_serves_the_training_of_a_job_believes_no_other_job(of_job, model_di
     assert not appearance.seen()
     finished.write(model_dir, Finished(10, "stopped", None, "one", 1))
     assert appearance.seen()
+
+
+@pytest.mark.parametrize(
+    ("given", "step"),
+    [
+        (np.int64(10), 10),
+        (np.int32(10), 10),
+        (np.float64(10.0), 10),
+        (np.array([10]), 10),
+        (fractions.Fraction(10), 10),
+        (9.5, 10),
+        (None, None),
+    ],
+)
+def test_max_steps_that_was_computed_is_told_as_a_whole_number(estimator, given, step):
+    with finished.announcing(estimator, given):
+        estimator.train(linear_model.train_input, max_steps=10)
+    assert marker_of(estimator) == Finished(10, "stopped" if given is None else "max_steps", step)

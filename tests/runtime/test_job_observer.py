@@ -1,8 +1,10 @@
 """What the job's observer records of a training, and that no step waits for what it looks at."""
 
+import json
 import threading
 
 import linear_model
+import numpy as np
 import pytest
 import tensorflow as tf
 from linear_model import raw_receiver, train_input
@@ -46,6 +48,12 @@ def test_no_step_looks_at_the_checkpoint_that_was_saved(tmp_path, recorder, look
     checkpoint = recorder.document().checkpoint
     assert checkpoint.path == estimator.latest_checkpoint()
     assert (checkpoint.global_step, checkpoint.kept) == (9, 10)
+
+
+@pytest.mark.parametrize("given", [{"steps": np.int64(2)}, {"max_steps": np.float32(2.0)}])
+def test_steps_that_were_computed_are_progress_that_can_be_written(tmp_path, recorder, given):
+    linear_model.estimator(tmp_path).train(train_input, **given)
+    assert json.loads(recorder.document().model_dump_json(by_alias=True))["maxSteps"] == 2
 
 
 def test_the_last_checkpoint_is_recorded_though_training_fails(tmp_path, recorder):

@@ -30,6 +30,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from estimator_api.constants import ENV_JOB_UID
@@ -72,6 +73,14 @@ class Finished:
     def covers(self, max_steps: int | None) -> bool:
         """Tells whether no chief with this `max_steps` could train on from here."""
         return max_steps is not None and self.global_step >= max_steps
+
+
+def last_step(max_steps: Any) -> int | None:
+    """The global step at which training with this `max_steps` ends, as files and the job's progress tell it.
+
+    Programs compute it, so it may be any number of Python's or NumPy's, an array of one, or one between two steps.
+    """
+    return None if max_steps is None else int(np.asarray(np.ceil(np.asarray(max_steps))).item())
 
 
 def job_uid() -> str | None:
@@ -136,12 +145,13 @@ def directory(estimator: Any) -> str | None:
 
 
 @contextlib.contextmanager
-def announcing(estimator: Any, max_steps: int | None) -> Iterator[bool]:
+def announcing(estimator: Any, max_steps: Any) -> Iterator[bool]:
     """Surrounds the chief's training: removes an old marker before it and leaves one when training ended.
 
     Training that raised or was interrupted has not ended and leaves none. Yields whether there is anything to train:
     False when this very run had ended before, in an earlier process of the same job.
     """
+    max_steps = last_step(max_steps)
     model_dir = directory(estimator)
     if model_dir is None:
         yield True

@@ -141,7 +141,7 @@ class RunConfig:
             tf.compat.v1.logging.info("TF_CONFIG environment variable: %s", document)
         self._assign(
             model_dir=tf_configs.choose_model_dir(
-                document, None if model_dir is None else os.fsdecode(model_dir)
+                document, os.fsdecode(model_dir) if model_dir or model_dir == "" else None
             ),
             tf_random_seed=tf_random_seed,
             save_summary_steps=save_summary_steps,

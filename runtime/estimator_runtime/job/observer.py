@@ -16,6 +16,7 @@ import tensorflow as tf
 from estimator_api.progress import CheckpointProgress, ExportProgress, State
 from estimator_runtime import checkpoints
 from estimator_runtime.checkpoints.faults import UNREADABLE
+from estimator_runtime.cluster import finished
 from estimator_runtime.cluster.watcher import Sight, Watcher
 from estimator_runtime.errors import PeerLostError
 from estimator_runtime.job.progress import termination_message
@@ -65,7 +66,9 @@ class JobObserver(Observer):
         self._is_chief = is_chief
         self._sessions = 0
         latest = _latest(model_dir) if is_chief else None
-        self._recorder.training(max_steps=max_steps, global_step=latest.global_step if latest else None)
+        self._recorder.training(
+            max_steps=finished.last_step(max_steps), global_step=latest.global_step if latest else None
+        )
         if latest is not None:
             self._recorder.checkpoint(latest)
             if self._trainings == 0:
