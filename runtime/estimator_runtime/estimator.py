@@ -160,7 +160,7 @@ class Estimator(StepwiseEstimator):
             TypeError: a hook or listener is not of its type.
             NanLossDuringTrainingError: the loss became NaN.
         """
-        if isinstance(steps, list | tuple) or _is_count(hooks):
+        if isinstance(steps, list | tuple) or (_is_count(hooks) and steps is None):
             steps, hooks = hooks, steps
         if self._config.task_type in (TaskType.EVALUATOR, TaskType.PS):
             raise ValueError(

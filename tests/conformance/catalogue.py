@@ -158,6 +158,8 @@ _LONG = frozenset(
         "multi_head",
         "neighbours",
         "object_warm_starts",
+        "odd_arguments",
+        "odd_functions",
         "rows",
         "sequential_heads",
         "tpu_embeddings",
