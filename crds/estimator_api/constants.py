@@ -63,6 +63,8 @@ GRPC_PORT_NAME: Final = "tf-grpc"
 PROGRESS_PORT: Final = 8787
 """Default port of `/progress`, `/metrics` and `/healthz`."""
 PROGRESS_PORT_NAME: Final = "progress"
+MODEL_DIR_SCHEMES: Final = ("gs", "s3", "az", "file")
+"""Schemes of a model directory that the job runner can keep: TensorFlow's own, and those that it mirrors."""
 MODEL_MOUNT_PATH: Final = "/model"
 CODE_MOUNT_PATH: Final = "/code"
 ENVIRONMENT_MOUNT_PATH: Final = "/var/run/estimator.dev/environment"

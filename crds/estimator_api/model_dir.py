@@ -128,9 +128,9 @@ class ModelDir(ApiModel):
     )
 
     uri: ModelUri | None = None
-    """An absolute path in a volume that the template mounts, or a URI: one that the image's TensorFlow can write to, for
-    example `gs://bucket/model`, or `s3://bucket/model` or `az://container/model`, which the job runner mirrors in a
-    local directory of each pod."""
+    """An absolute path in a volume that the template mounts, or a URI: `gs://bucket/model`, which TensorFlow writes to, or
+    `s3://bucket/model` or `az://container/model`, which the job runner mirrors in a local directory of each pod. Other
+    schemes, `hdfs://` among them, are refused beside estimator and program; a command of the image's own may know them."""
     persistent_volume_claim: ClaimSource | None = None
     """An existing claim, mounted at /model."""
     volume_claim_template: ClaimTemplate | None = None

@@ -214,6 +214,21 @@ class EstimatorJobSpec(ApiModel):
             admission=True,
         ),
         Rule(
+            # An image's own command may bring a TensorFlow that knows others.
+            cel="!has(self.modelDir.uri) || !(has(self.estimator) || has(self.program))"
+            f" || self.modelDir.uri.matches('^(/|({'|'.join(c.MODEL_DIR_SCHEMES)})://)')",
+            message=f"no other scheme works here than {', '.join(f'{one}://' for one in c.MODEL_DIR_SCHEMES)}, and a path"
+            " in a volume: TensorFlow 2.21 has no hdfs:// and no Hadoop client; copy the model to one of those stores,"
+            " or mount it as a volume",
+            field_path=".modelDir.uri",
+            holds=lambda s: (
+                s.model_dir.uri is None
+                or (s.estimator is None and s.program is None)
+                or s.model_dir.uri.startswith(("/", *(f"{one}://" for one in c.MODEL_DIR_SCHEMES)))
+            ),
+            admission=True,
+        ),
+        Rule(
             # Whether one is would cost the API server too much to find out, and the path says the same.
             cel=f"!has(self.modelDir.uri) || !self.modelDir.uri.startsWith('file:') || !({_SEVERAL})",
             message="a file: URI is a path in the pod, and as far as can be told no volume is mounted there: write the"
