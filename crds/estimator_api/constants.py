@@ -101,6 +101,8 @@ DEFAULT_TERMINATION_LOG: Final = "/dev/termination-log"
 MAX_TERMINATION_BYTES: Final = 4096
 """What the kubelet keeps of a termination message."""
 
+MODEL_DIR_ERROR: Final = "ModelDirUnavailableError"
+"""How the last words of a replica begin that an object store has failed."""
 EXIT_CONFIG: Final = 78
 """EX_CONFIG: what no retry can mend (a reference that does not import, wrong arguments, another model's
 checkpoint). The job fails at once."""
@@ -119,6 +121,8 @@ EVALUATOR_DEGRADED: Final = "EvaluatorDegraded"
 """The evaluator ran out of restarts; training goes on without it."""
 PROGRESS_UNKNOWN: Final = "ProgressUnknown"
 """Abnormal-true: `stallTimeoutSeconds` are over, but the chief is not heard, so nobody knows whether it trains."""
+MODEL_DIR_BEHIND: Final = "ModelDirBehind"
+"""Abnormal-true: the object store of the model directory does not take what is saved; training goes on."""
 
 # Reasons of conditions (and of events, where an event marks the transition) ----------------------------------
 REASON_PODS_PENDING: Final = "PodsPending"
@@ -152,10 +156,13 @@ REASON_TRAINING_STALLED: Final = "TrainingStalled"
 """No new global step within `stallTimeoutSeconds`."""
 REASON_NOT_HEARD: Final = "NotHeard"
 """The chief's pod answers no poll of its progress."""
+REASON_STORE_UNAVAILABLE: Final = "StoreUnavailable"
+"""The object store is away or refuses; the message has its words."""
 REASON_FAIL_JOB_RULE: Final = "FailJobRule"
 """A failure matched a rule of the failure policy with the action FailJob."""
 REASON_MODEL_DIR_UNAVAILABLE: Final = "ModelDirUnavailable"
-"""The claim of the model directory does not exist or can never be bound."""
+"""The claim of the model directory does not exist or can never be bound; or its object store failed the replicas more
+often than `backoffLimit` allows."""
 REASON_CLAIM_DIFFERS: Final = "ClaimDiffers"
 """Event: the job goes on with a retained claim that is not as its template asks."""
 REASON_POD_ADOPTED: Final = "PodAdopted"
