@@ -65,11 +65,21 @@ PROGRESS_PORT: Final = 8787
 PROGRESS_PORT_NAME: Final = "progress"
 MODEL_DIR_SCHEMES: Final = ("gs", "s3", "az", "file")
 """Schemes of a model directory that the job runner can keep: TensorFlow's own, and those that it mirrors."""
+INPUT_SCHEMES: Final = ("s3", "gs", "az", "file", "http", "https")
+"""Schemes that inputs are staged from; of the last two archives alone."""
 MODEL_MOUNT_PATH: Final = "/model"
 CODE_MOUNT_PATH: Final = "/code"
 ENVIRONMENT_MOUNT_PATH: Final = "/var/run/estimator.dev/environment"
 """Where variables that are too large for an environment are files."""
 MODEL_VOLUME: Final = "estimator-model"
+INPUTS_MOUNT_PATH: Final = "/var/run/estimator.dev/inputs"
+"""Where the init container that stages inputs has their volumes."""
+INPUTS_DATA: Final = "data"
+"""Folder of such a volume that the main container mounts at the input's path."""
+INPUTS_CONTAINER: Final = "estimator-inputs"
+"""Name of that init container."""
+MAX_INPUTS: Final = 16
+INPUT_VOLUMES: Final = tuple(f"estimator-input-{number}" for number in range(MAX_INPUTS))
 CODE_VOLUME: Final = "estimator-code"
 ENVIRONMENT_VOLUME: Final = "estimator-environment"
 
@@ -93,6 +103,8 @@ ENV_BY_FILE: Final = (ENV_TF_CONFIG, ENV_SPEC)
 those of the pod's own TF_CONFIG, in which each is the path of the file instead."""
 LARGEST_VARIABLE: Final = 131_072
 """Bytes of the longest string that Linux takes in an environment (MAX_ARG_STRLEN): name, `=`, value and the zero at its end."""
+ENV_INPUTS: Final = "ESTIMATOR_INPUTS"
+"""What the init container stages (JSON): a list of objects with uri, folder and, where there is one, sizeLimit in bytes."""
 ENV_PROGRESS_HOST: Final = "ESTIMATOR_PROGRESS_HOST"
 """Address to serve progress on; default all interfaces."""
 ENV_TERMINATION_LOG: Final = "ESTIMATOR_TERMINATION_LOG"

@@ -126,3 +126,23 @@ def test_messages_do_nothing_to_a_terminal(message, told):
     record = summarize(ended(message))
     assert record is not None
     assert record.pod.message == told
+
+
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        ({"running": {"startedAt": "2026-01-31T12:00:00Z"}}, "StagingInputs"),
+        ({"terminated": {"exitCode": 0}}, "PodInitializing"),
+        ({"terminated": {"exitCode": 78, "reason": "Error", "message": "inputs: nothing is there"}}, "Error"),
+        ({"waiting": {"reason": "ErrImagePull"}}, "ErrImagePull"),
+    ],
+)
+def test_a_pod_that_stages_its_inputs_says_so(state, reason):
+    manifest = pod(
+        phase="Pending",
+        initContainerStatuses=[{"name": "estimator-inputs", "state": state}],
+        containerStatuses=[{"name": "estimator", "state": {"waiting": {"reason": "PodInitializing"}}}],
+    )
+    record = summarize(manifest)
+    assert record is not None
+    assert record.pod.reason == reason
