@@ -8,7 +8,7 @@ from store_servers import FaultyProxy, clear_environment, running
 from stored_models import Process, newest
 
 from estimator_runtime.errors import ModelDirUnavailableError
-from estimator_runtime.mirror import digests
+from estimator_runtime.mirror import digests, stores
 from estimator_runtime.mirror.bucket import PART_BYTES, open_bucket
 
 KINDS = {"s3": "s3", "azure": "az"}
@@ -126,7 +126,7 @@ def first(what, *verbs, times=1, containing=""):
     return rule
 
 
-@pytest.mark.parametrize("what", ["slow down", "cut", "lose", "deny"])
+@pytest.mark.parametrize("what", ["slow down", "cut", "lose", "deny", "truncate"])
 @pytest.mark.parametrize(
     "key", ["graph.pbtxt", "model.ckpt-1.data-00000-of-00001", "model.ckpt-1.index", "checkpoint"]
 )
@@ -176,3 +176,50 @@ def test_a_store_that_refuses_writes_is_read_and_named(proxy, tmp_path):
     with pytest.raises(ModelDirUnavailableError, match="AccessDenied"):
         after.round()
     assert newest(bucket, tmp_path / "reader") == (1, [1, 1, 1])
+
+
+@pytest.mark.parametrize(
+    ("what", "verbs", "words"),
+    [
+        ("expire", ("GET", "HEAD", "PUT", "DELETE"), "ExpiredToken"),
+        ("gone", ("GET", "HEAD", "PUT", "DELETE"), "NoSuchBucket"),
+        ("over quota", ("PUT",), "QuotaExceeded"),
+        ("full", ("PUT",), "XMinioStorageFull"),
+    ],
+)
+def test_what_ends_when_somebody_mends_the_store(proxy, servers, tmp_path, monkeypatch, what, verbs, words):
+    """The next process has new credentials, for instance: they come by its environment."""
+    uri = f"s3://models/{uuid.uuid4().hex}"
+    process = Process(tmp_path / "a", open_bucket(uri))
+    process.save(1)
+    process.round()
+    proxy.rule = lambda method, path: what if method in verbs else "pass"
+    process.save(2)
+    with pytest.raises(ModelDirUnavailableError, match=words) as raised:
+        process.round()
+    assert "local-secret-key" not in str(raised.value)
+    clear_environment(monkeypatch, servers("s3"))
+    mended = open_bucket(uri)
+    assert newest(mended, tmp_path / "meanwhile") == (1, [1, 1, 1])
+    proxy.rule = lambda method, path: "pass"
+    proxy.seen.clear()
+    # The same process goes on when the store does.
+    assert process.round()
+    assert len(proxy.puts()) == len(set(proxy.puts())), "each object went there once"
+    after = Process(tmp_path / "b", mended)
+    assert newest(mended, tmp_path / "after") == (2, [2, 2, 2])
+    assert after.beginning.named[-1] == "model.ckpt-2"
+
+
+def test_a_request_that_hangs_is_ended_and_repeated_by_the_next_round(proxy, tmp_path, monkeypatch):
+    monkeypatch.setattr(stores, "_REQUEST_TIMEOUT", "2s")
+    bucket = open_bucket(f"s3://models/{uuid.uuid4().hex}")
+    process = Process(tmp_path / "a", bucket)
+    process.save(1)
+    proxy.rule = first("hang", "PUT", containing="model.ckpt-1.index")
+    with pytest.raises(ModelDirUnavailableError, match="cannot write model.ckpt-1.index"):
+        process.round()
+    assert newest(bucket, tmp_path / "before") == (None, None)
+    assert process.round()
+    assert newest(bucket, tmp_path / "reader") == (1, [1, 1, 1])
+    assert len(proxy.puts()) == len(set(proxy.puts()))

@@ -114,7 +114,7 @@ def summarize(pod: Json) -> PodRecord | None:
             phase=cast("Phase", phase if phase in _PHASES else "Unknown"),
             ready=ready,
             deleting=bool(metadata.get("deletionTimestamp")),
-            exit_code=None if ended is None else ended.get("exitCode"),
+            exit_code=_staging_code(statuses) if ended is None else ended.get("exitCode"),
             reason=reason,
             message=message,
             waiting=waiting,
@@ -229,6 +229,12 @@ def _explanation(
 def _stages_inputs(status: Json) -> bool:
     """The container is the one that brings the inputs, and runs."""
     return status.get("name") == c.INPUTS_CONTAINER and bool((status.get("state") or {}).get("running"))
+
+
+def _staging_code(statuses: Iterable[Json]) -> int | None:
+    """The exit code of the container that brings the inputs, when it failed: it stands for the main container's."""
+    staging = next((one for one in statuses if one.get("name") == c.INPUTS_CONTAINER), {})
+    return ((staging.get("state") or {}).get("terminated") or {}).get("exitCode") or None
 
 
 def _readiness(condition: Json, main: Json | None) -> tuple[bool, str | None]:
