@@ -1,7 +1,13 @@
 """The bucket of a model directory on real servers, and behind a line that fails."""
 
+import contextlib
+import itertools
+import json
 import shutil
+import threading
 import uuid
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from store_servers import FaultyProxy, clear_environment, running
@@ -223,3 +229,73 @@ def test_a_request_that_hangs_is_ended_and_repeated_by_the_next_round(proxy, tmp
     assert process.round()
     assert newest(bucket, tmp_path / "reader") == (1, [1, 1, 1])
     assert len(proxy.puts()) == len(set(proxy.puts()))
+
+
+class Identity(ThreadingHTTPServer):
+    """Gives credentials as the agent of EKS Pod Identity does, to whoever has the token.
+
+    Attributes:
+        keys: access key and secret that it gives now.
+        tokens: the tokens that it was asked with.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, keys):
+        self.keys, self.tokens = keys, []
+        super().__init__(("127.0.0.1", 0), _Credentials)
+        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
+
+
+class _Credentials(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.server.tokens.append(self.headers["Authorization"])
+        key, secret = self.server.keys
+        # What ends within minutes is asked for again at the next request.
+        soon = (datetime.now(UTC) + timedelta(seconds=60)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        answer = {"AccessKeyId": key, "SecretAccessKey": secret, "Token": "", "Expiration": soon}
+        content = json.dumps(answer).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *args):
+        pass
+
+
+def test_credentials_that_are_rotated_reach_the_process_that_runs(servers, monkeypatch, tmp_path):
+    environment = dict(servers("s3"))
+    right = environment.pop("AWS_ACCESS_KEY_ID"), environment.pop("AWS_SECRET_ACCESS_KEY")
+    identity, token = Identity(right), tmp_path / "token"
+    token.write_text("first")
+    address = f"http://127.0.0.1:{identity.server_address[1]}/v1/credentials"
+    environment |= {
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": address,
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(token),
+    }
+    clear_environment(monkeypatch, environment)
+    process = Process(tmp_path / "a", open_bucket(f"s3://models/{uuid.uuid4().hex}"))
+    identity.keys = (right[0], "an-old-secret")
+    process.save(1)
+
+    def train():
+        # What was given a moment ago is kept for that moment.
+        for step in itertools.count(2):
+            process.round()
+            process.save(step)
+
+    with pytest.raises(ModelDirUnavailableError, match="SignatureDoesNotMatch") as raised:
+        train()
+    assert "an-old-secret" not in str(raised.value)
+    before = process.reporter.report().checkpoint
+    identity.keys = right
+    token.write_text("second")
+    while process.reporter.report().behind_since is not None:
+        with contextlib.suppress(ModelDirUnavailableError):
+            process.round()
+    assert identity.tokens[-1] == "second"
+    step, _ = newest(process.bucket, tmp_path / "reader")
+    assert before is None or step > int(before.rpartition("-")[2])
+    identity.shutdown()
+    identity.server_close()

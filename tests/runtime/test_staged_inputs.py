@@ -8,6 +8,7 @@ import os
 import signal
 import tarfile
 import threading
+import urllib.parse
 import uuid
 import zipfile
 
@@ -358,6 +359,40 @@ def test_inputs_come_from_a_bucket(server, monkeypatch, tmp_path):
         "nothing again"
     )
     proxy.close()
+
+
+class _GoogleStorage(http.server.BaseHTTPRequestHandler):
+    """A bucket `data` with one object, as the XML interface of Google Cloud Storage answers."""
+
+    def do_GET(self):
+        tag = digests.of_bytes(LARGE)
+        if self.path.startswith("/data?"):
+            described = f"<Key>train/part-0</Key><Size>{len(LARGE)}</Size><ETag>{tag}</ETag>"
+            listed = f"<Contents>{described}<LastModified>2026-05-01T12:00:00Z</LastModified></Contents>"
+            content = f"<ListBucketResult>{listed}</ListBucketResult>".encode()
+        else:
+            assert urllib.parse.unquote(self.path) == "/data/train/part-0"
+            content = LARGE
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Last-Modified", "Fri, 01 May 2026 12:00:00 GMT")
+        self.send_header("ETag", tag)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *args):
+        pass
+
+
+def test_inputs_come_from_google_cloud_storage(monkeypatch, tmp_path):
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _GoogleStorage) as google:
+        threading.Thread(target=google.serve_forever, args=(0.05,), daemon=True).start()
+        address = f"http://127.0.0.1:{google.server_address[1]}"
+        monkeypatch.setenv("GOOGLE_BASE_URL", address)
+        monkeypatch.setenv("GOOGLE_SKIP_SIGNATURE", "true")
+        stager(source_of("gs://data/train", os.environ), tmp_path).run()
+        google.shutdown()
+    assert data(tmp_path) == {"part-0": LARGE}
 
 
 def test_an_object_that_is_not_what_its_tag_says(server, monkeypatch, tmp_path):
