@@ -113,7 +113,7 @@ def nested_rule() -> Rule:
 
 
 def taken_paths(spec: Any) -> Iterable[Rule]:
-    """Paths of inputs at which a template mounts something too, as rules that are broken."""
+    """Paths of inputs at which, or below which, a template mounts something too, as rules that are broken."""
     paths = {one.path for one in spec.inputs or ()}
     if not paths:
         return
@@ -123,13 +123,13 @@ def taken_paths(spec: Any) -> Iterable[Rule]:
         if role is not None and role.template is not None:
             templates.append((f".{name}", {"spec": role.template.spec}))
     for place, template in templates:
-        mounts = (one for main in main_containers(template) for one in objects_in(main.get("volumeMounts")))
-        taken = sorted(
-            paths & {posixpath.normpath(f"/{one.get('mountPath')}").replace("//", "/") for one in mounts}
-        )
+        mounts = [one for main in main_containers(template) for one in objects_in(main.get("volumeMounts"))]
+        places = [posixpath.normpath(f"/{one.get('mountPath')}").replace("//", "/") for one in mounts]
+        # What is mounted below an input would need a folder in it, and inputs are read-only.
+        taken = [path for path in sorted(paths) if any(f"{one}/".startswith(f"{path}/") for one in places)]
         if taken:
             yield Rule(
                 cel="",
-                message=f"{taken[0]} is where an input is mounted: mount it elsewhere, or give the input another path",
+                message=f"an input is mounted at {taken[0]}: mount this elsewhere, or give the input another path",
                 field_path=f"{place}.template.spec.containers",
             )

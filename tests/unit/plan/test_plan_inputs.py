@@ -125,11 +125,11 @@ def test_size_limit_in_bytes(amount, size):
     assert Input(uri="s3://a/b", path="/data", size_limit=amount).most_bytes == size
 
 
-@pytest.mark.parametrize("role", ["", "chief."])
-def test_a_mount_of_the_template_at_the_same_path(role):
-    mount = {"name": "estimator", "volumeMounts": [{"name": "x", "mountPath": "/words/"}]}
+@pytest.mark.parametrize(("role", "path"), [("", "/words/"), ("chief.", "/words/more")])
+def test_a_mount_of_the_template_at_the_path_of_an_input(role, path):
+    mount = {"name": "estimator", "volumeMounts": [{"name": "x", "mountPath": path}]}
     template = {"template": {"spec": {"containers": [mount]}}}
     with pytest.raises(InvalidJobError) as raised:
         make_job(inputs=INPUTS, **({"chief": template} if role else template))
     field = f"spec.{role}template.spec.containers"
-    assert f"{field}: /words is where an input is mounted: mount it elsewhere" in str(raised.value)
+    assert f"{field}: an input is mounted at /words: mount this elsewhere" in str(raised.value)

@@ -23,13 +23,13 @@ from estimator_runtime.job.staging.stager import Stager
 from estimator_runtime.mirror import plain_words
 
 _MESSAGE_MOST: Final = 1000
-_STOPPED: Final = 143
 
 
 def main(variables: Mapping[str, str]) -> int:
     """Brings all inputs; returns the exit code."""
     # The first process of a container would not even be ended by a signal that it does not handle.
-    signal.signal(signal.SIGTERM, _stop)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
     try:
         for one in _inputs(variables):
             staged = Stager(
@@ -70,7 +70,7 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)  # noqa: T201 - the log of the init container
 
 
-def _stop(*_: object) -> NoReturn:
+def _stop(number: int, *_: object) -> NoReturn:
     sys.stderr.flush()
     # Threads that read are not waited for; what they have written is continued by the next attempt.
-    os._exit(_STOPPED)
+    os._exit(128 + number)

@@ -5,7 +5,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final, TypeVar
@@ -76,6 +76,7 @@ class Stager:
         self._brought = 0
         self._told_at = clock()
         self._size = 0
+        self._given_up = threading.Event()
 
     def run(self) -> Staged:
         """Brings everything.
@@ -93,6 +94,7 @@ class Stager:
         return self._round()
 
     def _round(self) -> Staged:
+        self._given_up.clear()
         record = Record(self._state / "record", self._source.uri)
         entries = self._patiently(self._source.entries)
         if not entries:
@@ -108,9 +110,12 @@ class Stager:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             work = [pool.submit(self._bring, one, record) for one in missing]
             try:
-                for one in work:
+                done, _ = wait(work, return_when=FIRST_EXCEPTION)
+                for one in done:
                     one.result()
             except BaseException:
+                # The others end at their next byte, or nobody would be told for as long as they take.
+                self._given_up.set()
                 pool.shutdown(cancel_futures=True)
                 raise
         shutil.rmtree(self._state / "partial", ignore_errors=True)
@@ -191,6 +196,8 @@ class Stager:
             raise OSError(f"{self._source.uri}: {entry.key} ended before its {entry.size} bytes")
 
     def _count(self, size: int) -> None:
+        if self._given_up.is_set():
+            raise OSError(f"{self._source.uri}: given up, for another file cannot be brought")
         with self._lock:
             self._brought += size
             if self._clock() < self._told_at + _TELL_EVERY_SECS:
@@ -214,7 +221,7 @@ class Stager:
                 error = failure
             if length() > before:
                 since, pause, before = self._clock(), 0.5, length()
-            if self._clock() - since + pause > PATIENCE_SECS:
+            if self._given_up.is_set() or self._clock() - since + pause > PATIENCE_SECS:
                 raise error
             self._tell(f"{error}. Trying again.")
             self._sleep(pause)
