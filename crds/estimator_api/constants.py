@@ -63,11 +63,23 @@ GRPC_PORT_NAME: Final = "tf-grpc"
 PROGRESS_PORT: Final = 8787
 """Default port of `/progress`, `/metrics` and `/healthz`."""
 PROGRESS_PORT_NAME: Final = "progress"
+MODEL_DIR_SCHEMES: Final = ("gs", "s3", "az", "file")
+"""Schemes of a model directory that the job runner can keep: TensorFlow's own, and those that it mirrors."""
+INPUT_SCHEMES: Final = ("s3", "gs", "az", "file", "http", "https")
+"""Schemes that inputs are staged from; of the last two archives alone."""
 MODEL_MOUNT_PATH: Final = "/model"
 CODE_MOUNT_PATH: Final = "/code"
 ENVIRONMENT_MOUNT_PATH: Final = "/var/run/estimator.dev/environment"
 """Where variables that are too large for an environment are files."""
 MODEL_VOLUME: Final = "estimator-model"
+INPUTS_MOUNT_PATH: Final = "/var/run/estimator.dev/inputs"
+"""Where the init container that stages inputs has their volumes."""
+INPUTS_DATA: Final = "data"
+"""Folder of such a volume that the main container mounts at the input's path."""
+INPUTS_CONTAINER: Final = "estimator-inputs"
+"""Name of that init container."""
+MAX_INPUTS: Final = 16
+INPUT_VOLUMES: Final = tuple(f"estimator-input-{number}" for number in range(MAX_INPUTS))
 CODE_VOLUME: Final = "estimator-code"
 ENVIRONMENT_VOLUME: Final = "estimator-environment"
 
@@ -91,6 +103,8 @@ ENV_BY_FILE: Final = (ENV_TF_CONFIG, ENV_SPEC)
 those of the pod's own TF_CONFIG, in which each is the path of the file instead."""
 LARGEST_VARIABLE: Final = 131_072
 """Bytes of the longest string that Linux takes in an environment (MAX_ARG_STRLEN): name, `=`, value and the zero at its end."""
+ENV_INPUTS: Final = "ESTIMATOR_INPUTS"
+"""What the init container stages (JSON): a list of objects with uri, folder and, where there is one, sizeLimit in bytes."""
 ENV_PROGRESS_HOST: Final = "ESTIMATOR_PROGRESS_HOST"
 """Address to serve progress on; default all interfaces."""
 ENV_TERMINATION_LOG: Final = "ESTIMATOR_TERMINATION_LOG"
@@ -99,6 +113,8 @@ DEFAULT_TERMINATION_LOG: Final = "/dev/termination-log"
 MAX_TERMINATION_BYTES: Final = 4096
 """What the kubelet keeps of a termination message."""
 
+MODEL_DIR_ERROR: Final = "ModelDirUnavailableError"
+"""How the last words of a replica begin that an object store has failed."""
 EXIT_CONFIG: Final = 78
 """EX_CONFIG: what no retry can mend (a reference that does not import, wrong arguments, another model's
 checkpoint). The job fails at once."""
@@ -117,6 +133,8 @@ EVALUATOR_DEGRADED: Final = "EvaluatorDegraded"
 """The evaluator ran out of restarts; training goes on without it."""
 PROGRESS_UNKNOWN: Final = "ProgressUnknown"
 """Abnormal-true: `stallTimeoutSeconds` are over, but the chief is not heard, so nobody knows whether it trains."""
+MODEL_DIR_BEHIND: Final = "ModelDirBehind"
+"""Abnormal-true: the object store of the model directory does not take what is saved; training goes on."""
 
 # Reasons of conditions (and of events, where an event marks the transition) ----------------------------------
 REASON_PODS_PENDING: Final = "PodsPending"
@@ -150,10 +168,13 @@ REASON_TRAINING_STALLED: Final = "TrainingStalled"
 """No new global step within `stallTimeoutSeconds`."""
 REASON_NOT_HEARD: Final = "NotHeard"
 """The chief's pod answers no poll of its progress."""
+REASON_STORE_UNAVAILABLE: Final = "StoreUnavailable"
+"""The object store is away or refuses; the message has its words."""
 REASON_FAIL_JOB_RULE: Final = "FailJobRule"
 """A failure matched a rule of the failure policy with the action FailJob."""
 REASON_MODEL_DIR_UNAVAILABLE: Final = "ModelDirUnavailable"
-"""The claim of the model directory does not exist or can never be bound."""
+"""The claim of the model directory does not exist or can never be bound; or its object store failed the replicas more
+often than `backoffLimit` allows."""
 REASON_CLAIM_DIFFERS: Final = "ClaimDiffers"
 """Event: the job goes on with a retained claim that is not as its template asks."""
 REASON_POD_ADOPTED: Final = "PodAdopted"

@@ -37,6 +37,7 @@ IMMUTABLE_FIELDS: Final = (
     "podSecurity",
     "progressPort",
     "tensorBoard",
+    "inputs",
     "runPolicy.backoffLimit",
     "runPolicy.cleanPodPolicy",
     "runPolicy.failurePolicy",

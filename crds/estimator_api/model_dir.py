@@ -22,14 +22,14 @@ class ClaimSource(ApiModel):
     """Directory within the volume, relative; default its root."""
 
 
-_QUANTITY = (
+QUANTITY = (
     "[+]?([0-9]*[1-9][0-9]*([.][0-9]*)?|0*[.][0-9]*[1-9][0-9]*)([KMGTPE]i|[numkMGTPE]|[eE][-+]?[0-9]{1,3})?"
 )
 """Every way in which Kubernetes takes an amount above zero."""
-_QUANTITY_MESSAGE = "must be an amount of bytes above zero, for example 10Gi"
+QUANTITY_MESSAGE = "must be an amount of bytes above zero, for example 10Gi"
 
 
-def _whole(value: Any) -> Any:
+def whole(value: Any) -> Any:
     """A whole number however YAML had it: 1e9 without quotes is a fraction to some readers."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
@@ -39,12 +39,10 @@ class StorageRequest(ApiModel):
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            cel=f"type(self.storage) == string ? self.storage.matches(r'^(?:{_QUANTITY})$') : self.storage > 0",
-            message=_QUANTITY_MESSAGE,
+            cel=f"type(self.storage) == string ? self.storage.matches(r'^(?:{QUANTITY})$') : self.storage > 0",
+            message=QUANTITY_MESSAGE,
             holds=lambda r: (
-                r.storage > 0
-                if isinstance(r.storage, int)
-                else re.fullmatch(_QUANTITY, r.storage) is not None
+                r.storage > 0 if isinstance(r.storage, int) else re.fullmatch(QUANTITY, r.storage) is not None
             ),
             field_path=".storage",
         ),
@@ -52,7 +50,7 @@ class StorageRequest(ApiModel):
 
     storage: Annotated[
         int | str,
-        BeforeValidator(_whole),
+        BeforeValidator(whole),
         Field(json_schema_extra={"x-kubernetes-int-or-string": True, "maxLength": 32}),
     ]
     """A quantity, for example `10Gi`."""
@@ -128,9 +126,9 @@ class ModelDir(ApiModel):
     )
 
     uri: ModelUri | None = None
-    """An absolute path in a volume that the template mounts, or a URI: one that the image's TensorFlow can write to, for
-    example `gs://bucket/model`, or `s3://bucket/model` or `az://container/model`, which the job runner mirrors in a
-    local directory of each pod."""
+    """An absolute path in a volume that the template mounts, or a URI: `gs://bucket/model`, which TensorFlow writes to, or
+    `s3://bucket/model` or `az://container/model`, which the job runner mirrors in a local directory of each pod. Other
+    schemes, `hdfs://` among them, are refused beside estimator and program; a command of the image's own may know them."""
     persistent_volume_claim: ClaimSource | None = None
     """An existing claim, mounted at /model."""
     volume_claim_template: ClaimTemplate | None = None

@@ -8,10 +8,11 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from estimator_api import constants as c
-from estimator_api.base import ApiModel, Rule
+from estimator_api.base import ApiModel, Keyed, Rule
 from estimator_api.estimator import EstimatorSection, Seconds
 from estimator_api.failure_policy import FailurePolicy
 from estimator_api.immutability import IMMUTABLE_FIELDS, immutable, immutable_worker
+from estimator_api.inputs import Input, nested_rule, taken_paths
 from estimator_api.model_dir import ModelDir
 from estimator_api.pod_fields import pod_field
 from estimator_api.program import Code, Program
@@ -195,6 +196,7 @@ class EstimatorJobSpec(ApiModel):
             admission=True,
         ),
         *template_rules(),
+        nested_rule(),
         Rule(
             cel=f"self.progressPort != {c.GRPC_PORT}",
             message=f"{c.GRPC_PORT} is the port of TensorFlow's servers: choose another",
@@ -211,6 +213,21 @@ class EstimatorJobSpec(ApiModel):
             message="no volume is mounted there, so every replica would have a model directory of its own: mount one in"
             " container `estimator` of the template, or name a claim",
             field_path=".modelDir.uri",
+            admission=True,
+        ),
+        Rule(
+            # An image's own command may bring a TensorFlow that knows others.
+            cel="!has(self.modelDir.uri) || !(has(self.estimator) || has(self.program))"
+            f" || self.modelDir.uri.matches('^(/|({'|'.join(c.MODEL_DIR_SCHEMES)})://)')",
+            message=f"no other scheme works here than {', '.join(f'{one}://' for one in c.MODEL_DIR_SCHEMES)}, and a path"
+            " in a volume: TensorFlow 2.21 has no hdfs:// and no Hadoop client; copy the model to one of those stores,"
+            " or mount it as a volume",
+            field_path=".modelDir.uri",
+            holds=lambda s: (
+                s.model_dir.uri is None
+                or (s.estimator is None and s.program is None)
+                or s.model_dir.uri.startswith(("/", *(f"{one}://" for one in c.MODEL_DIR_SCHEMES)))
+            ),
             admission=True,
         ),
         Rule(
@@ -276,6 +293,9 @@ class EstimatorJobSpec(ApiModel):
     model_dir: ModelDir
     """Where checkpoints, summaries and exports go: exactly one of uri, persistentVolumeClaim and
     volumeClaimTemplate."""
+    inputs: Annotated[list[Input], Field(max_length=c.MAX_INPUTS), Keyed("path")] | None = None
+    """Data that an init container brings into each pod before the program begins: whole, checked, and continued where a
+    connection broke. Input functions then read local files."""
     chief: ChiefRole = Field(default=ChiefRole())
     """The chief, which saves checkpoints and summaries and decides when training ends. There is always exactly
     one; this section says what it asks for beyond the template."""
@@ -360,5 +380,5 @@ class EstimatorJobSpec(ApiModel):
         return any(role is not None and role.template is not None for role in roles)
 
     def faults(self) -> Iterable[Rule]:
-        """What is wrong with the roles' templates."""
-        return faults_of_roles(self)
+        """What is wrong with the roles' templates, and with what lies at the paths of inputs."""
+        return (*faults_of_roles(self), *taken_paths(self))

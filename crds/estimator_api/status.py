@@ -30,7 +30,7 @@ class Condition(ApiModel):
     """A metav1.Condition."""
 
     type: Annotated[str, Field(max_length=316)]
-    """Ready, Reconciling, Stalled, Complete, Failed, Suspended, EvaluatorDegraded or ProgressUnknown."""
+    """Ready, Reconciling, Stalled, Complete, Failed, Suspended, EvaluatorDegraded, ProgressUnknown or ModelDirBehind."""
     status: Literal["True", "False", "Unknown"]
     """Whether it holds."""
     reason: Annotated[str, Field(max_length=1024, pattern=r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$")]
@@ -195,6 +195,9 @@ class Checkpoints(ApiModel):
     """How many there are."""
     restored_from: Checkpoint | None = None
     """The one the present chief started from."""
+    behind_since: Time | None = None
+    """Since when the chief has saved what the object store of the model directory does not take, by the chief's clock;
+    absent while it takes everything."""
 
 
 class ExportStatus(ApiModel):
@@ -278,8 +281,8 @@ class EstimatorJobStatus(ApiModel):
     conditions: Annotated[list[Condition], Field(json_schema_extra=_by("type", 16))] = Field(
         default_factory=list
     )
-    """Ready, Reconciling, Stalled, Complete, Failed, Suspended, EvaluatorDegraded and ProgressUnknown. The reason of
-    Ready is the state in one word; Complete and Failed are final."""
+    """Ready, Reconciling, Stalled, Complete, Failed, Suspended, EvaluatorDegraded, ProgressUnknown and ModelDirBehind. The
+    reason of Ready is the state in one word; Complete and Failed are final."""
     start_time: Time | None = None
     """When the pods were first created (again after a resume)."""
     spec_hash: Annotated[str, Field(max_length=64)] | None = None

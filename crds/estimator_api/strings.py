@@ -101,6 +101,28 @@ ModelUri = Annotated[
 ]
 """A directory that TensorFlow writes to."""
 
+_ARCHIVE: Final = "[.](zip|tgz|tar|tar[.](gz|bz2|xz))"
+InputUri = Annotated[
+    str,
+    Field(max_length=2048),
+    Matching(
+        f"(s3|gs|az)://[!-~]+|file:///[!-~]+|https?://[!-~]+{_ARCHIVE}([?#][!-~]*)?",
+        "must be s3://, gs://, az:// or file:///, or http(s):// of an archive (tar, tar.gz, tgz, tar.bz2, tar.xz, zip), for"
+        " example s3://bucket/digits; hdfs:// and other schemes cannot be read",
+    ),
+]
+"""Where an input comes from."""
+
+InputPath = Annotated[
+    str,
+    Field(max_length=256),
+    Matching(
+        "(/[A-Za-z0-9][-A-Za-z0-9_.]*)+",
+        "must be an absolute path of letters, digits, '-', '_' and '.', for example /data/digits",
+    ),
+]
+"""A folder as a container sees it."""
+
 Location = Annotated[
     str,
     Field(max_length=1024),

@@ -27,6 +27,7 @@ _ENV: Final = (
     c.ENV_MODEL_DIR,
     c.ENV_PROGRESS_PORT,
     c.ENV_ENVIRONMENT_DIR,
+    c.ENV_INPUTS,
     c.ENV_TF_CONFIG,
     c.ENV_SPEC,
 )
@@ -37,7 +38,7 @@ _LABELS: Final = (
     c.LABEL_APP_COMPONENT,
     c.LABEL_APP_MANAGED_BY,
 )
-_VOLUMES: Final = (c.MODEL_VOLUME, c.CODE_VOLUME, c.ENVIRONMENT_VOLUME)
+_VOLUMES: Final = (c.MODEL_VOLUME, c.CODE_VOLUME, c.ENVIRONMENT_VOLUME, *c.INPUT_VOLUMES)
 _FOREIGN: Final = "tensorflow"
 """Name that other operators demand of the container that trains; beside `estimator` it is a sidecar as any other."""
 _PORT_NAMES: Final = (c.GRPC_PORT_NAME, c.PROGRESS_PORT_NAME)
@@ -253,11 +254,21 @@ _CHECKS: Final = (
     ),
     _Check(
         ".spec.volumes",
-        "volumes called estimator-model, estimator-code and estimator-environment are the operator's: choose other names",
+        "volumes called estimator-model, estimator-code, estimator-environment and estimator-input-... are the operator's:"
+        " choose other names",
         f"{_SPEC} || !has(self.template.spec.volumes)"
         f" || !self.template.spec.volumes.exists(v, v.name in {_cel(_VOLUMES)})",
         lambda template, *_: all(
             one.get("name") not in _VOLUMES for one in objects_in(_spec(template).get("volumes"))
+        ),
+    ),
+    _Check(
+        ".spec.initContainers",
+        f"an init container called {c.INPUTS_CONTAINER} is the operator's: choose another name",
+        f"{_SPEC} || !has(self.template.spec.initContainers)"
+        f" || self.template.spec.initContainers.all(c, c.name != '{c.INPUTS_CONTAINER}')",
+        lambda template, *_: all(
+            one.get("name") != c.INPUTS_CONTAINER for one in objects_in(_spec(template).get("initContainers"))
         ),
     ),
     _Check(

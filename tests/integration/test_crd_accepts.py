@@ -272,7 +272,7 @@ def test_field_selector(api_server: ApiServer, namespace: str) -> None:
         ("ej", "The operator makes their pods, wires them with TF_CONFIG"),
         ("ej.spec", "Pod template shared by all roles."),
         ("ej.spec.estimator.exports", "Best: when the metric improves."),
-        ("ej.spec.modelDir.uri", "that the image's TensorFlow can write to"),
+        ("ej.spec.modelDir.uri", "which the job runner mirrors"),
         ("ej.spec.elastic", "Workers join and leave while the others train"),
         ("ej.spec.estimator.mode", "Evaluate, Predict and Export do once what the Estimator's methods"),
         ("ej.spec.runPolicy.failurePolicy.rules", "RestartJob: all replicas start again from the latest"),

@@ -15,6 +15,15 @@ from pathlib import Path
 STORES = Path(__file__).parents[2] / "hack" / "stores"
 SLOW_DOWN = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
 DENIED = b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
+ANSWERS = {
+    "slow down": (503, SLOW_DOWN),
+    "deny": (403, DENIED),
+    "expire": (400, b"<Error><Code>ExpiredToken</Code><Message>The token has expired.</Message></Error>"),
+    "full": (507, b"<Error><Code>XMinioStorageFull</Code><Message>No space is left.</Message></Error>"),
+    "over quota": (403, b"<Error><Code>QuotaExceeded</Code><Message>The quota is used up.</Message></Error>"),
+    "gone": (404, b"<Error><Code>NoSuchBucket</Code><Message>No such bucket.</Message></Error>"),
+}
+"""What a store says, by the names of rules."""
 
 
 @contextmanager
@@ -33,8 +42,9 @@ class FaultyProxy:
     """Passes requests on to an S3 server, and does to them what `rule` says.
 
     Attributes:
-        rule: function of method and path; returns "pass", "slow down" (503), "deny" (403), "cut" (the connection ends
-            and nothing is passed on), "lose" (passed on, the answer is lost).
+        rule: function of method and path; returns "pass", one of ANSWERS, "cut" (the connection ends and nothing is
+            passed on), "truncate" (it ends when half is passed on), "lose" (passed on, the answer is lost), "hang" (no
+            answer until `close`).
         seen: the requests, as (method, path without its query, what was done).
         environment: of clients.
     """
@@ -42,6 +52,7 @@ class FaultyProxy:
     def __init__(self, environment):
         self.rule = lambda method, path: "pass"
         self.seen = []
+        self._closed = threading.Event()
         address = re.sub("^http://", "", environment["AWS_ENDPOINT_URL"])
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self, address))
         self._server.daemon_threads = True
@@ -52,6 +63,7 @@ class FaultyProxy:
         self._thread.start()
 
     def close(self):
+        self._closed.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -71,10 +83,14 @@ def _handler(proxy, address):
             proxy.seen.append((self.command, path, what))
             if what == "cut":
                 self._cut()
-            elif what == "slow down":
-                self._answer(503, [], SLOW_DOWN)
-            elif what == "deny":
-                self._answer(403, [], DENIED)
+            elif what == "truncate":
+                self._forwarded(body[: len(body) // 2], whole=False)
+                self._cut()
+            elif what == "hang":
+                proxy._closed.wait()
+                self._cut()
+            elif what in ANSWERS:
+                self._answer(ANSWERS[what][0], [], ANSWERS[what][1])
             else:
                 status, headers, content = self._forwarded(body)
                 if what == "lose":
@@ -82,7 +98,7 @@ def _handler(proxy, address):
                 else:
                     self._answer(status, headers, content)
 
-        def _forwarded(self, body):
+        def _forwarded(self, body, *, whole=True):
             server = http.client.HTTPConnection(address, timeout=30)
             try:
                 # The signature is of the headers as they are, the proxy's own address as Host among them.
@@ -90,6 +106,8 @@ def _handler(proxy, address):
                 for name, value in self.headers.items():
                     server.putheader(name, value)
                 server.endheaders(body or None)
+                if not whole:
+                    return None
                 answer = server.getresponse()
                 content = answer.read()
                 kept = [

@@ -206,7 +206,7 @@ def test_a_local_run_trains_into_a_bucket(server, uri, tmp_path):
     [
         (
             "hdfs://models/vision",
-            r"modelDir.uri: .*hdfs://models/vision; it knows az://, file://, .*s3:// and paths",
+            r"modelDir.uri: .*hdfs://models/vision; it knows az://, file://, .*s3:// and paths; Hadoop's file system has no client",
         ),
         ("s3://", "modelDir.uri: s3:// names no bucket"),
     ],

@@ -6,6 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from estimator_api.progress import CheckpointProgress, EvaluationProgress, ExportProgress, Progress
+from estimator_runtime.errors import ModelDirUnavailableError
+from estimator_runtime.job import model_store
+from estimator_runtime.job.model_store import AT_THE_START_SECS
 from estimator_runtime.job.progress import exposition
 from estimator_runtime.job.progress.in_store import InStore
 from estimator_runtime.job.settings import environment
@@ -107,3 +110,41 @@ def test_how_far_it_is_behind():
 def test_who_writes_nothing_tells_of_no_mirror():
     assert Told(writes=False).document().mirror is None
     assert "mirror" not in exposition.to_text(Told(writes=False).document())
+
+
+class Time:
+    """Stands for the module `time`."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def monotonic(self):
+        return self.now
+
+    def sleep(self, secs):
+        self.now += secs
+
+
+def test_a_store_that_is_away_at_the_start_is_waited_for(monkeypatch, caplog):
+    time = Time()
+    monkeypatch.setattr(model_store, "time", time)
+
+    def read():
+        if time.now < AT_THE_START_SECS - 10:
+            raise ModelDirUnavailableError(f"{URI}: cannot list: SlowDown")
+        return "what is there"
+
+    assert model_store._patiently(read) == "what is there"
+    assert f"{URI}: cannot list: SlowDown. Trying again." in caplog.text
+
+
+def test_a_store_that_stays_away_at_the_start_is_the_end_within_a_minute(monkeypatch):
+    time = Time()
+    monkeypatch.setattr(model_store, "time", time)
+
+    def read():
+        raise ModelDirUnavailableError(f"{URI}: cannot list: NoSuchBucket")
+
+    with pytest.raises(ModelDirUnavailableError, match="NoSuchBucket"):
+        model_store._patiently(read)
+    assert AT_THE_START_SECS - 6 < time.now <= AT_THE_START_SECS

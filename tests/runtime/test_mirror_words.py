@@ -2,6 +2,9 @@
 
 import pytest
 
+from estimator_api.constants import MODEL_DIR_ERROR
+from estimator_runtime.errors import ModelDirUnavailableError
+from estimator_runtime.job import failures
 from estimator_runtime.mirror import locations, plain_words
 from estimator_runtime.mirror.bucket import open_bucket
 
@@ -63,3 +66,9 @@ def test_a_uri_without_a_bucket():
 def test_another_scheme_is_refused_with_those_that_work():
     with pytest.raises(ValueError, match="hdfs://a/b is in no object store .* s3://, az://"):
         open_bucket("hdfs://a/b")
+
+
+def test_the_operator_knows_by_its_name_what_a_replica_failed_of():
+    code, words = failures.describe(ModelDirUnavailableError("s3://models/vision: cannot list: NoSuchBucket"))
+    assert code == 1
+    assert words.startswith(f"{MODEL_DIR_ERROR}: s3://models/vision")

@@ -1,14 +1,20 @@
 """The bucket of a model directory on real servers, and behind a line that fails."""
 
+import contextlib
+import itertools
+import json
 import shutil
+import threading
 import uuid
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from store_servers import FaultyProxy, clear_environment, running
 from stored_models import Process, newest
 
 from estimator_runtime.errors import ModelDirUnavailableError
-from estimator_runtime.mirror import digests
+from estimator_runtime.mirror import digests, stores
 from estimator_runtime.mirror.bucket import PART_BYTES, open_bucket
 
 KINDS = {"s3": "s3", "azure": "az"}
@@ -126,7 +132,7 @@ def first(what, *verbs, times=1, containing=""):
     return rule
 
 
-@pytest.mark.parametrize("what", ["slow down", "cut", "lose", "deny"])
+@pytest.mark.parametrize("what", ["slow down", "cut", "lose", "deny", "truncate"])
 @pytest.mark.parametrize(
     "key", ["graph.pbtxt", "model.ckpt-1.data-00000-of-00001", "model.ckpt-1.index", "checkpoint"]
 )
@@ -176,3 +182,120 @@ def test_a_store_that_refuses_writes_is_read_and_named(proxy, tmp_path):
     with pytest.raises(ModelDirUnavailableError, match="AccessDenied"):
         after.round()
     assert newest(bucket, tmp_path / "reader") == (1, [1, 1, 1])
+
+
+@pytest.mark.parametrize(
+    ("what", "verbs", "words"),
+    [
+        ("expire", ("GET", "HEAD", "PUT", "DELETE"), "ExpiredToken"),
+        ("gone", ("GET", "HEAD", "PUT", "DELETE"), "NoSuchBucket"),
+        ("over quota", ("PUT",), "QuotaExceeded"),
+        ("full", ("PUT",), "XMinioStorageFull"),
+    ],
+)
+def test_what_ends_when_somebody_mends_the_store(proxy, servers, tmp_path, monkeypatch, what, verbs, words):
+    """The next process has new credentials, for instance: they come by its environment."""
+    uri = f"s3://models/{uuid.uuid4().hex}"
+    process = Process(tmp_path / "a", open_bucket(uri))
+    process.save(1)
+    process.round()
+    proxy.rule = lambda method, path: what if method in verbs else "pass"
+    process.save(2)
+    with pytest.raises(ModelDirUnavailableError, match=words) as raised:
+        process.round()
+    assert "local-secret-key" not in str(raised.value)
+    clear_environment(monkeypatch, servers("s3"))
+    mended = open_bucket(uri)
+    assert newest(mended, tmp_path / "meanwhile") == (1, [1, 1, 1])
+    proxy.rule = lambda method, path: "pass"
+    proxy.seen.clear()
+    # The same process goes on when the store does.
+    assert process.round()
+    assert len(proxy.puts()) == len(set(proxy.puts())), "each object went there once"
+    after = Process(tmp_path / "b", mended)
+    assert newest(mended, tmp_path / "after") == (2, [2, 2, 2])
+    assert after.beginning.named[-1] == "model.ckpt-2"
+
+
+def test_a_request_that_hangs_is_ended_and_repeated_by_the_next_round(proxy, tmp_path, monkeypatch):
+    monkeypatch.setattr(stores, "_REQUEST_TIMEOUT", "2s")
+    bucket = open_bucket(f"s3://models/{uuid.uuid4().hex}")
+    process = Process(tmp_path / "a", bucket)
+    process.save(1)
+    proxy.rule = first("hang", "PUT", containing="model.ckpt-1.index")
+    with pytest.raises(ModelDirUnavailableError, match="cannot write model.ckpt-1.index"):
+        process.round()
+    assert newest(bucket, tmp_path / "before") == (None, None)
+    assert process.round()
+    assert newest(bucket, tmp_path / "reader") == (1, [1, 1, 1])
+    assert len(proxy.puts()) == len(set(proxy.puts()))
+
+
+class Identity(ThreadingHTTPServer):
+    """Gives credentials as the agent of EKS Pod Identity does, to whoever has the token.
+
+    Attributes:
+        keys: access key and secret that it gives now.
+        tokens: the tokens that it was asked with.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, keys):
+        self.keys, self.tokens = keys, []
+        super().__init__(("127.0.0.1", 0), _Credentials)
+        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
+
+
+class _Credentials(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.server.tokens.append(self.headers["Authorization"])
+        key, secret = self.server.keys
+        # What ends within minutes is asked for again at the next request.
+        soon = (datetime.now(UTC) + timedelta(seconds=60)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        answer = {"AccessKeyId": key, "SecretAccessKey": secret, "Token": "", "Expiration": soon}
+        content = json.dumps(answer).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *args):
+        pass
+
+
+def test_credentials_that_are_rotated_reach_the_process_that_runs(servers, monkeypatch, tmp_path):
+    environment = dict(servers("s3"))
+    right = environment.pop("AWS_ACCESS_KEY_ID"), environment.pop("AWS_SECRET_ACCESS_KEY")
+    identity, token = Identity(right), tmp_path / "token"
+    token.write_text("first")
+    address = f"http://127.0.0.1:{identity.server_address[1]}/v1/credentials"
+    environment |= {
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": address,
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(token),
+    }
+    clear_environment(monkeypatch, environment)
+    process = Process(tmp_path / "a", open_bucket(f"s3://models/{uuid.uuid4().hex}"))
+    identity.keys = (right[0], "an-old-secret")
+    process.save(1)
+
+    def train():
+        # What was given a moment ago is kept for that moment.
+        for step in itertools.count(2):
+            process.round()
+            process.save(step)
+
+    with pytest.raises(ModelDirUnavailableError, match="SignatureDoesNotMatch") as raised:
+        train()
+    assert "an-old-secret" not in str(raised.value)
+    before = process.reporter.report().checkpoint
+    identity.keys = right
+    token.write_text("second")
+    while process.reporter.report().behind_since is not None:
+        with contextlib.suppress(ModelDirUnavailableError):
+            process.round()
+    assert identity.tokens[-1] == "second"
+    step, _ = newest(process.bucket, tmp_path / "reader")
+    assert before is None or step > int(before.rpartition("-")[2])
+    identity.shutdown()
+    identity.server_close()

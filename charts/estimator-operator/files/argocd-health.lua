@@ -37,5 +37,5 @@ end
 if found.Reconciling or not found.Ready then
   return health("Progressing", found.Reconciling or found.NotReady or {reason = "The job has no condition Ready"})
 end
--- Training goes on without an evaluator, and unheard; the message tells.
-return health("Healthy", found.EvaluatorDegraded or found.ProgressUnknown or found.Ready)
+-- Training goes on without an evaluator, unheard, and while the store is away; the message tells.
+return health("Healthy", found.EvaluatorDegraded or found.ModelDirBehind or found.ProgressUnknown or found.Ready)

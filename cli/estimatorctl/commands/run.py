@@ -22,7 +22,8 @@ from estimatorctl.local.child import Child
 from estimatorctl.local.clock import Clock
 from estimatorctl.local.code import code_files, write_files
 from estimatorctl.local.ending import last_lines
-from estimatorctl.local.launch import not_run_locally
+from estimatorctl.local.inputs import stage
+from estimatorctl.local.launch import launch_of, not_run_locally, replica_of
 from estimatorctl.local.model_dir_lock import model_dir_lock
 from estimatorctl.local.pods import observed
 from estimatorctl.local.run import LocalRun, Reporter, document_of
@@ -75,6 +76,10 @@ def execute(arguments: argparse.Namespace) -> int:
     with model_dir_lock(workplace.own, workplace.model_dir):
         if arguments.code is None:
             _lay_out(files, workplace)
+        try:
+            _stage(job, workplace)
+        except KeyboardInterrupt:
+            return INTERRUPTED
         return asyncio.run(_run(manifest, workplace))
 
 
@@ -83,6 +88,14 @@ def _lay_out(files: Mapping[str, bytes], workplace: Workplace) -> None:
         # What an earlier run laid out may hold files that the job no longer has.
         shutil.rmtree(workplace.code, ignore_errors=True)
         write_files(files, workplace.code)
+
+
+def _stage(job: EstimatorJob, workplace: Workplace) -> None:
+    """Brings the inputs, with the variables of the first replica's process."""
+    if workplace.inputs:
+        pods = plan(job, observed(()), Clock().now(), Settings()).create_pods
+        launch = launch_of(pods[0], workplace.place(*replica_of(pods[0])))
+        stage(job, workplace.own, launch.environment)
 
 
 async def _run(manifest: Manifest, workplace: Workplace) -> int:

@@ -138,13 +138,16 @@ def not_run_locally(manifest: Mapping[str, Any]) -> list[str]:
     """What the pod has and a local process has not, one line each, for a notice."""
     spec = manifest["spec"]
     names = [one["name"] for one in spec["containers"] if one["name"] != c.CONTAINER]
-    lines = [f"init container {one['name']} is not run" for one in spec.get("initContainers", [])]
+    inits = [one["name"] for one in spec.get("initContainers", []) if one["name"] != c.INPUTS_CONTAINER]
+    lines = [f"init container {name} is not run" for name in inits]
     lines += [f"container {name} is not run" for name in names]
     own = (c.MODEL_MOUNT_PATH, c.CODE_MOUNT_PATH, c.ENVIRONMENT_MOUNT_PATH)
     lines += [
         f"volume {one['name']} is not mounted: {one['mountPath']} is this machine's own"
         for one in main_container(manifest).get("volumeMounts", [])
-        if one["mountPath"] not in own and not one["mountPath"].startswith(("/tmp", "/dev/shm"))  # noqa: S108 - paths inside the pod
+        if one["mountPath"] not in own
+        and one["name"] not in c.INPUT_VOLUMES
+        and not one["mountPath"].startswith(("/tmp", "/dev/shm"))  # noqa: S108 - paths inside the pod
     ]
     return lines
 

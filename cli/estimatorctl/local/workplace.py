@@ -2,6 +2,7 @@
 
     <model dir>/.estimatorctl/lock                  held while a run lasts
                              /code/                 the job's code as the pods see it under /code
+                             /inputs/               what the job's inputs are, kept from run to run
                              /<time of the run>/    <pod>.log, <pod>.termination, <pod>.environment/ of a job with large variables
 
 A model directory that is a URI (gs://...) stays where it is; the rest then lies in the user's cache, in a folder
@@ -24,6 +25,7 @@ from estimator_api import EstimatorJob
 from estimator_api import constants as c
 from estimator_operator.plan import Replica, pod_name
 from estimatorctl.errors import ManifestError
+from estimatorctl.local.inputs import folders_of
 from estimatorctl.local.launch import Launch, Place
 from estimatorctl.local.ports import Ports
 
@@ -42,6 +44,7 @@ class Workplace:
         own: Folder of what the run itself keeps.
         run: Folder of this run's logs.
         code: Folder that stands for /code, or None.
+        inputs: Folders of inputs by their paths in the pods.
         ports: Ports of the replicas.
         environment: What the processes inherit.
     """
@@ -53,6 +56,7 @@ class Workplace:
     run: Path
     code: Path | None
     ports: Ports
+    inputs: Mapping[str, Path] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=lambda: inherited(os.environ))
 
     def place(self, replica: Replica, attempt: int, shared: Mapping[str, str] | None = None) -> Place:
@@ -60,6 +64,7 @@ class Workplace:
         folders = {self.mounted: self.model_dir}
         if self.code is not None:
             folders[c.CODE_MOUNT_PATH] = str(self.code)
+        folders |= {path: str(folder / c.INPUTS_DATA) for path, folder in self.inputs.items()}
         pod = pod_name(self.job_name, replica, attempt)
         return Place(
             folders=folders,
@@ -131,6 +136,7 @@ def workplace_of(job: EstimatorJob, *, model_dir: str | None, code: Path | None,
         if needs_code or code is not None
         else None,
         ports=Ports(job=name),
+        inputs=folders_of(job, own),
     )
 
 

@@ -20,6 +20,7 @@ _ORDINARY: Final = frozenset({c.READY, c.RECONCILING, c.COMPLETE, c.FAILED, c.SU
 _ABNORMAL: Final = {
     c.EVALUATOR_DEGRADED: ("Evaluator", "given up: ", "runs again"),
     c.PROGRESS_UNKNOWN: ("Progress", "not known: ", "known again"),
+    c.MODEL_DIR_BEHIND: ("Model", "not saved: ", "saved again"),
 }
 """How conditions that are there only while something is wrong are told: label, beginning, and their end."""
 _STYLES: Final = {

@@ -16,7 +16,14 @@ from estimator_api import MalformedProgressError, Progress, parse_progress
 from estimator_api import constants as c
 from estimator_operator.kube.object_shape import version_of
 from estimator_operator.plain_text import one_line, visible
-from estimator_operator.plan.observed import NODE_NOT_READY, SCHEDULING_GATED, Phase, Pod, Replica
+from estimator_operator.plan.observed import (
+    NODE_NOT_READY,
+    SCHEDULING_GATED,
+    STAGING_INPUTS,
+    Phase,
+    Pod,
+    Replica,
+)
 from estimator_operator.plan.pinned import shown_by
 
 Json = Mapping[str, Any]
@@ -79,6 +86,8 @@ def summarize(pod: Json) -> PodRecord | None:
     disruption = conditions.get("DisruptionTarget", {})
     phase = status.get("phase", "Pending")
     reason, message, waiting = _explanation(status, statuses, ended)
+    if reason in _UNREMARKABLE_WAITING and any(map(_stages_inputs, statuses)):
+        reason, message, waiting = STAGING_INPUTS, None, True
     scheduled = conditions.get("PodScheduled", {})
     unschedulable = scheduled.get("status") == "False" and scheduled.get("reason") == "Unschedulable"
     if unschedulable and reason is None:
@@ -105,7 +114,7 @@ def summarize(pod: Json) -> PodRecord | None:
             phase=cast("Phase", phase if phase in _PHASES else "Unknown"),
             ready=ready,
             deleting=bool(metadata.get("deletionTimestamp")),
-            exit_code=None if ended is None else ended.get("exitCode"),
+            exit_code=_staging_code(statuses) if ended is None else ended.get("exitCode"),
             reason=reason,
             message=message,
             waiting=waiting,
@@ -215,6 +224,17 @@ def _explanation(
         if wait is not None and (first_wait[0] is None or first_wait[0] in _UNREMARKABLE_WAITING):
             first_wait = (wait.get("reason") or "Waiting", _one_line(wait.get("message")), True)
     return first_wait
+
+
+def _stages_inputs(status: Json) -> bool:
+    """The container is the one that brings the inputs, and runs."""
+    return status.get("name") == c.INPUTS_CONTAINER and bool((status.get("state") or {}).get("running"))
+
+
+def _staging_code(statuses: Iterable[Json]) -> int | None:
+    """The exit code of the container that brings the inputs, when it failed: it stands for the main container's."""
+    staging = next((one for one in statuses if one.get("name") == c.INPUTS_CONTAINER), {})
+    return ((staging.get("state") or {}).get("terminated") or {}).get("exitCode") or None
 
 
 def _readiness(condition: Json, main: Json | None) -> tuple[bool, str | None]:

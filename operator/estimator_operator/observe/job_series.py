@@ -62,7 +62,8 @@ class JobSeries(Collector):
         oldest = heapq.nsmallest(self._limit, running, key=lambda one: one[:2])
         self._states = states
         self._shown = [
-            (record.key, progress_values(record.status.get("progress") or {})) for _, _, record in oldest
+            (record.key, progress_values(record.status.get("progress") or {}) | _store_values(record.status))
+            for _, _, record in oldest
         ]
         self._omitted = len(running) - len(oldest)
 
@@ -98,6 +99,7 @@ _FAMILIES: Final = {
     "job_loss": "Training loss of a job as last seen.",
     "job_progress_percent": "Global step of max steps, 0 to 100.",
     "job_last_step_timestamp_seconds": "When the global step of a job last changed.",
+    "job_model_dir_behind_timestamp_seconds": "Since when the object store of a job's model directory takes nothing.",
 }
 
 
@@ -111,6 +113,12 @@ def progress_values(progress: Mapping[str, Any]) -> dict[str, float]:
         "job_last_step_timestamp_seconds": _moment(progress.get("lastUpdateTime")),
     }
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _store_values(status: Mapping[str, Any]) -> dict[str, float]:
+    checkpoints = status.get("checkpoints")
+    since = _moment(checkpoints.get("behindSince")) if isinstance(checkpoints, dict) else None
+    return {} if since is None else {"job_model_dir_behind_timestamp_seconds": since}
 
 
 def _shows(record: JobRecord) -> bool:

@@ -1,7 +1,7 @@
 """The conditions of a job, one row of a table per state, and how a row becomes `status.conditions`.
 
-Ready, Complete, Failed and Suspended are present from the first pass; Reconciling, Stalled, EvaluatorDegraded and
-ProgressUnknown are abnormal-true (kstatus) and absent while all is well. `lastTransitionTime` moves only when the status flips.
+Ready, Complete, Failed and Suspended are present from the first pass; Reconciling, Stalled, EvaluatorDegraded,
+ProgressUnknown and ModelDirBehind are abnormal-true (kstatus) and absent while all is well. `lastTransitionTime` moves only when the status flips.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ _ORDER = (
     c.SUSPENDED,
     c.EVALUATOR_DEGRADED,
     c.PROGRESS_UNKNOWN,
+    c.MODEL_DIR_BEHIND,
 )
 _NOT = Entry("False", c.REASON_RUNNING)
 _MESSAGE_MOST = 32768
@@ -97,6 +98,13 @@ def progress_unknown(row: Row, message: str | None) -> Row:
     if message is None:
         return row
     return {**row, c.PROGRESS_UNKNOWN: Entry("True", c.REASON_NOT_HEARD, message)}
+
+
+def model_dir_behind(row: Row, message: str | None) -> Row:
+    """`row`, and that the store of the model directory takes nothing, when there is a message about it."""
+    if message is None:
+        return row
+    return {**row, c.MODEL_DIR_BEHIND: Entry("True", c.REASON_STORE_UNAVAILABLE, message)}
 
 
 def _row(

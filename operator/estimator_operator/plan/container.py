@@ -9,6 +9,7 @@ from estimator_api import EstimatorJob
 from estimator_api import constants as c
 from estimator_api.template_rules import main_containers
 from estimator_operator.plan.gpu import asks_for_gpu
+from estimator_operator.plan.inputs import mounts_of
 from estimator_operator.plan.observed import Replica, Settings
 from estimator_operator.plan.pod_security import assigns_user, restrict_container
 
@@ -46,7 +47,7 @@ def main_container(
         main["imagePullPolicy"] = job.spec.image_pull_policy
     runs_runner = _set_command(main, job)
     main["env"] = environment(main.get("env") or ())
-    _set_mounts(main, job, by_file=by_file)
+    _set_mounts(main, job, replica.role, by_file=by_file)
     _set_ports(main, job)
     if runs_runner:
         # /healthz is served as long as the process lives, so ready means "up and serving". The threshold is
@@ -100,8 +101,8 @@ def _set_command(main: dict[str, Any], job: EstimatorJob) -> bool:
     return True
 
 
-def _set_mounts(main: dict[str, Any], job: EstimatorJob, *, by_file: bool) -> None:
-    mounts: list[dict[str, Any]] = []
+def _set_mounts(main: dict[str, Any], job: EstimatorJob, role: str, *, by_file: bool) -> None:
+    mounts = mounts_of(job, role)
     if job.spec.model_dir.uri is None:
         mount: dict[str, Any] = {"name": c.MODEL_VOLUME, "mountPath": c.MODEL_MOUNT_PATH}
         claim = job.spec.model_dir.persistent_volume_claim

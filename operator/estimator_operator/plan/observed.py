@@ -20,6 +20,8 @@ NODE_NOT_READY: Final = "NodeNotReady"
 """`Pod.unready` when the pod's node is NotReady; the node lifecycle controller itself gives no reason."""
 NOTE_BYTES: Final = 1024
 """Longest note of an event (events.k8s.io/v1): bytes of UTF-8, not characters."""
+STAGING_INPUTS: Final = "StagingInputs"
+"""`Pod.reason` while the pod's inputs are brought."""
 SCHEDULING_GATED: Final = "SchedulingGated"
 """`Pod.reason` while a scheduling gate keeps the scheduler from looking at the pod."""
 

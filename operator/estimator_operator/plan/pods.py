@@ -23,6 +23,7 @@ from estimator_operator.plan.container import main_container
 from estimator_operator.plan.environment import JobEnvironment, template_of
 from estimator_operator.plan.environment_file import environment_file
 from estimator_operator.plan.gpu import tolerate_gpu_nodes
+from estimator_operator.plan.inputs import staging_container, volumes_of
 from estimator_operator.plan.observed import Pod, Replica, Settings
 from estimator_operator.plan.ownership import job_labels, owner_reference
 from estimator_operator.plan.pod_security import assigns_user, restrict_pod
@@ -91,7 +92,7 @@ class PodFactory:
         template = copy.deepcopy(template_of(job, replica.role))
         spec: dict[str, Any] = template.get("spec") or {}
         _lay_role_over(spec, job, replica)
-        _lay_volumes_over(spec, job, self.environment_file)
+        _lay_volumes_over(spec, job, replica.role, self.environment_file)
         if job.spec.model_dir.is_for_one_node and job.spec.has_several_pods:
             keep_together(spec, job)
         main = main_container(
@@ -104,6 +105,9 @@ class PodFactory:
         )
         others = [one for one in spec.get("containers") or [] if one.get("name") != c.CONTAINER]
         spec["containers"] = [main, *others]
+        staging = staging_container(spec, main, job, replica, self._settings)
+        if staging is not None:
+            spec["initContainers"] = [*(spec.get("initContainers") or []), staging]
         tolerate_gpu_nodes(spec)
         restrict_pod(spec, assign_user=assigns_user(job, self._settings))
         if spec.get("hostNetwork") and spec.get("dnsPolicy") in (None, "ClusterFirst"):
@@ -221,9 +225,9 @@ def _lay_role_over(spec: dict[str, Any], job: EstimatorJob, replica: Replica) ->
 
 
 def _lay_volumes_over(
-    spec: dict[str, Any], job: EstimatorJob, environment_file: Mapping[str, Any] | None
+    spec: dict[str, Any], job: EstimatorJob, role: str, environment_file: Mapping[str, Any] | None
 ) -> None:
-    volumes: list[dict[str, Any]] = []
+    volumes = volumes_of(job, role)
     claim = job.spec.model_dir.claim_name(job.metadata.name)
     if claim is not None:
         volumes.append({"name": c.MODEL_VOLUME, "persistentVolumeClaim": {"claimName": claim}})

@@ -39,6 +39,7 @@ from estimator_operator.plan.cluster_spec import CHIEF_REPLICA, EVALUATOR_REPLIC
 from estimator_operator.plan.observed import Observed, Pod
 from estimator_operator.plan.roster import Member, Roster, runs
 from estimator_operator.plan.stall import watches_steps
+from estimator_operator.plan.store_outage import behind_since
 from estimator_operator.plan.timestamps import from_text, to_text
 
 _EXPORTS_MOST = 16
@@ -223,8 +224,6 @@ def _remaining(step: int | None, most: int | None, rate: float | None) -> int | 
 
 
 def _checkpoints(job: EstimatorJob, old: Checkpoints | None, new: Progress) -> Checkpoints | None:
-    if new.checkpoint is None and new.restored_from is None:
-        return old
     before = old or Checkpoints()
     latest, kept = before.latest, before.kept
     if new.checkpoint is not None and not _is_older(new.checkpoint, before.latest):
@@ -233,7 +232,9 @@ def _checkpoints(job: EstimatorJob, old: Checkpoints | None, new: Progress) -> C
     restored = before.restored_from
     if new.restored_from is not None:
         restored = _checkpoint(job, new.restored_from)
-    return Checkpoints(latest=latest, kept=kept, restored_from=restored)
+    behind = before.behind_since if new.mirror is None else behind_since(new.mirror)
+    made = Checkpoints(latest=latest, kept=kept, restored_from=restored, behind_since=behind)
+    return old if made == before else made
 
 
 def _is_older(new: _Section, old: object | None) -> bool:

@@ -192,8 +192,11 @@ def _fatal(failure: Failure, decision: Decision) -> Fault:
 
 def _spent(job: EstimatorJob, failure: Failure, counted: int) -> Fault:
     exports = job.spec.estimator is not None and job.spec.estimator.mode == "Export"
+    reason = c.REASON_EXPORT_FAILED if exports else c.REASON_BACKOFF_LIMIT_EXCEEDED
+    if failure.message.startswith(c.MODEL_DIR_ERROR):
+        reason = c.REASON_MODEL_DIR_UNAVAILABLE
     limit = job.spec.run_policy.backoff_limit
     return Fault(
-        reason=c.REASON_EXPORT_FAILED if exports else c.REASON_BACKOFF_LIMIT_EXCEEDED,
+        reason=reason,
         message=f"{describe(failure)}; {counted} restarts were counted, backoffLimit is {limit}",
     )

@@ -25,6 +25,7 @@ from estimator_operator.plan.service import service_manifest
 from estimator_operator.plan.spec_hash import spec_hash
 from estimator_operator.plan.stall import not_heard
 from estimator_operator.plan.state import row_of
+from estimator_operator.plan.store_outage import outage_of
 from estimator_operator.plan.success import outcome
 from estimator_operator.plan.timestamps import from_text, to_text
 from estimator_operator.plan.unhandled_job import unhandled
@@ -57,6 +58,7 @@ def running(draft: Draft) -> Plan:
         return _end(draft, ending, verdict)
     row = row_of(draft.decided, draft.needed, observed, chief_done=success.chief_done, now=now)
     row = conditions.progress_unknown(row, not_heard(draft.decided, draft.roster, observed, now))
+    row = conditions.model_dir_behind(row, outage_of(job, draft.roster, observed))
     if verdict.restarted or verdict.degraded is not None:
         draft.count_pods()
         draft.settle(row, degraded=verdict.degraded)

@@ -15,7 +15,7 @@ from estimator_api import EstimatorJob
 from estimator_api import constants as c
 from estimator_operator.plan.backoff import not_before
 from estimator_operator.plan.modes import AT_WORK
-from estimator_operator.plan.observed import NODE_NOT_READY, SCHEDULING_GATED, Observed, Pod
+from estimator_operator.plan.observed import NODE_NOT_READY, SCHEDULING_GATED, STAGING_INPUTS, Observed, Pod
 from estimator_operator.plan.roster import Member, runs
 from estimator_operator.plan.timestamps import from_text, to_text
 
@@ -111,6 +111,8 @@ def explain(job: EstimatorJob, member: Member, observed: Observed, now: datetime
         return f"{name} is not ready: {_unready(pod)}"
     if cause is not None:
         return f"{name} waits: {_line(cause)}"
+    if pod.reason == STAGING_INPUTS:
+        return f"{name} stages its inputs"
     if pod.waiting and pod.reason not in _ORDINARY:
         return f"{name} waits: {pod.reason}" + (f": {_line(pod.message)}" if pod.message else "")
     slow = slow_at(member)

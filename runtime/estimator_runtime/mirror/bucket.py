@@ -10,44 +10,24 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import obstore
 from obstore.exceptions import BaseError
-from obstore.store import AzureStore, S3Store
 
 from estimator_runtime.errors import ModelDirUnavailableError, ObjectDamagedError
-from estimator_runtime.mirror import digests, locations, plain_words
+from estimator_runtime.mirror import digests, locations, plain_words, stores
 
 if TYPE_CHECKING:
-    # The library has these names for type checkers alone.
-    from obstore.store import ClientConfig, ObjectStore, RetryConfig
+    # The library has this name for type checkers alone.
+    from obstore.store import ObjectStore
 
 _Result = TypeVar("_Result")
 PART_BYTES: Final = 8 << 20
 """What is longer goes up in parts of this size."""
 _PARTS_AT_ONCE: Final = 8
-_REQUEST_TIMEOUT: Final = "2m"
-"""For a part on a slow line; what hangs is ended by it."""
-_REPEATING: Final[RetryConfig] = {
-    "max_retries": 4,
-    "retry_timeout": timedelta(seconds=20),
-    "backoff": {
-        "init_backoff": timedelta(milliseconds=100),
-        "max_backoff": timedelta(seconds=5),
-        "base": 2,
-    },
-}
-_ONCE: Final[RetryConfig] = {"max_retries": 0}
-_ENDPOINTS: Final = (
-    "AWS_ENDPOINT_URL_S3",
-    "AWS_ENDPOINT_URL",
-    "AWS_ENDPOINT",
-    "AZURE_STORAGE_ENDPOINT",
-    "AZURE_ENDPOINT",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,12 +204,9 @@ def _stored(meta: Any, digest: str | None = None) -> Stored:
 def open_bucket(uri: str, variables: Mapping[str, str] = os.environ) -> Bucket:
     """The bucket at `uri`, reached as the SDKs' environment variables say.
 
-    Credentials, region and endpoint are read from the environment by the library: static keys, web identity tokens and
-    the metadata services of the clouds.
-
     Args:
         uri: `s3://bucket/prefix` or `az://container/prefix`.
-        variables: `AWS_CA_BUNDLE` names a file of authorities to trust; an endpoint that begins with http:// is meant.
+        variables: the environment, see `stores.open_store`.
 
     Raises:
         ValueError: the URI is of another scheme, or names no container.
@@ -239,21 +216,8 @@ def open_bucket(uri: str, variables: Mapping[str, str] = os.environ) -> Bucket:
     if place is None:
         known = ", ".join(f"{one}://" for one in locations.SCHEMES)
         raise ValueError(f"{uri} is in no object store that is mirrored; those are {known}")
-    client: ClientConfig = {"timeout": _REQUEST_TIMEOUT}
-    if any(variables.get(name, "").startswith("http://") for name in _ENDPOINTS):
-        client["allow_http"] = True
     try:
-        authorities = variables.get("AWS_CA_BUNDLE")
-        if authorities:
-            client["root_certificate"] = Path(authorities).read_bytes()
-        store, once = (_store(place, client, retry) for retry in (_REPEATING, _ONCE))
+        store, once = (stores.open_store(place, variables, repeats=repeats) for repeats in (True, False))
     except (BaseError, OSError, ValueError) as error:
         raise ModelDirUnavailableError(f"{uri}: {plain_words.of(error)}") from None
     return Bucket(store, once=once, uri=uri)
-
-
-def _store(place: locations.Location, client: ClientConfig, retry: RetryConfig) -> ObjectStore:
-    prefix = place.prefix or None
-    if place.scheme == "s3":
-        return S3Store(place.container, prefix=prefix, client_options=client, retry_config=retry)
-    return AzureStore(place.container, prefix=prefix, client_options=client, retry_config=retry)

@@ -1,5 +1,6 @@
 """Which URIs name a place in an object store that is mirrored."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,7 +13,7 @@ class Location:
     """A place in an object store.
 
     Attributes:
-        scheme: one of `SCHEMES`.
+        scheme: s3, az or gs.
         container: bucket (S3) or container (Azure).
         prefix: what all keys begin with, without slashes around it; "" for the whole container.
     """
@@ -22,16 +23,20 @@ class Location:
     prefix: str
 
 
-def parse(uri: str) -> Location | None:
+def parse(uri: str, schemes: Sequence[str] = SCHEMES) -> Location | None:
     """The place that `uri` names; None when it is a path or of another scheme.
+
+    Args:
+        uri: a path or URI.
+        schemes: those that are meant.
 
     Raises:
         ValueError: it names no container.
     """
     scheme, found, rest = uri.partition("://")
-    if not found or scheme not in SCHEMES:
+    if not found or scheme not in schemes:
         return None
     container, _, prefix = rest.partition("/")
     if not container:
-        raise ValueError(f"{uri} names no {'bucket' if scheme == 's3' else 'container'}")
+        raise ValueError(f"{uri} names no {'container' if scheme == 'az' else 'bucket'}")
     return Location(scheme, container, "/".join(part for part in prefix.split("/") if part))

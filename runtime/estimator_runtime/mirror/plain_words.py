@@ -9,13 +9,20 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-_SECRET_VARIABLE: Final = re.compile(r"(AWS|AZURE)_\w*(KEY|TOKEN|SECRET|SAS|PASSWORD)\w*", re.IGNORECASE)
+_SECRET_VARIABLE: Final = re.compile(
+    r"(AWS|AZURE|GOOGLE)_\w*(KEY|TOKEN|SECRET|SAS|PASSWORD)\w*", re.IGNORECASE
+)
 _FILE: Final = re.compile(r"_FILE$", re.IGNORECASE)
 _QUERY: Final = re.compile(r"(https?://[^\s?\"]+)\?[^\s\",)]*")
 _USER: Final = re.compile(r"(https?://)[^/\s@]+@")
 _CODE: Final = re.compile(r"<Code>([^<]{1,100})</Code>")
 _LONGEST: Final = 300
 _SHORTEST_SECRET: Final = 4
+
+
+def of_uri(uri: str) -> str:
+    """`uri` without user, password, query and fragment, any of which may be a credential."""
+    return _USER.sub(r"\1", re.split("[?#]", uri, maxsplit=1)[0])
 
 
 def of(error: BaseException, variables: Mapping[str, str] = os.environ) -> str:

@@ -82,14 +82,25 @@ async def command_of_the_template(world: World) -> None:
 
 
 async def default_image(world: World) -> None:
-    """A job without image gets the operator's runtime image, its GPU variant for roles that ask for GPUs."""
-    manifest = world.manifest(worker={"resources": {"limits": {"nvidia.com/gpu": 1}}})
+    """A job without image gets the operator's runtime image, its GPU variant for roles that ask for GPUs.
+
+    Inputs are staged by the former, which asks for no GPU.
+    """
+    manifest = world.manifest(
+        worker={"resources": {"limits": {"nvidia.com/gpu": 1, "memory": "1Gi"}}},
+        inputs=[{"uri": "s3://data/digits", "path": "/data", "sizeLimit": "1Gi"}],
+    )
     del manifest["spec"]["image"]
     await world.train(manifest)
     assert _main(await world.pod("chief-0"))["image"] == "estimator-operator/runtime:latest"
     worker = await world.pod("worker-0")
     assert _main(worker)["image"] == "estimator-operator/runtime-gpu:latest"
-    assert _main(worker)["resources"]["limits"] == {"nvidia.com/gpu": "1"}
+    assert _main(worker)["resources"]["limits"] == {"nvidia.com/gpu": "1", "memory": "1Gi"}
+    (staging,) = worker["spec"]["initContainers"]
+    assert staging["image"] == "estimator-operator/runtime:latest"
+    assert staging["resources"]["limits"] == {"memory": "1Gi"}
+    (mount,) = (one for one in _main(worker)["volumeMounts"] if one["mountPath"] == "/data")
+    assert (mount["name"], mount["subPath"], mount["readOnly"]) == ("estimator-input-0", "data", True)
     keys = [one.get("key") for one in worker["spec"]["tolerations"]]
     assert keys.count("nvidia.com/gpu") == 1, "GPU nodes are tainted as a rule"
     assert "nvidia.com/gpu" not in [

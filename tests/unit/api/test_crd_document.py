@@ -111,9 +111,9 @@ def test_durations_are_seconds() -> None:
 
 
 def test_enumerations_are_camel_case() -> None:
-    roles = OWN[".spec.runPolicy.failurePolicy.rules[].roles[]"]
-    assert tuple(roles["enum"]) == c.ROLES, "roles are called as their sections and as TF_CONFIG calls them"
-    values = [value for node in OWN.values() if node is not roles for value in node.get("enum", ())]
+    roles = [OWN[f".spec.{one}.roles[]"] for one in ("runPolicy.failurePolicy.rules[]", "inputs[]")]
+    assert {tuple(one["enum"]) for one in roles} == {c.ROLES}, "as their sections and TF_CONFIG call them"
+    values = [value for node in OWN.values() if node not in roles for value in node.get("enum", ())]
     assert [value for value in values if not value[0].isupper() or not value.isalnum()] == []
 
 

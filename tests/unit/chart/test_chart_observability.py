@@ -56,7 +56,7 @@ def numbers() -> str:
     manifest = {
         "metadata": {"name": "a", "uid": "u"},
         "spec": {},
-        "status": {"conditions": conditions, "progress": progress},
+        "status": {"conditions": conditions, "progress": progress, "checkpoints": {"behindSince": moment}},
     }
     job = JobRecord(key=JobKey("team-a", "a"), manifest=manifest)
     metrics = Metrics(jobs=lambda: [job], queue_depth=lambda: 0, progress_limit=1)
@@ -179,6 +179,7 @@ def test_alerts_cover_what_can_go_wrong(objects: list[Object]) -> None:
         "EstimatorJobsFailing",
         "EstimatorReplicasRestarting",
         "EstimatorTrainingStalled",
+        "EstimatorModelDirBehind",
         "EstimatorPodsForbidden",
         "EstimatorProgressUnknown",
     }

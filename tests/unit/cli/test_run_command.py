@@ -152,3 +152,38 @@ def test_neither_kubernetes_nor_tensorflow_is_imported_to_run():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+READS = "import os, pathlib; print(pathlib.Path(os.environ['DIGITS'], 'train').read_text())"
+
+
+def test_inputs_are_brought_before_the_first_process(tmp_path):
+    (tmp_path / "from").mkdir()
+    (tmp_path / "from/train").write_text("one, two")
+    job = write_job(
+        tmp_path,
+        inputs=[
+            {"uri": f"file://{tmp_path}/from", "path": "/data/digits"},
+            {"uri": "file:///nowhere", "path": "/data/ps", "roles": ["ps"]},
+        ],
+        command=["python", "-S", "-c", READS],
+        env=[("DIGITS", "/data/digits")],
+        worker=None,
+        ps=None,
+        evaluator=None,
+    )
+    ended = run(job, cwd=tmp_path)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "1 files, 8 bytes, 8 of them brought now" in ended.stderr
+    assert "note:" not in ended.stdout
+    (log,) = (tmp_path / "moths-model").glob(".estimatorctl/*/moths-chief-0.log")
+    assert log.read_text() == "one, two\n"
+
+
+def test_inputs_that_cannot_be_brought_end_the_run(tmp_path):
+    inputs = [{"uri": f"file://{tmp_path}/none", "path": "/data/digits"}]
+    ended = run(write_job(tmp_path, inputs=inputs), cwd=tmp_path)
+    assert ended.returncode == 2
+    assert f"inputs: file://{tmp_path}/none: nothing is there" in ended.stderr
+    assert "the inputs could not be brought (exit code 78); the line above says why" in ended.stderr
+    assert not list((tmp_path / "moths-model").glob(".estimatorctl/*/*.log"))

@@ -137,6 +137,15 @@ def test_progress_is_shown_for_each_job():
     }
 
 
+def test_since_when_the_store_takes_nothing_is_shown():
+    behind = record(0, progress=PROGRESS)
+    behind.status["checkpoints"] = {"behindSince": "2026-01-01T00:00:00Z"}
+    metrics = Metrics(jobs=lambda: [behind], queue_depth=lambda: 0, progress_limit=1)
+    assert named(metrics, "job_model_dir_behind") == {
+        'job_model_dir_behind_timestamp_seconds{job="job-0",namespace="team-a"} 1.7672256e+09'
+    }
+
+
 def test_the_oldest_jobs_are_shown_and_the_rest_is_counted():
     jobs = [record(number, progress=PROGRESS) for number in (4, 2, 0, 3, 1)]
     metrics = Metrics(jobs=lambda: jobs, queue_depth=lambda: 0, progress_limit=2)

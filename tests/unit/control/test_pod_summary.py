@@ -126,3 +126,27 @@ def test_messages_do_nothing_to_a_terminal(message, told):
     record = summarize(ended(message))
     assert record is not None
     assert record.pod.message == told
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "code"),
+    [
+        ({"running": {"startedAt": "2026-01-31T12:00:00Z"}}, "StagingInputs", None),
+        ({"terminated": {"exitCode": 0}}, "PodInitializing", None),
+        (
+            {"terminated": {"exitCode": 78, "reason": "Error", "message": "inputs: nothing is there"}},
+            "Error",
+            78,
+        ),
+        ({"waiting": {"reason": "ErrImagePull"}}, "ErrImagePull", None),
+    ],
+)
+def test_a_pod_that_stages_its_inputs_says_so(state, reason, code):
+    manifest = pod(
+        phase="Pending",
+        initContainerStatuses=[{"name": "estimator-inputs", "state": state}],
+        containerStatuses=[{"name": "estimator", "state": {"waiting": {"reason": "PodInitializing"}}}],
+    )
+    record = summarize(manifest)
+    assert record is not None
+    assert (record.pod.reason, record.pod.exit_code) == (reason, code)

@@ -46,6 +46,7 @@ def pending(name, **fields):
             {"waiting": True, "reason": "CreateContainerConfigError"},
             "chief-0 waits: CreateContainerConfigError",
         ),
+        ({"waiting": True, "reason": "StagingInputs"}, "chief-0 stages its inputs"),
         ({"unschedulable": True}, "chief-0 cannot be scheduled: no node fits"),
         (
             {"unschedulable": True, "message": "0/3 nodes are available"},

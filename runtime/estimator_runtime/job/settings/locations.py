@@ -1,6 +1,6 @@
 """Directories and checkpoints that a job names, looked at before any work begins."""
 
-from typing import Any
+from typing import Any, Final
 
 import tensorflow as tf
 
@@ -8,6 +8,8 @@ from estimator_runtime.checkpoints import paths
 from estimator_runtime.errors import CheckpointPathError
 from estimator_runtime.job.settings.errors import JobConfigError
 from estimator_runtime.mirror import locations as mirror
+
+_HADOOP: Final = ("hdfs", "viewfs", "webhdfs", "har")
 
 
 def check_scheme(path: str, *, field: str) -> None:
@@ -22,8 +24,10 @@ def check_scheme(path: str, *, field: str) -> None:
         if field == "modelDir.uri":
             schemes.update(mirror.SCHEMES)
         known = ", ".join(sorted(f"{one}://" for one in schemes))
+        hint = "; Hadoop's file system has no client in TensorFlow 2.21: copy to another store, or mount a volume"
         raise JobConfigError(
             f"{field}: this TensorFlow does not know the scheme of {path}; it knows {known} and paths"
+            + (hint if scheme in _HADOOP else "")
         )
 
 

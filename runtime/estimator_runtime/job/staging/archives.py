@@ -1,0 +1,82 @@
+"""Unpacking archives of somebody else: nothing outside of the folder, no devices, no more than there is room for."""
+
+import shutil
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import IO, Final
+
+from estimator_runtime.job.settings.errors import JobConfigError
+
+_CHUNK: Final = 1 << 20
+
+
+def unpack(path: Path, folder: Path, *, most: int | None, name: str) -> int:
+    """Unpacks a tar (also gz, bz2, xz) or zip archive into an empty folder; returns the bytes of its files.
+
+    Args:
+        path: the archive.
+        folder: where to.
+        most: the most bytes that its files may have together; None for any.
+        name: how it is called in messages.
+
+    Raises:
+        JobConfigError: it is no archive, holds what must not be unpacked, or is larger than `most`.
+    """
+    room = _Room(most, name)
+    try:
+        if zipfile.is_zipfile(path):
+            _unpack_zip(path, folder, room, name)
+        else:
+            _unpack_tar(path, folder, room)
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
+        raise JobConfigError(f"{name} cannot be unpacked: {error}") from error
+    return room.used
+
+
+class _Room:
+    def __init__(self, most: int | None, name: str) -> None:
+        self._most, self._name, self.used = most, name, 0
+
+    def take(self, size: int) -> None:
+        self.used += size
+        if self._most is not None and self.used > self._most:
+            raise JobConfigError(f"{self._name} unpacked has more than its sizeLimit of {self._most} bytes")
+
+
+def _unpack_tar(path: Path, folder: Path, room: _Room) -> None:
+    with tarfile.open(path) as archive:
+        for member in archive:
+            room.take(member.size if member.isreg() else 0)
+            # Refuses absolute names, names and links that lead out, devices; drops owners and special modes.
+            archive.extract(member, folder, filter="data")
+
+
+def _unpack_zip(path: Path, folder: Path, room: _Room, name: str) -> None:
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            parts = PurePosixPath(member.filename).parts
+            if not parts or parts[0] == "/" or ".." in parts or "\\" in member.filename:
+                raise JobConfigError(f"{name} holds {member.filename!r}, which leads out of the folder")
+            target = folder.joinpath(*parts)
+            if member.is_dir():
+                target.mkdir(parents=True, exist_ok=True)
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with archive.open(member) as content, target.open("wb") as file:
+                _copy(content, file, room.take)
+
+
+def _copy(content: IO[bytes], file: IO[bytes], take: Callable[[int], None]) -> None:
+    """What the archive says of its files' sizes need not be true, so what is written is counted."""
+    while chunk := content.read(_CHUNK):
+        take(len(chunk))
+        file.write(chunk)
+
+
+def clear(folder: Path) -> Path:
+    """`folder`, empty."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder

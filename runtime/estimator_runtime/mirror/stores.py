@@ -1,0 +1,68 @@
+"""Clients of object stores, set up as the SDKs' environment variables say.
+
+Credentials, region and endpoint are read from the environment by the library: static keys, web identity tokens and the
+metadata services of the clouds. What it asks of a store is repeated by it, or once, where the caller looks first what
+has become of a request.
+"""
+
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from obstore.store import AzureStore, GCSStore, S3Store
+
+from estimator_runtime.mirror.locations import Location
+
+if TYPE_CHECKING:
+    # The library has these names for type checkers alone.
+    from obstore.store import ClientConfig, ObjectStore, RetryConfig
+
+_REQUEST_TIMEOUT: Final = "2m"
+"""For a part on a slow line; what hangs is ended by it."""
+_REPEATING: Final["RetryConfig"] = {
+    "max_retries": 4,
+    "retry_timeout": timedelta(seconds=20),
+    "backoff": {
+        "init_backoff": timedelta(milliseconds=100),
+        "max_backoff": timedelta(seconds=5),
+        "base": 2,
+    },
+}
+_ONCE: Final["RetryConfig"] = {"max_retries": 0}
+_ENDPOINTS: Final = (
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT",
+    "AZURE_STORAGE_ENDPOINT",
+    "AZURE_ENDPOINT",
+    "GOOGLE_BASE_URL",
+)
+
+
+def open_store(
+    place: Location, variables: Mapping[str, str] = os.environ, *, repeats: bool = True
+) -> "ObjectStore":
+    """A client of the store at `place`, whose keys are relative to its prefix.
+
+    Args:
+        place: where.
+        variables: `AWS_CA_BUNDLE` names a file of authorities to trust; an endpoint that begins with http:// is meant.
+        repeats: whether the library repeats requests that fail.
+
+    Raises:
+        obstore.exceptions.BaseError, OSError, ValueError: the environment says what cannot be.
+    """
+    client: ClientConfig = {"timeout": _REQUEST_TIMEOUT}
+    if any(variables.get(name, "").startswith("http://") for name in _ENDPOINTS):
+        client["allow_http"] = True
+    authorities = variables.get("AWS_CA_BUNDLE")
+    if authorities:
+        client["root_certificate"] = Path(authorities).read_bytes()
+    prefix, retry = place.prefix or None, _REPEATING if repeats else _ONCE
+    if place.scheme == "s3":
+        return S3Store(place.container, prefix=prefix, client_options=client, retry_config=retry)
+    if place.scheme == "gs":
+        return GCSStore(place.container, prefix=prefix, client_options=client, retry_config=retry)
+    return AzureStore(place.container, prefix=prefix, client_options=client, retry_config=retry)
