@@ -1,31 +1,25 @@
 """What is staged for a job's input functions: whole, checked, continued, and nothing outside of its folder."""
 
-import contextlib
 import functools
 import http.server
-import io
 import json
 import os
 import signal
-import tarfile
 import threading
 import urllib.parse
 import uuid
-import zipfile
 
 import obstore
 import pytest
+from staged import LARGE, Time, data, stager
 from store_servers import FaultyProxy, clear_environment, running
 
 from estimator_runtime.job.settings.errors import JobConfigError
-from estimator_runtime.job.staging import archives, sources
 from estimator_runtime.job.staging.command import main
 from estimator_runtime.job.staging.sources import ChangedError, Entry, FolderSource, source_of
 from estimator_runtime.job.staging.stager import PATIENCE_SECS, Stager
 from estimator_runtime.mirror import digests, locations, stores
 from estimator_runtime.mirror.bucket import open_bucket
-
-LARGE = bytes(range(256)) * 20_000
 
 
 class Line:
@@ -56,26 +50,6 @@ class Line:
 
     def fault(self, entry, path):
         return self.faults.pop(0) if self.faults else None
-
-
-class Time:
-    def __init__(self):
-        self.now = 0.0
-
-    def sleep(self, secs):
-        self.now += secs
-
-
-def stager(source, folder, **settings):
-    time = Time()
-    return Stager(source, folder, clock=lambda: time.now, sleep=time.sleep, **settings)
-
-
-def data(folder):
-    root = folder / "data"
-    return {
-        path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()
-    }
 
 
 def test_a_file_is_continued_where_the_line_broke(tmp_path):
@@ -197,110 +171,6 @@ def test_a_folder_and_a_file_of_a_volume(tmp_path):
     assert data(tmp_path / "folder") == {"deep/a b": LARGE}
     stager(FolderSource(f"file://{tmp_path}/from/deep/a%20b"), tmp_path / "file").run()
     assert data(tmp_path / "file") == {"a b": LARGE}
-
-
-def tar(path, *members, mode="w:gz"):
-    with tarfile.open(path, mode) as archive:
-        for name, content, kind in members:
-            info = tarfile.TarInfo(name)
-            info.type, info.size = kind, len(content) if kind == tarfile.REGTYPE else 0
-            if kind in (tarfile.SYMTYPE, tarfile.LNKTYPE):
-                info.linkname = content.decode()
-            archive.addfile(info, io.BytesIO(content) if kind == tarfile.REGTYPE else None)
-    return path
-
-
-@pytest.mark.parametrize(
-    "member",
-    [
-        ("../up", b"1", tarfile.REGTYPE),
-        ("link", b"/etc/passwd", tarfile.SYMTYPE),
-        ("link", b"../../up", tarfile.LNKTYPE),
-        ("device", b"", tarfile.CHRTYPE),
-    ],
-)
-def test_an_archive_that_leads_out_of_the_folder_is_refused(tmp_path, member):
-    path = tar(tmp_path / "a.tgz", member)
-    with pytest.raises(JobConfigError, match=r"^a\.tgz cannot be unpacked"):
-        archives.unpack(path, archives.clear(tmp_path / "to"), most=None, name="a.tgz")
-
-
-def test_a_zip_that_leads_out_of_the_folder_is_refused(tmp_path):
-    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
-        archive.writestr("../up", b"1")
-    with pytest.raises(JobConfigError, match="leads out of the folder"):
-        archives.unpack(tmp_path / "a.zip", archives.clear(tmp_path / "to"), most=None, name="a.zip")
-    assert not (tmp_path / "up").exists()
-
-
-def test_an_archive_that_unpacks_to_more_than_there_is_room_for_is_refused(tmp_path):
-    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("zeros", bytes(10**6))
-    assert (tmp_path / "a.zip").stat().st_size < 10**4
-    with pytest.raises(JobConfigError, match="more than its sizeLimit of 10000 bytes"):
-        archives.unpack(tmp_path / "a.zip", archives.clear(tmp_path / "to"), most=10**4, name="a.zip")
-
-
-class Web(http.server.ThreadingHTTPServer):
-    """Serves one content, by ranges, and ends the connection early where it is told to.
-
-    Attributes:
-        ranges: the Range headers that it was asked with.
-        cuts: after how many bytes each next answer ends.
-    """
-
-    daemon_threads = True
-
-    def __init__(self, content):
-        self.content, self.ranges, self.cuts = content, [], []
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
-        self.thread.start()
-        self.address = f"http://127.0.0.1:{self.server_address[1]}/some/digits.tar.gz"
-
-    def close(self):
-        self.shutdown()
-        self.server_close()
-
-
-class _Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        web = self.server
-        asked = self.headers.get("Range")
-        web.ranges.append(asked)
-        # The first request is for what the archive is.
-        end = web.cuts.pop(0) if web.cuts and len(web.ranges) > 1 else None
-        offset = int(asked.removeprefix("bytes=").removesuffix("-")) if asked else 0
-        content = web.content[offset:]
-        self.send_response(206 if asked else 200)
-        self.send_header("Content-Length", str(len(content)))
-        self.send_header("ETag", f'"{digests.of_bytes(web.content)}"')
-        self.end_headers()
-        with contextlib.suppress(ConnectionError):
-            self.wfile.write(content[:end])
-
-    def log_message(self, *args):
-        pass
-
-
-def test_an_archive_of_the_web_is_continued_checked_and_unpacked(tmp_path, monkeypatch):
-    monkeypatch.setattr(sources, "_CHUNK", 1000)
-    path = tar(tmp_path / "a.tgz", ("digits/train", LARGE, tarfile.REGTYPE), mode="w")
-    web = Web(path.read_bytes())
-    web.cuts = [2_000_000]
-    try:
-        good = source_of(f"{web.address}?token=1#sha256={sources.of_file(path, 'sha256')}", {})
-        stager(good, tmp_path / "in").run()
-        assert data(tmp_path / "in") == {"digits/train": LARGE}
-        assert web.ranges[:2] == [None, None]
-        assert web.ranges[2].startswith("bytes=")
-        assert stager(good, tmp_path / "in").run().brought == 0
-        other = source_of(f"{web.address}?token=1#sha256={'0' * 64}", {})
-        with pytest.raises(OSError, match=r"^http://127.*digits.tar.gz: .*SHA-256 is another") as raised:
-            stager(other, tmp_path / "other").run()
-        assert "token" not in str(raised.value)
-    finally:
-        web.close()
 
 
 @pytest.mark.parametrize(

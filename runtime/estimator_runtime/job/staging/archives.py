@@ -1,8 +1,10 @@
 """Unpacking archives of somebody else: nothing outside of the folder, no devices, no more than there is room for."""
 
+import lzma
 import shutil
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import IO, Final
@@ -30,7 +32,12 @@ def unpack(path: Path, folder: Path, *, most: int | None, name: str) -> int:
             _unpack_zip(path, folder, room, name)
         else:
             _unpack_tar(path, folder, room)
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError) as error:
+        raise JobConfigError(f"{name} cannot be unpacked: {error}") from error
+    except OSError as error:
+        # The disk's errors have a number, those of gzip and bz2 about what they read have none.
+        if error.errno is not None:
+            raise
         raise JobConfigError(f"{name} cannot be unpacked: {error}") from error
     return room.used
 
@@ -51,6 +58,9 @@ def _unpack_tar(path: Path, folder: Path, room: _Room) -> None:
             room.take(member.size if member.isreg() else 0)
             # Refuses absolute names, names and links that lead out, devices; drops owners and special modes.
             archive.extract(member, folder, filter="data")
+        # The compression's checksum is behind the end of the archive, where nobody has read it yet.
+        while archive.fileobj is not None and archive.fileobj.read(_CHUNK):
+            pass
 
 
 def _unpack_zip(path: Path, folder: Path, room: _Room, name: str) -> None:
