@@ -29,6 +29,7 @@ _ENV: Final = (
     c.ENV_ENVIRONMENT_DIR,
     c.ENV_TF_CONFIG,
     c.ENV_SPEC,
+    c.ENV_STRATEGY,
 )
 _DOMAIN: Final = f"{c.GROUP}/"
 _LABELS: Final = (

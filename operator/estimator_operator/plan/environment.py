@@ -107,6 +107,8 @@ class JobEnvironment:
         }
         if self._spec is not None and c.ENV_SPEC not in by_file:
             variables[c.ENV_SPEC] = self._spec
+        if self._strategy is not None:
+            variables[c.ENV_STRATEGY] = self._strategy
         if by_file:
             variables[c.ENV_ENVIRONMENT_DIR] = c.ENVIRONMENT_MOUNT_PATH
         return variables
@@ -166,6 +168,13 @@ class JobEnvironment:
     @cached_property
     def _model_dir(self) -> str:
         return f'"model_dir":{_literal(compact_json(model_dir_in_pod(self._job)))}'
+
+    @cached_property
+    def _strategy(self) -> str | None:
+        """What the job runner makes; a program makes its own."""
+        spec = self._job.spec
+        declared = spec.strategy is not None and spec.estimator is not None
+        return _literal(compact_json(spec.strategy.to_json())) if declared and spec.strategy else None
 
     @cached_property
     def _spec(self) -> str | None:
