@@ -23,6 +23,7 @@ class CollectiveJob(Job):
         addresses = [f"127.0.0.1:{port}" for port in ports]
         cluster = {"chief": addresses[:1]} | ({"worker": addresses[1:]} if workers else {})
         super().__init__(root, program, settings, cluster)
+        self.address_of_evaluator = f"127.0.0.1:{free_ports(1)[0]}"
 
     @property
     def trainers(self):
@@ -32,6 +33,10 @@ class CollectiveJob(Job):
         for task in [*self.trainers, *([self.evaluator] if evaluator else [])]:
             task.start()
         return self
+
+    def cluster_seen_by(self, role):
+        """As the operator says it: the evaluator is in its own cluster, so that it can make the strategy too."""
+        return self.cluster | ({"evaluator": [self.address_of_evaluator]} if role == "evaluator" else {})
 
     def await_ends(self):
         return [task.await_end() for task in self.trainers]
