@@ -145,4 +145,5 @@ if ROLE["type"] == "chief":
     }
     print(f"VALUES {json.dumps(values)}")
     print(f"EVALUATED {estimator.evaluate(eval_input)['mae']}")
+print(f"INTERRUPTED {interruption.requested()}")
 print("DONE")
