@@ -70,6 +70,8 @@ ENVIRONMENT_MOUNT_PATH: Final = "/var/run/estimator.dev/environment"
 MODEL_VOLUME: Final = "estimator-model"
 CODE_VOLUME: Final = "estimator-code"
 ENVIRONMENT_VOLUME: Final = "estimator-environment"
+SHARED_MEMORY_VOLUME: Final = "estimator-shared-memory"
+"""What /dev/shm of a main container with several GPUs is."""
 
 ENV_TF_CONFIG: Final = "TF_CONFIG"
 """TensorFlow's own description of cluster, task and model_dir (JSON)."""

@@ -21,7 +21,7 @@ class Communication(ApiModel):
     """How gradients are summed over tasks: tf.distribute.experimental.CommunicationOptions."""
 
     implementation: Literal["Auto", "Ring", "NCCL"] = "Auto"
-    """Auto: TensorFlow chooses, NCCL on GPUs. Ring: rings over gRPC, on any device. NCCL: on GPUs alone."""
+    """Auto: TensorFlow chooses, NCCL on GPUs. Ring: rings over gRPC, on any device. NCCL: between GPUs."""
     timeout_seconds: Annotated[Seconds, Field(ge=1)] | None = None
     """End a task whose all-reduce takes longer, and with it the step of all. Longer than the slowest of input, hooks
     and saving on any task. Absent: none; lost tasks are noticed without."""

@@ -22,7 +22,7 @@ from estimator_operator.plan.colocation import keep_together
 from estimator_operator.plan.container import main_container
 from estimator_operator.plan.environment import JobEnvironment, template_of
 from estimator_operator.plan.environment_file import environment_file
-from estimator_operator.plan.gpu import tolerate_gpu_nodes
+from estimator_operator.plan.gpu import share_memory, tolerate_gpu_nodes
 from estimator_operator.plan.observed import Pod, Replica, Settings
 from estimator_operator.plan.ownership import job_labels, owner_reference
 from estimator_operator.plan.pod_security import assigns_user, restrict_pod
@@ -104,6 +104,7 @@ class PodFactory:
         )
         others = [one for one in spec.get("containers") or [] if one.get("name") != c.CONTAINER]
         spec["containers"] = [main, *others]
+        share_memory(spec, main)
         tolerate_gpu_nodes(spec)
         restrict_pod(spec, assign_user=assigns_user(job, self._settings))
         if spec.get("hostNetwork") and spec.get("dnsPolicy") in (None, "ClusterFirst"):
