@@ -82,11 +82,15 @@ MAX_INPUTS: Final = 16
 INPUT_VOLUMES: Final = tuple(f"estimator-input-{number}" for number in range(MAX_INPUTS))
 CODE_VOLUME: Final = "estimator-code"
 ENVIRONMENT_VOLUME: Final = "estimator-environment"
+SHARED_MEMORY_VOLUME: Final = "estimator-shared-memory"
+"""What /dev/shm of a main container with several GPUs is."""
 
 ENV_TF_CONFIG: Final = "TF_CONFIG"
 """TensorFlow's own description of cluster, task and model_dir (JSON)."""
 ENV_SPEC: Final = "ESTIMATOR_SPEC"
 """`spec.estimator` as JSON; set for declarative jobs only."""
+ENV_STRATEGY: Final = "ESTIMATOR_STRATEGY"
+"""`spec.strategy` as JSON; set for declarative jobs that have one."""
 ENV_JOB_NAME: Final = "ESTIMATOR_JOB_NAME"
 ENV_JOB_UID: Final = "ESTIMATOR_JOB_UID"
 """Uid of the job; by it a restarted chief knows the `finished` marker as its own job's."""

@@ -50,7 +50,8 @@ class FailureRule(ApiModel):
     """Reasons as status.failures has them, for example OOMKilled, Error, Evicted, Disrupted, NodeLost, DeletedPod."""
     action: Action
     """FailJob: the job fails. RestartReplica: the replica starts again, counted against backoffLimit. RestartJob:
-    all replicas start again from the latest checkpoint, counted once. Ignore: the replica starts again, not counted."""
+    all replicas start again from the latest checkpoint, counted once. Ignore: the replica starts again, not counted. With
+    strategy MultiWorkerMirrored RestartReplica and Ignore start chief and workers together."""
 
 
 class FailurePolicy(ApiModel):

@@ -17,6 +17,7 @@ from pydantic.alias_generators import to_camel
 
 from estimator_api.base import Rule
 from estimator_api.roles import WorkerRole
+from estimator_api.strategy import MULTI_WORKER
 
 IMMUTABLE = "cannot change while the job runs: suspend the job first (spec.suspend: true), or delete it and create it anew"
 """What the user reads; the API server puts the field before it."""
@@ -24,6 +25,7 @@ IMMUTABLE = "cannot change while the job runs: suspend the job first (spec.suspe
 IMMUTABLE_FIELDS: Final = (
     "estimator",
     "program",
+    "strategy",
     "code",
     "image",
     "imagePullPolicy",
@@ -43,6 +45,9 @@ IMMUTABLE_FIELDS: Final = (
     "runPolicy.failurePolicy",
 )
 """Paths below spec, beside the section `worker`, which has rules of its own."""
+
+
+_TOGETHER: Final = f"(has(self.strategy) && self.strategy.kind == '{MULTI_WORKER}')"
 
 
 def immutable(*fields: str) -> tuple[Rule, ...]:
@@ -76,10 +81,18 @@ def immutable_worker() -> tuple[Rule, ...]:
             reason="FieldValueForbidden",
         ),
         Rule(
-            cel="self.suspend || oldSelf.suspend || has(self.elastic) || !has(self.worker) || !has(oldSelf.worker)"
-            " || self.worker.replicas == oldSelf.worker.replicas",
+            cel=f"self.suspend || oldSelf.suspend || has(self.elastic) || {_TOGETHER} || !has(self.worker)"
+            " || !has(oldSelf.worker) || self.worker.replicas == oldSelf.worker.replicas",
             message="cannot change while the job runs unless it is elastic: suspend the job first"
             " (spec.suspend: true), or create it anew with `elastic`",
+            field_path=".worker.replicas",
+            reason="FieldValueForbidden",
+        ),
+        Rule(
+            cel=f"self.suspend || oldSelf.suspend || !({_TOGETHER}) || !has(self.worker) || !has(oldSelf.worker)"
+            " || self.worker.replicas == oldSelf.worker.replicas",
+            message="cannot change while the job runs, for all its tasks make every step together: suspend the job first"
+            " (spec.suspend: true); resumed, it goes on from the newest checkpoint with the new number",
             field_path=".worker.replicas",
             reason="FieldValueForbidden",
         ),

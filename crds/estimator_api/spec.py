@@ -17,6 +17,8 @@ from estimator_api.model_dir import ModelDir
 from estimator_api.pod_fields import pod_field
 from estimator_api.program import Code, Program
 from estimator_api.roles import ChiefRole, EvaluatorRole, PsRole, WorkerRole
+from estimator_api.strategy import MULTI_WORKER, Strategy
+from estimator_api.strategy_rules import strategy_rules
 from estimator_api.strings import (
     Image,
     ManagedBy,
@@ -195,6 +197,7 @@ class EstimatorJobSpec(ApiModel):
             holds=lambda s: s.sidecars_have_images,
             admission=True,
         ),
+        *strategy_rules(),
         *template_rules(),
         nested_rule(),
         Rule(
@@ -281,6 +284,8 @@ class EstimatorJobSpec(ApiModel):
     program: Program | None = None
     """A program of one's own that uses tf.estimator, run unchanged with TF_CONFIG set. At most one of estimator and
     program."""
+    strategy: Strategy | None = None
+    """How the tasks of a training work together. Absent: kind ParameterServer."""
     code: Code | None = None
     """Where the code comes from; absent when the image holds it."""
     image: Image | None = None
@@ -357,6 +362,11 @@ class EstimatorJobSpec(ApiModel):
     def has_several_pods(self) -> bool:
         """The job has, or may get, more replicas than the chief."""
         return self.elastic is not None or any(self.replicas(name) for name in (c.WORKER, c.PS, c.EVALUATOR))
+
+    @property
+    def is_synchronous(self) -> bool:
+        """Chief and workers make every step together, so that none of them can start again alone."""
+        return self.strategy is not None and self.strategy.kind == MULTI_WORKER
 
     @property
     def says_what_runs(self) -> bool:

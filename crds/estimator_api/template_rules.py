@@ -30,6 +30,7 @@ _ENV: Final = (
     c.ENV_INPUTS,
     c.ENV_TF_CONFIG,
     c.ENV_SPEC,
+    c.ENV_STRATEGY,
 )
 _DOMAIN: Final = f"{c.GROUP}/"
 _LABELS: Final = (
@@ -38,7 +39,13 @@ _LABELS: Final = (
     c.LABEL_APP_COMPONENT,
     c.LABEL_APP_MANAGED_BY,
 )
-_VOLUMES: Final = (c.MODEL_VOLUME, c.CODE_VOLUME, c.ENVIRONMENT_VOLUME, *c.INPUT_VOLUMES)
+_VOLUMES: Final = (
+    c.MODEL_VOLUME,
+    c.CODE_VOLUME,
+    c.ENVIRONMENT_VOLUME,
+    c.SHARED_MEMORY_VOLUME,
+    *c.INPUT_VOLUMES,
+)
 _FOREIGN: Final = "tensorflow"
 """Name that other operators demand of the container that trains; beside `estimator` it is a sidecar as any other."""
 _PORT_NAMES: Final = (c.GRPC_PORT_NAME, c.PROGRESS_PORT_NAME)
@@ -254,8 +261,8 @@ _CHECKS: Final = (
     ),
     _Check(
         ".spec.volumes",
-        "volumes called estimator-model, estimator-code, estimator-environment and estimator-input-... are the operator's:"
-        " choose other names",
+        "volumes called estimator-model, estimator-code, estimator-environment, estimator-shared-memory and"
+        " estimator-input-... are the operator's: choose other names",
         f"{_SPEC} || !has(self.template.spec.volumes)"
         f" || !self.template.spec.volumes.exists(v, v.name in {_cel(_VOLUMES)})",
         lambda template, *_: all(

@@ -8,6 +8,7 @@ return. `request()` is safe in a signal handler.
 Where nothing would look for the request, its handler raises `Interrupted` instead.
 """
 
+import signal
 import threading
 
 EXIT_CODE = 143
@@ -31,6 +32,18 @@ def request() -> None:
 def requested() -> bool:
     """Tells whether the process is to stop."""
     return _requested.is_set()
+
+
+def keep_handler() -> None:
+    """Puts Python's own handler of SIGTERM in force again, where there is one.
+
+    A MultiWorkerMirroredStrategy that is made eagerly starts TensorFlow's coordination service, which takes the signal
+    for a notice of preemption that nobody here asks for: the process would go on until it is killed. Outside the main
+    thread, which alone may do so, nothing happens.
+    """
+    handler = signal.getsignal(signal.SIGTERM)
+    if callable(handler) and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, handler)
 
 
 def clear() -> None:

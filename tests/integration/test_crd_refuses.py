@@ -13,7 +13,7 @@ from crd_manifests import CHANGES, answers, changed, manifest, present, read_cas
 
 from estimator_api import crd
 
-INVALID = read_cases("job", "roles", "estimator", "modes", "policies", "templates")
+INVALID = read_cases("job", "roles", "estimator", "modes", "policies", "strategies", "templates")
 UNKNOWN = read_cases("unknown_fields")
 
 

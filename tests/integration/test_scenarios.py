@@ -26,6 +26,7 @@ from scenarios import (
     scaling,
     success,
     tenancy,
+    together,
     wiring,
 )
 from scenarios.world import World
@@ -34,7 +35,7 @@ Scenario = Callable[[World], Awaitable[None]]
 
 MODULES: Final = (
     boards, budgets, deadlines, evidence, failures, lifecycle, modes, progress, rules, scaling, success, tenancy,
-    wiring,
+    together, wiring,
 )  # fmt: skip
 AT_ONCE: Final = 10
 """More would wait for the two cores that the API server, etcd, the operator and the kubelets share."""

@@ -58,7 +58,7 @@ class Task:
     def start(self):
         self.attempt += 1
         document = {
-            "cluster": self.job.cluster,
+            "cluster": self.job.cluster_seen_by(self.role),
             "task": {"type": self.role, "index": self.index},
             "model_dir": str(self.job.model_dir),
         }
@@ -123,6 +123,11 @@ class Job:
         for task in self.tasks:
             task.start()
         return self
+
+    def cluster_seen_by(self, role):
+        """The cluster of a task's TF_CONFIG."""
+        del role
+        return self.cluster
 
     def end(self):
         for task in self.tasks:

@@ -34,11 +34,12 @@ def own(setting):
 
 
 def strategy():
-    if ROLE["type"] == "evaluator":
-        return None
     kind = SETTINGS.get("strategy", "graph")
     if kind == "eager":
+        # In all tasks, the evaluator among them, as a program does that does not look at TF_CONFIG.
         return tf.distribute.MultiWorkerMirroredStrategy()
+    if ROLE["type"] == "evaluator":
+        return None
     with tf.Graph().as_default():
         if kind == "v1":
             return v1.distribute.experimental.MultiWorkerMirroredStrategy()
@@ -144,4 +145,5 @@ if ROLE["type"] == "chief":
     }
     print(f"VALUES {json.dumps(values)}")
     print(f"EVALUATED {estimator.evaluate(eval_input)['mae']}")
+print(f"INTERRUPTED {interruption.requested()}")
 print("DONE")

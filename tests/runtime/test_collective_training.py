@@ -23,6 +23,7 @@ class CollectiveJob(Job):
         addresses = [f"127.0.0.1:{port}" for port in ports]
         cluster = {"chief": addresses[:1]} | ({"worker": addresses[1:]} if workers else {})
         super().__init__(root, program, settings, cluster)
+        self.address_of_evaluator = f"127.0.0.1:{free_ports(1)[0]}"
 
     @property
     def trainers(self):
@@ -32,6 +33,10 @@ class CollectiveJob(Job):
         for task in [*self.trainers, *([self.evaluator] if evaluator else [])]:
             task.start()
         return self
+
+    def cluster_seen_by(self, role):
+        """As the operator says it: the evaluator is in its own cluster, so that it can make the strategy too."""
+        return self.cluster | ({"evaluator": [self.address_of_evaluator]} if role == "evaluator" else {})
 
     def await_ends(self):
         return [task.await_end() for task in self.trainers]
@@ -88,21 +93,27 @@ def test_a_cluster_of_one_task_trains(job):
 
 
 @pytest.mark.parametrize(
-    ("settings", "last"),
+    ("settings", "last", "is_finished"),
     [
-        pytest.param({"examples": {"worker-1": 32}, "steps": 100}, 4, id="input ends"),
-        pytest.param({"stops_after": {"worker-0": 3}, "steps": 100}, 4, id="a worker's hook stops"),
-        pytest.param({"stops_after": {"chief-0": 3}, "steps": 100}, 4, id="the chief's hook stops"),
-        pytest.param({"sigterm_after": {"worker-1": 5}, "steps": 100}, 6, id="SIGTERM"),
+        pytest.param({"examples": {"worker-1": 32}, "steps": 100}, 4, True, id="input ends"),
+        pytest.param({"stops_after": {"worker-0": 3}, "steps": 100}, 4, True, id="a worker's hook stops"),
+        pytest.param({"stops_after": {"chief-0": 3}, "steps": 100}, 4, True, id="the chief's hook stops"),
+        pytest.param(
+            {"sigterm_after": {"worker-1": 5}, "strategy": "eager", "steps": 100}, 6, False, id="SIGTERM"
+        ),
     ],
 )
-def test_tasks_end_after_the_same_step(job, settings, last):
+def test_tasks_end_after_the_same_step(job, settings, last, is_finished):
     running = job(**settings).start()
     codes = running.await_ends()
     assert codes == [0, 0, 0], running.logs()
     for task in running.trainers:
         assert running.steps(task) == list(range(1, last + 1)), running.logs()
     assert running.last_step() == last
+    # One that is told to end has not finished the training of all, and the others are told by it.
+    assert (running.model_dir / "finished").exists() == is_finished
+    told = [] if is_finished else ["True"]
+    assert [task.lines("^INTERRUPTED (True)") for task in running.trainers] == 3 * [told]
 
 
 def test_a_loss_that_is_not_a_number_on_one_task_ends_all(job):

@@ -100,3 +100,26 @@ def test_stopped_continued_and_a_killed_ps_survived(job):
     assert float(re.findall(r"accuracy ([0-9.]+)", output)[-1]) >= 0.95
     for name in ("best", "final"):
         assert list(job.parent.glob(f"model/export/{name}/*/saved_model.pb")), output
+
+
+def test_chief_and_worker_of_a_synchronous_job_start_again_together(job):
+    manifest = yaml.safe_load(job.read_text())
+    spec = manifest["spec"]
+    spec["strategy"] = {"kind": "MultiWorkerMirrored", "communication": {"implementation": "Ring"}}
+    del spec["ps"], spec["evaluator"], spec["estimator"]["evaluate"], spec["estimator"]["exports"]
+    spec["estimator"]["mode"] = "Train"
+    del spec["estimator"]["train"]["maxSteps"]
+    job.write_text(yaml.safe_dump(manifest))
+    with running(job) as process:
+        read_until(process, r"step [1-9]\d*[, ]")
+        os.kill(children_of(process)["worker"], signal.SIGKILL)
+        told = "".join(read_until(process, "training goes on from step"))
+        assert "worker-0 failed, exit code 137: killed by SIGKILL" in told
+        process.send_signal(signal.SIGINT)
+        stopped = process.stdout.read()
+        assert process.wait() == 130, stopped
+    assert re.search(r"Restarts +2 \(1 of \d+ counted.*\): chief-0 1, worker-0 1", stopped), stopped
+    begun = int(re.search(r"training goes on from step (\d+)", told)[1])
+    saved = int(re.search(r"To continue from the checkpoint of step (\d+)", stopped)[1])
+    assert begun % 200 == 0, "where the chief had saved"
+    assert saved >= begun

@@ -198,7 +198,9 @@ def _local_value(name: str, value: str, place: Place, files: dict[str, str]) -> 
         return _relocated(value, place.folders)
     document = json.loads(value)
     if name == c.ENV_TF_CONFIG:
-        document |= json.loads(place.shared.get(name, "{}"))
+        # Of what all share, what this one does not say itself.
+        shared = json.loads(place.shared.get(name, "{}"))
+        document |= {key: one for key, one in shared.items() if isinstance(document.get(key), str)}
         document["cluster"] = {
             role: [place.host(address) for address in addresses]
             for role, addresses in document.get("cluster", {}).items()

@@ -29,10 +29,25 @@ def held_out():
 
 def train_input_fn(params):
     """Endless shuffled batches of the training images."""
+    return shuffled(training_images(), params)
+
+
+def share_input_fn(params, input_context):
+    """The same of this task's share of the images, where all tasks make every step together."""
+    share = training_images().shard(input_context.num_input_pipelines, input_context.input_pipeline_id)
+    return shuffled(share, params)
+
+
+def training_images():
+    """The images that are not held out, and their digits."""
     images, digits = load()
     train = np.arange(len(digits)) % HELD_OUT_EVERY != 0
-    dataset = tf.data.Dataset.from_tensor_slices(({"pixels": images[train]}, digits[train]))
-    return dataset.shuffle(int(train.sum())).repeat().batch(params["batch_size"])
+    return tf.data.Dataset.from_tensor_slices(({"pixels": images[train]}, digits[train]))
+
+
+def shuffled(dataset, params):
+    """Endless batches of a data set in ever another order."""
+    return dataset.shuffle(dataset.cardinality()).repeat().batch(params["batch_size"])
 
 
 def eval_input_fn():

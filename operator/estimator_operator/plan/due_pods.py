@@ -1,8 +1,8 @@
 """Which pods are made now, and when those that have to wait may be.
 
-A pod that still runs in a replica's place is waited for. So are the earlier pods of the chief and of the ps, by every
-replica of the cluster: a new chief that found the old parameter servers would go on with variables that are about to
-vanish, and a worker that joined an old chief would train for nothing. The evaluator only reads checkpoints.
+A pod that still runs in a replica's place is waited for. So are the earlier pods of the chief and of the ps, or of chief
+and workers where these make every step together, by every replica of the cluster (`training_group.py` has the reasons).
+The evaluator only reads checkpoints.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from estimator_api import constants as c
 from estimator_operator.plan.backoff import not_before
 from estimator_operator.plan.lost_pods import holds_place
 from estimator_operator.plan.roster import Member
+from estimator_operator.plan.training_group import awaited_roles, in_group, start_of
 
 
 def to_be_made(job: EstimatorJob, needed: Iterable[Member], now: datetime) -> tuple[Member, ...]:
@@ -29,19 +30,27 @@ def to_be_made(job: EstimatorJob, needed: Iterable[Member], now: datetime) -> tu
     awaited = any(
         holds_place(pod, now)
         for one in members
-        if one.replica.role in (c.CHIEF, c.PS)
+        if one.replica.role in awaited_roles(job)
         for pod in one.previous
     )
+    together = start_of(job, members)
+
+    def start(one: Member) -> datetime | None:
+        return together if in_group(job, one.replica) else not_before(job, one)
+
     return tuple(
         one
         for one in members
-        if not (awaited and one.replica.role != c.EVALUATOR) and _can_be_made(job, one, now)
+        if not (awaited and one.replica.role != c.EVALUATOR)
+        and _has_room(one, now)
+        and _is_due(start(one), now)
     )
 
 
-def _can_be_made(job: EstimatorJob, member: Member, now: datetime) -> bool:
-    """The member's pod does not exist, nothing that may still run stands in its place, and its backoff is over."""
-    if member.pod is not None or any(holds_place(one, now) for one in member.previous):
-        return False
-    start = not_before(job, member)
+def _has_room(member: Member, now: datetime) -> bool:
+    """The member's pod does not exist, and nothing that may still run stands in its place."""
+    return member.pod is None and not any(holds_place(one, now) for one in member.previous)
+
+
+def _is_due(start: datetime | None, now: datetime) -> bool:
     return start is None or now >= start

@@ -18,7 +18,12 @@ from typing import Any, Final
 from estimator_api import EstimatorJob
 from estimator_api import constants as c
 from estimator_api.template_rules import main_containers
-from estimator_operator.plan.cluster_spec import address_in_cluster, cluster_of, compact_json
+from estimator_operator.plan.cluster_spec import (
+    EVALUATOR_REPLICA,
+    address_in_cluster,
+    cluster_of,
+    compact_json,
+)
 from estimator_operator.plan.kernel_limits import LARGEST, LARGEST_SUM, Part, parts_of, sum_of
 from estimator_operator.plan.observed import Replica, Settings
 from estimator_operator.plan.overlay import lay_over, merged_by_name
@@ -107,6 +112,8 @@ class JobEnvironment:
         }
         if self._spec is not None and c.ENV_SPEC not in by_file:
             variables[c.ENV_SPEC] = self._spec
+        if self._strategy is not None:
+            variables[c.ENV_STRATEGY] = self._strategy
         if by_file:
             variables[c.ENV_ENVIRONMENT_DIR] = c.ENVIRONMENT_MOUNT_PATH
         return variables
@@ -150,14 +157,29 @@ class JobEnvironment:
         if self._cluster is None:
             return f"{{{self._model_dir}}}"
         task = compact_json({"type": replica.role, "index": replica.index})
-        cluster = _PATH_OF_CLUSTER if by_file else self._literal_cluster
+        if self._job.spec.is_synchronous and replica.role == c.EVALUATOR:
+            cluster = self._cluster_of_evaluator(alone=by_file)
+        else:
+            cluster = _PATH_OF_CLUSTER if by_file else self._literal_cluster
         service = "" if self._job.spec.elastic is None else f'"service":{_SERVICE_OF_ELASTIC},'
         return f'{{"cluster":{cluster},"task":{task},{service}{self._model_dir}}}'
 
     @cached_property
     def _cluster(self) -> str | None:
-        cluster = cluster_of(self._job.spec, lambda one: address_in_cluster(self._job, one, self._settings))
+        cluster = cluster_of(self._job.spec, self._address)
         return compact_json(cluster) if cluster else None
+
+    def _cluster_of_evaluator(self, *, alone: bool) -> str:
+        """The cluster with the evaluator in it: a program may make a MultiWorkerMirroredStrategy at its top in all tasks.
+
+        In a file there is what all pods share, so an evaluator that is `alone` is told of itself and of the chief.
+        """
+        cluster = cluster_of(self._job.spec, self._address)
+        shown = {c.CHIEF: cluster[c.CHIEF]} if alone else cluster
+        return _literal(compact_json({**shown, c.EVALUATOR: [self._address(EVALUATOR_REPLICA)]}))
+
+    def _address(self, replica: Replica) -> str:
+        return address_in_cluster(self._job, replica, self._settings)
 
     @cached_property
     def _literal_cluster(self) -> str:
@@ -166,6 +188,13 @@ class JobEnvironment:
     @cached_property
     def _model_dir(self) -> str:
         return f'"model_dir":{_literal(compact_json(model_dir_in_pod(self._job)))}'
+
+    @cached_property
+    def _strategy(self) -> str | None:
+        """What the job runner makes; a program makes its own."""
+        spec = self._job.spec
+        declared = spec.strategy is not None and spec.estimator is not None
+        return _literal(compact_json(spec.strategy.to_json())) if declared and spec.strategy else None
 
     @cached_property
     def _spec(self) -> str | None:

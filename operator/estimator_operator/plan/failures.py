@@ -17,9 +17,19 @@ REASON_DELETED: Final = "DeletedPod"
 REASON_DISRUPTED: Final = "Disrupted"
 REASON_ERROR: Final = "Error"
 REASON_NODE_LOST: Final = "NodeLost"
+REASON_PEER_DISRUPTED: Final = "PeerDisrupted"
+"""It ended because another one that makes every step with it was disrupted (`training_group.py`)."""
 REASON_OOM: Final = "OOMKilled"
 _DISRUPTIONS: Final = frozenset(
-    {REASON_DELETED, REASON_DISRUPTED, REASON_NODE_LOST, "Evicted", "Preempting", "Shutdown"}
+    {
+        REASON_DELETED,
+        REASON_DISRUPTED,
+        REASON_NODE_LOST,
+        REASON_PEER_DISRUPTED,
+        "Evicted",
+        "Preempting",
+        "Shutdown",
+    }
 )
 REASON_LIMIT_EXCEEDED: Final = "LimitExceeded"
 _REFUSALS: Final = frozenset(

@@ -22,7 +22,7 @@ from estimator_operator.plan.colocation import keep_together
 from estimator_operator.plan.container import main_container
 from estimator_operator.plan.environment import JobEnvironment, template_of
 from estimator_operator.plan.environment_file import environment_file
-from estimator_operator.plan.gpu import tolerate_gpu_nodes
+from estimator_operator.plan.gpu import share_memory, tolerate_gpu_nodes
 from estimator_operator.plan.inputs import staging_container, volumes_of
 from estimator_operator.plan.observed import Pod, Replica, Settings
 from estimator_operator.plan.ownership import job_labels, owner_reference
@@ -108,6 +108,7 @@ class PodFactory:
         staging = staging_container(spec, main, job, replica, self._settings)
         if staging is not None:
             spec["initContainers"] = [*(spec.get("initContainers") or []), staging]
+        share_memory(spec, main)
         tolerate_gpu_nodes(spec)
         restrict_pod(spec, assign_user=assigns_user(job, self._settings))
         if spec.get("hostNetwork") and spec.get("dnsPolicy") in (None, "ClusterFirst"):

@@ -15,6 +15,8 @@ API server's answer, and the next thing that it does for the job is to write tha
 and the pod is gone before the next process looks, is the attempt made again, under a name that is free: the other
 choice would count a restart wherever an operator ends between a count and its pod.
 
+Chief and workers that make every step together start again together (`training_group.py`).
+
 A restart of the whole job gives every replica a new attempt, those that have completed too: what they did is done
 again from the latest checkpoint. It is counted once, and takes in whatever else has failed in the same pass. Once the
 chief has completed there is nothing to train again, and only the evaluator is left to restart.
@@ -34,9 +36,16 @@ from estimator_api.status import Failure, ReplicaRestarts, Restarts
 from estimator_operator.plan.backoff import FAILURES_KEPT, in_a_row
 from estimator_operator.plan.budget import Budget
 from estimator_operator.plan.failure_rules import Decision, decide
-from estimator_operator.plan.failures import REASON_DELETED, describe, failure_of, is_disruption
+from estimator_operator.plan.failures import (
+    REASON_DELETED,
+    REASON_PEER_DISRUPTED,
+    describe,
+    failure_of,
+    is_disruption,
+)
 from estimator_operator.plan.observed import Replica
 from estimator_operator.plan.roster import Member
+from estimator_operator.plan.training_group import excused, group_of
 
 __all__ = ["REASON_DELETED", "Fault", "Tally", "Verdict", "judge"]
 
@@ -57,7 +66,7 @@ class Verdict:
         restarts: The new counters.
         failures: The new failures, oldest first, at most ten.
         restarted: Failures that lead to a restart now.
-        whole: All replicas start again, those that completed too.
+        again: Names of the replicas that start again, those that had completed among them.
         fault: The job fails of this.
         degraded: The evaluator is given up for this reason.
     """
@@ -65,7 +74,7 @@ class Verdict:
     restarts: Restarts
     failures: tuple[Failure, ...]
     restarted: tuple[Failure, ...] = ()
-    whole: bool = False
+    again: frozenset[str] = frozenset()
     fault: Fault | None = None
     degraded: str | None = None
 
@@ -141,23 +150,25 @@ def judge(
         now: Time of the failures recorded.
     """
     tally = Tally(job.status.restarts)
-    found: list[tuple[Member, Failure, Decision]] = []
+    failed: list[tuple[Member, Failure]] = []
     for member in needed:
         tally.see(member)
         was_seen = gone.get(member.replica) == member.attempt
         failure = failure_of(member, started=started, pending=tally.pending, gone=was_seen, now=now)
         if failure is not None:
-            found.append((member, failure, decide(job, failure)))
+            failed.append((member, failure))
+    group = group_of(job, everyone)
+    found = [(one, failure, decide(job, failure)) for one, failure in excused(job, needed, failed)]
     restarted: list[Failure] = []
     fault: Fault | None = None
     degraded: str | None = None
-    whole = False
+    again: set[str] = set()
     budget = Budget(job.status.restarts, limit=job.spec.run_policy.backoff_limit, now=now)
-    for member, failure, decision in sorted(found, key=lambda one: one[2].action != "RestartJob"):
+    for member, failure, decision in sorted(found, key=_first):
         if decision.action == "FailJob":
             fault = fault or _fatal(failure, decision)
             continue
-        if not whole:
+        if str(member.replica) not in again:
             if decision.counted and not budget.take(member.replica, failure):
                 spent = _spent(job, failure, budget.used_by(member.replica))
                 if member.replica.role == c.EVALUATOR:
@@ -165,20 +176,38 @@ def judge(
                 else:
                     fault = fault or spent
                 continue
-            whole = decision.action == "RestartJob"
-            for one in everyone if whole else (member,):
-                tally.restart(one, failure if one is member else None)
-            if whole:
-                budget.restarted(one.replica for one in everyone)
+            together = _together(member, decision, everyone, group)
+            for one in together:
+                tally.restart(one, failure if one.replica == member.replica else None)
+            if len(together) > 1:
+                budget.restarted(one.replica for one in together)
+            again.update(str(one.replica) for one in together)
         restarted.append(failure)
+    # The newest is what people read first: no consequence of another.
+    told = sorted((one[1] for one in found), key=lambda one: one.reason != REASON_PEER_DISRUPTED)
     return Verdict(
-        restarts=tally.restarts(everyone if whole else needed, budget),
-        failures=tuple([*job.status.failures, *(failure for _, failure, _ in found)][-FAILURES_KEPT:]),
+        restarts=tally.restarts((*needed, *(one for one in everyone if str(one.replica) in again)), budget),
+        failures=tuple([*job.status.failures, *told][-FAILURES_KEPT:]),
         restarted=tuple(restarted),
-        whole=whole,
+        again=frozenset(again),
         fault=fault,
         degraded=degraded,
     )
+
+
+def _first(found: tuple[Member, Failure, Decision]) -> tuple[bool, bool]:
+    """What starts most replicas comes first, and a cause before its consequences."""
+    _, failure, decision = found
+    return decision.action != "RestartJob", failure.reason == REASON_PEER_DISRUPTED
+
+
+def _together(
+    member: Member, decision: Decision, everyone: Sequence[Member], group: Sequence[Member]
+) -> Sequence[Member]:
+    """Who starts again because of a failure of `member`."""
+    if decision.action == "RestartJob":
+        return everyone
+    return group if any(one.replica == member.replica for one in group) else (member,)
 
 
 def _fatal(failure: Failure, decision: Decision) -> Fault:

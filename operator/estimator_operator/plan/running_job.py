@@ -28,6 +28,7 @@ from estimator_operator.plan.state import row_of
 from estimator_operator.plan.store_outage import outage_of
 from estimator_operator.plan.success import outcome
 from estimator_operator.plan.timestamps import from_text, to_text
+from estimator_operator.plan.training_group import completed_at_resume
 from estimator_operator.plan.unhandled_job import unhandled
 
 _NOTICED_WITHIN: Final = timedelta(seconds=60)
@@ -38,6 +39,8 @@ def running(draft: Draft) -> Plan:
     """What to do for a job that has neither ended nor is suspended."""
     job, now, observed = draft.job, draft.now, draft.observed
     draft.given_up = job.status.is_true(c.EVALUATOR_DEGRADED)
+    if draft.resumed:
+        draft.completed = completed_at_resume(job, draft.completed)
     scaling = None if draft.resumed else rescale(job, draft.roster, draft.completed, gone=observed.gone)
     if scaling is not None:
         return _scaled(draft, scaling)
@@ -82,8 +85,8 @@ def _recount(draft: Draft, verdict: Verdict) -> datetime | None:
     """Writes what the pods mean into the draft; returns when the chief completed."""
     job = draft.job
     draft.given_up = draft.given_up or verdict.degraded is not None
-    if verdict.whole and not draft.chief_completed:
-        draft.completed = ()
+    if not draft.chief_completed:
+        draft.completed = tuple(one for one in draft.completed if one not in verdict.again)
     chief_at = _chief_completed_at(draft)
     start, restarts = job.status.start_time, verdict.restarts
     if not draft.started:

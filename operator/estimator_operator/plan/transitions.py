@@ -209,7 +209,8 @@ def _restart_events(made: Transition) -> list[JobEvent]:
         return []
     note = "; ".join(describe(one) for one in failures)
     if any(one.reason == WITH_THE_JOB for one in made.restarts):
-        note = f"all replicas start again: {note}"
+        others = any(one.role not in (c.CHIEF, c.WORKER) for one in made.restarts)
+        note = f"{'all replicas' if others else 'chief and workers'} start again: {note}"
     return [_event("Warning" if made.counted else "Normal", c.REASON_RESTARTING, "Restart", note)]
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 
 import tensorflow as tf
 
+from estimator_runtime import interruption
 from estimator_runtime.cluster import tf_config as tf_configs
 from estimator_runtime.cluster.tf_config import TaskType
 from estimator_runtime.config import field_rules, strategies
@@ -161,6 +162,8 @@ class RunConfig:
             checkpoint_save_graph_def=checkpoint_save_graph_def,
             steps_per_loop=steps_per_loop,
         )
+        if strategies.spans_tasks(self.train_distribute):
+            interruption.keep_handler()
         placement = tf_configs.place_task(document)
         self._task_type = placement.task_type
         self._task_id = placement.task_id

@@ -4,6 +4,9 @@ A task that leaves alone leaves the others in the next step for ever: they wait 
 all tell each other two numbers, by one small all-reduce: whether there is another batch, and whether a hook wishes to
 stop. Where one task has no batch, the input of all has ended; after a step in which somebody wished it, all stop.
 
+A task that is told to end (SIGTERM) says so with its wish. Then all tasks have been told to end: they save and leave, and
+none takes the training for finished, for it goes on when all are started again.
+
 What ends a training at the same step everywhere needs no agreement: `StopAtStepHook`, and a loss that is not a number,
 since the loss is that of all.
 """
@@ -14,6 +17,10 @@ from typing import Any
 
 import tensorflow as tf
 
+from estimator_runtime import interruption
+
+_INTERRUPTED = 1 << 16
+"""Added to the wish of a task that is told to end; more than there are tasks."""
 _train: Any = tf.compat.v1.train
 # By graph. They are no collections: those are written with the graph.
 _OF_GRAPHS: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
@@ -64,8 +71,9 @@ class CommonEnd:
         self._is_wished = True
 
     def before_run(self) -> Any:
-        """The request of a step: how many wish to stop."""
-        return _train.SessionRunArgs(self._wishes, {self._wish: 1} if self._is_wished else None)
+        """The request of a step: how many wish to stop, and how many of them are told to end."""
+        wish = 1 + _INTERRUPTED if interruption.requested() else 1
+        return _train.SessionRunArgs(self._wishes, {self._wish: wish} if self._is_wished else None)
 
 
 def of(graph: Any) -> CommonEnd | None:
@@ -88,9 +96,14 @@ class _Together(_train.SessionRunHook):  # type: ignore[misc]  # TensorFlow is u
         return self._end.before_run()
 
     def after_run(self, run_context: Any, run_values: Any) -> None:
-        if run_values.results:
-            tf.compat.v1.logging.info("%d of the tasks ask to stop: all stop here.", run_values.results)
-            run_context.request_stop()
+        if not run_values.results:
+            return
+        interrupted, wishes = divmod(int(run_values.results), _INTERRUPTED)
+        tf.compat.v1.logging.info("%d of the tasks ask to stop: all stop here.", wishes)
+        if interrupted:
+            tf.compat.v1.logging.info("%d of them are told to end, so training is interrupted.", interrupted)
+            interruption.request()
+        run_context.request_stop()
 
 
 class _Wishing(_train.SessionRunHook):  # type: ignore[misc]  # TensorFlow is untyped

@@ -17,7 +17,7 @@ from estimator_runtime.cluster.tf_config import TaskType
 from estimator_runtime.config.run_config import RunConfig
 from estimator_runtime.estimator import Estimator
 from estimator_runtime.export.exporters import BestExporter, Exporter, FinalExporter, LatestExporter
-from estimator_runtime.job import step_target
+from estimator_runtime.job import declared_strategy, step_target
 from estimator_runtime.job.modes import evaluate_mode, export_mode, predict_mode
 from estimator_runtime.job.settings.environment import Environment
 from estimator_runtime.job.settings.errors import JobConfigError
@@ -52,8 +52,10 @@ def run(section: EstimatorSection, environment: Environment) -> None:
     Raises:
         JobConfigError: the section or the environment cannot work.
     """
+    # First of all: once the model's modules have used TensorFlow, it takes no cluster any more.
+    strategy = declared_strategy.of(environment)
     with _blaming("estimator"):
-        config = run_config(section.run_config, environment)
+        config = run_config(section.run_config, environment, strategy)
         estimator = Estimator(
             resolve_callable(section.model_fn, field="estimator.modelFn"),
             config=config,
@@ -93,8 +95,8 @@ def _train(
         dispatch.train_and_evaluate(estimator, train_spec, eval_spec)
 
 
-def run_config(section: RunConfigSection | None, environment: Environment) -> RunConfig:
-    """Makes the RunConfig: the section's settings, and the place that TF_CONFIG gives.
+def run_config(section: RunConfigSection | None, environment: Environment, strategy: Any = None) -> RunConfig:
+    """Makes the RunConfig: the section's settings, the strategy, and the place that TF_CONFIG gives.
 
     Raises:
         JobConfigError: nobody says where the model directory is.
@@ -116,6 +118,7 @@ def run_config(section: RunConfigSection | None, environment: Environment) -> Ru
         "steps_per_loop": section.iterations_per_loop,
         # Workers start one after another when a job begins; one that comes back has been waited for long enough.
         "experimental_max_worker_delay_secs": 0 if environment.attempt else None,
+        "train_distribute": strategy,
     }
     given = {name: value for name, value in settings.items() if value is not None}
     return RunConfig(model_dir=environment.model_dir, **given)

@@ -65,7 +65,10 @@ def test_variables_that_are_files_in_a_pod_are_files_of_this_machine():
     shared = pods.environment_file["data"] | {
         "TF_CONFIG": json.dumps({"cluster": {"chief": ["moths-chief-0.moths.default.svc:2222"]}})
     }
-    launch = launch_of(pods[0], place(shared=shared, environment_folder="/runs/chief.environment"))
+    chief = pods[0]
+    config = next(one for one in main_container(chief)["env"] if one["name"] == "TF_CONFIG")
+    config["value"] = json.dumps(json.loads(config["value"]) | {"cluster": "/path/TF_CONFIG"})
+    launch = launch_of(chief, place(shared=shared, environment_folder="/runs/chief.environment"))
 
     assert launch.environment["ESTIMATOR_ENVIRONMENT_DIR"] == "/runs/chief.environment"
     assert "ESTIMATOR_SPEC" not in launch.environment
@@ -81,6 +84,19 @@ def test_variables_that_are_files_in_a_pod_are_files_of_this_machine():
         "cluster": {"chief": ["127.0.0.1:20001"]}
     }
     assert not_run_locally(pods[0]) == []
+
+
+def test_a_cluster_of_its_own_is_kept_beside_that_of_all():
+    """That of the evaluator of a job whose tasks make every step together."""
+    spec = {"estimator": ESTIMATOR, "worker": {"replicas": 1}, "ps": None, "evaluator": {}}
+    job = parse_job(local_job(**spec, strategy={"kind": "MultiWorkerMirrored"}))
+    made = list(plan(job, Observed(), Clock().now(), Settings()).create_pods)
+    evaluator = next(one for one in made if one["metadata"]["name"] == "moths-evaluator-0")
+    shared = {"TF_CONFIG": json.dumps({"cluster": {"chief": ["c:2222"], "worker": ["w:2222"]}})}
+    launch = launch_of(evaluator, place(shared=shared, environment_folder="/runs/evaluator"))
+    cluster = json.loads(launch.files["/runs/evaluator/TF_CONFIG"])["cluster"]
+    assert list(cluster) == ["chief", "worker", "evaluator"]
+    assert cluster["evaluator"][0].startswith("127.0.0.1:")
 
 
 def test_a_variable_that_is_too_large_only_here_is_a_file():

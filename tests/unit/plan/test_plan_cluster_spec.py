@@ -44,6 +44,20 @@ def test_chief_with_an_evaluator_has_one():
     assert config(make_job(workers=0, ps=0), "evaluator-0")["cluster"] == {"chief": ["chief-0"]}
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_the_evaluator_of_a_synchronous_job_is_in_its_own_cluster_alone(workers):
+    job = make_job(workers=workers, ps=0, strategy={"kind": "MultiWorkerMirrored"})
+    training = {"chief": ["chief-0"]} | ({"worker": ["worker-0", "worker-1"]} if workers else {})
+    assert config(job, "chief-0")["cluster"] == training
+    found = config(job, "evaluator-0")
+    assert found["cluster"] == training | {"evaluator": ["evaluator-0"]}
+    assert found["task"] == {"type": "evaluator", "index": 0}
+    assert config(make_job(ps=0, strategy={"kind": "ParameterServer"}), "evaluator-0")["cluster"] == {
+        "chief": ["chief-0"],
+        "worker": ["worker-0", "worker-1"],
+    }
+
+
 @pytest.mark.parametrize(
     ("settings", "address"),
     [

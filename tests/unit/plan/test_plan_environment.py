@@ -27,6 +27,15 @@ def test_environment():
     }
 
 
+def test_strategy_of_a_declarative_job():
+    strategy = {"kind": "MultiWorkerMirrored", "communication": {"timeoutSeconds": 600}}
+    said = env(pod("worker-0", ps=0, strategy=strategy))["ESTIMATOR_STRATEGY"]
+    assert json.loads(said) == strategy | {"communication": {"implementation": "Auto", "timeoutSeconds": 600}}
+    program = {"estimator": None, "program": {"module": "trainer.task"}}
+    of_program = env(pod("worker-0", ps=0, strategy={"kind": "MultiWorkerMirrored"}, **program))
+    assert "ESTIMATOR_STRATEGY" not in of_program, "a program makes its own"
+
+
 def test_json_survives_the_expansion_of_variables():
     estimator = ESTIMATOR | {"params": {"pattern": "$(HOME) costs $5"}}
     value = env(pod(estimator=estimator))["ESTIMATOR_SPEC"]

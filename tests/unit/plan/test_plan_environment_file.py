@@ -354,3 +354,13 @@ def test_the_strings_of_a_small_environment_are_not_measured(monkeypatch, spec, 
     monkeypatch.setattr(JobEnvironment, "is_small", False)
     again = PodFactory(job, SETTINGS)
     assert (again.fault(), again.environment_file) == (fault, file)
+
+
+def test_the_evaluator_of_a_synchronous_job_is_told_its_own_cluster_beside_the_file():
+    _, pods = made_of(large_job(ps=0, strategy={"kind": "MultiWorkerMirrored"}))
+    configs = {
+        one["metadata"]["labels"]["estimator.dev/role"]: json.loads(env(one)["TF_CONFIG"]) for one in pods
+    }
+    assert configs["chief"]["cluster"] == configs["worker"]["cluster"] == f"{FOLDER}/TF_CONFIG"
+    roles = configs["evaluator"]["cluster"]
+    assert {role: len(addresses) for role, addresses in roles.items()} == {"chief": 1, "evaluator": 1}

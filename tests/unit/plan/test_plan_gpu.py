@@ -68,3 +68,53 @@ def test_image_and_toleration(spec, image, tolerates):
 def test_toleration_that_covers_it_already(toleration, covers):
     found = spec_of(worker={"resources": GPU, "tolerations": [toleration]})["tolerations"]
     assert found == ([toleration] if covers else [toleration, DEFAULT])
+
+
+def shared_memory(**spec):
+    """The size of worker-0's own /dev/shm; None for the 64 MiB of any container."""
+    found = spec_of(**spec)
+    mounts = [one for one in found["containers"][0].get("volumeMounts", []) if one["mountPath"] == "/dev/shm"]
+    volumes = {one["name"]: one for one in found.get("volumes", [])}
+    assert ("estimator-shared-memory" in volumes) == (
+        [one["name"] for one in mounts] == ["estimator-shared-memory"]
+    )
+    return volumes["estimator-shared-memory"]["emptyDir"] if "estimator-shared-memory" in volumes else None
+
+
+@pytest.mark.parametrize(
+    ("resources", "size"),
+    [
+        ({"limits": {"nvidia.com/gpu": 2}}, "2Gi"),
+        ({"limits": {"nvidia.com/gpu": "8"}}, "8Gi"),
+        ({"limits": {"nvidia.com/gpu": 1}}, None),
+        ({"limits": {"cpu": 8}}, None),
+        (None, None),
+    ],
+)
+def test_shared_memory_by_the_number_of_gpus(resources, size):
+    wanted = None if size is None else {"medium": "Memory", "sizeLimit": size}
+    assert shared_memory(worker={"resources": resources} if resources else {}) == wanted
+    assert shared_memory(template=container(resources=resources or {}) if resources else None) == wanted
+
+
+TWO = {"resources": {"limits": {"nvidia.com/gpu": 2}}}
+OWN = {"name": "memory", "emptyDir": {"medium": "Memory", "sizeLimit": "64Gi"}}
+
+
+@pytest.mark.parametrize("path", ["/dev/shm", "/dev/shm/", "/dev"])
+def test_a_mount_of_ones_own_wins(path):
+    template = container(volumeMounts=[{"name": "memory", "mountPath": path}])
+    template["spec"]["volumes"] = [OWN]
+    found = spec_of(template=template, worker=TWO)
+    assert found["volumes"] == [OWN]
+    assert found["containers"][0]["volumeMounts"] == [{"name": "memory", "mountPath": path}]
+
+
+def test_the_memory_of_the_node_wins():
+    assert shared_memory(template={"spec": {"hostIPC": True}}, worker=TWO) is None
+
+
+def test_settings_of_nccl_reach_the_container():
+    env = [{"name": "NCCL_DEBUG", "value": "INFO"}, {"name": "NCCL_SOCKET_IFNAME", "value": "eth0"}]
+    found = spec_of(worker=TWO | {"env": env}, ps=0, strategy={"kind": "MultiWorkerMirrored"})
+    assert [one for one in found["containers"][0]["env"] if one["name"].startswith("NCCL_")] == env

@@ -39,13 +39,15 @@ class AnyLife(RuleBasedStateMachine):
         clean=st.sampled_from(["Running", "All", "None"]),
         beginning=st.sampled_from(["new", "running", "running", "running", "suspended"]),
         rules=st.booleans(),
-        elastic=st.booleans(),
+        kind=st.sampled_from(["alone", "elastic", "together"]),
         board=st.booleans(),
         deadlines=st.sampled_from(
             [(), ("pending",), ("stall",), ("active",), ("pending", "stall", "active")]
         ),
     )
-    def create(self, workers, ps, evaluator, limit, clean, beginning, rules, elastic, board, deadlines):
+    def create(self, workers, ps, evaluator, limit, clean, beginning, rules, kind, board, deadlines):
+        elastic, self.together = kind == "elastic", kind == "together"
+        ps = 0 if self.together else ps
         limits = {"pending": PENDING, "stall": STALL, "active": ACTIVE}
         names = {one: f"{one}{'Timeout' if one == 'stall' else 'Deadline'}Seconds" for one in limits}
         policy = {"backoffLimit": limit, "cleanPodPolicy": clean}
@@ -60,6 +62,7 @@ class AnyLife(RuleBasedStateMachine):
                 evaluator=1 if evaluator or workers or ps or elastic else 0,
                 policy=policy,
                 suspend=beginning == "suspended",
+                strategy={"kind": "MultiWorkerMirrored"} if self.together else None,
                 elastic={"minReplicas": 0, "maxReplicas": MOST_WORKERS} if elastic else None,
                 tensorBoard={"ttlSecondsAfterFinished": 60} if board else None,
             )
@@ -213,6 +216,15 @@ class AnyLife(RuleBasedStateMachine):
         assert all(count == 1 for count in Counter(self.cluster.live()).values())
 
     @invariant()
+    def those_that_make_every_step_together_are_of_one_attempt(self):
+        if self.together:
+            roles = ("chief", "worker")
+            live = [
+                one for one in self.cluster.pods.values() if not one.finished and one.replica.role in roles
+            ]
+            assert len({one.attempt for one in live}) <= 1
+
+    @invariant()
     def counters_never_go_back(self):
         restarts = self.cluster.job.status.restarts
         before, self.counters = self.counters, (restarts.total, restarts.counted)
@@ -238,7 +250,7 @@ class AnyLife(RuleBasedStateMachine):
 
     @invariant()
     def completed_replicas_are_not_run_again(self):
-        """Unless the whole job starts again, or an elastic worker comes back."""
+        """Unless the whole job or a group starts again, or an elastic worker comes back."""
         created = Counter(name.split("-r")[0] for name in self.cluster.created)
         completed = set(self.cluster.job.status.completed_replicas)
         for name in completed:
@@ -250,7 +262,7 @@ class AnyLife(RuleBasedStateMachine):
         }
         assert "chief-0" not in left
         if self.cluster.job.spec.run_policy.failure_policy is None:
-            assert all(self.elastic and name.startswith("worker") for name in left)
+            assert all((self.elastic or self.together) and name.startswith("worker") for name in left)
         self.completed = completed
 
     @invariant()
@@ -321,6 +333,7 @@ class TwoLeaders(AnyLife):
         self.cluster.act_on(self.seen_by_other)
 
     no_replica_runs_twice = None
+    those_that_make_every_step_together_are_of_one_attempt = None
     nothing_is_created_after_the_end = None
     completed_replicas_are_not_run_again = None
     creations_are_bounded = None

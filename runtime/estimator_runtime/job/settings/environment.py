@@ -25,6 +25,7 @@ class Environment:
         mirrored: URI of the store for which `model_dir` is the local directory; None where there is no store.
         model_dir_in_tf_config: whether RunConfig finds it by itself.
         spec: the declarative section as JSON text, or None.
+        strategy: how the tasks of a declared training work together, as JSON text, or None.
         progress_host: address to bind, "" for all interfaces.
         progress_port: port to bind, None for no endpoint.
         termination_log: file for the final progress document, None when nobody asks for one.
@@ -41,6 +42,7 @@ class Environment:
     progress_port: int | None
     termination_log: str | None
     mirrored: str | None = None
+    strategy: str | None = None
 
     def local(self, arguments: Sequence[str]) -> list[str]:
         """A program's arguments, with the local model directory where they name the store that it stands for.
@@ -83,6 +85,7 @@ def read(variables: Mapping[str, str] = os.environ) -> Environment:
         model_dir=model_dir or variables.get(c.ENV_MODEL_DIR) or None,
         model_dir_in_tf_config=bool(model_dir),
         spec=variables.get(c.ENV_SPEC) or None,
+        strategy=variables.get(c.ENV_STRATEGY) or None,
         progress_host=variables.get(c.ENV_PROGRESS_HOST, ""),
         progress_port=_number(variables, c.ENV_PROGRESS_PORT, 0) or None,
         termination_log=termination_log(variables),
