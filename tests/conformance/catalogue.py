@@ -158,6 +158,7 @@ _LONG = frozenset(
         "multi_head",
         "neighbours",
         "object_warm_starts",
+        "rnn",
         "rows",
         "sdca",
         "sequential_heads",
