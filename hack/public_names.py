@@ -96,7 +96,7 @@ def face_of(path: str) -> tuple[str, str]:
 
 
 def state(path: str) -> str:
-    """What became of the public name at `path`: "here", or why it is left out."""
+    """Whether the public name at `path` is "here" or "missing"."""
     from estimator_runtime import faces
 
     name, rest = face_of(path)
@@ -106,10 +106,7 @@ def state(path: str) -> str:
         face = face.submodules.get(parent, faces.Face({}))
     if last in face.homes or last in face.submodules:
         return "here"
-    return next(
-        (reason for left, reason in faces.LEFT_OUT.items() if rest == left or rest.startswith(f"{left}.")),
-        "missing",
-    )
+    return "missing"
 
 
 def page() -> Iterator[str]:

@@ -1,8 +1,9 @@
-"""What tf.estimator has under `experimental`: hooks, receivers for training and evaluation, logit functions, KMeans, RNNs.
+"""What tf.estimator has under `experimental`: hooks, receivers, logit functions, KMeans, LinearSDCA, RNNs.
 
 `same_graph_each_time` is of this package alone; KMeans was in `tf.compat.v1.estimator` alone.
 """
 
+from estimator_runtime.canned.linear_sdca import LinearSDCA
 from estimator_runtime.canned.rnn.rnn import RNNClassifier, RNNEstimator
 from estimator_runtime.clustering.k_means import KMeansClustering as KMeans
 from estimator_runtime.export.supervised import build_raw_supervised_input_receiver_fn
@@ -21,6 +22,7 @@ from estimator_runtime.training.stop_at_checkpoint import make_stop_at_checkpoin
 __all__ = [
     "InMemoryEvaluatorHook",
     "KMeans",
+    "LinearSDCA",
     "RNNClassifier",
     "RNNEstimator",
     "build_raw_supervised_input_receiver_fn",

@@ -3,7 +3,7 @@
 `tf.estimator` (the v2 face) and `tf.compat.v1.estimator` (the v1 face) share most names; the v1 face alone has
 `inputs`, and the canned Estimators stand under the same names in both and are different classes. The faces' Estimators are
 this package's by tf.estimator's rules (`compat.estimators`); everything else is one object everywhere. A name that is in no
-table here does not exist; one in `LEFT_OUT` existed in tf.estimator and is missing for the reason given.
+table here does not exist.
 
 The tables are data: nothing is imported before a name is asked for.
 """
@@ -106,6 +106,7 @@ EXPORT = Face(
     }
 )
 _EXPERIMENTAL = {
+    **at("canned.linear_sdca", "LinearSDCA"),
     **at(
         "training.early_stopping",
         "make_early_stopping_hook",
@@ -199,10 +200,3 @@ V1 = Face(
         "tpu": V1_TPU,
     },
 )
-
-LEFT_OUT: Mapping[str, str] = {
-    "experimental.LinearSDCA": (
-        "not built here; LinearClassifier and LinearRegressor with their FTRL optimizer take its place, and its kernel "
-        "is tf.raw_ops.SdcaOptimizerV2"
-    ),
-}

@@ -47,7 +47,7 @@ FEATURES = frozenset(
         "ModeKeys, EstimatorSpec, Keras metrics, Keras layers, feature columns, WarmStartSettings, VocabInfo",
         "ServingInputReceiver, TensorServingInputReceiver, parsing receiver, raw receiver, supervised receiver",
         "export outputs, call_logit_fn, add_metrics, numpy_input_fn, pandas_input_fn",
-        "DNN, Linear, Baseline, DNNLinearCombined, parse_example_spec, heads, KMeans, RNN",
+        "DNN, Linear, Baseline, DNNLinearCombined, parse_example_spec, heads, KMeans, LinearSDCA, RNN",
         "TPUEstimator, TPUEstimatorSpec, TPUConfig, tpu RunConfig, host_call",
     )
     for name in group.split(",")
@@ -160,7 +160,9 @@ _LONG = frozenset(
         "object_warm_starts",
         "odd_arguments",
         "odd_functions",
+        "rnn",
         "rows",
+        "sdca",
         "sequential_heads",
         "tpu_embeddings",
         "tpu_cluster",

@@ -65,7 +65,22 @@ class _Names:
 
 def _variables(prefix):
     reader = tf.train.load_checkpoint(str(prefix))
-    return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+    return rows_in_use({name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()})
+
+
+def rows_in_use(variables):
+    """A checkpoint's variables, of whose hash tables the rows in use alone, in the order of their keys.
+
+    A dense table saves all its buckets, which are in no order that is kept: those not in use have one key, and values that
+    nobody has written.
+    """
+    found = dict(variables)
+    for table in (name.removesuffix("-keys") for name in variables if name.endswith("-keys")):
+        keys, values = variables[f"{table}-keys"], variables[f"{table}-values"]
+        used, first, counts = np.unique(keys, axis=0, return_index=True, return_counts=True)
+        found[f"{table}-keys"] = {"buckets": len(keys), "used": used[counts == 1]}
+        found[f"{table}-values"] = values[first[counts == 1]]
+    return found
 
 
 def _state(path):

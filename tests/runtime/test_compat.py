@@ -84,10 +84,6 @@ def test_what_is_left_out_gives_the_reason(module):
         AttributeError, match=r"tensorflow.estimator.tpu is not among .*compat.v1.estimator.tpu"
     ):
         tf.estimator.tpu  # noqa: B018
-    with pytest.raises(
-        AttributeError, match="experimental.LinearSDCA is not among .*tf.raw_ops.SdcaOptimizerV2"
-    ):
-        tf.estimator.experimental.LinearSDCA  # noqa: B018
     for face in (tf.estimator, tf.compat.v1.estimator):
         with pytest.raises(AttributeError, match="no kernels .*tensorflow-decision-forests"):
             face.BoostedTreesClassifier  # noqa: B018
@@ -323,15 +319,3 @@ assert tf.estimator.inputs and not hasattr(held.v2.estimator, "inputs")
 def test_installing_before_and_after_tensorflow(program):
     done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.parametrize("path", sorted(faces.LEFT_OUT))
-def test_what_is_said_of_a_name_that_is_left_out_is_there(path):
-    """Every name of TensorFlow in the reason can be found."""
-    named = re.findall(r"tf(?:\.\w+)+", faces.LEFT_OUT[path])
-    assert named
-    for name in named:
-        value = tf
-        for part in name.split(".")[1:]:
-            value = getattr(value, part)
-        assert callable(value), name

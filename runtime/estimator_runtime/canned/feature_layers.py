@@ -66,8 +66,8 @@ def dense_input(features: dict[Any, Any], columns: Sequence[Any]) -> Any:
 
 def linear_logits(
     features: dict[Any, Any], columns: Sequence[Any], units: int, sparse_combiner: str
-) -> tuple[Any, Any, list[Any]]:
-    """(logits [batch, units], bias, weights of all columns) of a linear model.
+) -> tuple[Any, Any, dict[Any, Any]]:
+    """(logits [batch, units], bias, dict from column to its variable or the list of its parts) of a linear model.
 
     Raises:
         ValueError: a column is one of TensorFlow 2's `shared_embeddings`.
@@ -85,11 +85,15 @@ def linear_logits(
         logits = tf.compat.v1.feature_column.linear_model(
             features, list(columns), units=units, sparse_combiner=sparse_combiner, cols_to_vars=variables
         )
-    bias = variables.pop("bias")
+    return logits, variables.pop("bias"), variables
+
+
+def weights_of(variables: Mapping[Any, Any]) -> list[Any]:
+    """The variables of all columns, or their parts, in one list."""
     weights: list[Any] = []
     for made in variables.values():
         weights.extend(made if isinstance(made, list | tuple) else [made])
-    return logits, bias, weights
+    return weights
 
 
 def _is_shared(column: Any) -> bool:

@@ -7,9 +7,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime.canned import feature_layers, heads_of_classes, network
+from estimator_runtime.canned import feature_layers, heads_of_classes, linear_sdca, network
 from estimator_runtime.canned.heads import optimizers, reductions, summaries
 from estimator_runtime.canned.heads.head import Head
+from estimator_runtime.canned.linear_sdca import LinearSDCA
 from estimator_runtime.config.run_config import RunConfig
 from estimator_runtime.estimator import Estimator
 from estimator_runtime.model.model_fn import EstimatorSpec, ModeKeys
@@ -32,11 +33,18 @@ def logits_of(
         sparse_combiner: "sum", "mean" or "sqrtn": how several values of one categorical column count.
         summary_scope: name scope of the summaries, which ends with a slash unless it is empty.
     """
+    return _made(features, columns, units, sparse_combiner, summary_scope)[0]
+
+
+def _made(
+    features: Any, columns: Sequence[Any], units: int, sparse_combiner: str, summary_scope: str = ""
+) -> tuple[Any, Any, dict[Any, Any]]:
+    """As `logits_of`, with the bias and the dict from column to its variables."""
     features = feature_layers.checked_features(features)
-    logits, bias, weights = feature_layers.linear_logits(features, columns, units, sparse_combiner)
+    logits, bias, variables = feature_layers.linear_logits(features, columns, units, sparse_combiner)
     with tf.compat.v1.name_scope(summary_scope):
-        summaries.summarize_linear(bias, weights, units)
-    return logits
+        summaries.summarize_linear(bias, feature_layers.weights_of(variables), units)
+    return logits, bias, variables
 
 
 def learning_rate(columns: Sequence[Any], highest: float = _HIGHEST_LEARNING_RATE) -> float:
@@ -56,7 +64,9 @@ def model_fn_of_v2(
 
     def model_fn(features: Any, labels: Any, mode: str, config: RunConfig) -> EstimatorSpec:  # noqa: ARG001 - the signature of model functions
         with tf.compat.v1.variable_scope(SCOPE):
-            logits = logits_of(features, columns, head.logits_dimension, sparse_combiner)
+            logits, *made = _made(features, columns, head.logits_dimension, sparse_combiner)
+        if mode == ModeKeys.TRAIN and isinstance(optimizer, LinearSDCA):
+            return linear_sdca.estimator_spec(optimizer, head, features, labels, logits, *made)
         return head.create_estimator_spec(
             features,
             mode,
@@ -83,9 +93,11 @@ def model_fn_of_v1(
     def model_fn(features: Any, labels: Any, mode: str, config: RunConfig) -> EstimatorSpec:
         # The optimizer's slots are made in this scope too, which is part of their names in checkpoints.
         with tf.compat.v1.variable_scope(SCOPE, partitioner=network.input_partitioner(partitioner, config)):
-            logits = logits_of(
+            logits, *made = _made(
                 features, columns, head.logits_dimension, sparse_combiner, summary_scope=f"{SCOPE}/"
             )
+            if mode == ModeKeys.TRAIN and isinstance(optimizer, LinearSDCA):
+                return linear_sdca.estimator_spec(optimizer, head, features, labels, logits, *made)
             return head.create_estimator_spec(
                 features,
                 mode,
@@ -107,7 +119,7 @@ class LinearEstimator(Estimator):
         feature_columns: list of feature columns, dense or categorical.
         model_dir: see `Estimator`.
         optimizer: name ("Adagrad", "Adam", "Ftrl", "RMSProp", "SGD"), optimizer of `tf.keras.optimizers` or
-            `tf.compat.v1.train`, or function that returns one.
+            `tf.compat.v1.train`, function that returns one, or a `LinearSDCA`.
         config: a `RunConfig`.
         sparse_combiner: "sum", "mean" or "sqrtn": how several values of one categorical column count.
         warm_start_from: see `Estimator`.
@@ -126,6 +138,7 @@ class LinearEstimator(Estimator):
         sparse_combiner: str = "sum",
         warm_start_from: Any = None,
     ) -> None:
+        linear_sdca.check(optimizer, sparse_combiner)
         columns = feature_layers.checked_columns(feature_columns)
         model_fn = model_fn_of_v2(columns, head, optimizer, sparse_combiner)
         super().__init__(model_fn, model_dir, config, warm_start_from=warm_start_from)
@@ -154,6 +167,7 @@ class LinearClassifier(LinearEstimator):
         loss_reduction: str = reductions.SUM_OVER_BATCH_SIZE,
         sparse_combiner: str = "sum",
     ) -> None:
+        linear_sdca.check(optimizer, sparse_combiner, n_classes=n_classes)
         super().__init__(
             heads_of_classes.of_classifier(n_classes, weight_column, label_vocabulary, loss_reduction),
             feature_columns,
@@ -186,6 +200,7 @@ class LinearRegressor(LinearEstimator):
         loss_reduction: str = reductions.SUM_OVER_BATCH_SIZE,
         sparse_combiner: str = "sum",
     ) -> None:
+        linear_sdca.check(optimizer, sparse_combiner, label_dimension=label_dimension)
         super().__init__(
             heads_of_classes.of_regressor(label_dimension, weight_column, loss_reduction),
             feature_columns,
@@ -215,6 +230,7 @@ class LinearEstimatorV1(Estimator):
         sparse_combiner: str = "sum",
         warm_start_from: Any = None,
     ) -> None:
+        linear_sdca.check(optimizer, sparse_combiner)
         columns = feature_layers.checked_columns(feature_columns)
         model_fn = model_fn_of_v1(columns, head, optimizer, partitioner, sparse_combiner)
         super().__init__(model_fn, model_dir, config, warm_start_from=warm_start_from)
@@ -237,6 +253,7 @@ class LinearClassifierV1(LinearEstimatorV1):
         loss_reduction: str = reductions.SUM_V1,
         sparse_combiner: str = "sum",
     ) -> None:
+        linear_sdca.check(optimizer, sparse_combiner, n_classes=n_classes)
         super().__init__(
             heads_of_classes.of_classifier_v1(n_classes, weight_column, label_vocabulary, loss_reduction),
             feature_columns,
@@ -265,6 +282,7 @@ class LinearRegressorV1(LinearEstimatorV1):
         loss_reduction: str = reductions.SUM_V1,
         sparse_combiner: str = "sum",
     ) -> None:
+        linear_sdca.check(optimizer, sparse_combiner, label_dimension=label_dimension)
         super().__init__(
             heads_of_classes.of_regressor(label_dimension, weight_column, loss_reduction),
             feature_columns,

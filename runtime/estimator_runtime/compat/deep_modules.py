@@ -187,16 +187,21 @@ DEEP_MODULES: Mapping[str, Face] = {
     ),
     "canned.head": Face(_FORMER_HEADS),
     "canned.kmeans": Face(at("compat.estimators", "KMeansClustering")),
-    "canned.linear": _canned(
-        "LinearClassifier",
-        "LinearEstimator",
-        "LinearRegressor",
-        logit_fn="linear_logit_fn_builder",
-        _linear_model_fn="linear_model_fn",
-        _linear_model_fn_v2="linear_model_fn_v2",
-        _validate_linear_sdca_optimizer_for_linear_classifier="check_optimizer_of_linear_classifier",
-        _validate_linear_sdca_optimizer_for_linear_regressor="check_optimizer_of_linear_regressor",
-        linear_logit_fn_builder_v2="linear_logit_fn_builder_v2",
+    "canned.linear": Face(
+        {
+            **_canned(
+                "LinearClassifier",
+                "LinearEstimator",
+                "LinearRegressor",
+                logit_fn="linear_logit_fn_builder",
+                _linear_model_fn="linear_model_fn",
+                _linear_model_fn_v2="linear_model_fn_v2",
+                _validate_linear_sdca_optimizer_for_linear_classifier="check_optimizer_of_linear_classifier",
+                _validate_linear_sdca_optimizer_for_linear_regressor="check_optimizer_of_linear_regressor",
+                linear_logit_fn_builder_v2="linear_logit_fn_builder_v2",
+            ).homes,
+            **_of(_EXPERIMENTAL, "LinearSDCA"),
+        }
     ),
     "canned.metric_keys": Face(at("canned.heads.keys", "MetricKeys")),
     "canned.optimizers": Face(_internal("optimizers", "get_optimizer_instance", "get_optimizer_instance_v2")),

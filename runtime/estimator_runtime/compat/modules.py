@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from importlib.machinery import ModuleSpec
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
-from estimator_runtime.faces import LEFT_OUT, V1, Face
+from estimator_runtime.faces import V1, Face
 
 
 class FaceModule(ModuleType):
@@ -19,7 +19,7 @@ class FaceModule(ModuleType):
     """
 
     def __init__(
-        self, name: str, face: Face, prefix: str = "", replaced: Mapping[str, str] = LEFT_OUT
+        self, name: str, face: Face, prefix: str = "", replaced: Mapping[str, str] = MappingProxyType({})
     ) -> None:
         super().__init__(name, "A face of estimator_runtime's Estimator; see estimator_runtime.compat.")
         self.__path__: list[str] = []

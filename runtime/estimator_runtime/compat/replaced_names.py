@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping
 
-from estimator_runtime.faces import LEFT_OUT
-
 _BOOSTED_TREES = (
     "TensorFlow has no kernels for boosted trees any more; tensorflow-decision-forests has models of their kind "
     "(tfdf.keras.GradientBoostedTreesModel)"
@@ -17,16 +15,12 @@ _TPU_LOOPS = (
     "there is no TPU to be fed here; TPUEstimator(use_tpu=False) has an Estimator's own loops, and SessionRunHooks see and "
     "change what they do"
 )
-_SDCA = (
-    "LinearClassifier and LinearRegressor with their FTRL optimizer take its place, and its kernel is "
-    "tf.raw_ops.SdcaOptimizerV2"
-)
+_SDCA = "tf.estimator.experimental.LinearSDCA is here, the optimizer of LinearClassifier and LinearRegressor, and makes its steps"
 _SESSIONS = (
     "the loops of an Estimator are estimator_runtime's own; SessionRunHooks see and change what they do"
 )
 
 REPLACED_IN_FACES: Mapping[str, str] = {
-    **LEFT_OUT,
     **dict.fromkeys(
         ("BoostedTreesClassifier", "BoostedTreesEstimator", "BoostedTreesRegressor"), _BOOSTED_TREES
     ),
@@ -66,8 +60,7 @@ REPLACED_NAMES: Mapping[str, str] = {
     "canned.dnn._DNNModel": "dnn_logit_fn_builder of the same module makes its logits",
     "canned.dnn._DNNModelV2": "dnn_logit_fn_builder_v2 of the same module makes its logits",
     "canned.linear.LinearModel": "tf.compat.v1.feature_column.linear_model, or linear_logit_fn_builder of the same module",
-    "canned.linear.LinearSDCA": _SDCA,
-    "canned.linear._sdca_model_fn": _SDCA,
+    "canned.linear._sdca_model_fn": "_linear_model_fn_v2 of the same module with a LinearSDCA as its optimizer is the same",
     "canned.rnn.RNNModel": "RNNEstimator of the same module makes its layers; tf.keras.layers has them for a model_fn",
     "early_stopping._MultiWorkerEarlyStoppingHook": "make_early_stopping_hook makes the hook for each task",
     "estimator._combine_distributed_scaffold": _SESSIONS,

@@ -235,6 +235,11 @@ class SingleHead(Head):
         return self._name
 
     @property
+    def weight_column(self) -> Any:
+        """Name of the feature with the examples' weights, or a numeric column; None for none."""
+        return self._weight_column
+
+    @property
     def loss_reduction(self) -> str:
         """See `Head.loss_reduction`."""
         return self._loss_reduction

@@ -10,6 +10,7 @@ from estimator_runtime.canned import (
     dnn,
     feature_layers,
     linear,
+    linear_sdca,
     logit_fn_builders,
     network,
     wide_and_deep,
@@ -154,15 +155,17 @@ def linear_model_fn_v2(
 def check_optimizer_of_linear_classifier(
     feature_columns: Any, n_classes: int, optimizer: Any, sparse_combiner: str
 ) -> None:
-    """Takes whatever there is: LinearSDCA, which is not, is the optimizer that does not go with all the rest."""
-    del feature_columns, n_classes, optimizer, sparse_combiner
+    """Refuses LinearSDCA where there are more than two classes or another combiner than "sum"."""
+    del feature_columns
+    linear_sdca.check(optimizer, sparse_combiner, n_classes=n_classes)
 
 
 def check_optimizer_of_linear_regressor(
     feature_columns: Any, label_dimension: int, optimizer: Any, sparse_combiner: str
 ) -> None:
-    """See `check_optimizer_of_linear_classifier`."""
-    del feature_columns, label_dimension, optimizer, sparse_combiner
+    """Refuses LinearSDCA where there is more than one number to predict or another combiner than "sum"."""
+    del feature_columns
+    linear_sdca.check(optimizer, sparse_combiner, label_dimension=label_dimension)
 
 
 def dnn_linear_combined_model_fn(
