@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import yaml
 from aiohttp import web
+from web_server import served
 
 from estimatorctl.__main__ import main
 
@@ -120,11 +121,13 @@ class JobServer:
         """Serves; gives the path of a kubeconfig for it."""
         app = web.Application()
         self.add_routes(app.router)
-        runner = web.AppRunner(app, shutdown_timeout=0)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        port = runner.addresses[0][1]
+        async with served(app) as port:
+            try:
+                yield str(self._kubeconfig(folder, port, namespace))
+            finally:
+                self._over.set()
+
+    def _kubeconfig(self, folder, port, namespace):
         context = {"cluster": "c", "user": "u"} | ({"namespace": namespace} if namespace else {})
         kubeconfig = folder / "kubeconfig"
         kubeconfig.write_text(
@@ -140,8 +143,4 @@ class JobServer:
                 }
             )
         )
-        try:
-            yield str(kubeconfig)
-        finally:
-            self._over.set()
-            await runner.cleanup()
+        return kubeconfig

@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 from kubernetes.aio.client.configuration import Configuration
+from web_server import served
 
 from estimator_operator.errors import (
     ApiError,
@@ -47,12 +48,9 @@ async def server():
     server = Server()
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", server.handle)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield server
-    await runner.cleanup()
+    async with served(app) as port:
+        server.url = f"http://127.0.0.1:{port}"
+        yield server
 
 
 class Waits:

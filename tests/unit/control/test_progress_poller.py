@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 from job_world import FIVE_PODS, job_manifest
+from web_server import served
 
 from estimator_api import Progress
 from estimator_operator.control.job_record import JobKey
@@ -57,12 +58,8 @@ async def pod():
     pod = Pod()
     app = web.Application()
     app.router.add_get("/progress", pod.handle)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    pod.port = runner.addresses[0][1]
-    yield pod
-    await runner.cleanup()
+    async with served(app) as pod.port:
+        yield pod
 
 
 class Desk:

@@ -11,6 +11,7 @@ from typing import Any
 
 from aiohttp import web
 from kubernetes.aio.client.configuration import Configuration
+from web_server import served
 
 from estimator_operator.kube.credentials import Credentials
 from estimator_operator.kube.fence import Fence
@@ -141,15 +142,12 @@ class WatchServer:
         for path in DISCOVERY:
             app.router.add_get(path, self.discovery)
         app.router.add_get("/{path:.*}", self.handle)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        try:
-            yield
-        finally:
-            self._ended.set()
-            await runner.cleanup()
+        async with served(app) as port:
+            self.url = f"http://127.0.0.1:{port}"
+            try:
+                yield
+            finally:
+                self._ended.set()
 
 
 class FixedCredentials(Credentials):
