@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -17,18 +18,18 @@ then a callback that hands it over."""
 async def served(app: web.Application) -> AsyncIterator[int]:
     """Serves; gives the port.
 
-    A client that gives up while it connects may leave a connection that is accepted as the server closes. aiohttp waits
-    one turn of the loop for those, and what it does not know of by then it does not close: a ResourceWarning in
-    whichever test is running when it is collected.
+    A client that gives up while it connects may leave a connection that is accepted as the server closes. The transport
+    of one that was accepted before is not made when the server has closed by then, and nobody closes it: a
+    ResourceWarning in whichever test is running when it is collected. So accepting ends first.
     """
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
+    listening = socket.create_server(("127.0.0.1", 0))
+    await web.SockSite(runner, listening).start()
     try:
-        yield runner.addresses[0][1]
+        yield listening.getsockname()[1]
     finally:
-        await site.stop()
+        asyncio.get_running_loop().remove_reader(listening)
         for _ in range(_TURNS):
             await asyncio.sleep(0)
         await runner.cleanup()
