@@ -213,3 +213,9 @@ def test_an_evaluation_of_nothing_is_never_the_best(tmp_path):
     assert exported(nothing) is None
     assert exported(eval_input)
     assert exported(nothing) is None
+
+
+@pytest.mark.parametrize("name", [3, b"a"])
+def test_a_name_that_is_no_string_is_refused_before_anything_is_read(trained, name):
+    with pytest.raises(TypeError, match="^The name of an evaluation is a string, given: "):
+        trained.evaluate(lambda: pytest.fail("read"), name=name)

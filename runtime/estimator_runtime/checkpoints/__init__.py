@@ -212,6 +212,8 @@ def _reader(path: str) -> Any:
 
 def eval_dir(model_dir: str, name: str | None) -> str:
     """Directory of the summaries of the evaluation called `name`."""
+    if name and not isinstance(name, str):
+        raise TypeError(f"The name of an evaluation is a string, given: {name!r}")
     return os.path.join(model_dir, f"eval_{name}" if name else "eval")  # noqa: PTH118 - may be a gs:// address
 
 
