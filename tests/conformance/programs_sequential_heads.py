@@ -3,8 +3,9 @@
 import numpy as np
 import tensorflow as tf
 from catalogue import program
-from computations import values
+from computations import evaluated, initialize, outcome, values
 from models import v1
+from programs_rnn import sequential
 
 MASK = np.array([[True, True, False], [True, False, False]])
 LOGITS = np.array([[[0.5], [1.0], [9.0]], [[2.0], [9.0], [9.0]]], np.float32)
@@ -17,12 +18,6 @@ WEIGHTS = np.array([[1.0, 2.0, 7.0], [3.0, 7.0, 7.0]], np.float32)
 
 def te():
     return tf.estimator
-
-
-def sequential(head, *args, **kwargs):
-    from tensorflow_estimator.python.estimator.head.sequential_head import SequentialHeadWrapper
-
-    return SequentialHeadWrapper(head, *args, **kwargs)
 
 
 def number(**given):
@@ -177,4 +172,115 @@ def sequential_heads_weights(directory):
                 logits=tf.constant(LOGITS), labels=tf.constant(LABELS), features=features(w=WEIGHTS)
             )
         ),
+    }
+
+
+def spec_of(head, mode, labels, logits, given):
+    """What an EstimatorSpec holds, and its values."""
+    with tf.Graph().as_default(), v1.Session() as session:
+        v1.train.get_or_create_global_step()
+        more = (
+            {"train_op_fn": lambda loss: v1.assign_add(v1.train.get_global_step(), 1)}
+            if mode == "train"
+            else {}
+        )
+        made = head.create_estimator_spec(
+            features=given(),
+            mode=mode,
+            logits=tf.constant(logits),
+            labels=None if labels is None else tf.constant(labels),
+            **more,
+        )
+        initialize(session)
+        return {
+            "loss": None if made.loss is None else session.run(made.loss),
+            "predictions": session.run(dict(made.predictions)),
+            "exports": {
+                name: {
+                    "kind": type(output).__name__,
+                    "outputs": session.run(dict(output.outputs)) if hasattr(output, "outputs") else None,
+                }
+                for name, output in (made.export_outputs or {}).items()
+            },
+            "summaries": sorted(tensor.op.name for tensor in v1.get_collection(v1.GraphKeys.SUMMARIES)),
+        }
+
+
+@program("RNN", "heads", differs={"result/no mask": "said in words, and a ValueError"})
+def sequential_heads_specs(directory):
+    results = {}
+    for name, (make, logits, labels) in heads(weight_column="w", name="head").items():
+        for mode in ("train", "eval", "infer"):
+            results[f"{name} {mode}"] = outcome(
+                lambda make=make, mode=mode, logits=logits, labels=labels: spec_of(
+                    sequential(make(), feature_columns="w"),
+                    mode,
+                    None if mode == "infer" else labels,
+                    logits,
+                    lambda: features(w=WEIGHTS),
+                )
+            )
+        results[f"{name} metrics"] = evaluated(
+            lambda make=make, logits=logits, labels=labels: (
+                sequential(make(), feature_columns="w")
+                .create_estimator_spec(
+                    features=features(w=WEIGHTS),
+                    mode="eval",
+                    logits=tf.constant(logits),
+                    labels=tf.constant(labels),
+                )
+                .eval_metric_ops
+            )
+        )
+    plain = [sequential(number(), "mask"), "infer", None, LOGITS]
+    results["another key"] = outcome(lambda: spec_of(*plain, lambda: {"mask": tf.constant(MASK)}))
+    results["no mask"] = outcome(lambda: spec_of(*plain, lambda: {"a": tf.constant(MASK)}))
+    results["another mode"] = outcome(
+        lambda: spec_of(sequential(number()), "other", LABELS, LOGITS, features)
+    )
+    return results
+
+
+@program("RNN", "heads")
+def sequential_heads_properties(directory):
+    made = {
+        "plain": lambda: sequential(number(name="n")),
+        "key": lambda: sequential(te().MultiClassHead(3), "mask"),
+        "no key": lambda: sequential(number(), None),
+        "a number": lambda: sequential(number(), 3),
+        "several": lambda: sequential(te().MultiHead([number(name="a")])),
+        "no head": lambda: sequential(None),
+        "a head of sequences": lambda: sequential(sequential(number())),
+    }
+
+    def properties(head):
+        return {
+            "name": head.name,
+            "dimension": head.logits_dimension,
+            "reduction": head.loss_reduction,
+            "key": head.input_sequence_mask_key,
+            "kind": type(head.static_head).__name__,
+            "metrics": sorted(head.metrics()),
+            "is a head": isinstance(head, te().Head),
+        }
+
+    return {name: outcome(lambda make=make: properties(make())) for name, make in made.items()}
+
+
+@program(
+    "RNN",
+    "heads",
+    differs={
+        f"result/{name}*": "there a TypeError: heads of numbers take no keys, and are given some"
+        for name in ("number", "sum", "counts")
+    },
+)
+def sequential_heads_predictions(directory):
+    return {
+        name: values(
+            lambda make=make, logits=logits: {
+                str(key): value for key, value in sequential(make()).predictions(tf.constant(logits)).items()
+            }
+        )
+        for name, (make, logits, _) in heads().items()
     }

@@ -108,10 +108,30 @@ def test_what_has_no_counterpart_is_refused(make, message):
 
 
 def test_names_have_the_defaults_of_keras():
-    names = {"RMSProp": "RMSprop", **{name: name for name in ("Adagrad", "Adam", "Ftrl", "SGD")}}
-    for name, of_keras in names.items():
+    for name in ("Adagrad", "Adam", "Ftrl", "SGD"):
         here = steps_here(lambda name=name: optimizers.of_v2(name))
-        np.testing.assert_allclose(here, steps_of_keras(getattr(KERAS, of_keras)()), rtol=2e-5)
+        np.testing.assert_allclose(here, steps_of_keras(getattr(KERAS, name)()), rtol=2e-5)
+
+
+@pytest.mark.parametrize("resources", [True, False])
+@pytest.mark.parametrize("rows", [None, [2, 0, 2]])
+def test_the_name_rms_prop_is_that_of_keras_2(rows, resources):
+    """Gradients as small as its epsilon show where that is added; rows that come twice, and those that do not come."""
+    gradient = np.array([[1e-3, -1e-6], [1e-7, 2.0], [1e-5, 0.0]], np.float32)
+    with tf.Graph().as_default(), v1.Session() as session:
+        variable = v1.get_variable("v", initializer=np.ones([3, 2], np.float32), use_resource=resources)
+        given = tf.constant(gradient) if rows is None else tf.IndexedSlices(gradient, tf.constant(rows))
+        step = optimizers.of_v2("RMSProp").apply_gradients([(given, variable)])
+        session.run(v1.global_variables_initializer())
+        expected, mean = np.ones([3, 2]), np.zeros([3, 2])
+        whole = gradient if rows is None else np.zeros([3, 2])
+        if rows is not None:
+            np.add.at(whole, rows, gradient)
+        for _ in range(3):
+            session.run(step)
+            mean = 0.9 * mean + 0.1 * whole**2
+            expected = expected - 0.001 * whole / (np.sqrt(mean) + 1e-7)
+            np.testing.assert_allclose(session.run(variable), expected, rtol=1e-6)
 
 
 def test_an_estimator_is_trained_with_one(tmp_path):

@@ -1,5 +1,9 @@
 """RNN Estimators: they learn, evaluate, predict, export and go on."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import rnn_data
@@ -149,3 +153,45 @@ def test_cells_without_dropout_have_no_seed_in_checkpoints_and_a_seed_decides_th
         assert [name for name in made.get_variable_names() if "seed" in name] == []
         left.append({name: made.get_variable_value(name).tolist() for name in made.get_variable_names()})
     assert left[0] == left[1]
+
+
+READ_BY_KERAS_2 = """
+import sys
+sys.path.insert(0, sys.argv[2])
+import test_rnn_estimators
+made = test_rnn_estimators.of_both_versions(sys.argv[1])
+print(sorted(made.evaluate(test_rnn_estimators.input_of("binary", epochs=1)).items()))
+made.train(test_rnn_estimators.input_of("binary"), steps=3)
+print(sorted(made.evaluate(test_rnn_estimators.input_of("binary", epochs=1)).items()))
+"""
+
+
+def of_both_versions(directory):
+    return classifier(
+        directory,
+        sequence_feature_columns=[numbers(), fc.embedding_column(words(), 2)],
+        units=[4, 3],
+        cell_type="lstm",
+    )
+
+
+def test_keras_2_reads_the_checkpoint_and_goes_on_as_keras_3_does(tmp_path):
+    made = of_both_versions(tmp_path)
+    made.train(input_of("binary"), max_steps=5)
+    copied = tmp_path / "copied"
+    copied.mkdir()
+    for path in tmp_path.glob("*.ckpt-5*"):
+        (copied / path.name).write_bytes(path.read_bytes())
+    done = subprocess.run(
+        [sys.executable, "-c", READ_BY_KERAS_2, str(copied), os.path.dirname(__file__)],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TF_USE_LEGACY_KERAS": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    before, after = (dict(eval(line, {"np": np})) for line in done.stdout.splitlines()[-2:])
+    assert before == pytest.approx(made.evaluate(input_of("binary", epochs=1)), abs=1e-5)
+    made.train(input_of("binary"), steps=3)
+    assert after["global_step"] == 8
+    assert after == pytest.approx(made.evaluate(input_of("binary", epochs=1)), abs=1e-4)

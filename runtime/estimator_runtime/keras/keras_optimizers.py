@@ -12,6 +12,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from estimator_runtime.keras.rms_prop import RMSPropFromZero, RMSPropOfKeras2
+
 _PACKAGES = ("keras", "tf_keras")
 # What a replacement would leave out.
 _BEYOND = ("amsgrad", "gradient_accumulation_steps", "loss_scale_factor", "use_ema", "weight_decay")
@@ -19,20 +21,11 @@ _BEYOND = ("amsgrad", "gradient_accumulation_steps", "loss_scale_factor", "use_e
 _NEGLIGIBLE = 1e-6
 
 
-class RMSPropFromZero(tf.compat.v1.train.RMSPropOptimizer):  # type: ignore[misc]  # TensorFlow has no types
-    """RMSProp whose mean of squares begins with 0, as Keras' does, and not with 1."""
-
-    def _create_slots(self, var_list: list[Any]) -> None:
-        for variable in var_list:
-            for slot in ("rms", "momentum", *(["mg"] if self._centered else [])):
-                self._zeros_slot(variable, slot, self._name)
-
-
 BY_NAME: Mapping[str, Callable[[float | None], Any]] = {
     "Adagrad": lambda rate: tf.compat.v1.train.AdagradOptimizer(rate or 0.001),
     "Adam": lambda rate: tf.compat.v1.train.AdamOptimizer(rate or 0.001, epsilon=1e-7),
     "Ftrl": lambda rate: tf.compat.v1.train.FtrlOptimizer(rate or 0.001),
-    "RMSProp": lambda rate: RMSPropFromZero(rate or 0.001, epsilon=1e-7),
+    "RMSProp": lambda rate: RMSPropOfKeras2(rate or 0.001, epsilon=1e-7),
     "SGD": lambda rate: tf.compat.v1.train.GradientDescentOptimizer(rate or 0.01),
 }
 """Optimizer by its name in Keras -> function of the learning rate, with Keras' defaults."""

@@ -71,8 +71,9 @@ class SequentialHeadWrapper(SequentialHead):
 
     @property
     def name(self) -> str | None:
-        """The name of the head of a step."""
-        return self._static_head.name
+        """The name of the head of a step with `_sequential` behind it; None where that has none."""
+        name = self._static_head.name
+        return f"{name}_sequential" if name else None
 
     @property
     def logits_dimension(self) -> Any:
