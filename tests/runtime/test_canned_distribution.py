@@ -1,34 +1,16 @@
 """Canned Estimators on two replicas of one host, and as the processes of a job with two ps tasks."""
 
-import os
-import shutil
-import subprocess
-import sys
-from pathlib import Path
-
 import canned_data
 import numpy as np
+import ps_job
 import pytest
 import replicated
 import tensorflow as tf
-import yaml
-from canned_data import input_of, v1
+from canned_data import input_of
 
 from estimator_runtime import faces
 
 pytestmark = pytest.mark.timeout(300)
-JOB = {
-    "apiVersion": "estimator.dev/v1alpha1",
-    "kind": "EstimatorJob",
-    "metadata": {"name": "canned"},
-    "spec": {
-        "program": {"module": "canned_program", "args": ["--model-dir=$(ESTIMATOR_MODEL_DIR)"]},
-        "modelDir": {"persistentVolumeClaim": {"claimName": "canned"}},
-        "worker": {"replicas": 1},
-        "ps": {"replicas": 2},
-        "evaluator": {},
-    },
-}
 
 
 @pytest.fixture(scope="module")
@@ -82,30 +64,7 @@ def test_two_replicas_take_the_step_of_one_with_both_batches(tmp_path, in_two_de
 
 
 def test_a_job_trains_evaluates_and_exports_one(tmp_path):
-    (tmp_path / "job.yaml").write_text(yaml.safe_dump(JOB))
-    shutil.copy(Path(__file__).with_name("canned_program.py"), tmp_path)
-    command = [sys.executable, "-m", "estimatorctl", "run", "job.yaml", "--code", ".", "--model-dir", "model"]
-    answer = subprocess.run(
-        command,
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
-    )
-    output = answer.stdout + answer.stderr
-    assert answer.returncode == 0, output
-    assert "Restarts" not in output, output
-    model = tmp_path / "model"
-    names = dict(tf.train.list_variables(str(model)))
-    assert names["dnn/hiddenlayer_1/kernel"] == [512, 512]
-    evaluations = [
-        value.simple_value
-        for path in sorted((model / "eval").glob("*"))
-        for event in v1.train.summary_iterator(str(path))
-        for value in event.summary.value
-        if value.tag == "accuracy"
-    ]
-    assert evaluations[-1] > 0.9
-    loaded = tf.saved_model.load(str(max((model / "export" / "final").glob("1*"))))
+    model, accuracies, loaded = ps_job.run(tmp_path, "canned_program")
+    assert dict(tf.train.list_variables(str(model)))["dnn/hiddenlayer_1/kernel"] == [512, 512]
+    assert accuracies[-1] > 0.9
     assert set(loaded.signatures) == {"serving_default", "classification", "regression", "predict"}

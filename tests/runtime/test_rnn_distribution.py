@@ -1,18 +1,11 @@
 """RNN Estimators on two replicas of one host, and as the processes of a job with two ps tasks."""
 
-import os
-import shutil
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
+import ps_job
 import pytest
 import replicated
 import rnn_data
 import tensorflow as tf
-import test_canned_distribution
-import yaml
 from rnn_data import fc, v1
 
 from estimator_runtime.experimental import RNNClassifier
@@ -70,38 +63,7 @@ def test_two_replicas_share_a_step(tmp_path, in_two_devices, cell_type, return_s
 
 
 def test_a_job_trains_evaluates_and_exports_one(tmp_path):
-    job = {
-        **test_canned_distribution.JOB,
-        "metadata": {"name": "rnn"},
-        "spec": {
-            **test_canned_distribution.JOB["spec"],
-            "program": {"module": "rnn_program", "args": ["--model-dir=$(ESTIMATOR_MODEL_DIR)"]},
-        },
-    }
-    (tmp_path / "job.yaml").write_text(yaml.safe_dump(job))
-    for name in ("rnn_program.py", "rnn_data.py"):
-        shutil.copy(Path(__file__).with_name(name), tmp_path)
-    command = [sys.executable, "-m", "estimatorctl", "run", "job.yaml", "--code", ".", "--model-dir", "model"]
-    answer = subprocess.run(
-        command,
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
-    )
-    output = answer.stdout + answer.stderr
-    assert answer.returncode == 0, output
-    assert "Restarts" not in output, output
-    model = tmp_path / "model"
+    model, accuracies, loaded = ps_job.run(tmp_path, "rnn_program", "rnn_data.py")
     assert dict(tf.train.list_variables(str(model)))["rnn_model/rnn/lstm_cell/kernel"] == [3, 32]
-    evaluations = [
-        value.simple_value
-        for path in sorted((model / "eval").glob("*"))
-        for event in v1.train.summary_iterator(str(path))
-        for value in event.summary.value
-        if value.tag == "accuracy"
-    ]
-    assert evaluations[-1] > 0.8
-    loaded = tf.saved_model.load(str(max((model / "export" / "final").glob("1*"))))
+    assert accuracies[-1] > 0.8
     assert set(loaded.signatures) == {"serving_default", "classification", "regression", "predict"}
