@@ -18,7 +18,7 @@ KEY: Final = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1S
 _VERSION: Final = "2021-08-06"
 
 
-def make(container: str, port: int) -> None:
+def make(container: str, host: str, port: int) -> None:
     """Make the container unless it is there.
 
     Raises:
@@ -38,7 +38,7 @@ def make(container: str, port: int) -> None:
     signature = base64.b64encode(
         hmac.new(base64.b64decode(KEY), to_sign.encode(), hashlib.sha256).digest()
     ).decode()
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection(host, port, timeout=30)
     try:
         connection.request(
             "PUT",

@@ -11,17 +11,18 @@ from localcluster.layout import CACHE, RUN
 from localcluster.shell_words import assignments
 
 from localstores import programs
-from localstores.servers import SERVERS, Place
+from localstores.servers import LOOPBACK, SERVERS, Place
 
 USAGE = """\
 usage: hack/stores COMMAND [NAME...]
 
 Object stores on loopback, each with the bucket or container `models`; NAME is s3 or azure, by default both:
-  up                 start them, wait until they answer, print `env`
+  up [--address IP]  start them, wait until they answer, print `env`
   env                print shell assignments for clients: AWS_..., AZURE_STORAGE_...
   down [--keep-data] end them and wait for it; drop the data
   tools              build or download what `up` needs, start nothing
-    up, env and down take --state-dir DIR, so that several can run at once.
+    up, env and down take --state-dir DIR, so that several can run at once. IP is that of a network of this machine, for
+    clients in containers; whoever reaches it has all rights.
 """
 
 
@@ -48,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
         verb = commands.add_parser(name, usage=USAGE)
         verb.add_argument("names", nargs="*", metavar="NAME", choices=[*SERVERS, []])
         verb.add_argument("--keep-data", action="store_true")
+        verb.add_argument("--address", default=LOOPBACK)
         verb.add_argument(
             "--state-dir", type=Path, default=Path(os.environ.get("STORES_STATE_DIR") or RUN / "stores")
         )
@@ -66,7 +68,7 @@ def _places(options: argparse.Namespace) -> list[Place]:
 
 def _up(options: argparse.Namespace) -> None:
     for place in _places(options):
-        print(assignments(place.up()))
+        print(assignments(place.up(options.address)))
 
 
 def _env(options: argparse.Namespace) -> None:

@@ -1,6 +1,6 @@
 """The servers: how each is started, and what a client has to know of it.
 
-A server has a folder with its data, and its port for as long as the folder is there: a restart is at the same address.
+A server has a folder with its data, and its address for as long as the folder is there: a restart is at the same one.
 """
 
 import json
@@ -18,6 +18,7 @@ from localcluster.work import locked, say
 
 from localstores import azure_container, programs
 
+LOOPBACK: Final = "127.0.0.1"
 CONTAINER: Final = "models"
 """The bucket, or container, that every server begins with."""
 S3_KEY: Final = "local-access-key"
@@ -33,16 +34,16 @@ class Server:
     Attributes:
         name: "s3" or "azure".
         prepare: Makes what must be there before it starts, in its data folder.
-        command: Its command line, for a data folder and a port.
-        complete: Makes what must be there once it answers, for a port.
-        environment: A client's variables, for a port.
+        command: Its command line, for a data folder, a host and a port.
+        complete: Makes what must be there once it answers, for a host and a port.
+        environment: A client's variables, for a host and a port.
     """
 
     name: str
     prepare: Callable[[Path], None]
-    command: Callable[[Path, int], Sequence[str | Path]]
-    complete: Callable[[int], None]
-    environment: Callable[[int], Mapping[str, str]]
+    command: Callable[[Path, str, int], Sequence[str | Path]]
+    complete: Callable[[str, int], None]
+    environment: Callable[[str, int], Mapping[str, str]]
 
 
 def _s3_folders(data: Path) -> None:
@@ -50,45 +51,45 @@ def _s3_folders(data: Path) -> None:
     (data / "attributes").mkdir(exist_ok=True)
 
 
-def _s3_command(data: Path, port: int) -> Sequence[str | Path]:
+def _s3_command(data: Path, host: str, port: int) -> Sequence[str | Path]:
     return [
-        programs.versitygw(), "--access", S3_KEY, "--secret", S3_SECRET, "--port", f"127.0.0.1:{port}", "--quiet",
+        programs.versitygw(), "--access", S3_KEY, "--secret", S3_SECRET, "--port", f"{host}:{port}", "--quiet",
         # Not every file system has extended attributes, in which it would keep the metadata of objects.
         "posix", "--sidecar", data / "attributes", data / "objects",
     ]  # fmt: skip
 
 
-def _s3_environment(port: int) -> Mapping[str, str]:
+def _s3_environment(host: str, port: int) -> Mapping[str, str]:
     return {
         "AWS_ACCESS_KEY_ID": S3_KEY,
         "AWS_SECRET_ACCESS_KEY": S3_SECRET,
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
         "AWS_REGION": "us-east-1",
     }
 
 
-def _azure_command(data: Path, port: int) -> Sequence[str | Path]:
+def _azure_command(data: Path, host: str, port: int) -> Sequence[str | Path]:
     return [
-        shutil.which("node") or "node", programs.azurite(), "--blobHost", "127.0.0.1", "--blobPort", str(port),
+        shutil.which("node") or "node", programs.azurite(), "--blobHost", host, "--blobPort", str(port),
         "--location", data, "--silent", "--skipApiVersionCheck", "--disableTelemetry",
     ]  # fmt: skip
 
 
-def _azure_environment(port: int) -> Mapping[str, str]:
+def _azure_environment(host: str, port: int) -> Mapping[str, str]:
     return {
         "AZURE_STORAGE_ACCOUNT_NAME": azure_container.ACCOUNT,
         "AZURE_STORAGE_ACCOUNT_KEY": azure_container.KEY,
-        "AZURE_STORAGE_ENDPOINT": f"http://127.0.0.1:{port}/{azure_container.ACCOUNT}",
+        "AZURE_STORAGE_ENDPOINT": f"http://{host}:{port}/{azure_container.ACCOUNT}",
     }
 
 
 SERVERS: Final = {
-    "s3": Server("s3", _s3_folders, _s3_command, lambda _: None, _s3_environment),
+    "s3": Server("s3", _s3_folders, _s3_command, lambda _host, _port: None, _s3_environment),
     "azure": Server(
         "azure",
         lambda data: data.mkdir(parents=True, exist_ok=True),
         _azure_command,
-        lambda port: azure_container.make(CONTAINER, port),
+        lambda host, port: azure_container.make(CONTAINER, host, port),
         _azure_environment,
     ),
 }
@@ -96,6 +97,7 @@ SERVERS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class _State:
+    host: str
     port: int
     process: Daemon | None
 
@@ -115,22 +117,32 @@ class Place:
     def _log(self) -> Path:
         return self.root / f"{self.server.name}.log"
 
-    def up(self) -> Mapping[str, str]:
-        """Start the server unless it runs, wait until it answers; returns a client's environment."""
+    def up(self, host: str = LOOPBACK) -> Mapping[str, str]:
+        """Start the server unless it runs, wait until it answers; returns a client's environment.
+
+        Raises:
+            ClusterError: It does not answer, or runs at another address.
+        """
         self.root.mkdir(parents=True, exist_ok=True)
         with locked(self.root / "lock", purpose="starting or stopping stores"):
-            state = self._read() or _State(_free_port(), None)
+            state = self._read()
+            if state is None or (state.process is None and state.host != host):
+                state = _State(host, _free_port(host), None)
+            if state.host != host:
+                raise ClusterError(f"the {self.server.name} server runs at {state.host} already")
             if state.process is None:
                 data = self.root / self.server.name
                 self.server.prepare(data)
-                daemon = spawn(self.server.command(data, state.port), log=self._log, directory=self.root)
-                state = _State(state.port, daemon)
+                daemon = spawn(
+                    self.server.command(data, host, state.port), log=self._log, directory=self.root
+                )
+                state = _State(host, state.port, daemon)
                 self._write(state)
             assert state.process is not None, "it was started just now"
-            self._await(state.process, state.port)
-            self.server.complete(state.port)
-        say(f"{self.server.name}: 127.0.0.1:{state.port}")
-        return self.server.environment(state.port)
+            self._await(state.process, host, state.port)
+            self.server.complete(host, state.port)
+        say(f"{self.server.name}: {host}:{state.port}")
+        return self.server.environment(host, state.port)
 
     def down(self, *, keep_data: bool) -> None:
         """End the server and wait for it; its data go with it unless they are to be kept."""
@@ -147,13 +159,15 @@ class Place:
     def environment(self) -> Mapping[str, str]:
         """A client's environment; empty when the server does not run."""
         state = self._read()
-        return {} if state is None or state.process is None else self.server.environment(state.port)
+        if state is None or state.process is None:
+            return {}
+        return self.server.environment(state.host, state.port)
 
-    def _await(self, daemon: Daemon, port: int) -> None:
+    def _await(self, daemon: Daemon, host: str, port: int) -> None:
         deadline = time.monotonic() + _READY_SECS
         while True:
             with socket.socket() as client:
-                if client.connect_ex(("127.0.0.1", port)) == 0:
+                if client.connect_ex((host, port)) == 0:
                     return
             if not daemon.alive() or time.monotonic() > deadline:
                 raise ClusterError(f"the {self.server.name} server does not answer:{tail(self._log)}")
@@ -165,7 +179,7 @@ class Place:
         except FileNotFoundError:
             return None
         daemon = Daemon(**raw["process"]) if raw["process"] else None
-        return _State(raw["port"], daemon if daemon is not None and daemon.alive() else None)
+        return _State(raw["host"], raw["port"], daemon if daemon is not None and daemon.alive() else None)
 
     def _write(self, state: _State) -> None:
         partial = self._file.with_suffix(".partial")
@@ -173,7 +187,7 @@ class Place:
         partial.replace(self._file)
 
 
-def _free_port() -> int:
+def _free_port(host: str) -> int:
     with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
+        server.bind((host, 0))
         return int(server.getsockname()[1])

@@ -293,3 +293,15 @@ def test_an_object_that_is_not_what_its_tag_says(server, monkeypatch, tmp_path):
     (tmp_path / "a").write_bytes(b"Content")
     assert source.fault(entry, tmp_path / "a") == "its MD5 is another than its tag"
     assert source.fault(entry, tmp_path / "a") is None, "the same twice: the tag is no MD5"
+
+
+def test_an_object_that_the_store_lists_without_a_mark(tmp_path, monkeypatch):
+    with running("s3", tmp_path / "server") as environment:
+        clear_environment(monkeypatch, environment)
+        unmarked = tmp_path / "server/s3/objects/models/plain/one"
+        unmarked.parent.mkdir(parents=True)
+        unmarked.write_bytes(b"put beside the server")
+        source = source_of("s3://models/plain", os.environ)
+        assert [entry.mark for entry in source.entries()] == [""]
+        stager(source, tmp_path / "staged").run()
+    assert data(tmp_path / "staged") == {"one": b"put beside the server"}

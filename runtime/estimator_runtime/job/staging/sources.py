@@ -122,7 +122,8 @@ class StoreSource:
 
     def read(self, entry: Entry, offset: int) -> Iterator[bytes]:
         """The object from a byte on, as long as it is the one that was listed."""
-        options: dict[str, Any] = {"if_match": entry.mark or None}
+        # A store may list an object without a mark: a gateway over files that were not put through it.
+        options: dict[str, Any] = {"if_match": entry.mark} if entry.mark else {}
         if offset:
             options["range"] = {"offset": offset}
         try:
