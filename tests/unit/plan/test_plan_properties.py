@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import timedelta
 
+import pytest
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -17,6 +18,8 @@ from estimator_operator.plan.roster import runs
 from estimator_operator.plan.tensorboard import TENSORBOARD
 from estimator_operator.plan.timestamps import from_text
 
+# A limit that is reached in the middle of a play is told as a play that is another one each time.
+pytestmark = pytest.mark.timeout(300)
 EXIT_CODES = st.sampled_from([0, 1, 1, 1, 1, 3, 5, 9, 9, 78, 137, 137, 143])
 RULES = [
     {"action": "RestartJob", "onExitCodes": {"values": [3]}},
