@@ -160,6 +160,8 @@ _LONG = frozenset(
         "object_warm_starts",
         "odd_arguments",
         "odd_functions",
+        "odd_inputs",
+        "odd_specs",
         "rnn",
         "rows",
         "sdca",
