@@ -104,9 +104,7 @@ def state(path: str) -> str:
     *parents, last = rest.split(".")
     for parent in parents:
         face = face.submodules.get(parent, faces.Face({}))
-    if last in face.homes or last in face.submodules:
-        return "here"
-    return "missing"
+    return "here" if last in face.homes or last in face.submodules else "missing"
 
 
 def page() -> Iterator[str]:

@@ -85,6 +85,11 @@ class Input(ApiModel):
         """Whether the pods of a role get it."""
         return role in (self.roles or DEFAULT_ROLES)
 
+    def to_stage(self, folder: str) -> dict[str, Any]:
+        """What the container that brings it is told, one object of `ESTIMATOR_INPUTS`."""
+        most = self.most_bytes
+        return {"uri": self.uri, "folder": folder} | ({} if most is None else {"sizeLimit": most})
+
     @property
     def most_bytes(self) -> int | None:
         """The size limit in bytes; None for none."""

@@ -43,12 +43,7 @@ def stage(job: EstimatorJob, own: Path, environment: Mapping[str, str]) -> None:
         KeyboardInterrupt: The user did not want to wait; what has come is continued by the next run.
     """
     folders = folders_of(job, own)
-    said = [
-        {"uri": one.uri, "folder": str(folders[one.path])}
-        | ({} if one.most_bytes is None else {"sizeLimit": one.most_bytes})
-        for one in job.spec.inputs or ()
-        if one.path in folders
-    ]
+    said = [one.to_stage(str(folders[one.path])) for one in job.spec.inputs or () if one.path in folders]
     if not said:
         return
     for folder in folders.values():

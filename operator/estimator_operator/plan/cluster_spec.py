@@ -2,7 +2,8 @@
 
 The rules are Estimator's own: a cluster has exactly one chief; the evaluator is a task of its own TF_CONFIG and in
 nobody's cluster, save in its own where all tasks make every step together (`environment.py`); a chief that is alone
-gets no cluster at all, so that train_and_evaluate runs locally with its evaluations and exports. Addresses belong to replicas, not to pods, and so survive restarts.
+gets no cluster at all, so that train_and_evaluate runs locally with its evaluations and exports. Addresses belong to
+replicas, not to pods, and so survive restarts.
 
 An elastic job's cluster has the addresses of all the workers that there may ever be, whether they exist or not:
 TensorFlow connects to a worker when it is there and holds nobody up for one that is not, so no running replica needs

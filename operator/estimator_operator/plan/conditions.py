@@ -1,7 +1,8 @@
 """The conditions of a job, one row of a table per state, and how a row becomes `status.conditions`.
 
 Ready, Complete, Failed and Suspended are present from the first pass; Reconciling, Stalled, EvaluatorDegraded,
-ProgressUnknown and ModelDirBehind are abnormal-true (kstatus) and absent while all is well. `lastTransitionTime` moves only when the status flips.
+ProgressUnknown and ModelDirBehind are abnormal-true (kstatus) and absent while all is well. `lastTransitionTime` moves
+only when the status flips.
 """
 
 from __future__ import annotations
@@ -95,16 +96,16 @@ def unhandled(reason: str, message: str, old: EstimatorJobStatus) -> Row:
 
 def progress_unknown(row: Row, message: str | None) -> Row:
     """`row`, and that nobody knows how far training is, when there is a message about it."""
-    if message is None:
-        return row
-    return {**row, c.PROGRESS_UNKNOWN: Entry("True", c.REASON_NOT_HEARD, message)}
+    return _abnormal(row, c.PROGRESS_UNKNOWN, c.REASON_NOT_HEARD, message)
 
 
 def model_dir_behind(row: Row, message: str | None) -> Row:
     """`row`, and that the store of the model directory takes nothing, when there is a message about it."""
-    if message is None:
-        return row
-    return {**row, c.MODEL_DIR_BEHIND: Entry("True", c.REASON_STORE_UNAVAILABLE, message)}
+    return _abnormal(row, c.MODEL_DIR_BEHIND, c.REASON_STORE_UNAVAILABLE, message)
+
+
+def _abnormal(row: Row, kind: str, reason: str, message: str | None) -> Row:
+    return row if message is None else {**row, kind: Entry("True", reason, message)}
 
 
 def _row(

@@ -193,8 +193,9 @@ class JobEnvironment:
     def _strategy(self) -> str | None:
         """What the job runner makes; a program makes its own."""
         spec = self._job.spec
-        declared = spec.strategy is not None and spec.estimator is not None
-        return _literal(compact_json(spec.strategy.to_json())) if declared and spec.strategy else None
+        if spec.strategy is None or spec.estimator is None:
+            return None
+        return _literal(compact_json(spec.strategy.to_json()))
 
     @cached_property
     def _spec(self) -> str | None:

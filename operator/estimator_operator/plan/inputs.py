@@ -67,11 +67,7 @@ def staging_container(
         return None
     own = {name for name, _ in inputs}
     folders = {name: f"{c.INPUTS_MOUNT_PATH}/{name}" for name, _ in inputs}
-    said = [
-        {"uri": one.uri, "folder": folders[name]}
-        | ({} if one.most_bytes is None else {"sizeLimit": one.most_bytes})
-        for name, one in inputs
-    ]
+    said = [one.to_stage(folders[name]) for name, one in inputs]
     container: dict[str, Any] = {
         "name": c.INPUTS_CONTAINER,
         "image": settings.runtime_image,

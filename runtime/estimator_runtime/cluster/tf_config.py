@@ -91,6 +91,11 @@ def is_google_environment() -> bool:
     return tf_config.get("environment") == "google"
 
 
+def directory_of(given: Any) -> str | None:
+    """The directory that a program names, as text; None, False and 0 name none, and "" is for the caller to refuse."""
+    return os.fsdecode(given) if given or given == "" else None
+
+
 def choose_model_dir(tf_config: Mapping[str, Any], model_dir: str | None) -> str | None:
     """Returns the one model_dir that the argument and TF_CONFIG agree on.
 

@@ -141,9 +141,7 @@ class RunConfig:
         if document:
             tf.compat.v1.logging.info("TF_CONFIG environment variable: %s", document)
         self._assign(
-            model_dir=tf_configs.choose_model_dir(
-                document, os.fsdecode(model_dir) if model_dir or model_dir == "" else None
-            ),
+            model_dir=tf_configs.choose_model_dir(document, tf_configs.directory_of(model_dir)),
             tf_random_seed=tf_random_seed,
             save_summary_steps=save_summary_steps,
             save_checkpoints_steps=save_checkpoints_steps,

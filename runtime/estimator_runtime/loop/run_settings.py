@@ -42,7 +42,7 @@ def completed(config: RunConfig | None, model_dir: str | bytes | os.PathLike[str
         config = RunConfig.replace(config, session_config=sessions.default_session_config())
     config = _with_collectives(config)
     config = _with_devices_of_replicas(config)
-    given = os.fsdecode(model_dir) if model_dir or model_dir == "" else None
+    given = tf_config.directory_of(model_dir)
     if given is not None and config.model_dir is not None and given != config.model_dir:
         raise ValueError(
             "`model_dir` are set both in constructor and `RunConfig`, but with different values. In constructor: "

@@ -22,6 +22,7 @@ from estimator_api.constants import INPUT_SCHEMES
 from estimator_runtime.job.settings.errors import JobConfigError
 from estimator_runtime.mirror import digests, locations, plain_words, stores
 
+_STORES: Final = ("s3", "gs", "az")
 _CHUNK: Final = 1 << 20
 _TIMEOUT_SECS: Final = 60.0
 _MD5_LENGTH: Final = 32
@@ -89,7 +90,7 @@ class StoreSource:
     def __init__(self, uri: str, variables: Mapping[str, str]) -> None:
         self.uri = plain_words.of_uri(uri)
         self._variables = variables
-        place = locations.parse(uri, ("s3", "gs", "az"))
+        place = locations.parse(uri, _STORES)
         assert place is not None, "the caller has looked at the scheme"
         self._place = place
         self._store = self._opened(place)
@@ -276,7 +277,7 @@ def source_of(uri: str, variables: Mapping[str, str]) -> Source:
         JobConfigError: nothing can be brought from there.
     """
     scheme = uri.partition("://")[0]
-    if scheme in ("s3", "gs", "az"):
+    if scheme in _STORES:
         try:
             return StoreSource(uri, variables)
         except ValueError as error:
