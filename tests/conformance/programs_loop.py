@@ -221,7 +221,9 @@ def chief_with_parameter_servers(directory):
         def begin(self):
             devices.update({v.op.name: v.device for v in v1.global_variables()})
 
-    estimator = in_cluster(document, directory, save_summary_steps=3)
+    # Of every step: a hook that waits for a step reads it while a server counts it, before or after as it comes, and is a
+    # step late then. In which step it looked is read anew.
+    estimator = in_cluster(document, directory, save_summary_steps=1)
     with models.tf_config(document):
         tf.estimator.train_and_evaluate(estimator, *specs(train={"hooks": [Look()]}))
     return {
