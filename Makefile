@@ -5,6 +5,8 @@ SHELL := /bin/bash
 PYTHON_BIN := .venv/bin
 export PATH := $(CURDIR)/$(PYTHON_BIN):$(PATH)
 export TF_CPP_MIN_LOG_LEVEL ?= 3
+# Each process of integration tests has an API server of its own.
+SERVERS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores < 4 ? cores : 4)))
 # Tests wait for processes half of their time, so there is one more at a time than there are cores.
 JOBS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores < 8 ? cores + 1 : 8)))
 
@@ -36,7 +38,7 @@ runtime: venv ## the Estimator, real training processes and an S3 server (built 
 
 integration: venv ## the operator against a real API server (built on first use, about 8 minutes)
 	@hack/cluster apiserver tools
-	@hack/tier integration tests/integration
+	@hack/tier integration -n $(SERVERS) --dist loadfile tests/integration
 
 conformance: venv ## the same programs on tf.estimator 2.15 and here, and a table of what differs
 	@python tests/conformance/conformance.py
