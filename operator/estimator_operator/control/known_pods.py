@@ -11,7 +11,8 @@ from estimator_api import Progress
 from estimator_api import constants as c
 from estimator_operator.control.job_record import JobKey
 from estimator_operator.kube.pod_summary import PodRecord, controller_of
-from estimator_operator.plan.observed import Replica
+from estimator_operator.plan.cluster_spec import CHIEF_REPLICA, EVALUATOR_REPLICA
+from estimator_operator.plan.observed import Pod, Replica
 
 Json = dict[str, Any]
 
@@ -28,6 +29,7 @@ class KnownPods:
         looks: Their age in seconds when it was last looked up why they wait.
         departed: Pods that ended with success and are gone: their replicas must not run again, and a status that
             says so may not be written yet.
+        last_words: Of replicas whose newest pod is gone, what it said of itself last: the status may not say it yet.
         gone: Attempts of the newest pods that are gone, by replica: the status may not say yet that they were seen.
         told: Uids of pods whose deletion this operator has asked for: their end is no loss.
         uids: Uids of the pods that exist.
@@ -42,6 +44,7 @@ class KnownPods:
     causes: dict[str, str] = field(default_factory=dict)
     looks: dict[str, float] = field(default_factory=dict)
     departed: dict[str, PodRecord] = field(default_factory=dict)
+    last_words: dict[Replica, Progress] = field(default_factory=dict)
     gone: dict[Replica, int] = field(default_factory=dict)
     told: set[str] = field(default_factory=set)
     uids: set[str] = field(default_factory=set)
@@ -52,6 +55,18 @@ class KnownPods:
         """Notes a pod."""
         self.records[record.pod.name] = record
         self.uids.add(record.pod.uid)
+        self.last_words.pop(record.pod.replica, None)
+
+    def keep_last_words(self, pod: Pod) -> None:
+        """Notes what a pod that is going to be dropped says of itself in the end, if it is one whose words are told."""
+        words = pod.report or self.progress.get(pod.uid)
+        if words is not None and pod.replica in (CHIEF_REPLICA, EVALUATOR_REPLICA):
+            self.last_words[pod.replica] = words
+
+    def forget_gone(self) -> None:
+        """Forgets what is known of pods that no longer exist."""
+        for known in (self.departed, self.last_words, self.gone):
+            known.clear()
 
     def drop(self, name: str) -> None:
         """Forgets a pod, and what was learnt of it."""

@@ -25,10 +25,13 @@ def observe(record: JobRecord, known: KnownPods) -> Observed:
     if record.state == c.REASON_SUSPENDED:
         # What had completed is in the status; what was cut short is run again.
         known.departed.clear()
+    if record.state == c.REASON_SUSPENDED or record.finished:
+        known.last_words.clear()
     pods = pods_of(record, known)
     by_attempt = sorted(pods, key=lambda pod: pod.attempt)
-    progress = {pod.replica: known.progress[pod.uid] for pod in by_attempt if pod.uid in known.progress}
     present = {pod.replica: pod.uid for pod in by_attempt}
+    progress = {replica: words for replica, words in known.last_words.items() if replica not in present}
+    progress |= {pod.replica: known.progress[pod.uid] for pod in by_attempt if pod.uid in known.progress}
     heard = {replica: known.heard[uid] for replica, uid in present.items() if uid in known.heard}
     causes = {
         pod.replica: known.causes[pod.uid]

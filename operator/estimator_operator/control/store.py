@@ -146,6 +146,7 @@ class Store:
         if (pods := self._pods.get(record.key)) is None:
             return
         pods.gone.clear()
+        pods.last_words.clear()
         if record.finished:
             pods.departed.clear()
         if not pods.records and not pods.departed:
@@ -169,8 +170,7 @@ class Store:
         others = {name: one for name, one in pods.records.items() if one.owner_uid != uid}
         for name in [name for name in pods.records if name not in others]:
             self._drop(pods, name)
-        pods.departed.clear()
-        pods.gone.clear()
+        pods.forget_gone()
         if pods.records:
             self._pods[key] = pods
         return True
@@ -296,16 +296,17 @@ class Store:
         known = pods.records.get(name) if pods is not None else None
         if pods is None or known is None or known.pod.uid != uid:
             return False
-        told = uid in pods.told
+        told, job = uid in pods.told, self._jobs.get(key)
         self._miss(key, known)
+        if job is not None and job.uid == known.owner_uid and not job.finished:
+            pods.keep_last_words(known.pod)
         self._drop(pods, name)
         is_replica = known.pod.replica.role != c.TENSORBOARD
-        if known.pod.phase == "Succeeded" and key in self._jobs and is_replica:
+        if known.pod.phase == "Succeeded" and job is not None and is_replica:
             pods.departed[name] = replace(known, pod=replace(known.pod, deleting=True, remembered=True))
-        job = self._jobs.get(key)
         if is_replica and not told and job is not None and job.uid == known.owner_uid:
             pods.gone[known.pod.replica] = max(known.pod.attempt, pods.gone.get(known.pod.replica, 0))
-        if not pods.records and not pods.departed and not pods.gone:
+        if not pods.records and not pods.departed and not pods.gone and not pods.last_words:
             del self._pods[key]
         return True
 

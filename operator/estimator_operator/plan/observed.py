@@ -132,7 +132,7 @@ class Observed:
 
     Attributes:
         pods: All pods that belong to the job (owned by its uid), whatever their state.
-        progress: Latest polled progress document of running replicas.
+        progress: Latest polled progress document of running replicas; of one whose pod is gone, its last one.
         heard_at: When the present pod of a replica last answered a poll with a document, by the operator's clock.
         service_exists: The headless Service is known to exist.
         claim_exists: The claim `<job>-model` is known to exist (only asked for a volumeClaimTemplate).

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from job_world import trained
+
 from estimator_operator.kube.resources import PODS
 
 
@@ -58,3 +60,24 @@ async def test_a_worker_that_was_sent_away_and_comes_back_has_lost_nothing(world
     await operator.settle()
     assert "mnist-worker-0" in world.pods
     assert world.status["restarts"]["total"] == 0
+
+
+async def test_what_a_pod_said_in_its_end_is_told_when_the_pod_is_gone_before_anybody_looked(world, operator):
+    """The last checkpoint of a job that is suspended: the chief saves it, says so in its termination message and is gone."""
+    await trained(world, operator)
+    world.set_spec(suspend=True)
+    await operator.settle()
+    saved = {"globalStep": 70, "path": "s3://models/m/model.ckpt-70", "time": "2026-01-01T00:00:00Z"}
+    for name in world.pods:
+        said = {"role": "chief", "globalStep": 71, "checkpoint": saved} if "chief" in name else {}
+        world.finish(name, 143, **said)
+        world.api.remove(PODS, "default", name, now=True)
+    await operator.settle()
+    assert world.state == "Suspended"
+    assert world.status["checkpoints"]["latest"]["globalStep"] == 70
+    assert world.status["progress"]["globalStep"] == 71
+    world.set_spec(suspend=False)
+    await operator.settle()
+    world.run()
+    await operator.settle()
+    assert world.state == "Training"
