@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from kubectl import Kubectl
+from two_nodes import claim_of_both_nodes, two_nodes
 
 OPERATOR_NAMESPACE = "estimator-operator"
 
@@ -47,3 +48,16 @@ def kubectl(request: pytest.FixtureRequest) -> Iterator[Kubectl]:
 def operator() -> Kubectl:
     """kubectl in the operator's namespace."""
     return Kubectl(namespace=OPERATOR_NAMESPACE)
+
+
+@pytest.fixture
+def nodes(kubectl: Kubectl) -> tuple[str, str]:
+    """The node of everybody, and the node that is taken from the workers."""
+    return two_nodes(kubectl)
+
+
+@pytest.fixture
+def shared_claim(kubectl: Kubectl, nodes: tuple[str, str]) -> Iterator[str]:
+    """A claim that pods of all nodes can write to."""
+    with claim_of_both_nodes(kubectl, nodes[0]) as claim:
+        yield claim

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Iterator
-
 import pytest
 from kubectl import Kubectl, Object, is_complete, is_true, restarts, step
 from steady_job import CODE, running_pod, steady_job, stop_training
+from two_nodes import in_node, stays_on, would_rather
 
 pytestmark = pytest.mark.timeout(900)
 
-HOSTNAME = "kubernetes.io/hostname"
-SHARED = "/shared"
-"""Where `hack/cluster kind up --workers` mounts one folder into all nodes."""
 LEAVE_SOON = [
     {
         "key": f"node.kubernetes.io/{taint}",
@@ -24,47 +19,6 @@ LEAVE_SOON = [
     for taint in ("unreachable", "not-ready")
 ]
 """Pods without it stay five minutes on a node that is lost."""
-
-
-@pytest.fixture
-def nodes(kubectl: Kubectl) -> tuple[str, str]:
-    """The node of everybody, and the node that is taken from the worker."""
-    found = {one["metadata"]["name"]: one["metadata"]["labels"] for one in kubectl.list("nodes")}
-    first = [name for name, labels in found.items() if "node-role.kubernetes.io/control-plane" in labels]
-    others = [name for name in found if name not in first]
-    assert len(first) == len(others) == 1, f"two nodes are needed, there are {list(found)}: see hack/e2e"
-    return first[0], others[0]
-
-
-@pytest.fixture
-def shared_claim(kubectl: Kubectl, nodes: tuple[str, str]) -> Iterator[str]:
-    """A claim that pods of all nodes can write to."""
-    folder = f"{SHARED}/{kubectl.namespace}"
-    in_node(nodes[0], "rm", "-rf", folder)
-    in_node(nodes[0], "install", "-d", "-m", "777", folder)
-    common = {"accessModes": ["ReadWriteMany"], "storageClassName": "", "volumeName": kubectl.namespace}
-    volume = {
-        "apiVersion": "v1",
-        "kind": "PersistentVolume",
-        "metadata": {"name": kubectl.namespace},
-        "spec": {
-            "capacity": {"storage": "1Gi"},
-            "accessModes": ["ReadWriteMany"],
-            "persistentVolumeReclaimPolicy": "Retain",
-            "hostPath": {"path": folder},
-        },
-    }
-    claim = {
-        "apiVersion": "v1",
-        "kind": "PersistentVolumeClaim",
-        "metadata": {"name": "shared"},
-        "spec": common | {"resources": {"requests": {"storage": "1Gi"}}},
-    }
-    kubectl.apply(volume, claim)
-    yield "shared"
-    kubectl.run("delete", "estimatorjob", "--all", "--wait")
-    kubectl.run("delete", "pvc", "shared", "--wait", "--timeout=60s", check=False)
-    kubectl.run("delete", "pv", kubectl.namespace, "--wait=false")
 
 
 def test_drain_of_the_workers_node(kubectl: Kubectl, nodes: tuple[str, str], shared_claim: str) -> None:
@@ -105,10 +59,8 @@ def test_kubelet_of_the_workers_node_killed(
 
 def train_on_both(kubectl: Kubectl, home: str, away: str, claim: str) -> Object:
     """A job trains whose worker would rather be on `away`, and everybody else is on `home`."""
-    stays = {"nodeSelector": {HOSTNAME: home}}
-    there = {"matchExpressions": [{"key": HOSTNAME, "operator": "In", "values": [away]}]}
-    preferred = {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "preference": there}]}
-    worker = {"replicas": 1, "affinity": {"nodeAffinity": preferred}, "tolerations": LEAVE_SOON}
+    stays = stays_on(home)
+    worker = {"replicas": 1, "tolerations": LEAVE_SOON} | would_rather(away)
     model_dir = {"persistentVolumeClaim": {"claimName": claim}}
     kubectl.apply(
         CODE,
@@ -146,8 +98,3 @@ def node_of(kubectl: Kubectl, role: str) -> str:
 
 def uid(kubectl: Kubectl, pod: str) -> str:
     return kubectl.get("pod", pod)["metadata"]["uid"]
-
-
-def in_node(node: str, *command: str) -> None:
-    """Runs a command in a node of kind, which is a container."""
-    subprocess.run(["docker", "exec", node, *command], check=True, capture_output=True, timeout=60)
