@@ -84,7 +84,7 @@ generate: venv ## write what is generated: the CRD, the chart's copy of it, and 
 	@python -m estimator_api.reference
 
 constraints: venv ## resolve constraints.txt anew
-	@uv pip compile -q pyproject.toml --all-extras --universal --python-version 3.11 --upgrade --no-header \
+	@uv pip compile -q pyproject.toml --all-extras --group keras-2 --universal --python-version 3.11 --upgrade --no-header \
 	  --no-annotate --no-emit-index-url --no-emit-find-links -o constraints.txt
 
 images: venv ## build the operator and runtime images

@@ -5,9 +5,8 @@ import os
 import models
 import numpy as np
 import tensorflow as tf
-from catalogue import KERAS_2, V1, program
+from catalogue import EVERYWHERE, KERAS_2, V1, program
 from models import v1
-from programs_metrics import ONLY_KERAS_2
 
 
 class Initializes(v1.train.SessionRunHook):
@@ -124,9 +123,36 @@ def variables_and_loops_of_tensorflow_1(directory):
     }
 
 
-@program(
-    "Keras layers", "signatures", "export_savedmodel", differs={"*": ONLY_KERAS_2}, repeated={KERAS_2: {}}
-)
+@program("Keras layers", repeated=EVERYWHERE)
+def cells_of_tensorflow_1(directory):
+    """Two cells over sequences of different lengths, and a layer that is called twice."""
+    cells, first = v1.nn.rnn_cell, v1.constant_initializer(0.1)
+    sequences = np.cos(np.arange(4 * 5 * 2, dtype=np.float32)).reshape(4, 5, 2)
+    lengths = np.array([5, 3, 4, 1])
+
+    def model_fn(features, labels, mode):
+        kept = cells.DropoutWrapper(cells.LSTMCell(3, initializer=first), output_keep_prob=1.0)
+        cell = cells.MultiRNNCell([kept, cells.GRUCell(2, kernel_initializer=first)])
+        outputs, state = v1.nn.dynamic_rnn(
+            cell, features["x"], sequence_length=features["length"], dtype=tf.float32
+        )
+        shared = v1.layers.Dense(1, kernel_initializer=first, name="shared")
+        y = shared(outputs[:, 0]) + shared(state[1])
+        return models.regression(mode, y, labels)
+
+    def batches():
+        rows = {"x": sequences, "length": lengths}
+        return tf.data.Dataset.from_tensor_slices((rows, np.ones([4, 1], np.float32))).batch(2)
+
+    estimator = models.estimator(directory, model_fn).train(batches)
+    return {
+        "variables": models.variables(estimator),
+        "metrics": estimator.evaluate(batches),
+        "predictions": list(estimator.predict(batches)),
+    }
+
+
+@program("Keras layers", "signatures", "export_savedmodel", repeated={KERAS_2: {}})
 def convolutions_of_tensorflow_1(directory):
     """The model function of TensorFlow's own tutorial of layers, smaller."""
     layers, first = v1.layers, v1.constant_initializer(0.05)

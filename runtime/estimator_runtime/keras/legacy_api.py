@@ -20,11 +20,11 @@ _OF_OPTIMIZERS = re.compile(
 def _replacement(refusal: str) -> str:
     if "rnn_cell" in refusal or "Cell" in refusal:
         return (
-            "The cells of tf.compat.v1.nn.rnn_cell need Keras 2. Use a layer of tf.keras.layers instead, whose "
+            "The cells of tf.compat.v1.nn.rnn_cell are of Keras 2. Use a layer of tf.keras.layers instead, whose "
             "variables have other names (tf.keras.layers.LSTM in place of BasicLSTMCell with dynamic_rnn)."
         )
     return (
-        "The functions of tf.compat.v1.layers need Keras 2. Use the layer of the same kind in tf.keras.layers, which "
+        "The functions of tf.compat.v1.layers are of Keras 2. Use the layer of the same kind in tf.keras.layers, which "
         "makes the same variables (tf.keras.layers.Dense for dense)."
     )
 
@@ -56,7 +56,7 @@ def explained() -> Iterator[None]:
         if _REFUSAL not in str(error) or isinstance(error, LegacyKerasError):
             raise
         raise LegacyKerasError(
-            f"{error} {_replacement(str(error))} Or install tf_keras "
-            "(pip install --no-deps tf-keras), with the environment variable TF_USE_LEGACY_KERAS=1 in place before "
-            "TensorFlow is imported."
+            f"{error} {_replacement(str(error))} Or call estimator_runtime.compat.install(), which gives TensorFlow both "
+            "again. Or use Keras 2: install tf_keras (pip install --no-deps tf-keras), with the environment variable "
+            "TF_USE_LEGACY_KERAS=1 in place before TensorFlow is imported."
         ) from error
