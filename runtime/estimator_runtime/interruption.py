@@ -35,14 +35,14 @@ def requested() -> bool:
 
 
 def keep_handler() -> None:
-    """Puts Python's own handler of SIGTERM in force again, where there is one.
+    """Puts Python's own disposition of SIGTERM in force again: a handler, or that the signal ends the process.
 
     A MultiWorkerMirroredStrategy that is made eagerly starts TensorFlow's coordination service, which takes the signal
     for a notice of preemption that nobody here asks for: the process would go on until it is killed. Outside the main
     thread, which alone may do so, nothing happens.
     """
     handler = signal.getsignal(signal.SIGTERM)
-    if callable(handler) and threading.current_thread() is threading.main_thread():
+    if handler is not None and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, handler)
 
 

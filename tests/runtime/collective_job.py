@@ -1,6 +1,6 @@
 """One task of a training whose tasks make every step together; started with a global TASK by `cluster_tasks`.
 
-Settings: `strategy` ("eager", "graph" or "v1"), `optimizer`, `steps`, `save_steps`, and what this or that task does:
+Settings: `strategy` ("eager", "graph" or "v1"), `optimizer`, `steps`, `save_steps`, `session_secs`, and what this or that task does:
 `examples` {task: number}, `stops_after` {task: calls}, `nan_at` {task: example}, `sigterm_after` {task: calls}, `pace`.
 """
 
@@ -127,6 +127,7 @@ config = er.RunConfig(
     log_step_count_steps=50,
     save_summary_steps=25,
     tf_random_seed=1,
+    session_creation_timeout_secs=SETTINGS.get("session_secs", 7200),
     train_distribute=strategy(),
 )
 estimator = er.Estimator(model_fn, config=config)

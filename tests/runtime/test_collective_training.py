@@ -6,6 +6,7 @@ import pathlib
 import re
 import signal
 
+import lost_tasks
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -161,6 +162,27 @@ def test_a_task_that_stands_still_is_lost_after_a_while_and_not_before(job):
     os.kill(running.workers[0].process.pid, signal.SIGCONT)
     running.chief.await_line(rf"^STEP {before + 10} ")
     assert re.search("ERROR", running.chief.text()) is None
+
+
+def test_who_never_comes_is_named_when_the_time_for_a_session_is_over(job):
+    running = job(session_secs=4)
+    assert running.chief.start().await_end() == 1, running.logs()
+    (missing,) = running.chief.lines("tasks of the cluster have not come: (.*)")
+    for worker, address in enumerate(running.cluster["worker"]):
+        assert f"worker-{worker} ({address}: nobody listens)" in missing
+
+
+@pytest.mark.parametrize(
+    ("victim", "name", "point"),
+    [("chief-0", "SIGSTOP", "save"), ("worker-1", "SIGKILL", "start"), ("worker-0", "SIGKILL", "end")],
+)
+def test_a_task_is_lost_and_all_go_on_from_the_newest_checkpoint(tmp_path, victim, name, point):
+    """Cells of `make matrix`, which has all of them, at full patience with a process that stands still."""
+    tasks = lost_tasks.Tasks(tmp_path, lost_tasks.Cell(victim, name, point), silent_secs=4)
+    try:
+        tasks.play()
+    finally:
+        tasks.end()
 
 
 @pytest.mark.parametrize(

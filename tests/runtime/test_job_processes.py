@@ -162,6 +162,19 @@ def test_ps_and_a_waiting_worker_end_on_sigterm(start):
     assert server.message().error == waiting.message().error == "Stopped by SIGTERM."
 
 
+def test_a_task_that_waits_for_those_that_step_with_it_ends_on_sigterm(start):
+    """Made eagerly, its strategy would wait for them with Python's lock held: nothing served, no signal heard."""
+    chief, worker = (f"127.0.0.1:{port}" for port in free_ports(2))
+    waiting = start(
+        spec=SPEC,
+        cluster={"chief": [chief], "worker": [worker]},
+        ESTIMATOR_STRATEGY='{"kind": "MultiWorkerMirrored"}',
+    )
+    waiting.await_progress(lambda p: "Graph was finalized" in waiting.text(), "the wait for a session")
+    assert waiting.terminate().await_end() == 143
+    assert waiting.message().error == "Stopped by SIGTERM."
+
+
 @pytest.mark.parametrize("model_fn", ["model_fn", "keras_step_model"])
 def test_a_cluster_trains_by_steps(model_fn, start):
     chief, worker, ps = (f"127.0.0.1:{port}" for port in free_ports(3))

@@ -106,6 +106,26 @@ def test_who_was_never_there_is_late_and_not_gone(clock):
     assert "worker-1" in looks(watch, clock, REFUSED)[0], "a step was made with all of them"
 
 
+def test_who_never_comes_is_awaited_for_a_while_and_all_of_them_are_named(clock):
+    watch = PeerWatch(ADDRESSES, gone_secs=0, silent_secs=0, late_secs=3)
+    watch.waits()
+    both = (Answer.REFUSED, Answer.SILENT)
+    assert looks(watch, clock, both, both) == [None, None]
+    assert looks(watch, clock, both) == [
+        "Gave up after 3 s, for tasks of the cluster have not come: "
+        "chief-0 (a:1: nobody listens), worker-1 (b:2: does not answer)."
+    ]
+
+
+def test_who_was_there_for_an_agreement_of_all_is_gone_and_not_late(clock):
+    """Killed while the others wait in the next call of the same session, before anybody has looked for it."""
+    watch = PeerWatch(ADDRESSES, gone_secs=1, late_secs=100)
+    watch.waits()
+    watch.met()
+    assert looks(watch, clock, REFUSED) == [None]
+    assert "worker-1 (b:2) is lost: nobody listens" in looks(watch, clock, REFUSED)[0]
+
+
 def test_nobody_is_asked_while_steps_are_made(clock):
     watch = PeerWatch(ADDRESSES)
     assert watch.waiting_since is None

@@ -1,7 +1,9 @@
 """Which strategies a RunConfig takes, and what becomes of them in its copies."""
 
 import copy
+import ctypes
 import json
+import signal
 import types
 
 import linear_model
@@ -128,6 +130,21 @@ def test_without_a_cluster_it_is_a_strategy_of_this_host(monkeypatch, tmp_path):
     both = {"train_distribute": strategy, "eval_distribute": strategy}
     estimator = linear_model.estimator(tmp_path, **both).train(linear_model.train_input, steps=3)
     assert estimator.evaluate(linear_model.eval_input, steps=1)["global_step"] == 3
+
+
+def test_sigterm_ends_a_program_without_a_handler_though_the_strategy_took_it(monkeypatch, tmp_path):
+    """TensorFlow takes the signal behind Python's back, so does this test."""
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    libc = ctypes.CDLL(None)
+    libc.signal.restype = ctypes.c_void_p
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        libc.signal(signal.SIGTERM, signal.SIG_IGN)
+        RunConfig(str(tmp_path), train_distribute=strategy)
+        assert (libc.signal(signal.SIGTERM, signal.SIG_DFL) or 0) == signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @pytest.mark.parametrize("task_type", ["chief", "worker", "ps"])

@@ -75,11 +75,20 @@ def failure_of(
             time=to_text(now),
         )
     # One that ended with 0 and yet is needed was told to end before it was through (`completion.py`).
-    if not (ended(pod) or lost(pod, now)):
-        return None
+    return failure_of_ended(name, pod, now) if ended(pod) or lost(pod, now) else None
+
+
+def failure_of_ended(name: str, pod: Pod, now: datetime) -> Failure:
+    """The failure that the end of a replica's pod is.
+
+    Args:
+        name: Of the replica.
+        pod: One that has ended, or is lost.
+        now: Time of the failure.
+    """
     return Failure(
         replica=name,
-        attempt=member.attempt,
+        attempt=pod.attempt,
         reason=_reason(pod),
         exit_code=pod.exit_code,
         node=pod.node,

@@ -45,7 +45,7 @@ from estimator_operator.plan.failures import (
 )
 from estimator_operator.plan.observed import Replica
 from estimator_operator.plan.roster import Member
-from estimator_operator.plan.training_group import excused, group_of
+from estimator_operator.plan.training_group import excused, group_of, late_verdict
 
 __all__ = ["REASON_DELETED", "Fault", "Tally", "Verdict", "judge"]
 
@@ -155,6 +155,7 @@ def judge(
         tally.see(member)
         was_seen = gone.get(member.replica) == member.attempt
         failure = failure_of(member, started=started, pending=tally.pending, gone=was_seen, now=now)
+        failure = failure or late_verdict(job, member, now)
         if failure is not None:
             failed.append((member, failure))
     group = group_of(job, everyone)

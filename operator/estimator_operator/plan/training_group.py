@@ -5,6 +5,8 @@ processes end (docs/decisions/synchronous-training.md). So the group fails, wait
 
 * whichever of them fails, all get their next attempt, those that have completed too, unless the chief has: one write,
   counted once. The evaluator, which only reads checkpoints, goes on;
+* one that says, in its exit code, that no retry mends it is heard also where the others, who lost it by that, were seen to
+  fail first: else each attempt would be made in vain, up to the last one allowed;
 * none of them is made before the last pod of an earlier attempt has ended, and before every backoff is over;
 * what the others do when one of them is told to end is not theirs: they end in the step after, or lose it in a step, and
   fail soon after. It is counted no more than the disruption itself.
@@ -13,6 +15,7 @@ processes end (docs/decisions/synchronous-training.md). So the group fails, wait
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from estimator_api import EstimatorJob
@@ -20,9 +23,10 @@ from estimator_api import constants as c
 from estimator_api.status import Failure
 from estimator_operator.plan.backoff import not_before
 from estimator_operator.plan.cluster_spec import CHIEF_REPLICA
-from estimator_operator.plan.failures import REASON_PEER_DISRUPTED, is_disruption
+from estimator_operator.plan.failure_rules import decide
+from estimator_operator.plan.failures import REASON_PEER_DISRUPTED, failure_of_ended, is_disruption
 from estimator_operator.plan.observed import NODE_NOT_READY, Replica
-from estimator_operator.plan.roster import Member
+from estimator_operator.plan.roster import Member, ended
 
 _ROLES = (c.CHIEF, c.WORKER)
 
@@ -62,6 +66,25 @@ def completed_at_resume(job: EstimatorJob, completed: tuple[str, ...]) -> tuple[
     if not job.spec.is_synchronous or str(CHIEF_REPLICA) in completed:
         return completed
     return tuple(one for one in completed if one.rpartition("-")[0] not in _ROLES)
+
+
+def late_verdict(job: EstimatorJob, member: Member, now: datetime) -> Failure | None:
+    """The failure of an earlier attempt that no retry mends, and that was not seen before the group started again.
+
+    Args:
+        job: The job.
+        member: One that must have a running pod.
+        now: Time of the failure.
+    """
+    if not in_group(job, member.replica):
+        return None
+    for pod in member.previous:
+        if ended(pod) and pod.exit_code == c.EXIT_CONFIG:
+            # It was told to end with the group, which is no reason to end so: SIGTERM ends it with 143.
+            failure = failure_of_ended(str(member.replica), replace(pod, deleting=False), now)
+            if decide(job, failure).action == "FailJob":
+                return failure
+    return None
 
 
 def excused(

@@ -9,8 +9,9 @@ So a thread looks after the others, but only while this task has been in one cal
 * silent: the address takes connections and nobody answers, or it cannot be reached. A process that stands still, or a
   node that is cut off, is given `SILENT_SECS`.
 
-A task that has never answered is not gone but late. The process of a task whose peer is lost ends from that thread, for
-its main thread is inside TensorFlow and comes back no more.
+A task that has never answered is not gone but late: it is awaited as long as a session may take to be made
+(`RunConfig.session_creation_timeout_secs`), or nearly as long as TensorFlow waits when a strategy is made. The process of a task whose peer is lost ends from that thread, for its main
+thread is inside TensorFlow and comes back no more.
 """
 
 import concurrent.futures
@@ -96,6 +97,7 @@ class PeerWatch:
         lost: called once, from the watching thread, with a sentence that names who is lost.
         gone_secs: how long nobody may listen at an address.
         silent_secs: how long an address may not answer.
+        late_secs: how long this task waits in one call for who has never answered; None for ever.
         ask: says hello to an address.
     """
 
@@ -106,11 +108,13 @@ class PeerWatch:
         *,
         gone_secs: float = GONE_SECS,
         silent_secs: float = SILENT_SECS,
+        late_secs: float | None = None,
         ask: Callable[[str], Answer] = ask,
     ) -> None:
         self._peers = dict(peers)
         self._lost = lost
         self._limits = {Answer.REFUSED: gone_secs, Answer.SILENT: silent_secs}
+        self._late_secs = late_secs
         self._ask = ask
         self._seen: set[str] = set()
         self._away_since: dict[str, float] = {}
@@ -134,6 +138,10 @@ class PeerWatch:
     def goes_on(self) -> None:
         """Says that the call has returned: all others were there."""
         self._waits_since = None
+        self.met()
+
+    def met(self) -> None:
+        """Says that an all-reduce has returned within the call: all others were there, and who is away now is gone."""
         self._seen.update(self._peers)
         self._away_since.clear()
 
@@ -156,16 +164,22 @@ class PeerWatch:
 
     def look(self, answers: Iterator[Answer]) -> str | None:
         """Takes one answer of each, in order; returns who is lost, or None while nobody is."""
+        now = time.monotonic()
+        missing = []
         for name, answer in zip(self._peers, answers, strict=True):
             if answer is Answer.THERE:
                 self._seen.add(name)
                 self._away_since.pop(name, None)
             elif name in self._seen:
-                now = time.monotonic()
                 away_secs = now - self._away_since.setdefault(name, now)
                 if away_secs >= self._limits[answer]:
                     return (
                         f"The task {name} ({self._peers[name]}) is lost: {answer.value} for {away_secs:.0f} s, and no step "
                         "ends without it."
                     )
+            else:
+                missing.append(f"{name} ({self._peers[name]}: {answer.value})")
+        since = self._waits_since
+        if missing and since is not None and self._late_secs is not None and now - since >= self._late_secs:
+            return f"Gave up after {now - since:.0f} s, for tasks of the cluster have not come: {', '.join(missing)}."
         return None

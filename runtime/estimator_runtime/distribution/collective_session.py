@@ -101,10 +101,14 @@ class CollectiveSessionCreator(tf.compat.v1.train.SessionCreator):  # type: igno
         config: ConfigProto of the session.
         restoring: the chief's: restores the newest checkpoint in a session, and says whether there was one; None on a
             worker.
+        peers: is told when all others have been there.
     """
 
-    def __init__(self, strategy: Any, scaffold: Any, master: str, config: Any, restoring: Any) -> None:
+    def __init__(
+        self, strategy: Any, scaffold: Any, master: str, config: Any, restoring: Any, peers: PeerWatch
+    ) -> None:
         self._strategy = strategy
+        self._peers = peers
         self._scaffold = scaffold
         self._master = master
         self._config = config
@@ -124,7 +128,10 @@ class CollectiveSessionCreator(tf.compat.v1.train.SessionCreator):  # type: igno
             self._master, graph=tf.compat.v1.get_default_graph(), config=self._config
         )
         has_checkpoint = self._restoring is not None and self._restoring.restore(session)
-        if session.run(restored, {is_restored: int(has_checkpoint)}):
+        is_any_restored = session.run(restored, {is_restored: int(has_checkpoint)})
+        # One that is killed from here on has been here, also where nobody has looked for it yet.
+        self._peers.met()
+        if is_any_restored:
             session.run(shared_restored)
         else:
             session.run(scaffold.init_op, scaffold.init_feed_dict)

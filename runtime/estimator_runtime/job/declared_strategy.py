@@ -1,6 +1,10 @@
 """The strategy of a declared training: `spec.strategy` in, what RunConfig's `train_distribute` takes out.
 
 It is made where training steps are made. The evaluator evaluates on its one device, by the same values.
+
+One over several tasks is made in a graph, where its constructor starts nothing and waits for nobody. Made eagerly it starts
+the task's server and waits for all others in TensorFlow, which holds Python's lock for that time: no progress is served, no
+signal heard, and nobody told who is missing.
 """
 
 from typing import Any
@@ -18,8 +22,6 @@ from estimator_runtime.job.settings.errors import JobConfigError
 def of(environment: Environment) -> Any:
     """Makes the strategy that the environment asks for; None for none.
 
-    A MultiWorkerMirroredStrategy starts this task's server and waits for the other tasks.
-
     Raises:
         JobConfigError: the variable cannot be read.
     """
@@ -29,9 +31,9 @@ def of(environment: Environment) -> Any:
     if strategy.kind == "Mirrored":
         return tf.distribute.MirroredStrategy()
     if strategy.kind == "MultiWorkerMirrored":
-        return tf.distribute.MultiWorkerMirroredStrategy(
-            communication_options=_options(strategy.communication or Communication())
-        )
+        options = _options(strategy.communication or Communication())
+        with tf.Graph().as_default():
+            return tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
     return None
 
 

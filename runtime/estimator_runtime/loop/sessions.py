@@ -133,7 +133,7 @@ def _collective_session(config: RunConfig, scaffold: Any, peers: PeerWatch, hook
         hooks = end.hooks(hooks)
     restorer = CheckpointRestorer(scaffold, config.model_dir) if config.is_chief else None
     creator = CollectiveSessionCreator(
-        config.train_distribute, scaffold, config.master, config.session_config, restorer
+        config.train_distribute, scaffold, config.master, config.session_config, restorer, peers
     )
     # A task waits for the others in the call of the session, not while its hooks save.
     return created_session(config, OneSession(creator, peers), [ReturnHook(peers), *hooks, CallHook(peers)])

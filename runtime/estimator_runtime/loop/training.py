@@ -112,7 +112,11 @@ def train_with_spec(
         # Outside of its strategy a variable that is read by all is read for its name, by a collective that the others lack.
         with replicas.scope(strategy):
             checkpoints.check_shapes(model.model_dir, tf.compat.v1.global_variables())
-    peers = PeerWatch(others(model.config)) if is_collective else None
+    peers = (
+        PeerWatch(others(model.config), late_secs=model.config.session_creation_timeout_secs)
+        if is_collective
+        else None
+    )
     watch = None if model.config.is_chief or is_collective else ChiefWatch(model.model_dir)
     train_op = layer_state.with_updates(spec.train_op, spec.loss, graph)
     fetches = [on_read.read_after(train_op) if on_read else train_op, spec.loss]

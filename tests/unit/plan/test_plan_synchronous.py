@@ -126,6 +126,62 @@ def test_a_configuration_error_beside_a_disruption_still_fails_the_job():
     assert state(made) == ("False", "ConfigurationError")
 
 
+@pytest.mark.parametrize("deleting", [False, True])
+def test_a_configuration_error_that_is_seen_after_what_follows_from_it_fails_the_job(deleting):
+    """The others lose a chief that says that no retry mends it, and may be seen first: none of them is tried again."""
+    job = together()
+    job = stored(job, seen(*pods_of(job, failed_pod("worker-0", 1))))
+    assert counts(job) == dict.fromkeys(GROUP, 1)
+    late = failed_pod("chief-0", 78, message="no such column", deleting=deleting)
+    made = plan_of(job, seen(late, make_pod("worker-1", deleting=True), make_pod("evaluator-0")))
+    assert state(made) == ("False", "ConfigurationError")
+    assert made.status.last_failure.message == "no such column"
+
+
+def test_a_rule_may_forgive_a_configuration_error_that_is_seen_late():
+    rules = {"rules": [{"action": "RestartReplica", "onExitCodes": {"values": [78]}}]}
+    job = together(policy={"failurePolicy": rules})
+    job = stored(job, seen(*pods_of(job, failed_pod("worker-0", 1))))
+    made = plan_of(job, seen(failed_pod("chief-0", 78), make_pod("evaluator-0")))
+    assert counts(made) == dict.fromkeys(GROUP, 1), "its attempt is counted already"
+    assert len(made.status.failures) == 1
+
+
+def test_two_that_fail_in_one_moment_are_one_restart():
+    job = together()
+    made = plan_of(job, seen(*pods_of(job, failed_pod("chief-0", 1), failed_pod("worker-1", 1))))
+    assert counts(made) == dict.fromkeys(GROUP, 1)
+    assert made.status.restarts.counted == 1
+    assert len(made.status.failures) == 2
+
+
+def test_one_that_stands_on_a_node_that_is_gone_is_not_waited_for():
+    job = together()
+    job = stored(job, seen(*pods_of(job, make_pod("worker-1", deleting=True, delete_by=NOW))))
+    job = stored(
+        job, seen(*pods_of(job, make_pod("worker-1", deleting=True, delete_by=NOW), without=("chief-0",)))
+    )
+    stuck = make_pod("worker-1", deleting=True, delete_by=NOW, node="away")
+    waiting = plan_of(job, seen(stuck, make_pod("evaluator-0")), after(40))
+    assert not waiting.create_pods, "nobody knows that its node is gone"
+    gone = plan_of(job, seen(stuck, make_pod("evaluator-0"), lost_nodes=frozenset({"away"})), after(40))
+    assert len(gone.create_pods) == 3
+
+
+def test_a_suspension_amid_the_restart_of_all_lets_all_end_and_all_come_back():
+    job = together()
+    job = stored(job, seen(*pods_of(job, failed_pod("worker-1", 1))))
+    job = with_spec(job, suspend=True)
+    old = seen(make_pod("chief-0", deleting=True), make_pod("evaluator-0"))
+    made = plan_of(job, old)
+    assert not made.create_pods
+    job = stored(job, old)
+    job = stored(job, seen())
+    assert state(job) == ("True", "Suspended")
+    made = plan_of(with_spec(job, suspend=False), seen(), after(60))
+    assert names(made.create_pods) == [*NEXT, "digits-evaluator-0"]
+
+
 def test_all_wait_for_the_backoff_of_one():
     job = together()
     job = stored(job, seen(*pods_of(job, failed_pod("worker-1", 137))))
