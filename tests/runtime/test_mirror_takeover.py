@@ -119,6 +119,17 @@ def test_a_store_that_compares_nothing_is_written_to_all_the_same(tmp_path, buck
     assert newest(bucket, tmp_path / "reader") == (2, [2, 2, 2])
 
 
+def test_a_store_that_does_not_even_say_who_writes_there_is_behind(bucket, old, monkeypatch):
+    def refuse(key):
+        raise ModelDirUnavailableError(f"cannot read {key}: SlowDown")
+
+    monkeypatch.setattr(bucket, "read", refuse)
+    old.save(2)
+    with pytest.raises(ModelDirUnavailableError, match=r"cannot read \.estimator-writer: SlowDown"):
+        old.round()
+    assert old.reporter.report().behind_since is not None
+
+
 @pytest.mark.parametrize("when", ["before put", "after put"])
 def test_the_file_that_names_is_sent_once_though_an_answer_is_lost(tmp_path, bucket, when):
     process = Process(tmp_path / "a", bucket, run="a")

@@ -95,14 +95,15 @@ class Writer:
         state = state_file.read(self._root) if self._mine(files.STATE) else None
         situation = self._situation(state, everything=everything)
         steps = list(round_plan.steps(situation))
-        if self._doomed or not all(map(self._is_event_upload, steps)):
+        is_behind = not all(map(self._is_event_upload, steps))
+        if is_behind:
+            self._reporter.behind()
+        if is_behind or self._doomed:
             self._check_others(begins=any(isinstance(step, round_plan.SaveCheckpoint) for step in steps))
         self._delete_doomed()
         done = True
         begun = self._clock()
         for step in steps:
-            if not self._is_event_upload(step):
-                self._reporter.behind()
             match step:
                 case round_plan.Upload(key):
                     done &= self._upload(key)
