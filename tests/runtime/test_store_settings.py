@@ -1,6 +1,7 @@
 """What a person has to mend in the environment of a store: said with what, where and how, and tried no more than helps."""
 
 import pytest
+from obstore.store import MemoryStore
 from store_servers import clear_environment
 
 from estimator_runtime.errors import ModelDirUnavailableError, StoreSettingsError
@@ -8,8 +9,8 @@ from estimator_runtime.job import failures, model_store
 from estimator_runtime.job.settings.errors import JobConfigError
 from estimator_runtime.job.staging import command
 from estimator_runtime.job.staging.sources import SettingsError, source_of
-from estimator_runtime.mirror import plain_words, stores
-from estimator_runtime.mirror.bucket import open_bucket
+from estimator_runtime.mirror import bucket, plain_words, stores
+from estimator_runtime.mirror.bucket import Bucket, open_bucket
 
 URI = "s3://models/vision"
 KEYS = {
@@ -65,6 +66,21 @@ def test_a_host_that_does_not_answer_is_said_to_be_that(monkeypatch):
     with pytest.raises(ModelDirUnavailableError, match="error sending request: Connection refused") as raised:
         open_bucket(URI).list()
     assert not raised.value.may_be_settings
+
+
+class PanicException(BaseException):
+    """As the library's, which is no Exception either."""
+
+
+def test_a_panic_of_the_library_is_a_store_that_fails(monkeypatch):
+    """A thread that it ends would be waited for, for ever."""
+
+    def panic(*arguments):
+        raise PanicException("called `Result::unwrap()` on an `Err` value")
+
+    monkeypatch.setattr(bucket.obstore, "list", panic)
+    with pytest.raises(ModelDirUnavailableError, match="cannot list: called `Result::unwrap"):
+        Bucket(MemoryStore(), uri=URI).list()
 
 
 @pytest.mark.parametrize(

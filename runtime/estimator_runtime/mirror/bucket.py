@@ -30,6 +30,8 @@ _Result = TypeVar("_Result")
 PART_BYTES: Final = 8 << 20
 """What is longer goes up in parts of this size."""
 _PARTS_AT_ONCE: Final = 8
+_PANIC: Final = "PanicException"
+"""What a panic of the library is, which is no Exception and can be imported from nowhere."""
 _KNOWS_NO_CONDITIONS: Final = re.compile(r"not.?implemented|not.?supported|\b501\b", re.IGNORECASE)
 
 
@@ -240,8 +242,12 @@ class Bucket:
         except (BaseError, OSError, ValueError) as error:
             # Without the cause, whose text may hold credentials.
             raise self._unavailable(what, error) from None
+        except BaseException as error:
+            if type(error).__name__ != _PANIC:
+                raise
+            raise self._unavailable(what, error) from None
 
-    def _unavailable(self, what: str, error: Exception) -> ModelDirUnavailableError:
+    def _unavailable(self, what: str, error: BaseException) -> ModelDirUnavailableError:
         words, mistake = f"{self.uri}: cannot {what}: {plain_words.of(error)}", plain_words.mistake(error)
         if mistake is None:
             return ModelDirUnavailableError(words)
