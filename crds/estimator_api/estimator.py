@@ -110,8 +110,8 @@ class PredictSection(ApiModel):
     checkpoint_path: Location | None = None
     """Checkpoint to predict with instead of the latest in the model directory."""
     output: Location | None = None
-    """Directory for the predictions, one JSON object a line, in files `predictions-00000.jsonl` and so on. Absent:
-    `predictions/<job>` in the model directory."""
+    """Directory for the predictions, one JSON object a line, in files `predictions-00000.jsonl` and so on; to `s3://` and
+    `az://` they go when all are made. Absent: `predictions/<job>` in the model directory."""
     hooks: Hooks | None = None
     """References to SessionRunHook instances or to functions without arguments that return one."""
 

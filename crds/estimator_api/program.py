@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from estimator_api.base import ApiModel, Rule
-from estimator_api.strings import ConfigMapKey, Location, ModuleName, ObjectName, RelativePath
+from estimator_api.strings import ConfigMapKey, ModuleName, ObjectName, RelativePath, ScriptPath
 
 _ATOMIC = {"x-kubernetes-list-type": "atomic"}
 
@@ -25,7 +25,7 @@ class Program(ApiModel):
 
     module: ModuleName | None = None
     """Python module, run as `python -m` would."""
-    script: Location | None = None
+    script: ScriptPath | None = None
     """Path of a Python file in the image or under /code."""
     args: (
         Annotated[

@@ -126,6 +126,17 @@ InputPath = Annotated[
 Location = Annotated[
     str,
     Field(max_length=1024),
-    Matching(r"\S(.*\S)?", "must be a path or a URI, neither empty nor with spaces around it"),
+    Matching(
+        r"/(.*\S)?|(gs|s3|az|file)://\S(.*\S)?|[^\s:/]([^:]*[^\s:])?",
+        "must be a path or a URI of gs://, s3:// or az://, neither empty nor with spaces around it; hdfs:// and other schemes"
+        " cannot be read or written",
+    ),
 ]
 """A file or directory as a pod sees it, or a URI."""
+
+ScriptPath = Annotated[
+    str,
+    Field(max_length=1024),
+    Matching(r"\S(.*\S)?", "must be a path, neither empty nor with spaces around it"),
+]
+"""A file that Python runs."""

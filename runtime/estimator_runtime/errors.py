@@ -14,6 +14,8 @@ written for tf.estimator keeps working:
     ├── StorageFullError               (ResourceExhaustedError, OSError)
     │                                                           there is no room for a checkpoint or an export
     ├── ModelDirUnavailableError       (OSError)                the object store of the model directory is away or refuses
+    │   ├── StoreSettingsError                                  what the environment says of the store cannot be
+    │   ├── AnotherWriterError                                  another process writes the model directory there now
     │   └── ObjectDamagedError                                  what arrives from it is not what was put there
     ├── InputGraphError                (ValueError, RuntimeError, AttributeError)
     │                                                           input_fn returned what was made outside of it
@@ -91,7 +93,24 @@ class StorageFullError(EstimatorError, _ResourceExhaustedError, OSError):  # typ
 
 
 class ModelDirUnavailableError(EstimatorError, OSError):
-    """The object store that holds the model directory cannot be reached, or does not do what it is asked for."""
+    """The object store that holds the model directory cannot be reached, or does not do what it is asked for.
+
+    Attributes:
+        may_be_settings: whether that looks like a mistake in what the environment says of the store, which only a person
+            can mend: a bucket that is not there, credentials that nobody knows.
+    """
+
+    def __init__(self, message: str, *, may_be_settings: bool = False) -> None:
+        super().__init__(message)
+        self.may_be_settings = may_be_settings
+
+
+class StoreSettingsError(ModelDirUnavailableError):
+    """What the environment says of an object store cannot be: no request of this process will ever succeed."""
+
+
+class AnotherWriterError(ModelDirUnavailableError):
+    """Another process writes the model directory in the object store now, so this one has to end."""
 
 
 class ObjectDamagedError(ModelDirUnavailableError):

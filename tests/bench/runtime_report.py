@@ -11,14 +11,14 @@ PLOT = "benchmark-runtime.png"
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """Something that is measured on both sides, and what its ratio `ours / peer` is to be.
+    """Something that is measured on both sides, and what its ratio `ours / peer` is to be; None for information.
 
     `fewer`: seconds or MiB, of which fewer are better; otherwise a speed.
     """
 
     name: str
     unit: str
-    target: float
+    target: float | None
     fewer: bool = False
 
 
@@ -45,11 +45,13 @@ class Measured:
         return statistics.median(self.ratios())
 
     def met(self):
+        if self.cell.target is None:
+            return True
         return self.ratio() <= self.cell.target if self.cell.fewer else self.ratio() >= self.cell.target
 
     def columns(self):
         """Texts: name, ours, peer, ratio with spread, target, whether met, limits with their ratios to the peer."""
-        ratios = self.ratios()
+        ratios, target = self.ratios(), self.cell.target
         limits = "; ".join(
             f"{name} {_short(statistics.median(values))}"
             f" ({statistics.median(a / b for a, b in zip(values, self.peer, strict=True)):.2f})"
@@ -60,8 +62,8 @@ class Measured:
             _short(statistics.median(self.ours)),
             _short(statistics.median(self.peer)),
             f"{self.ratio():.2f} ({min(ratios):.2f}-{max(ratios):.2f})",
-            f"{'<=' if self.cell.fewer else '>='} {self.cell.target:g}",
-            "yes" if self.met() else "no",
+            "-" if target is None else f"{'<=' if self.cell.fewer else '>='} {target:g}",
+            "-" if target is None else "yes" if self.met() else "no",
             limits or "-",
         )
 

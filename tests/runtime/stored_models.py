@@ -41,6 +41,14 @@ class FaultyBucket(Bucket):
         super().put(key, content, size=size, digest=digest)
         self.fault("after put", key)
 
+    def replace(self, key, content, *, digest, before):
+        self.fault("before put", key)
+        found = super().replace(key, content, digest=digest, before=before)
+        if found is not None:
+            self.changes.append(("put", key))
+        self.fault("after put", key)
+        return found
+
     def delete(self, keys):
         for key in keys:
             self.fault("before delete", key)
@@ -122,9 +130,10 @@ class Process:
         bucket: the store.
         keep: how many checkpoints its saver keeps.
         mine: which keys it writes.
+        run: its name among the processes that write checkpoints there.
     """
 
-    def __init__(self, folder: Path, bucket, *, keep=2, mine=lambda key: True, clocks=None):
+    def __init__(self, folder: Path, bucket, *, keep=2, mine=lambda key: True, clocks=None, run=None):
         self.clocks = clocks or Clocks()
         self.root, self.staging = folder / "model", folder / "staging"
         self.root.mkdir(parents=True)
@@ -139,6 +148,7 @@ class Process:
             beginning=self.beginning,
             mine=mine,
             reporter=self.reporter,
+            run=run,
             clock=self.clocks.monotonic,
         )
         self._saver = _model().saver(keep)

@@ -9,15 +9,19 @@ import uuid
 from pathlib import Path
 
 import pytest
+import yaml
 from cluster_tasks import free_ports
+from code_blocks import code_blocks
 from job_process import Replica
 from store_servers import FaultyProxy, clear_environment, running
 
 from estimator_runtime import checkpoints
+from estimator_runtime.mirror import digests
 from estimator_runtime.mirror.bucket import open_bucket
 from estimator_runtime.mirror.fetching import fetch_checkpoint
 
 pytestmark = pytest.mark.timeout(180)
+GUIDE = Path(__file__).parents[2] / "docs" / "user-guide.md"
 SPEC = {
     "modelFn": "job_model:model_fn",
     "runConfig": {"saveCheckpointsSteps": 5, "keepCheckpointMax": 2},
@@ -172,14 +176,27 @@ def test_a_program_sees_a_local_directory(start, uri, tmp_path):
     assert newest_step(open_bucket(uri), tmp_path) == 10
 
 
-def test_a_local_run_trains_into_a_bucket(server, uri, tmp_path):
-    manifest = {
-        "apiVersion": "estimator.dev/v1alpha1",
-        "kind": "EstimatorJob",
-        "metadata": {"name": "line"},
-        "spec": {"estimator": SPEC, "modelDir": {"uri": uri}, "evaluator": {}},
-    }
-    (tmp_path / "job.yaml").write_text(json.dumps(manifest))
+def guides_job(uri, server):
+    """The user guide's job with its model in a bucket and inputs from there, on this server and small."""
+    documents = [
+        one for kind, text in code_blocks(GUIDE) if kind == "yaml" for one in yaml.safe_load_all(text)
+    ]
+    (job,) = [
+        one for one in documents if one.get("spec", {}).get("modelDir", {}).get("uri") == "s3://models/vision"
+    ]
+    (inputs,) = [one["inputs"] for one in documents if set(one) == {"inputs"}]
+    spec = job["spec"]
+    spec |= {"estimator": SPEC, "modelDir": {"uri": uri}, "worker": {"replicas": 0}, "ps": {"replicas": 0}}
+    spec["inputs"] = [one | {"uri": f"{uri}-data"} for one in inputs if one["uri"].startswith("s3://")]
+    for variable in spec["template"]["spec"]["containers"][0]["env"]:
+        variable["value"] = server[variable["name"]]
+    return job
+
+
+def test_the_user_guides_job_trains_into_a_bucket_as_a_local_run(server, uri, tmp_path):
+    assert all(f"`{name}`" in GUIDE.read_text() for name in server), "what the server's clients need is named"
+    (tmp_path / "job.yaml").write_text(json.dumps(guides_job(uri, server)))
+    open_bucket(f"{uri}-data").put("train/one", b"1", size=1, digest=digests.of_bytes(b"1"))
     environment = (
         os.environ
         | server
@@ -195,6 +212,7 @@ def test_a_local_run_trains_into_a_bucket(server, uri, tmp_path):
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert f"{uri}/model.ckpt-20" in ended.stdout
+    assert f"{uri}-data: 1 files, 1 bytes, 1 of them brought now" in ended.stderr
     keys = set(open_bucket(uri).list())
     assert {"model.ckpt-20.index", "finished"} <= keys
     assert any(key.startswith("export/end/") and key.endswith("/saved_model.pb") for key in keys)

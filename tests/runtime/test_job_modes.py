@@ -283,7 +283,7 @@ def test_a_model_that_was_never_trained(tmp_path, section, complaint):
         (with_section(EVALUATE, "evaluate", hooks=["job_model:no_hook"]), r"estimator.evaluate.hooks\[0\]"),
         (with_section(PREDICT, "predict", checkpointPath="/gone/model.ckpt-9"), "estimator.predict.checkpointPath: there is no"),
         (with_section(PREDICT, "predict", inputFn="gone:f"), "estimator.predict.inputFn: gone:f cannot be imported"),
-        (with_section(PREDICT, "predict", output="nowhere://x/y"), "estimator.predict.output: this TensorFlow does not know the scheme"),
+        (with_section(PREDICT, "predict", output="nowhere://x/y"), "estimator.predict.output: must be a path or a URI of gs://"),
         (with_section(PREDICT, "predict", predictKeys=["z"]), "estimator.predict.predictKeys: Expected to run at least one"),
         (with_section(PREDICT, "predict", predictKeys=["y", "z"]), "estimator.predict.predictKeys: the model makes no prediction z"),
         (with_section(PREDICT, "predict", output="model.ckpt-4.index"), "estimator.predict.output: .*model.ckpt-4.index cannot be a directory"),
@@ -292,7 +292,7 @@ def test_a_model_that_was_never_trained(tmp_path, section, complaint):
         (EXPORT | {"exports": [EXPORT["exports"][0] | {"servingInputReceiverFn": "gone:f"}]}, r"estimator.exports\[final\].servingInputReceiverFn: gone:f"),
         (EXPORT | {"exports": [EXPORT["exports"][0] | {"checkpointPath": "/gone/model.ckpt-9"}]}, r"exports\[final\].checkpointPath: there is no"),
         (EXPORT | {"exports": [EXPORT["exports"][0] | {"assetsExtra": [{"destination": "a", "source": "/gone"}]}]}, r"assetsExtra\[a\].source: there is no file /gone"),
-        (EXPORT | {"exports": [EXPORT["exports"][0] | {"assetsExtra": [{"destination": "a", "source": "nowhere://x"}]}]}, r"assetsExtra\[a\].source: this TensorFlow does not know the scheme"),
+        (EXPORT | {"exports": [EXPORT["exports"][0] | {"assetsExtra": [{"destination": "a", "source": "nowhere://x"}]}]}, r"assetsExtra.0.source: must be a path or a URI of gs://"),
         (EXPORT | {"exports": [EXPORT["exports"][0] | {"assetsExtra": [{"destination": "a", "source": "/"}]}]}, r"assetsExtra\[a\].source: / is a directory, not a file"),
     ],
 )  # fmt: skip

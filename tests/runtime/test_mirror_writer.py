@@ -142,6 +142,26 @@ def test_a_checkpoint_saved_again_as_it_was_is_not_sent_again(tmp_path):
     assert not {"model.ckpt-1.data-00000-of-00001", "model.ckpt-1.index", "checkpoint"} & set(puts(bucket))
 
 
+def test_a_restart_sends_nothing_that_the_store_has(tmp_path):
+    """A session saves the checkpoint that it has restored once more."""
+    bucket = FaultyBucket()
+    before = Process(tmp_path / "a", bucket, run="a")
+    for step in (1, 2):
+        before.save(step)
+    before.write("graph.pbtxt", b"graph")
+    before.write("eval/events.out.tfevents.1.host", b"evaluations")
+    before.export(1700000001)
+    before.round(everything=True)
+    for count in range(3):
+        after = Process(tmp_path / f"restart {count}", bucket, run=str(count))
+        bucket.changes.clear()
+        after.save(2)
+        after.write("graph.pbtxt", b"graph")
+        after.round(everything=True)
+        assert puts(bucket) == [".estimator-writer"], "its name, and nothing else"
+        assert newest(bucket, tmp_path / f"reader {count}") == (2, [2, 2, 2])
+
+
 def test_a_process_that_goes_on_deletes_the_checkpoints_of_the_one_before(tmp_path):
     bucket = FaultyBucket()
     before = Process(tmp_path / "a", bucket)

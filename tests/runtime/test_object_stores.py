@@ -91,6 +91,20 @@ def test_what_is_not_there(bucket, tmp_path):
     assert bucket.list() == {}
 
 
+def test_an_object_is_replaced_only_as_it_was(bucket):
+    def replaced(content, before):
+        return bucket.replace("checkpoint", content, digest=digests.of_bytes(content), before=before)
+
+    first = replaced(b"first", None)
+    assert replaced(b"another", None) is None
+    second = replaced(b"second", first)
+    assert second.digest == digests.of_bytes(b"second")
+    assert replaced(b"third", first) is None
+    assert bucket.read("checkpoint") == b"second"
+    assert replaced(b"third", bucket.look("checkpoint")) is not None
+    assert bucket.read("checkpoint") == b"third"
+
+
 def test_a_model_directory_goes_there_and_comes_back(bucket, tmp_path):
     process = Process(tmp_path / "a", bucket)
     for step in (1, 2, 3):

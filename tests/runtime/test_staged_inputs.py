@@ -2,6 +2,7 @@
 
 import functools
 import http.server
+import itertools
 import json
 import os
 import signal
@@ -15,7 +16,9 @@ from staged import LARGE, Time, data, stager
 from store_servers import FaultyProxy, clear_environment, running
 
 from estimator_runtime.job.settings.errors import JobConfigError
+from estimator_runtime.job.staging import stager as stagers
 from estimator_runtime.job.staging.command import main
+from estimator_runtime.job.staging.record import Record
 from estimator_runtime.job.staging.sources import ChangedError, Entry, FolderSource, source_of
 from estimator_runtime.job.staging.stager import PATIENCE_SECS, Stager
 from estimator_runtime.mirror import digests, locations, stores
@@ -72,6 +75,56 @@ def test_the_next_attempt_brings_only_what_is_missing(tmp_path):
     assert ("one", 4) in again.asked
     assert staged.brought < staged.size
     assert data(tmp_path) == again.files
+    assert stager(again, tmp_path).run().brought == 0
+
+
+class Killed(BaseException):
+    """The process is gone: nothing of it runs on."""
+
+
+@pytest.mark.parametrize(
+    "when", ["before it is read", "while it comes", "before it is seen", "before it is recorded"]
+)
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_killed_at_any_file_the_next_attempt_brings_the_rest(tmp_path, monkeypatch, when, number):
+    """And no byte of a file that was recorded, nor of half a file, a second time."""
+    files = {"a": b"0123", "deep__b": b"456789", "c": b"abc"}
+    monkeypatch.setattr(stagers, "_AT_ONCE", 1)
+    line, seen, begun = Line(**files), [], itertools.count(1)
+    read, dead = line.read, threading.Event()
+
+    def die(moment, file):
+        if dead.is_set() or (moment == when and file == number):
+            dead.set()
+            raise Killed
+
+    def reading(entry, offset):
+        this = next(begun)
+        die("before it is read", this)
+        for content in read(entry, offset):
+            seen.append(entry.key)
+            yield content[:1]
+            die("while it comes", this)
+            yield content[1:]
+
+    line.read = reading
+    line.fault = lambda entry, path: die("before it is seen", len(seen))
+    add = Record.add
+    monkeypatch.setattr(
+        Record, "add", lambda record, entry: (die("before it is recorded", len(seen)), add(record, entry))
+    )
+    with pytest.raises(Killed):
+        stager(line, tmp_path).run()
+    whole = data(tmp_path)
+    assert all(line.files[key] == content for key, content in whole.items()), "half a file is not seen"
+    assert len(whole) == (number if when == "before it is recorded" else number - 1)
+    monkeypatch.setattr(Record, "add", add)
+    again = Line(**files)
+    staged = stager(again, tmp_path).run()
+    assert data(tmp_path) == again.files
+    left = 3 - number + (when in ("before it is read", "while it comes", "before it is recorded"))
+    assert len(again.asked) == left
+    assert staged.brought == sum(len(again.files[key][offset:]) for key, offset in again.asked)
     assert stager(again, tmp_path).run().brought == 0
 
 

@@ -73,3 +73,24 @@ def test_ratios_of_the_operator_are_to_what_its_peers_needed_in_the_same_run(com
     assert "| burst of 50: last pod / bare script | 1.5 | <= 1.4 | **missed** |" in page.read_text()
     assert "| burst of 50: POST to last pod | 3.00 | 6.00 | 120.00 | 2.00 |" in page.read_text()
     assert (tmp_path / comparison.PLOT).read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_bench_of_stores_tells_what_it_measured_and_what_was_to_come_of_it(monkeypatch):
+    for folder in (TESTS, TESTS / "bench", TESTS / "runtime"):
+        monkeypatch.syspath_prepend(str(folder))
+    import bench_stores
+    from runtime_report import Measured
+
+    measured = {name: Measured(cell) for name, cell in bench_stores.cells(20).items()}
+    for one in measured.values():
+        one.add(ours=9.0, peer=10.0)
+    text = "\n".join(bench_stores.section(list(measured.values()), pairs=1, minutes=2))
+    assert (
+        "| train, 20 MB saved every 100 steps, steps/s | 9 | 10 | 0.90 (0.90-0.90) | >= 0.95 | no | - |"
+        in text
+    )
+    assert (
+        "| a checkpoint of 100 MB from the store, MB/s | 9 | 10 | 0.90 (0.90-0.90) | >= 0.8 | yes | - |"
+        in text
+    )
+    assert "| a save of 200 MB on 2 ps, seconds | 9 | 10 | 0.90 (0.90-0.90) | - | - | - |" in text

@@ -150,6 +150,12 @@ def _run_program(module: str | None, script: str | None, arguments: Sequence[str
 
 def _ended(error: BaseException, recorder: Recorder) -> int:
     """Records and says why the replica ended; returns the exit code."""
+    if isinstance(error, OSError):
+        from estimator_runtime.errors import AnotherWriterError
+
+        if isinstance(error, AnotherWriterError):
+            # It asks for an end as SIGTERM does, and is the reason for it.
+            return _say_failure(error, recorder)
     if isinstance(error, interruption.Interrupted) or interruption.requested():
         if not isinstance(error, interruption.Interrupted):
             traceback.print_exception(error)

@@ -19,10 +19,11 @@ from estimator_runtime.estimator import Estimator
 from estimator_runtime.export.exporters import BestExporter, Exporter, FinalExporter, LatestExporter
 from estimator_runtime.job import declared_strategy, step_target
 from estimator_runtime.job.modes import evaluate_mode, export_mode, predict_mode
+from estimator_runtime.job.settings import stored_files
 from estimator_runtime.job.settings.environment import Environment
 from estimator_runtime.job.settings.errors import JobConfigError
 from estimator_runtime.job.settings.hook_references import resolve_hooks
-from estimator_runtime.job.settings.locations import check_scheme
+from estimator_runtime.job.settings.locations import check_scheme, local_file
 from estimator_runtime.job.settings.references import resolve_callable
 from estimator_runtime.training import dispatch, roles
 from estimator_runtime.training.specs import EvalSpec, TrainSpec
@@ -60,7 +61,7 @@ def run(section: EstimatorSection, environment: Environment) -> None:
             resolve_callable(section.model_fn, field="estimator.modelFn"),
             config=config,
             params=section.params,
-            warm_start_from=section.warm_start_from,
+            warm_start_from=_warm_start(section.warm_start_from, config),
         )
     if section.mode == "Evaluate":
         evaluate_mode.run(section, estimator)
@@ -93,6 +94,14 @@ def _train(
         roles.train(estimator, train_spec)
     else:
         dispatch.train_and_evaluate(estimator, train_spec, eval_spec)
+
+
+def _warm_start(given: str | None, config: RunConfig) -> str | None:
+    """Where the first values are; parameter servers read theirs from the path that the chief knows."""
+    if given is None or not stored_files.is_stored(given):
+        return given
+    field = "estimator.warmStartFrom"
+    return stored_files.checkpoint(given, field=field, same_everywhere=config.num_ps_replicas > 0)
 
 
 def run_config(section: RunConfigSection | None, environment: Environment, strategy: Any = None) -> RunConfig:
@@ -131,16 +140,21 @@ def _eval_spec(section: EvaluateSection, exports: Iterable[Export], config: RunC
         steps=section.steps or None,
         name=section.name,
         hooks=resolve_hooks(section.hooks, field="estimator.evaluate.hooks") if evaluates else [],
-        exporters=[_exporter(export, section.name) for export in exports],
+        exporters=[_exporter(export, section.name, reads=evaluates) for export in exports],
         start_delay_secs=section.start_delay_seconds,
         throttle_secs=section.throttle_seconds,
     )
 
 
-def _exporter(export: Export, evaluation: str | None) -> Exporter:
+def _exporter(export: Export, evaluation: str | None, *, reads: bool) -> Exporter:
     field = f"estimator.exports[{export.name}]"
     receiver_fn = resolve_callable(export.serving_input_receiver_fn, field=f"{field}.servingInputReceiverFn")
-    assets = {asset.destination: asset.source for asset in export.assets_extra or []} or None
+    assets = {
+        asset.destination: local_file(asset.source, field=f"{field}.assetsExtra[{asset.destination}].source")
+        if reads and stored_files.is_stored(asset.source)
+        else asset.source
+        for asset in export.assets_extra or []
+    } or None
     keep = {} if export.exports_to_keep is None else {"exports_to_keep": export.exports_to_keep}
     if export.kind == "Final":
         return FinalExporter(export.name, receiver_fn, assets_extra=assets, as_text=export.as_text)

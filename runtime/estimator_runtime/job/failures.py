@@ -5,7 +5,7 @@ import re
 import tensorflow as tf
 
 from estimator_api.constants import EXIT_CONFIG
-from estimator_runtime.errors import CheckpointMismatchError
+from estimator_runtime.errors import CheckpointMismatchError, StoreSettingsError
 from estimator_runtime.job.settings.errors import ExportFailedError
 
 EXIT_FAILED = 1
@@ -28,7 +28,7 @@ def describe(error: BaseException) -> tuple[int, str]:
             EXIT_CONFIG,
             f"This TensorFlow does not know the model directory's scheme: {_first_line(error)}",
         )
-    if isinstance(error, CheckpointMismatchError):
+    if isinstance(error, CheckpointMismatchError | StoreSettingsError):
         return EXIT_CONFIG, str(error)
     detail = _other_model(error)
     if detail is not None:

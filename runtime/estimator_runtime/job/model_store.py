@@ -13,6 +13,7 @@ import re
 import shutil
 import tempfile
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from typing import Final, TypeVar
 from estimator_api.constants import CHIEF, ENV_MODEL_DIR, ENV_TF_CONFIG, EVALUATOR, PS, WORKER
 from estimator_runtime import interruption
 from estimator_runtime.checkpoints import shared_files
-from estimator_runtime.errors import ModelDirUnavailableError
+from estimator_runtime.errors import ModelDirUnavailableError, StoreSettingsError
 from estimator_runtime.job.progress.in_store import InStore
 from estimator_runtime.job.progress.recorder import Recorder
 from estimator_runtime.job.settings.environment import Environment
@@ -56,6 +57,7 @@ def opened(settings: Environment, recorder: Recorder, termination: Termination) 
 
     Raises:
         JobConfigError: the model directory cannot be in a store.
+        StoreSettingsError: what the environment says of the store cannot be.
         ModelDirUnavailableError: the store cannot be read at the start, or does not take everything at the end.
     """
     uri = settings.model_dir
@@ -76,7 +78,7 @@ def opened(settings: Environment, recorder: Recorder, termination: Termination) 
     bucket = buckets.open_bucket(uri)
     with _in_environment(root), shared_files.of_this_process_alone():
         placed = replace(settings, model_dir=str(root), mirrored=uri)
-        with _mirrored(bucket, place, settings.role, recorder, termination):
+        with _mirrored(bucket, place, settings, recorder, termination):
             yield placed
 
 
@@ -89,8 +91,9 @@ def _is_mirrored(uri: str) -> bool:
 
 @contextlib.contextmanager
 def _mirrored(
-    bucket: Bucket, place: Path, role: str, recorder: Recorder, termination: Termination
+    bucket: Bucket, place: Path, settings: Environment, recorder: Recorder, termination: Termination
 ) -> Iterator[None]:
+    role, is_first = settings.role, settings.attempt == 0
     root, staging = place / "model", place / "staging"
     staging.mkdir()
     mirroring: Mirroring | None = None
@@ -114,17 +117,21 @@ def _mirrored(
         stack.callback(leave)
         if role != CHIEF:
             follower = Follower(bucket, root, staging, checkpoints=_FOLLOWED[role])
-            _patiently(follower.look)
+            _patiently(follower.look, is_first=is_first)
             stack.enter_context(following(follower.look, reporter, alone=role != EVALUATOR))
         if role in (CHIEF, EVALUATOR):
             mine = _everything if role == CHIEF else _of_evaluator
             # A folder of its own: the follower's thread has files in the other one.
             own = staging / "written"
             own.mkdir()
-            beginning = _patiently(lambda: fetch(bucket, root, own, mine=mine))
-            writer = Writer(bucket, root, own, beginning=beginning, mine=mine, reporter=reporter)
+            beginning = _patiently(lambda: fetch(bucket, root, own, mine=mine), is_first=is_first)
+            run = uuid.uuid4().hex if role == CHIEF else None
+            writer = Writer(bucket, root, own, beginning=beginning, mine=mine, reporter=reporter, run=run)
             mirroring = Mirroring(
-                lambda everything: writer.run(everything=everything), reporter, uri=bucket.uri
+                lambda everything: writer.run(everything=everything),
+                reporter,
+                uri=bucket.uri,
+                lost=interruption.request,
             )
             stack.enter_context(_carried(mirroring, termination))
         recorder.tell_through(told.document)
@@ -163,14 +170,24 @@ def _of_evaluator(key: str) -> bool:
     return _OF_EVALUATOR.fullmatch(key) is not None
 
 
-def _patiently(read: Callable[[], _Result]) -> _Result:
-    """What `read` returns, once the store answers."""
+def _patiently(read: Callable[[], _Result], *, is_first: bool = False) -> _Result:
+    """What `read` returns, once the store answers.
+
+    Args:
+        read: asks it.
+        is_first: whether this is the replica's first attempt: what looks like a mistake then is one. Later the same
+            may be a secret that was changed, which the next pod reads anew.
+    """
     begun, pause = time.monotonic(), 0.5
     while True:
         try:
             return read()
+        except StoreSettingsError:
+            raise
         except ModelDirUnavailableError as error:
             if time.monotonic() - begun + pause > AT_THE_START_SECS:
+                if is_first and error.may_be_settings:
+                    raise StoreSettingsError(str(error)) from None
                 raise
             _LOG.warning("%s. Trying again.", error)
         # SIGTERM ends this wait by an exception.

@@ -8,16 +8,18 @@ somebody has looked whether it has arrived all the same, so it is sent once.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import obstore
-from obstore.exceptions import BaseError
+from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 
-from estimator_runtime.errors import ModelDirUnavailableError, ObjectDamagedError
+from estimator_runtime.errors import ModelDirUnavailableError, ObjectDamagedError, StoreSettingsError
 from estimator_runtime.mirror import digests, locations, plain_words, stores
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ _Result = TypeVar("_Result")
 PART_BYTES: Final = 8 << 20
 """What is longer goes up in parts of this size."""
 _PARTS_AT_ONCE: Final = 8
+_PANIC: Final = "PanicException"
+"""What a panic of the library is, which is no Exception and can be imported from nowhere."""
+_KNOWS_NO_CONDITIONS: Final = re.compile(r"not.?implemented|not.?supported|\b501\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +44,14 @@ class Stored:
         modified: when it was put there.
         tag: the store's own mark of this content.
         digest: `digests` of its content; None where nobody has asked, or it was put there by somebody else.
+        version: what some stores have beside the tag.
     """
 
     size: int
     modified: datetime
     tag: str | None = None
     digest: str | None = None
+    version: str | None = None
 
 
 class Bucket:
@@ -59,6 +66,7 @@ class Bucket:
     def __init__(self, store: ObjectStore, *, once: ObjectStore | None = None, uri: str) -> None:
         self._store = store
         self._once = once or store
+        self._knows_conditions = True
         self.uri = uri
 
     def list(self, prefix: str = "") -> dict[str, Stored]:
@@ -119,6 +127,44 @@ class Bucket:
 
         self._asked(f"write {key}", done)
 
+    def replace(self, key: str, content: bytes, *, digest: str, before: Stored | None) -> Stored | None:
+        """Puts a small object in the place of one that is still there as it was; a store that cannot tell replaces any.
+
+        Args:
+            key: its key.
+            content: its content.
+            digest: `digests` of the content.
+            before: what is to be there; None for nothing.
+
+        Returns:
+            The object; None when something else was there, which is left.
+        """
+
+        def put(mode: Any) -> Stored | None:
+            try:
+                found = obstore.put(
+                    self._once, key, content, attributes={digests.ATTRIBUTE: digest}, mode=mode
+                )
+            except (AlreadyExistsError, PreconditionError):
+                return None
+            return Stored(len(content), datetime.now(UTC), found["e_tag"], digest, found["version"])
+
+        def done() -> Stored | None:
+            mode: Any = "create"
+            if before is not None:
+                marks = {"e_tag": before.tag, "version": before.version}
+                mode = {name: mark for name, mark in marks.items() if mark is not None}
+            if self._knows_conditions and mode:
+                try:
+                    return put(mode)
+                except BaseError as error:
+                    if not _KNOWS_NO_CONDITIONS.search(str(error)):
+                        raise
+                    self._knows_conditions = False
+            return put("overwrite")
+
+        return self._asked(f"write {key}", done)
+
     def read(self, key: str) -> bytes | None:
         """Content of a small object; None when there is none."""
 
@@ -141,10 +187,14 @@ class Bucket:
         def done() -> Stored:
             found = obstore.get(self._store, key)
             digest, size = digests.new(), 0
-            with path.open("wb") as file:
+            # A chunk is digested while it is written and the next one comes: each of the three takes as long.
+            with path.open("wb") as file, ThreadPoolExecutor(1, "digest") as beside:
+                digested: Future[None] | None = None
                 for chunk in found.stream():
                     view = memoryview(chunk)
-                    digest.update(view)
+                    if digested is not None:
+                        digested.result()
+                    digested = beside.submit(digest.update, view)
                     file.write(view)
                     size += len(view)
             attributes: Mapping[str, Any] = found.attributes
@@ -192,13 +242,25 @@ class Bucket:
         except (BaseError, OSError, ValueError) as error:
             # Without the cause, whose text may hold credentials.
             raise self._unavailable(what, error) from None
+        except BaseException as error:
+            if type(error).__name__ != _PANIC:
+                raise
+            raise self._unavailable(what, error) from None
 
-    def _unavailable(self, what: str, error: Exception) -> ModelDirUnavailableError:
-        return ModelDirUnavailableError(f"{self.uri}: cannot {what}: {plain_words.of(error)}")
+    def _unavailable(self, what: str, error: BaseException) -> ModelDirUnavailableError:
+        words, mistake = f"{self.uri}: cannot {what}: {plain_words.of(error)}", plain_words.mistake(error)
+        if mistake is None:
+            return ModelDirUnavailableError(words)
+        words = f"{words} - {mistake.hint}"
+        return (
+            StoreSettingsError(words)
+            if mistake.certain
+            else ModelDirUnavailableError(words, may_be_settings=True)
+        )
 
 
 def _stored(meta: Any, digest: str | None = None) -> Stored:
-    return Stored(int(meta["size"]), meta["last_modified"], meta["e_tag"], digest)
+    return Stored(int(meta["size"]), meta["last_modified"], meta["e_tag"], digest, meta["version"])
 
 
 def open_bucket(uri: str, variables: Mapping[str, str] = os.environ) -> Bucket:
@@ -210,7 +272,7 @@ def open_bucket(uri: str, variables: Mapping[str, str] = os.environ) -> Bucket:
 
     Raises:
         ValueError: the URI is of another scheme, or names no container.
-        ModelDirUnavailableError: the environment says what cannot be.
+        StoreSettingsError: the environment says what cannot be.
     """
     place = locations.parse(uri)
     if place is None:
@@ -218,6 +280,6 @@ def open_bucket(uri: str, variables: Mapping[str, str] = os.environ) -> Bucket:
         raise ValueError(f"{uri} is in no object store that is mirrored; those are {known}")
     try:
         store, once = (stores.open_store(place, variables, repeats=repeats) for repeats in (True, False))
-    except (BaseError, OSError, ValueError) as error:
-        raise ModelDirUnavailableError(f"{uri}: {plain_words.of(error)}") from None
+    except stores.UNUSABLE as error:
+        raise StoreSettingsError(f"{uri}: {plain_words.of(error, variables)}") from None
     return Bucket(store, once=once, uri=uri)

@@ -66,14 +66,15 @@ def fetch(bucket: Bucket, root: Path, staging: Path, *, mine: Callable[[str], bo
     passed_over |= leftovers.half(stored, named)
     alike = {}
     for key, one in stored.items():
-        if not mine(key) or key in passed_over or key == files.STATE or not _can_be_a_file(key):
+        is_own = key in (files.STATE, files.WRITER)
+        if not mine(key) or key in passed_over or is_own or not _can_be_a_file(key):
             continue
         path = root / key
         group = files.checkpoint_of(key, named)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if group is None and _is_read_again(key, one):
-                _bring(bucket, key, path, staging)
+                bring(bucket, key, path, staging)
             elif group is None or group != newest:
                 path.touch()
                 _set_time(path, one)
@@ -134,7 +135,7 @@ def _bring_checkpoint(bucket: Bucket, prefix: str, group: list[str], root: Path,
         return True
     try:
         for key in group:
-            _bring(bucket, key, root / key, staging)
+            bring(bucket, key, root / key, staging)
         fault = faults.fault(str(root / prefix))
     except errors.ObjectDamagedError as error:
         fault = str(error)
@@ -146,8 +147,19 @@ def _bring_checkpoint(bucket: Bucket, prefix: str, group: list[str], root: Path,
     return False
 
 
-def _bring(bucket: Bucket, key: str, path: Path, staging: Path) -> None:
-    """Brings one file, which appears all at once."""
+def bring(bucket: Bucket, key: str, path: Path, staging: Path) -> None:
+    """Brings one file, which appears all at once.
+
+    Args:
+        bucket: where from.
+        key: of the object.
+        path: where to.
+        staging: a folder on the same file system.
+
+    Raises:
+        FileNotFoundError: there is no such object.
+        ModelDirUnavailableError: the store cannot be read.
+    """
     partial = staging / "fetched"
     try:
         _set_time(partial, bucket.download(key, partial))

@@ -13,6 +13,8 @@ from typing import Final
 
 STATE: Final = "checkpoint"
 """Names the newest checkpoint and the others that are kept."""
+WRITER: Final = ".estimator-writer"
+"""In the store alone: names the process that writes checkpoints there."""
 FINISHED: Final = "finished"
 SUCCESS: Final = "_SUCCESS"
 _TEMPORARY: Final = re.compile(

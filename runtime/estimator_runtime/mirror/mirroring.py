@@ -1,6 +1,7 @@
 """The mirror beside the training: rounds of a writer in a thread of its own, until everything has gone up.
 
-While the store is away the training goes on, and the rounds are repeated ever more seldom, up to twice a minute.
+While the store is away the training goes on, and the rounds are repeated ever more seldom, up to twice a minute. When
+another process has taken the training over there are no more rounds.
 """
 
 import logging
@@ -9,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from estimator_runtime.errors import ModelDirUnavailableError
+from estimator_runtime.errors import AnotherWriterError, ModelDirUnavailableError
 from estimator_runtime.mirror.report import Reporter
 
 _LOG: Final = logging.getLogger("estimator_runtime.mirror")
@@ -34,6 +35,7 @@ class Mirroring:
         run: one round, `Writer.run`.
         reporter: is told of failures.
         uri: the store's place, for messages.
+        lost: is called when another process writes checkpoints there.
         clock: seconds since any fixed moment.
     """
 
@@ -43,9 +45,11 @@ class Mirroring:
         reporter: Reporter,
         *,
         uri: str,
+        lost: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._run = run
+        self._lost = lost
         self._reporter = reporter
         self._uri = uri
         self._clock = clock
@@ -53,7 +57,7 @@ class Mirroring:
         self._patience: Callable[[], float] | None = None
         self._asked = 0.0
         self._ended = threading.Event()
-        self._failure: str | None = None
+        self._failure: ModelDirUnavailableError | None = None
         self._thread = threading.Thread(target=self._work, name="mirror", daemon=True)
 
     @property
@@ -73,6 +77,7 @@ class Mirroring:
 
         Raises:
             ModelDirUnavailableError: it has failed for longer; the store is not as the local directory.
+            AnotherWriterError: another process writes checkpoints there.
         """
         self._asked = self._clock()
         self._patience = patience_secs
@@ -81,7 +86,7 @@ class Mirroring:
         while not self._ended.wait(_AWAKE_SECS):
             pass
         if self._failure is not None:
-            raise ModelDirUnavailableError(self._failure)
+            raise self._failure
 
     def _work(self) -> None:
         pauses = _pauses(1.0, _LAST_PAUSE_SECS)
@@ -91,11 +96,18 @@ class Mirroring:
             patience = self._patience
             try:
                 done = self._run(patience is not None)
+            except AnotherWriterError as error:
+                self._reporter.failed(str(error))
+                _LOG.error("%s.", error)
+                self._end(error)
+                self._lost()
+                return
             except Exception as error:  # noqa: BLE001 - the training must not end by it, nor the mirror
                 now = self._clock()
                 fails_since = self._failed(error, fails_since, now)
                 if patience is not None and now - max(fails_since, self._asked) >= patience():
-                    self._end(str(error))
+                    known = isinstance(error, ModelDirUnavailableError)
+                    self._end(ModelDirUnavailableError(str(error)) if known else _unknown(error, self._uri))
                     return
                 pause = next(pauses)
                 self._pause(pause if patience is None else min(pause, _LAST_PAUSE_AT_THE_END_SECS))
@@ -111,12 +123,12 @@ class Mirroring:
             else:
                 rounds_left -= 1
                 if not rounds_left:
-                    self._end(f"{self._uri}: files change faster than they go up")
+                    self._end(ModelDirUnavailableError(f"{self._uri}: files change faster than they go up"))
                     return
 
     def _failed(self, error: Exception, since: float | None, now: float) -> float:
         known = isinstance(error, ModelDirUnavailableError)
-        text = str(error) if known else f"{type(error).__name__} while the model was carried to {self._uri}"
+        text = str(error if known else _unknown(error, self._uri))
         self._reporter.failed(text)
         if since is None:
             _LOG.warning(
@@ -129,6 +141,11 @@ class Mirroring:
         self._woken.wait(secs)
         self._woken.clear()
 
-    def _end(self, failure: str | None) -> None:
+    def _end(self, failure: ModelDirUnavailableError | None) -> None:
         self._failure = failure
         self._ended.set()
+
+
+def _unknown(error: Exception, uri: str) -> ModelDirUnavailableError:
+    """What is said of an error that nobody has translated: its text may hold credentials."""
+    return ModelDirUnavailableError(f"{type(error).__name__} while the model was carried to {uri}")

@@ -7,6 +7,7 @@ only host and path are kept, and the values of the variables that hold secrets a
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 _SECRET_VARIABLE: Final = re.compile(
@@ -16,6 +17,34 @@ _FILE: Final = re.compile(r"_FILE$", re.IGNORECASE)
 _QUERY: Final = re.compile(r"(https?://[^\s?\"]+)\?[^\s\",)]*")
 _USER: Final = re.compile(r"(https?://)[^/\s@]+@")
 _CODE: Final = re.compile(r"<Code>([^<]{1,100})</Code>")
+_ENDPOINT: Final = "AWS_ENDPOINT_URL, AZURE_STORAGE_ENDPOINT or GOOGLE_BASE_URL"
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """A failure that a person mends.
+
+    Attributes:
+        hint: what to do.
+        certain: whether no later request of this process can succeed; otherwise somebody may be mending it just now.
+    """
+
+    hint: str
+    certain: bool
+
+
+_MISTAKES: Final = (
+    # The client's own words, and the codes that stores send.
+    (r"builder error|RelativeUrlWithoutBase|relative URL|invalid (URL|port|format)|URL scheme", f"{_ENDPOINT} must be http:// or https:// and a host", True),
+    (r"UnknownIssuer|invalid peer certificate|BadSignature|NotValidForName", "name the authorities of the store's certificate in AWS_CA_BUNDLE, and the host that it is for in the endpoint", True),
+    (r"AuthorizationHeaderMalformed|PermanentRedirect|IllegalLocationConstraint|region .{0,40}is wrong", "set AWS_REGION to the bucket's region", True),
+    (r"InvalidBucketName|InvalidResourceName|OutOfRangeInput", "no bucket or container can be called so", True),
+    (r"NoSuchBucket|ContainerNotFound|bucket does not exist", "make the bucket or container, or name another one", False),
+    (r"InvalidAccessKeyId|SignatureDoesNotMatch|AuthenticationFailed|InvalidAuthenticationInfo", "look at the access key and its secret", False),
+    (r"169\.254\.169\.254|metadata\.google\.internal", "no credentials are in the environment, and the machine has none to give: give them by envFrom or a service account", False),
+    (r"Name or service not known|Name does not resolve|No address associated with hostname|nodename nor servname", f"nobody knows the host: look at {_ENDPOINT}, or the name of the account", False),
+)  # fmt: skip
+_CAUSE: Final = re.compile(r'(?:message|error): "([^"]{1,150})"')
 _LONGEST: Final = 300
 _SHORTEST_SECRET: Final = 4
 
@@ -30,7 +59,12 @@ def of(error: BaseException, variables: Mapping[str, str] = os.environ) -> str:
     text = str(error)
     code = _CODE.search(text)
     # What follows is the client's own source structure, for its authors.
-    line = " ".join(text.partition("\n\nDebug source:")[0].split())
+    said, _, source = text.partition("\n\nDebug source:")
+    line = " ".join(said.split())
+    # Of a request that has reached nobody it says why, and nothing else does.
+    cause = _CAUSE.findall(source)
+    if cause and line.endswith("error sending request"):
+        line = f"{line}: {cause[-1]}"
     if code is not None:
         line = f"{code[1]}: {line}"
     line = _USER.sub(r"\1", _QUERY.sub(r"\1", line))
@@ -38,3 +72,11 @@ def of(error: BaseException, variables: Mapping[str, str] = os.environ) -> str:
         if _SECRET_VARIABLE.fullmatch(name) and not _FILE.search(name) and len(value) >= _SHORTEST_SECRET:
             line = line.replace(value, "***")
     return line if len(line) <= _LONGEST else line[: _LONGEST - 3] + "..."
+
+
+def mistake(error: BaseException) -> Mistake | None:
+    """What a person has to mend when `error` is of what the environment says; None when it is the store's own affair."""
+    text = str(error)
+    return next(
+        (Mistake(hint, certain) for words, hint, certain in _MISTAKES if re.search(words, text)), None
+    )

@@ -6,19 +6,25 @@ has become of a request.
 """
 
 import os
+import re
+import urllib.parse
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from obstore.exceptions import BaseError
 from obstore.store import AzureStore, GCSStore, S3Store
 
+from estimator_runtime.mirror import plain_words
 from estimator_runtime.mirror.locations import Location
 
 if TYPE_CHECKING:
     # The library has these names for type checkers alone.
     from obstore.store import ClientConfig, ObjectStore, RetryConfig
 
+UNUSABLE: Final = (BaseError, OSError, ValueError, TypeError)
+"""What is raised where the environment says what cannot be."""
 _REQUEST_TIMEOUT: Final = "2m"
 """For a part on a slow line; what hangs is ended by it."""
 _REPEATING: Final["RetryConfig"] = {
@@ -31,14 +37,11 @@ _REPEATING: Final["RetryConfig"] = {
     },
 }
 _ONCE: Final["RetryConfig"] = {"max_retries": 0}
-_ENDPOINTS: Final = (
-    "AWS_ENDPOINT_URL_S3",
-    "AWS_ENDPOINT_URL",
-    "AWS_ENDPOINT",
-    "AZURE_STORAGE_ENDPOINT",
-    "AZURE_ENDPOINT",
-    "GOOGLE_BASE_URL",
-)
+_ENDPOINTS: Final = {
+    "s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"),
+    "az": ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"),
+    "gs": ("GOOGLE_BASE_URL",),
+}
 
 
 def open_store(
@@ -52,17 +55,44 @@ def open_store(
         repeats: whether the library repeats requests that fail.
 
     Raises:
-        obstore.exceptions.BaseError, OSError, ValueError: the environment says what cannot be.
+        obstore.exceptions.BaseError, OSError, ValueError, TypeError: the environment says what cannot be.
     """
     client: ClientConfig = {"timeout": _REQUEST_TIMEOUT}
-    if any(variables.get(name, "").startswith("http://") for name in _ENDPOINTS):
+    endpoints = {name: variables[name] for name in _ENDPOINTS[place.scheme] if variables.get(name)}
+    for name, endpoint in endpoints.items():
+        _check_endpoint(name, endpoint)
+    if any(endpoint.startswith("http://") for endpoint in endpoints.values()):
         client["allow_http"] = True
     authorities = variables.get("AWS_CA_BUNDLE")
     if authorities:
-        client["root_certificate"] = Path(authorities).read_bytes()
+        client["root_certificate"] = _authorities(authorities)
     prefix, retry = place.prefix or None, _REPEATING if repeats else _ONCE
     if place.scheme == "s3":
         return S3Store(place.container, prefix=prefix, client_options=client, retry_config=retry)
     if place.scheme == "gs":
         return GCSStore(place.container, prefix=prefix, client_options=client, retry_config=retry)
     return AzureStore(place.container, prefix=prefix, client_options=client, retry_config=retry)
+
+
+def _check_endpoint(name: str, endpoint: str) -> None:
+    """Refuses what is no address: the library would end by a panic, which no handler takes for an error."""
+    try:
+        parts = urllib.parse.urlsplit(endpoint)
+        is_address = (
+            parts.scheme in ("http", "https") and bool(parts.hostname) and not re.search(r"\s", endpoint)
+        )
+        is_address = is_address and parts.port != 0
+    except ValueError:
+        is_address = False
+    if not is_address:
+        said = plain_words.of_uri(endpoint)
+        raise ValueError(f"{name} is {said!r}, which must be http:// or https://, a host, and perhaps a port")
+
+
+def _authorities(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise OSError(
+            f"AWS_CA_BUNDLE names {path}, which cannot be read ({error.strerror}): mount it"
+        ) from None

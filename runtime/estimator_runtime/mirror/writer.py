@@ -3,6 +3,10 @@
 A round is made of steps (`round_plan.steps`), each of which leaves the store readable. A round that fails leaves the rest to
 the next one. Nothing is sent twice without need: the length and the digest of what the store has are compared first,
 and after a request of which the answer was lost the store is asked whether the object has arrived.
+
+Of two processes that write checkpoints to one place the one that has begun last goes on: an older one may have been cut
+off from the cluster and come back. With its first checkpoint a process puts its name into the store. It looks for the
+name before it changes anything, and replaces the file `checkpoint` only as it was when it looked.
 """
 
 import contextlib
@@ -15,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from estimator_runtime.checkpoints import faults
-from estimator_runtime.errors import ModelDirUnavailableError
+from estimator_runtime.errors import AnotherWriterError, ModelDirUnavailableError
 from estimator_runtime.mirror import digests, files, leftovers, round_plan, state_file
 from estimator_runtime.mirror.bucket import PART_BYTES, Bucket, Stored
 from estimator_runtime.mirror.fetching import Fetched
@@ -26,6 +30,8 @@ EVENTS_EVERY_SECS: Final = 30.0
 _EVENTS_SHARE: Final = 0.1
 """Largest part of the time that is spent on them."""
 _CLEAN_EVERY_SECS: Final = 3600.0
+_REPLACEMENTS: Final = 3
+"""How often the file `checkpoint` is replaced when an older process was faster once more."""
 
 
 class Writer:
@@ -38,6 +44,7 @@ class Writer:
         beginning: what was brought before; what is deleted of that is deleted in the store.
         mine: which keys this process writes; it leaves all others alone.
         reporter: is told.
+        run: a name that no other process has, for one that writes checkpoints; None where there can be no other.
         clock: seconds since any fixed moment.
     """
 
@@ -50,8 +57,12 @@ class Writer:
         beginning: Fetched,
         mine: Callable[[str], bool],
         reporter: Reporter,
+        run: str | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._run = run
+        self._is_known = False
+        self._state_there: Stored | None = None
         self._bucket = bucket
         self._root = root
         self._staging = staging
@@ -79,15 +90,20 @@ class Writer:
 
         Raises:
             ModelDirUnavailableError: the store did not do what it was asked for; what was done is kept.
+            AnotherWriterError: another process writes checkpoints there now.
         """
         state = state_file.read(self._root) if self._mine(files.STATE) else None
         situation = self._situation(state, everything=everything)
+        steps = list(round_plan.steps(situation))
+        is_behind = not all(map(self._is_event_upload, steps))
+        if is_behind:
+            self._reporter.behind()
+        if is_behind or self._doomed:
+            self._check_others(begins=any(isinstance(step, round_plan.SaveCheckpoint) for step in steps))
         self._delete_doomed()
         done = True
         begun = self._clock()
-        for step in round_plan.steps(situation):
-            if not self._is_event_upload(step):
-                self._reporter.behind()
+        for step in steps:
             match step:
                 case round_plan.Upload(key):
                     done &= self._upload(key)
@@ -107,6 +123,25 @@ class Writer:
             self._reporter.alike()
         self._clean()
         return done
+
+    def _check_others(self, *, begins: bool = False) -> None:
+        """Makes sure that no process which began later writes checkpoints there.
+
+        Args:
+            begins: whether this one is about to write one.
+        """
+        if self._run is None or not (self._is_known or begins):
+            return
+        name = self._run.encode()
+        found = self._bucket.read(files.WRITER) if self._is_known else None
+        if found is None:
+            self._bucket.put(files.WRITER, name, size=len(name), digest=digests.of_bytes(name))
+            self._state_there = self._bucket.look(files.STATE)
+            self._is_known = True
+        elif found != name:
+            raise AnotherWriterError(
+                f"{self._bucket.uri}: another process, which began later, writes checkpoints there now; this one ends"
+            )
 
     def _situation(self, state: state_file.State | None, *, everything: bool) -> round_plan.Situation:
         local = {key: one for key, one in files.found(self._root).items() if self._mine(key)}
@@ -205,12 +240,38 @@ class Writer:
         going = {self._renamed.get(prefix, prefix) for prefix in deleted}
         going.update(key.rpartition(".")[0] for key in self._orphans if key.endswith(".index"))
         content = state_file.content(state, names, going)
-        self._put(files.STATE, content, size=len(content), digest=digests.of_bytes(content))
+        if self._is_known:
+            self._replace_state(content, digests.of_bytes(content))
+        else:
+            self._put(files.STATE, content, size=len(content), digest=digests.of_bytes(content))
         self._told = tuple(prefixes)
         self._reporter.named(names[prefixes[-1]])
         self._doomed |= self._orphans
         self._orphans.clear()
         self._delete_doomed()
+
+    def _replace_state(self, content: bytes, digest: str) -> None:
+        """Puts the file `checkpoint` unless another process, which began later, has put one there."""
+        for _ in range(_REPLACEMENTS):
+            if self._state_there is not None and self._state_there.digest == digest:
+                self._stored[files.STATE] = self._state_there
+                return
+            try:
+                there = self._bucket.replace(files.STATE, content, digest=digest, before=self._state_there)
+            except ModelDirUnavailableError:
+                # Perhaps only the answer was lost.
+                with contextlib.suppress(ModelDirUnavailableError):
+                    self._state_there = self._bucket.look(files.STATE)
+                if self._state_there is None or self._state_there.digest != digest:
+                    raise
+                there = self._state_there
+            if there is not None:
+                self._state_there = self._stored[files.STATE] = there
+                self._reporter.uploaded(len(content))
+                return
+            self._check_others()
+            self._state_there = self._bucket.look(files.STATE)
+        raise ModelDirUnavailableError(f"{self._bucket.uri}: {files.STATE} is changed by others all the time")
 
     def _delete_doomed(self) -> None:
         self._bucket.delete(sorted(self._doomed))
@@ -284,6 +345,8 @@ class Writer:
         """Deletes what killed processes have left, now and then; for the process that writes checkpoints."""
         if not self._mine(files.STATE) or self._clock() < self._clean_due:
             return
+        # An older process would take the newer checkpoints of another one for half.
+        self._check_others()
         self._clean_due = self._clock() + _CLEAN_EVERY_SECS
         told = [self._renamed.get(prefix, prefix) for prefix in self._told]
         old = leftovers.to_clean(self._bucket.list(), told, self._reporter.now())

@@ -7,7 +7,7 @@ import tensorflow as tf
 from estimator_api import EstimatorSection, Export
 from estimator_runtime.estimator import Estimator
 from estimator_runtime.job.settings.errors import ExportFailedError
-from estimator_runtime.job.settings.locations import check_file, checkpoint_for
+from estimator_runtime.job.settings.locations import checkpoint_for, local_file
 from estimator_runtime.job.settings.references import resolve_callable
 
 
@@ -32,9 +32,10 @@ def run(section: EstimatorSection, estimator: Estimator) -> None:
 
 def _settings(export: Export, estimator: Estimator) -> dict[str, Any]:
     field = f"estimator.exports[{export.name}]"
-    assets = {one.destination: one.source for one in export.assets_extra or []}
-    for destination, source in assets.items():
-        check_file(source, field=f"{field}.assetsExtra[{destination}].source")
+    assets = {
+        one.destination: local_file(one.source, field=f"{field}.assetsExtra[{one.destination}].source")
+        for one in export.assets_extra or []
+    }
     return {
         "serving_input_receiver_fn": resolve_callable(
             export.serving_input_receiver_fn, field=f"{field}.servingInputReceiverFn"

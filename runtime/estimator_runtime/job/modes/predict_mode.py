@@ -15,7 +15,8 @@ from estimator_api import EstimatorSection
 from estimator_api.estimator import PredictSection
 from estimator_runtime import observation
 from estimator_runtime.estimator import Estimator
-from estimator_runtime.job.modes.prediction_files import PredictionFiles
+from estimator_runtime.job.modes.prediction_files import OURS, PredictionFiles
+from estimator_runtime.job.settings import stored_files
 from estimator_runtime.job.settings.environment import Environment
 from estimator_runtime.job.settings.errors import JobConfigError
 from estimator_runtime.job.settings.hook_references import resolve_hooks
@@ -35,6 +36,7 @@ def run(section: EstimatorSection, estimator: Estimator, environment: Environmen
     Raises:
         JobConfigError: a reference does not import, there is no checkpoint, the model makes no prediction of a name
             that is asked for or one that JSON cannot hold, or the output cannot be reached or be a directory.
+        ModelDirUnavailableError: the output is in a store that does not take it.
     """
     predict = section.predict
     assert predict is not None, "a rule of the API"
@@ -42,20 +44,21 @@ def run(section: EstimatorSection, estimator: Estimator, environment: Environmen
     hooks = resolve_hooks(predict.hooks, field="estimator.predict.hooks")
     checkpoint = checkpoint_for(estimator, predict.checkpoint_path, field="estimator.predict.checkpointPath")
     output = _output(predict, str(estimator.model_dir), environment)
-    make_directory(output, field="estimator.predict.output")
     observer = observation.current()
-    with observer.predicting():
+    carried = stored_files.carried(output, field="estimator.predict.output", ours=OURS)
+    with observer.predicting(), carried as directory:
+        make_directory(directory, field="estimator.predict.output")
         predictions = estimator.predict(
             input_fn, predict_keys=predict.predict_keys, hooks=hooks, checkpoint_path=checkpoint
         )
         observer.predicted(output, 0)
         examples = _with_first_made(_named(_begun(predictions), predict))
-        with PredictionFiles(output) as files:
+        with PredictionFiles(directory) as files:
             for example in examples:
                 files.write(example)
                 if files.examples % _REPORT_EVERY == 0:
                     observer.predicted(output, files.examples)
-        observer.predicted(output, files.examples)
+    observer.predicted(output, files.examples)
     tf.compat.v1.logging.info("Wrote %d predictions to %s.", files.examples, output)
 
 
@@ -65,7 +68,8 @@ def _output(predict: PredictSection, model_dir: str, environment: Environment) -
     if predict.output is None:
         return str(tf.io.gfile.join(model_dir, "predictions", *([name] if name else [])))
     if predict.output.startswith("/") or "://" in predict.output:
-        return predict.output
+        # What is in the mirrored model directory is carried by the mirror.
+        return environment.local([predict.output])[0]
     return str(tf.io.gfile.join(model_dir, predict.output))
 
 

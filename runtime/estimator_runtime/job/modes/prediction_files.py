@@ -22,7 +22,8 @@ import tensorflow as tf
 SUCCESS = "_SUCCESS"
 SHARD_EXAMPLES = 100_000
 _INCOMPLETE = ".incomplete"
-_OURS = re.compile(r"predictions-\d{5,}\.jsonl(\.incomplete)?|_SUCCESS")
+OURS = re.compile(r"predictions-\d{5,}\.jsonl(\.incomplete)?|_SUCCESS")
+"""Names of the files that are written."""
 
 
 class PredictionFiles:
@@ -46,7 +47,7 @@ class PredictionFiles:
     def __enter__(self) -> Self:
         """Makes the directory, without what an earlier run left of its own."""
         tf.io.gfile.makedirs(self._directory)
-        ours = [name for name in tf.io.gfile.listdir(self._directory) if _OURS.fullmatch(name)]
+        ours = [name for name in tf.io.gfile.listdir(self._directory) if OURS.fullmatch(name)]
         for name in sorted(ours, key=lambda name: name != SUCCESS):
             tf.io.gfile.remove(self._path(name))
         return self

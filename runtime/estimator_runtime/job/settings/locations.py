@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from estimator_runtime.checkpoints import paths
 from estimator_runtime.errors import CheckpointPathError
+from estimator_runtime.job.settings import stored_files
 from estimator_runtime.job.settings.errors import JobConfigError
 from estimator_runtime.mirror import locations as mirror
 
@@ -20,9 +21,7 @@ def check_scheme(path: str, *, field: str) -> None:
     """
     scheme, found, _ = path.partition("://")
     if found and scheme not in tf.io.gfile.get_registered_schemes():
-        schemes = {one for one in tf.io.gfile.get_registered_schemes() if one}
-        if field == "modelDir.uri":
-            schemes.update(mirror.SCHEMES)
+        schemes = {one for one in tf.io.gfile.get_registered_schemes() if one} | {*mirror.SCHEMES}
         known = ", ".join(sorted(f"{one}://" for one in schemes))
         hint = "; Hadoop's file system has no client in TensorFlow 2.21: copy to another store, or mount a volume"
         raise JobConfigError(
@@ -44,17 +43,21 @@ def make_directory(path: str, *, field: str) -> None:
         raise JobConfigError(f"{field}: {path} cannot be a directory: {error.message}") from error
 
 
-def check_file(path: str, *, field: str) -> None:
-    """Refuses what is no file to read.
+def local_file(path: str, *, field: str) -> str:
+    """The path of a file to read: `path`, or that of what was brought from a store which TensorFlow does not know.
 
     Raises:
         JobConfigError: its scheme is not known, nothing is there, or a directory is.
+        ModelDirUnavailableError: the store cannot be read.
     """
+    if stored_files.is_stored(path):
+        return stored_files.file(path, field=field)
     check_scheme(path, field=field)
     if not tf.io.gfile.exists(path):
         raise JobConfigError(f"{field}: there is no file {path}")
     if tf.io.gfile.isdir(path):
         raise JobConfigError(f"{field}: {path} is a directory, not a file")
+    return path
 
 
 def checkpoint_for(estimator: Any, given: str | None, *, field: str) -> str | None:
@@ -67,9 +70,12 @@ def checkpoint_for(estimator: Any, given: str | None, *, field: str) -> str | No
 
     Raises:
         JobConfigError: there is no such checkpoint, or none at all.
+        ModelDirUnavailableError: it is in a store that cannot be read.
     """
     check_scheme(str(estimator.model_dir), field="modelDir.uri")
     if given is not None:
+        if stored_files.is_stored(given):
+            given = stored_files.checkpoint(given, field=field)
         check_scheme(given, field=field)
         try:
             return paths.prefix(given)

@@ -13,12 +13,13 @@ from typing import Any, Final, NoReturn
 
 from estimator_api.constants import (
     DEFAULT_TERMINATION_LOG,
+    ENV_ATTEMPT,
     ENV_INPUTS,
     ENV_TERMINATION_LOG,
     EXIT_CONFIG,
 )
 from estimator_runtime.job.settings.errors import JobConfigError
-from estimator_runtime.job.staging.sources import source_of
+from estimator_runtime.job.staging.sources import SettingsError, source_of
 from estimator_runtime.job.staging.stager import Stager
 from estimator_runtime.mirror import plain_words
 
@@ -39,6 +40,10 @@ def main(variables: Mapping[str, str]) -> int:
             _say(f"{uri}: {staged.files} files, {staged.size} bytes, {staged.brought} of them brought now")
     except JobConfigError as error:
         return _ended(EXIT_CONFIG, f"inputs: {error}", variables)
+    except SettingsError as error:
+        # At a later attempt it may be a secret that was changed, which the next pod reads anew.
+        is_first = variables.get(ENV_ATTEMPT, "0") == "0"
+        return _ended(EXIT_CONFIG if is_first else 1, f"inputs: {error}", variables)
     except OSError as error:
         return _ended(1, f"inputs: {error}", variables)
     return 0

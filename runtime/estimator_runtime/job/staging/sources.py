@@ -30,6 +30,10 @@ _OF_SHA256: Final = "sha256:"
 """Begins the mark of an archive of which nothing is known but the digest that it must have."""
 
 
+class SettingsError(OSError):
+    """A store refuses what looks like a mistake in the environment: credentials that nobody knows, no such bucket."""
+
+
 class ChangedError(OSError):
     """The source has another content now than when it was listed."""
 
@@ -101,7 +105,7 @@ class StoreSource:
     def _opened(self, place: locations.Location) -> Any:
         try:
             return stores.open_store(place, self._variables)
-        except (BaseError, OSError, ValueError) as error:
+        except stores.UNUSABLE as error:
             raise JobConfigError(f"{self.uri}: {plain_words.of(error, self._variables)}") from None
 
     def entries(self) -> list[Entry]:
@@ -157,8 +161,12 @@ class StoreSource:
         self._md5s[entry.key] = found
         return "its MD5 is another than its tag"
 
-    def _plain(self, error: Exception) -> OSError:
-        return OSError(f"{self.uri}: {plain_words.of(error, self._variables)}")
+    def _plain(self, error: Exception) -> OSError | JobConfigError:
+        words, mistake = f"{self.uri}: {plain_words.of(error, self._variables)}", plain_words.mistake(error)
+        if mistake is None:
+            return OSError(words)
+        kind = JobConfigError if mistake.certain else SettingsError
+        return kind(f"{words} - {mistake.hint}")
 
 
 class FolderSource:
