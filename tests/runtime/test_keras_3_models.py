@@ -51,6 +51,8 @@ OPTIMIZERS = {
     "schedule": lambda: keras.optimizers.SGD(keras.optimizers.schedules.ExponentialDecay(0.2, 2, 0.5)),
     "AdamW": lambda: keras.optimizers.AdamW(0.05, weight_decay=0.1),
     "Lion": lambda: keras.optimizers.Lion(0.01),
+    "accumulated": lambda: keras.optimizers.Adam(0.05, gradient_accumulation_steps=2),
+    "a scaled loss": lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.05), 4.0, 2),
     "amsgrad": lambda: keras.optimizers.Adam(0.05, amsgrad=True, clipnorm=0.5),
 }
 

@@ -10,6 +10,7 @@ from linear_model import X, Y, v1
 
 from estimator_runtime import EstimatorSpec
 from estimator_runtime.errors import EstimatorError
+from estimator_runtime.keras import step_intervals
 
 OPTIMIZERS = {
     "Adadelta": lambda: keras.optimizers.Adadelta(0.5),
@@ -135,6 +136,14 @@ APPLIED = {
     "Lion": lambda: keras.optimizers.Lion(0.1),
     "Nadam": lambda: keras.optimizers.Nadam(0.1),
     "amsgrad": lambda: keras.optimizers.Adam(0.1, amsgrad=True),
+    "use_ema": lambda: keras.optimizers.Adam(0.1, use_ema=True, ema_momentum=0.5, ema_overwrite_frequency=2),
+    "use_ema without an end": lambda: keras.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.5),
+    "gradient_accumulation_steps": lambda: keras.optimizers.Adam(0.1, gradient_accumulation_steps=2),
+    "loss_scale_factor": lambda: keras.optimizers.SGD(0.1, loss_scale_factor=8.0),
+    "weight_decay": lambda: keras.optimizers.SGD(0.1, weight_decay=0.02),
+    "clipnorm": lambda: keras.optimizers.SGD(0.1, clipnorm=0.5),
+    "clipvalue": lambda: keras.optimizers.Adam(0.1, clipvalue=0.05),
+    "a scaled loss": lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1), 4.0, 2),
 }
 
 
@@ -143,6 +152,27 @@ def test_keras_own_step_reads_what_it_has_assigned_as_eagerly(name, tmp_path):
     make = APPLIED[name]
     estimator = trained(tmp_path, model_of(make, applied, counts=False), 2, 3)
     np.testing.assert_allclose(estimator.get_variable_value("w"), eagerly(make, 5), rtol=1e-5)
+
+
+def test_what_is_done_every_few_steps_is_in_checkpoints(tmp_path):
+    def make():
+        return keras.optimizers.SGD(0.1, gradient_accumulation_steps=4)
+
+    estimator = trained(tmp_path, model_of(make, applied, counts=False), 2)
+    assert estimator.get_variable_value("w") == 0
+    estimator.train(linear_model.train_input, steps=2)
+    np.testing.assert_allclose(estimator.get_variable_value("w"), eagerly(make, 4), rtol=1e-5)
+
+
+def test_replicas_refuse_what_is_done_every_few_steps():
+    optimizer = keras.optimizers.SGD(0.1, gradient_accumulation_steps=2)
+    with (
+        tf.distribute.OneDeviceStrategy("cpu:0").scope(),
+        pytest.raises(ValueError, match="gradient_accumulation_steps, which the replicas .* train_distribute"),
+        step_intervals.compared(optimizer),
+    ):
+        pass
+    assert optimizer.gradient_accumulation_steps == 2
 
 
 def test_a_learning_rate_that_is_set_in_the_model_function_is_the_one_of_its_steps(tmp_path):

@@ -17,6 +17,10 @@ from estimator_runtime.keras.rms_prop import RMSPropFromZero, RMSPropOfKeras2
 _PACKAGES = ("keras", "tf_keras")
 # What a replacement would leave out.
 _BEYOND = ("amsgrad", "gradient_accumulation_steps", "loss_scale_factor", "use_ema", "weight_decay")
+_BY_ITSELF = (
+    "In a model_fn, apply_gradients of an optimizer whose `iterations` were not set takes Keras' own step, which knows all of "
+    "that."
+)
 # Adagrad of tf.compat.v1 has no epsilon, which is nothing beside its accumulator as long as it is as small as this.
 _NEGLIGIBLE = 1e-6
 
@@ -64,13 +68,14 @@ def translated(optimizer: Any) -> Any:
     if kind not in _FORMULAS or type(optimizer).__module__.partition(".")[0] not in _PACKAGES:
         raise ValueError(
             f"The optimizer {kind} of Keras has no counterpart that runs in a graph; these have: "
-            f"{', '.join(sorted(_FORMULAS))}. Or give an optimizer of tf.compat.v1.train."
+            f"{', '.join(sorted(_FORMULAS))}. Or give an optimizer of tf.compat.v1.train. {_BY_ITSELF}"
         )
     beyond = [name for name in _BEYOND if getattr(optimizer, name, None)]
     if beyond:
         raise ValueError(
             f"The optimizer {kind} of Keras was given {', '.join(beyond)}, which its counterpart in "
-            "tf.compat.v1.train does not know. Leave it out, or give an optimizer of tf.compat.v1.train."
+            "tf.compat.v1.train does not know. Leave it out, or give an optimizer of tf.compat.v1.train. "
+            f"{_BY_ITSELF}"
         )
     made = _FORMULAS[kind](_rate(optimizer), optimizer)
     _clip(made, optimizer)

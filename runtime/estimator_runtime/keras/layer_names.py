@@ -41,7 +41,7 @@ def restart() -> None:
     _graphs.add(tf.compat.v1.get_default_graph())
     _teach_scopes(keras.Layer)
     metric_variables.teach(keras.Metric, _graphs)
-    optimizer_steps.teach(keras.Optimizer, _graphs)
+    optimizer_steps.teach(keras.Optimizer, keras.optimizers.LossScaleOptimizer, _graphs)
 
 
 def _restart_numbering(keras: Any) -> None:

@@ -24,7 +24,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime.keras import keras_optimizers, layer_state
+from estimator_runtime.keras import keras_optimizers, layer_state, step_intervals
 
 _TEACHING = threading.Lock()
 _STEPS = "estimator_runtime_keras_3_steps"
@@ -62,12 +62,19 @@ class _Steps:
         return self.replacement.apply_gradients(pairs, global_step=self.counter)
 
 
-def teach(optimizer_class: Any, graphs: weakref.WeakSet[Any]) -> None:
-    """Makes optimizers step in graphs, in those of the (growing) set `graphs`; elsewhere they stay what they are."""
+def teach(optimizer_class: Any, scaling_class: Any, graphs: weakref.WeakSet[Any]) -> None:
+    """Makes optimizers step in graphs, in those of the (growing) set `graphs`; elsewhere they stay what they are.
+
+    Args:
+        optimizer_class: `keras.Optimizer`.
+        scaling_class: `keras.optimizers.LossScaleOptimizer`, whose step has a condition of its own around that of another one.
+        graphs: of Estimators.
+    """
     with _TEACHING:
         if hasattr(optimizer_class.apply, "steps_in_graphs"):
             return
-        optimizer_class.apply = _applying(optimizer_class.apply, graphs)
+        for kind in (optimizer_class, scaling_class):
+            kind.apply = _applying(kind.apply, graphs)
         optimizer_class.apply_gradients = _applying_pairs(optimizer_class.apply_gradients, graphs)
         optimizer_class.build = _building(optimizer_class.build, graphs)
         optimizer_class.iterations = _counting(optimizer_class.iterations, graphs)
@@ -111,7 +118,8 @@ def _applying(apply: Callable[..., Any], graphs: weakref.WeakSet[Any]) -> Callab
             _keep(optimizer, graph)
             # In a function everything is in order already, and replicas cannot call one.
             if graph is not tf.compat.v1.get_default_graph() or tf.distribute.has_strategy():
-                return apply(optimizer, grads, trainable_variables)
+                with step_intervals.compared(optimizer):
+                    return apply(optimizer, grads, trainable_variables)
             return _in_order(apply, optimizer, list(grads), trainable_variables, graph)
         if trainable_variables is None:
             raise ValueError(
@@ -140,7 +148,8 @@ def _in_order(
         all_of_them: list[Any] = [None] * len(grads)
         for number, gradient in zip(given, gradients, strict=True):
             all_of_them[number] = gradient
-        apply(optimizer, all_of_them, variables)
+        with step_intervals.compared(optimizer):
+            apply(optimizer, all_of_them, variables)
         return tf.constant(0)
 
     called = tf.function(applied, autograph=False)(*(grads[number] for number in given))
@@ -163,9 +172,10 @@ def _building(build: Callable[..., Any], graphs: weakref.WeakSet[Any]) -> Callab
     @functools.wraps(build)
     def build_in_graph(optimizer: Any, *args: Any, **kwargs: Any) -> Any:
         graph = _graph(graphs)
+        built = build(optimizer, *args, **kwargs)
         if graph is not None:
-            _keep(optimizer, graph)
-        return build(optimizer, *args, **kwargs)
+            _keep(optimizer, graph)  # also what it made before it was built: averages, sums of gradients
+        return built
 
     return build_in_graph
 
@@ -175,7 +185,8 @@ def _counting(iterations: property, graphs: weakref.WeakSet[Any]) -> property:
         steps = _here(optimizer, graphs)
         if steps is None or steps.counter is None:
             assert iterations.fget is not None
-            return iterations.fget(optimizer)
+            with step_intervals.counted(optimizer):
+                return iterations.fget(optimizer)
         return steps.counter
 
     def set_counter(optimizer: Any, variable: Any) -> None:

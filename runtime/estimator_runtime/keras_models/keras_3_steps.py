@@ -54,8 +54,7 @@ def _applied(optimizer: Any, loss: Any, variables: Sequence[Any]) -> Any:
                 f"The optimizer {type(optimizer).__name__} of Keras cannot be run in a graph ({error}). Compile the model "
                 "with another one: Adam, AdamW, SGD, RMSprop, Adagrad, Adadelta, Adamax, Nadam, Ftrl and Lion can."
             ) from error
-    scale = getattr(made, "loss_scale_factor", None)
-    gradients = tf.gradients(loss * scale if scale else loss, list(variables))
+    gradients = tf.gradients(made.scale_loss(loss), list(variables))
     pairs = [pair for pair in zip(gradients, variables, strict=True) if pair[0] is not None]
 
     def apply(*given: Any) -> Any:
