@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
+from fake_kubelet import unschedulable
 from live_jobs import restarts
 
 from scenarios.world import Json, World
@@ -9,8 +13,9 @@ from scenarios.world import Json, World
 _GROUP = ("chief-0", "worker-0", "worker-1")
 
 
-def _together(world: World) -> Json:
+def _together(world: World, **spec: Any) -> Json:
     return world.manifest(
+        **spec,
         strategy={"kind": "MultiWorkerMirrored"},
         worker={"replicas": 2},
         evaluator={},
@@ -42,6 +47,52 @@ async def one_killed_and_one_deleted(world: World) -> None:
     await _all_again(world, 1, evaluator, 1)
     await world.delete_pod("chief-0", 1)
     await _all_again(world, 1, evaluator, 2)
+
+
+async def one_deleted_while_they_start_again(world: World) -> None:
+    """Two crash at once, which is one restart; one of the new ones is deleted before all are there: all start once more."""
+    await world.train(_together(world))
+    evaluator = (await world.pod("evaluator-0"))["metadata"]["uid"]
+    world.plays("worker-1", unschedulable("0/2 nodes are available: 2 Insufficient nvidia.com/gpu."))
+    await asyncio.gather(world.end("worker-0", 1, "boom"), world.end("worker-1", 1, "boom"))
+    await world.runs("chief-0", 1)
+    await world.pod("worker-1", 1)
+    del world.kubelet.scripts["worker-1"]
+    await world.delete_pod("chief-0", 1)
+    await _all_again(world, 1, evaluator, 2)
+
+
+async def suspended_while_they_start_again(world: World) -> None:
+    """An eviction and a crash at once are not counted; suspended before the last old one has ended, none is made until the resume."""
+    await world.train(_together(world))
+    workers = ("digits-worker-0", "digits-worker-1")
+    world.kubelet.stubborn.update(workers)
+    await world.evict("chief-0", "EvictionByEvictionAPI")
+    await world.end("worker-1", 1, "lost its peer")
+    await world.pod("worker-0", reached=lambda one: "deletionTimestamp" in one["metadata"])
+    await world.change(suspend=True)
+    await world.gone("evaluator-0")
+    for name in workers:
+        if name in await world.pods():
+            await world.live.delete("pods", name, grace=0)
+    await world.reason("Suspended")
+    assert await world.pods() == {}
+    await world.change(suspend=False)
+    for replica in _GROUP:
+        await world.runs(replica, 1)
+    state = await world.restarted(3, 0)
+    assert restarts(state) == dict.fromkeys(_GROUP, 1)
+
+
+async def one_on_a_node_that_is_gone(world: World) -> None:
+    """A worker that nobody ends any more holds the others back until its node is known to be gone, uncounted."""
+    await world.train(_together(world, template={"spec": {"terminationGracePeriodSeconds": 1}}))
+    evaluator = (await world.pod("evaluator-0"))["metadata"]["uid"]
+    world.kubelet.stubborn.add("digits-worker-0")
+    await world.delete_pod("worker-0")
+    await world.gone("chief-0")
+    assert not [name for name in await world.pods() if name.endswith("-r1")], "one of the old group lives"
+    await _all_again(world, 0, evaluator, 1)
 
 
 async def not_scaled_while_they_run(world: World) -> None:
