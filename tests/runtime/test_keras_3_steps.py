@@ -168,7 +168,9 @@ def test_replicas_refuse_what_is_done_every_few_steps():
     optimizer = keras.optimizers.SGD(0.1, gradient_accumulation_steps=2)
     with (
         tf.distribute.OneDeviceStrategy("cpu:0").scope(),
-        pytest.raises(ValueError, match="gradient_accumulation_steps, which the replicas .* train_distribute"),
+        pytest.raises(
+            ValueError, match="gradient_accumulation_steps, which the replicas .* train_distribute"
+        ),
         step_intervals.compared(optimizer),
     ):
         pass
