@@ -1,5 +1,9 @@
-"""A Scaffold that saves with a tf.train.Checkpoint: training, evaluation, prediction and what is exported."""
+"""A Scaffold that saves with a tf.train.Checkpoint: training, evaluation, prediction, what is exported, checkpoints both ways."""
 
+import os
+import shutil
+
+import models
 import tensorflow as tf
 from catalogue import program
 from computations import outcome
@@ -74,3 +78,18 @@ def a_saver_of_objects(directory):
         "evaluated": {name: float(value) for name, value in estimator.evaluate(input_fn).items()},
         "variables": estimator.get_variable_names(),
     }
+
+
+@program("saver", "scaffold", meets=True)
+def resuming_a_saver_of_objects(directory, own, other):
+    """Trained further, evaluated and asked, from what `a_saver_of_objects` has left in each environment."""
+    found = {}
+    for whose, results in (("own", own), ("other", other)):
+        target = os.path.join(directory, whose)
+        source = os.path.join(results, "a_saver_of_objects", "model")
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("eval", "export", "finished"))
+        estimator = tf.estimator.Estimator(model_fn, target)
+        before = {"metrics": estimator.evaluate(input_fn), "predictions": list(estimator.predict(input_fn))}
+        estimator.train(lambda: input_fn().repeat(), steps=2)
+        found[whose] = {**before, "variables": models.variables(estimator)}
+    return found
