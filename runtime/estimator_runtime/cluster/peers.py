@@ -10,8 +10,8 @@ So a thread looks after the others, but only while this task has been in one cal
   node that is cut off, is given `SILENT_SECS`.
 
 A task that has never answered is not gone but late: it is awaited as long as a session may take to be made
-(`RunConfig.session_creation_timeout_secs`), or nearly as long as TensorFlow waits when a strategy is made. The process of a task whose peer is lost ends from that thread, for its main
-thread is inside TensorFlow and comes back no more.
+(`RunConfig.session_creation_timeout_secs`), or nearly as long as TensorFlow waits when a strategy is made. The process of a
+task whose peer is lost ends from the watching thread, for its main thread is inside TensorFlow and comes back no more.
 """
 
 import concurrent.futures
