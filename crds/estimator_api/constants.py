@@ -65,6 +65,8 @@ PROGRESS_PORT: Final = 8787
 PROGRESS_PORT_NAME: Final = "progress"
 MODEL_DIR_SCHEMES: Final = ("gs", "s3", "az", "file")
 """Schemes of a model directory that the job runner can keep: TensorFlow's own, and those that it mirrors."""
+MIRRORED_SCHEMES: Final = ("s3", "az")
+"""Those that it mirrors."""
 INPUT_SCHEMES: Final = ("s3", "gs", "az", "file", "http", "https")
 """Schemes that inputs are staged from; of the last two archives alone."""
 MODEL_MOUNT_PATH: Final = "/model"
@@ -109,6 +111,8 @@ LARGEST_VARIABLE: Final = 131_072
 """Bytes of the longest string that Linux takes in an environment (MAX_ARG_STRLEN): name, `=`, value and the zero at its end."""
 ENV_INPUTS: Final = "ESTIMATOR_INPUTS"
 """What the init container stages (JSON): a list of objects with uri, folder and, where there is one, sizeLimit in bytes."""
+ENV_BOARD_DIR: Final = "ESTIMATOR_BOARD_DIR"
+"""Where the event files of a model directory in a store are kept beside TensorBoard."""
 ENV_PROGRESS_HOST: Final = "ESTIMATOR_PROGRESS_HOST"
 """Address to serve progress on; default all interfaces."""
 ENV_TERMINATION_LOG: Final = "ESTIMATOR_TERMINATION_LOG"

@@ -6,7 +6,9 @@ name once that is free; inside a pod the kubelet restarts the process. It goes w
 `ttlSecondsAfterFinished` after the job has ended; without one it stays as long as the job, whatever cleanPodPolicy
 says.
 
-It sees what the chief sees of the model directory, read-only, as the same user and with the same credentials. A volume
+It sees what the chief sees of the model directory, read-only, as the same user and with the same credentials. Of one in a
+store that the job runner mirrors, a second container of the runtime's brings the event files into a volume of the pod's
+own; the credentials are then that container's alone. A volume
 that only one node may use at a time would keep the chief away if TensorBoard had it on another node first: while the
 job runs, it therefore goes where the chief is, and after it, unless the claim is known to be for many nodes.
 """
@@ -42,6 +44,10 @@ _OWN_VARIABLES: Final = frozenset({c.ENV_TF_CONFIG, "PYTHONPATH"})
 _OWN_PREFIX: Final = "ESTIMATOR_"
 _MANY_NODES: Final = frozenset({"ReadWriteMany", "ReadOnlyMany"})
 _GRACE_SECONDS: Final = 5
+_EVENTS: Final = "estimator-events"
+"""Container that brings event files, and the volume where it puts them."""
+_EVENTS_PATH: Final = "/events"
+_EVENTS_COMMAND: Final = ("python", "-m", "estimator_runtime.job.board")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,8 +195,12 @@ def _pod_manifest(job: EstimatorJob, settings: Settings) -> dict[str, Any]:
     names = {one["name"] for one in mounts}
     volumes = [one for one in chief.get("volumes") or () if one.get("name") in names]
     spec: dict[str, Any] = {key: chief[key] for key in _CARRIED if key in chief}
+    containers = [_container(job, main, mounts, settings)]
+    if _is_mirrored(job):
+        containers.append(_events_container(job, main, mounts, settings))
+        volumes.append({"name": _EVENTS, "emptyDir": {}})
     spec |= {
-        "containers": [_container(job, main, mounts, settings)],
+        "containers": containers,
         "restartPolicy": "Always",
         "securityContext": chief["securityContext"],
         "enableServiceLinks": False,
@@ -227,7 +237,7 @@ def _container(
         "image": image,
         "command": ["tensorboard"],
         "args": [
-            *("--logdir", model_dir_in_pod(job)),
+            *("--logdir", _EVENTS_PATH if _is_mirrored(job) else model_dir_in_pod(job)),
             "--bind_all",
             *("--port", str(c.TENSORBOARD_PORT)),
         ],
@@ -239,13 +249,47 @@ def _container(
             "failureThreshold": 6,
         },
     }
-    users = (one for one in main.get("env") or () if one["name"] not in _OWN_VARIABLES)
-    env = [one for one in users if not one["name"].startswith(_OWN_PREFIX)]
-    kept = {"env": env, "envFrom": main.get("envFrom"), "volumeMounts": list(mounts)}
+    if _is_mirrored(job):
+        kept: dict[str, Any] = {
+            "volumeMounts": [{"name": _EVENTS, "mountPath": _EVENTS_PATH, "readOnly": True}]
+        }
+    else:
+        kept = {"env": _users_variables(main), "envFrom": main.get("envFrom"), "volumeMounts": list(mounts)}
     kept |= {key: main.get(key) for key in ("imagePullPolicy", "securityContext")}
     if section is not None:
         kept["resources"] = section.resources
     return container | {key: value for key, value in kept.items() if value}
+
+
+def _events_container(
+    job: EstimatorJob, main: Mapping[str, Any], mounts: Collection[dict[str, Any]], settings: Settings
+) -> dict[str, Any]:
+    """The container that brings event files, with what the chief reaches the store by."""
+    kept = {key: main.get(key) for key in ("envFrom", "securityContext")}
+    if main.get("image") == settings.runtime_image:
+        kept["imagePullPolicy"] = main.get("imagePullPolicy")
+    container: dict[str, Any] = {
+        "name": _EVENTS,
+        "image": settings.runtime_image,
+        "command": list(_EVENTS_COMMAND),
+        "env": [
+            *_users_variables(main),
+            {"name": c.ENV_MODEL_DIR, "value": model_dir_in_pod(job).replace("$", "$$")},
+            {"name": c.ENV_BOARD_DIR, "value": _EVENTS_PATH},
+        ],
+        "volumeMounts": [*mounts, {"name": _EVENTS, "mountPath": _EVENTS_PATH}],
+    }
+    return container | {key: value for key, value in kept.items() if value}
+
+
+def _users_variables(main: Mapping[str, Any]) -> list[dict[str, Any]]:
+    users = (one for one in main.get("env") or () if one["name"] not in _OWN_VARIABLES)
+    return [one for one in users if not one["name"].startswith(_OWN_PREFIX)]
+
+
+def _is_mirrored(job: EstimatorJob) -> bool:
+    scheme, found, _ = (job.spec.model_dir.uri or "").partition("://")
+    return bool(found) and scheme in c.MIRRORED_SCHEMES
 
 
 def _mounts(job: EstimatorJob, main: Mapping[str, Any]) -> list[dict[str, Any]]:

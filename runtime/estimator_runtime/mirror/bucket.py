@@ -210,6 +210,30 @@ class Bucket:
         except ObjectDamagedError:
             return self._asked(f"read {key}", done)
 
+    def download_rest(self, key: str, path: Path, *, size: int) -> None:
+        """Appends to the file `path` what the object has beyond it; one that is longer than the object is begun anew.
+
+        Args:
+            key: of an object that only grows.
+            path: the file, which may be read meanwhile; what came before an error stays.
+            size: bytes that the object has at least.
+
+        Raises:
+            FileNotFoundError: there is none.
+        """
+
+        def done() -> None:
+            begun = path.stat().st_size if path.exists() else 0
+            with path.open("ab" if begun <= size else "wb") as file:
+                if begun == size:
+                    return
+                first = begun if begun < size else 0
+                found = obstore.get(self._store, key, options={"range": (first, size)})
+                for chunk in found.stream():
+                    file.write(memoryview(chunk))
+
+        self._asked(f"read {key}", done)
+
     def delete(self, keys: Sequence[str]) -> None:
         """Deletes objects; one that is not there is none to delete."""
 

@@ -67,7 +67,7 @@ def fetch(bucket: Bucket, root: Path, staging: Path, *, mine: Callable[[str], bo
     alike = {}
     for key, one in stored.items():
         is_own = key in (files.STATE, files.WRITER)
-        if not mine(key) or key in passed_over or is_own or not _can_be_a_file(key):
+        if not mine(key) or key in passed_over or is_own or not files.can_be_a_file(key):
             continue
         path = root / key
         group = files.checkpoint_of(key, named)
@@ -189,8 +189,3 @@ def _is_read_again(key: str, stored: Stored) -> bool:
         and key != files.SUCCESS
         and stored.size <= _SMALL_BYTES
     )
-
-
-def _can_be_a_file(key: str) -> bool:
-    """Whether a key is a path below a directory: a store takes any text for one."""
-    return all(part not in ("", ".", "..") for part in key.split("/"))

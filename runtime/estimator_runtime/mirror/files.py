@@ -162,3 +162,8 @@ def place_among_plain(key: str) -> int:
     if name in (SUCCESS, FINISHED) or name == STATE or name.startswith(f"{STATE}_"):
         return 2
     return 1 if name.endswith(".index") else 0
+
+
+def can_be_a_file(key: str) -> bool:
+    """Whether a key is a path below a directory: a store takes any text for one."""
+    return all(part not in ("", ".", "..") for part in key.split("/"))

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-SCHEMES: Final = ("s3", "az")
+from estimator_api.constants import MIRRORED_SCHEMES
+
+SCHEMES: Final = MIRRORED_SCHEMES
 """`gs` is not among them: TensorFlow itself reads and writes it."""
 
 

@@ -376,3 +376,36 @@ def test_nothing_is_done_about_it_in_a_pass_that_only_writes():
     made = plan_of(job, seen(*pods_of(job, failed_pod("worker-0"))))
     assert made.status_first
     assert (made.create_tensorboard_pod, made.create_tensorboard_service) == (None, None)
+
+
+def test_a_store_that_is_mirrored_is_read_by_a_container_of_its_own():
+    env = [{"name": "AWS_REGION", "value": "eu"}, {"name": "TF_CONFIG_DIR", "value": "/x"}]
+    given = {"env": env, "envFrom": [{"secretRef": {"name": "store"}}]}
+    job = boarded(
+        {"image": "board:1"}, modelDir={"uri": "s3://models/$(x)"}, template=mounted("/keys", **given)
+    )
+    spec = pod_of(job)["spec"]
+    board, events = spec["containers"]
+    assert board["image"] == "board:1"
+    assert board["args"][:2] == ["--logdir", "/events"]
+    assert board["volumeMounts"] == [{"name": "estimator-events", "mountPath": "/events", "readOnly": True}]
+    assert "env" not in board
+    assert "envFrom" not in board, "who shows has no credentials"
+    assert (events["name"], events["image"]) == ("estimator-events", SETTINGS.runtime_image)
+    assert events["env"] == [
+        *env,
+        {"name": "ESTIMATOR_MODEL_DIR", "value": "s3://models/$$(x)"},
+        {"name": "ESTIMATOR_BOARD_DIR", "value": "/events"},
+    ]
+    assert events["envFrom"] == given["envFrom"]
+    assert events["volumeMounts"] == [
+        {"name": "keys", "mountPath": "/keys", "readOnly": True},
+        {"name": "estimator-events", "mountPath": "/events"},
+    ]
+    assert events["securityContext"] == board["securityContext"]
+    assert spec["volumes"][-1] == {"name": "estimator-events", "emptyDir": {}}
+
+
+@pytest.mark.parametrize("uri", ["gs://models/digits", "file:///mnt/digits", "/mnt/digits"])
+def test_what_tensorboard_reads_by_itself_takes_no_other_container(uri):
+    assert len(pod_of(boarded(modelDir={"uri": uri}))["spec"]["containers"]) == 1
