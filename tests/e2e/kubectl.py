@@ -113,6 +113,11 @@ class Kubectl:
                 return state
         raise AssertionError(f"pod {name}: no {what} within {timeout} s")
 
+    def ask(self, pod: str, url: str) -> str:
+        """What a URL answers to the main container of a pod, by the names that the cluster has."""
+        ask = f"import urllib.request as r; print(r.urlopen({url!r}, timeout=60).read().decode())"
+        return self.run("exec", pod, "-c", "estimator", "--", "python", "-c", ask)
+
     def describe_everything(self) -> str:
         """What a person would look at after a failure."""
         parts = [self.run("get", "estimatorjob,pod,pvc,service", "-o", "wide", check=False)]

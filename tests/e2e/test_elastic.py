@@ -53,8 +53,8 @@ def test_workers_come_and_go(kubectl: Kubectl) -> None:
         "steady", lambda job: job["status"].get("tensorBoard", {}).get("ready"), what="a ready TensorBoard"
     )
     url = kubectl.get("estimatorjob", "steady")["status"]["tensorBoard"]["url"]
-    assert "TensorBoard" in asked_in_a_pod(kubectl, f"{url}/")
-    assert isinstance(json.loads(asked_in_a_pod(kubectl, f"{url}/data/runs")), list)
+    assert "TensorBoard" in kubectl.ask("steady-chief-0", f"{url}/")
+    assert isinstance(json.loads(kubectl.ask("steady-chief-0", f"{url}/data/runs")), list)
 
     stop_training(kubectl, "steady")
     job = kubectl.wait("steady", is_complete, what="completion")
@@ -88,12 +88,6 @@ def test_pods_with_gpus(kubectl: Kubectl) -> None:
     finally:
         kubectl.run("taint", "nodes", "--all", f"{GPU}:NoSchedule-")
         kubectl.run("patch", "node", node, "--subresource=status", "--type=json", "-p", gpus("remove"))
-
-
-def asked_in_a_pod(kubectl: Kubectl, url: str) -> str:
-    """What a URL answers to the chief, by the Service's name."""
-    ask = f"import urllib.request as r; print(r.urlopen({url!r}, timeout=60).read().decode())"
-    return kubectl.run("exec", "steady-chief-0", "-c", "estimator", "--", "python", "-c", ask)
 
 
 def gpus(operation: str, amount: str | None = None) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -70,9 +72,10 @@ def test_every_role_is_lost_and_the_model_is_in_a_bucket(
     kubectl.wait(NAME, trains_beyond(job), what="training after the resume")
     kubectl.wait(NAME, lambda job: saved_step(job) >= 2000, what="step 2,000")
     pods = live_pods(kubectl)
-    stop_tasks(
-        kubectl, *(pods[replica]["metadata"]["name"] for replica in ("worker-0", "worker-1", "chief-0"))
-    )
+    chief = pods["chief-0"]["metadata"]["name"]
+    kubectl.wait(NAME, board_is_ready, what="a ready TensorBoard")
+    assert {".", "eval"} <= shown_runs(kubectl, chief), "it shows what is in the bucket"
+    stop_tasks(kubectl, *(pods[replica]["metadata"]["name"] for replica in ("worker-0", "worker-1")), chief)
     job = kubectl.wait(NAME, is_complete, what="completion")
     status = job["status"]
 
@@ -105,6 +108,7 @@ def job_on(home: str, away: str) -> Object:
         ("evaluator", {}, away),
     ):
         spec[role] = replicas | stays_on(node)
+    spec["tensorBoard"] = {}
     return job
 
 
@@ -125,7 +129,24 @@ def live_pods(kubectl: Kubectl) -> dict[str, Object]:
         f"{one['metadata']['labels']['estimator.dev/role']}-{one['metadata']['labels']['estimator.dev/index']}": one
         for one in pods
         if "deletionTimestamp" not in one["metadata"]
+        and one["metadata"]["labels"]["estimator.dev/role"] != "tensorboard"
     }
+
+
+def board_is_ready(job: Object) -> bool:
+    """Whether the job's TensorBoard answers."""
+    return bool(job["status"].get("tensorBoard", {}).get("ready"))
+
+
+def shown_runs(kubectl: Kubectl, pod: str) -> set[str]:
+    """The runs that TensorBoard shows, once it shows evaluations or half a minute has passed: nothing tells when it has looked."""
+    runs: set[str] = set()
+    for _ in range(15):
+        runs = set(json.loads(kubectl.ask(pod, f"http://{NAME}-tensorboard:6006/data/runs")))
+        if "eval" in runs:
+            break
+        time.sleep(2)
+    return runs
 
 
 def trains_beyond(before: Object, steps: int = 60):
