@@ -139,8 +139,10 @@ def page() -> Iterator[str]:
 
 def internal_names() -> Iterator[str]:
     """The lines of the page about the names inside tf.estimator that libraries import."""
-    from estimator_runtime.compat.deep_modules import DEEP_MODULES, FORWARDED
+    from estimator_runtime.compat.deep_modules import DEEP_MODULES
+    from estimator_runtime.compat.forwarded_modules import FORWARDED
     from estimator_runtime.compat.replaced_names import REPLACED_MODULES, REPLACED_NAMES
+    from estimator_runtime.faces import V1
 
     handed_on = set(FORWARDED.values())
     yield "## Names inside tf.estimator"
@@ -153,8 +155,9 @@ def internal_names() -> Iterator[str]:
     yield "| module | in tensorflow.python.estimator | names |"
     yield "|---|---|---|"
     for path, face in DEEP_MODULES.items():
-        shown = "all of `tf.compat.v1.estimator`" if path == "estimator_lib" else ""
-        names = shown or ", ".join(f"`{name}`" for name in face.names())
+        is_whole = path == "estimator_lib"
+        own = [f"`{name}`" for name in face.names() if not (is_whole and name in V1.names())]
+        names = ", ".join(["all of `tf.compat.v1.estimator`", *own] if is_whole else own)
         yield f"| `{path}` | {'yes' if path in handed_on else 'no'} | {names} |"
     yield ""
     yield "What is not there says what takes its place:"

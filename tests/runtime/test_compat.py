@@ -15,7 +15,8 @@ import tensorflow as tf
 
 import estimator_runtime
 from estimator_runtime import compat, faces
-from estimator_runtime.compat.deep_modules import DEEP_MODULES, FORWARDED
+from estimator_runtime.compat.deep_modules import DEEP_MODULES
+from estimator_runtime.compat.forwarded_modules import FORWARDED
 from estimator_runtime.compat.replaced_names import REPLACED_MODULES, REPLACED_NAMES
 
 

@@ -27,8 +27,9 @@ from types import ModuleType
 from typing import Any
 
 from estimator_runtime.compat import keras_layers, keras_module
-from estimator_runtime.compat.deep_modules import DEEP_MODULES, FORWARDED, FORWARDED_TPU
+from estimator_runtime.compat.deep_modules import DEEP_MODULES
 from estimator_runtime.compat.finder import EstimatorModules, WhenTensorFlowComes
+from estimator_runtime.compat.forwarded_modules import FORWARDED, FORWARDED_TPU
 from estimator_runtime.compat.modules import FaceModule
 from estimator_runtime.compat.replaced_names import REPLACED_IN_FACES, REPLACED_MODULES, REPLACED_NAMES
 from estimator_runtime.faces import V1, V2

@@ -25,6 +25,21 @@ _RECEIVERS = {
     **{name: home for name, home in EXPORT.homes.items() if "Output" not in name},
     **_of(_EXPERIMENTAL, "build_raw_supervised_input_receiver_fn"),
 }
+# What estimator_lib had beside the names of tf.compat.v1.estimator: those that are elsewhere there.
+_OF_THE_LIBRARY = {
+    **_EARLY_STOPPING,
+    **_of(
+        V1.submodules["experimental"],
+        "call_logit_fn",
+        "dnn_logit_fn_builder",
+        "linear_logit_fn_builder",
+    ),
+    **at("compat.estimators", "KMeansClustering"),
+    **_of(_EXPERIMENTAL, "RNNClassifier", "RNNEstimator"),
+    **_of(V1_TPU, "TPUEstimator"),
+    **at("training.early_stopping", "read_eval_metrics"),
+    **at("compat.keras_estimators", model_to_estimator="of_keras_lib"),
+}
 _OUTPUTS = {name: home for name, home in EXPORT.homes.items() if "Output" in name}
 _INPUTS = Face(INPUTS.homes)
 _MORE_RECEIVERS = {
@@ -239,7 +254,7 @@ DEEP_MODULES: Mapping[str, Face] = {
         }
     ),
     "estimator": Face(_ESTIMATOR),
-    "estimator_lib": V1,
+    "estimator_lib": Face({**V1.homes, **_OF_THE_LIBRARY}, V1.submodules),
     "export.export": Face({**_RECEIVERS, **_MORE_RECEIVERS}),
     "export.export_lib": Face({**EXPORT.homes, **_MORE_RECEIVERS, **at("export.supervised", "TrainOutput")}),
     "export.export_output": Face(
@@ -357,39 +372,3 @@ DEEP_MODULES: Mapping[str, Face] = {
         )
     ),
 }
-# Those that TensorFlow 2.15 handed on. Under one name here: a module that is not in the table is left out.
-_FORWARDED = {
-    **{
-        path: path
-        for path in (
-            "canned.baseline",
-            "canned.dnn",
-            "canned.dnn_linear_combined",
-            "canned.head",
-            "canned.linear",
-            "canned.metric_keys",
-            "canned.optimizers",
-            "canned.parsing_utils",
-            "canned.prediction_keys",
-            "estimator",
-            "estimator_lib",
-            "export.export",
-            "export.export_lib",
-            "export.export_output",
-            "exporter",
-            "gc",
-            "inputs.inputs",
-            "inputs.numpy_io",
-            "inputs.pandas_io",
-            "model_fn",
-            "run_config",
-            "training",
-            "util",
-        )
-    },
-    "keras": "keras_lib",
-}
-FORWARDED: Mapping[str, str] = {path: home for path, home in _FORWARDED.items() if home in DEEP_MODULES}
-"""Path below `tensorflow.python.estimator` -> path of the module in DEEP_MODULES whose names it has."""
-FORWARDED_TPU: Mapping[str, str] = {"tpu_config": "tpu.tpu_config", "tpu_estimator": "tpu.tpu_estimator"}
-"""The same below `tensorflow.python.tpu`, which TensorFlow still has, without these modules."""
