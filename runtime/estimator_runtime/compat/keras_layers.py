@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
 
-from estimator_runtime.errors import LegacyKerasError
-
 _LAYERS = "tensorflow.compat.v1.layers"
 _CELLS = "tensorflow.compat.v1.nn.rnn_cell"
 _OF_TF_KERAS = "tf_keras.api._v1.keras.__internal__.legacy.layers"
@@ -56,6 +54,9 @@ def _layer(name: str) -> Any:
     except AttributeError:
         if layers.__name__ != _OF_TENSORFLOW:
             raise
+        # The module of errors imports TensorFlow, and this one is imported before the program has done so.
+        from estimator_runtime.errors import LegacyKerasError
+
         raise LegacyKerasError(
             f"tf.compat.v1.layers.{name} needs Keras 2: pip install --no-deps 'tf-keras>=2.21,<2.22'. Or use the layer of "
             "the same kind in tf.keras.layers, which makes the same variables."
