@@ -10,7 +10,7 @@ SERVERS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores < 4 ? cor
 # Tests wait for processes half of their time, so there is one more at a time than there are cores.
 JOBS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores < 8 ? cores + 1 : 8)))
 
-.PHONY: help venv demo local test unit runtime integration conformance conformance-long programs e2e bench bench-operator bench-runtime bench-stores matrix scale lint format generate constraints images \
+.PHONY: help venv demo local test unit runtime integration conformance conformance-once conformance-long programs e2e e2e-short bench bench-operator bench-runtime bench-stores matrix scale lint format generate constraints images \
         apiserver-up apiserver-down kind-up kind-down clean
 
 help: ## list the targets
@@ -43,6 +43,9 @@ integration: venv ## the operator against a real API server (built on first use,
 conformance: venv ## the same programs on tf.estimator 2.15 and here, and a table of what differs
 	@python tests/conformance/conformance.py
 
+conformance-once: venv ## the same without the repetitions with Keras 2 and without TensorFlow 2's behavior
+	@python tests/conformance/conformance.py --once
+
 conformance-long: venv ## the same with clusters of real processes and every argument of canned Estimators
 	@python tests/conformance/conformance.py --long
 
@@ -51,6 +54,9 @@ programs: venv ## public libraries on tf.estimator with their own tests, on 2.15
 
 e2e: venv ## real pods on a kind cluster (Docker, node image and images built on first use)
 	@hack/e2e
+
+e2e-short: venv ## the digits example on a kind cluster
+	@hack/e2e -k test_digits
 
 bench: venv ## side by side with peers; prints ratios
 	@hack/cluster apiserver tools

@@ -18,7 +18,7 @@ A difference that is declared and not there fails the comparison as one that is 
 import importlib
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -135,8 +135,8 @@ def misuse(
     CATALOGUE.misuses[name] = Misuse(name=name, run=run, wording=wording, outcome=outcome)
 
 
-LONG = "CONFORMANCE_LONG"
-"""Variable of the environment that asks for what takes long as well."""
+LONG, ONCE = "CONFORMANCE_LONG", "CONFORMANCE_ONCE"
+"""Variables of the environment: one asks for what takes long as well, the other for no repetitions."""
 # Real clusters of processes, canned Estimators argument by argument, and what few programs use: minutes more than the rest
 # together.
 _LONG = frozenset(
@@ -177,7 +177,10 @@ def load() -> Catalogue:
     for pattern in ("programs_*.py", "misuses_*.py"):
         for path in sorted(Path(__file__).parent.glob(pattern)):
             importlib.import_module(path.stem)
-    if os.environ.get(LONG):
-        return CATALOGUE
-    short = {name: one for name, one in CATALOGUE.programs.items() if one.run.__module__ not in _LONG}
-    return Catalogue(short, CATALOGUE.misuses)
+    is_long, is_once = (bool(os.environ.get(name)) for name in (LONG, ONCE))
+    chosen = {
+        name: replace(one, repeated={}) if is_once else one
+        for name, one in CATALOGUE.programs.items()
+        if is_long or one.run.__module__ not in _LONG
+    }
+    return Catalogue(chosen, CATALOGUE.misuses)

@@ -24,7 +24,7 @@ sys.path.append(str(ROOT / "tests"))
 
 import comparison  # noqa: E402
 import reference_environment  # noqa: E402
-from catalogue import KERAS_2, LONG, V1, Misuse, Program, load  # noqa: E402
+from catalogue import KERAS_2, LONG, ONCE, V1, Misuse, Program, load  # noqa: E402
 
 OUT = ROOT / "build" / "conformance"
 FAILED = OUT / "failed"
@@ -236,11 +236,16 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description="Compare this runtime with tf.estimator 2.15.")
     parser.add_argument("names", nargs="*", help="programs or misuses; all when left out")
     parser.add_argument("--long", action="store_true", help="what takes long as well, as any that is named")
+    parser.add_argument(
+        "--once", action="store_true", help="no repetitions with Keras 2 and in the way of v1"
+    )
     options = parser.parse_args(arguments)
     names = options.names or failed_before()
     FAILED.unlink(missing_ok=True)
     if names or options.long:
         os.environ[LONG] = "1"
+    if options.once:
+        os.environ[ONCE] = "1"
     try:
         reference = reference_environment.python()
     except reference_environment.ReferenceUnavailableError as error:

@@ -32,7 +32,7 @@ import catalogue
 import comparison
 import traces
 
-LONGEST_SECS = 600 if os.environ.get(catalogue.LONG) else 120
+LONGEST_SECS = 600 if os.environ.get(catalogue.LONG) else 240
 # Unless a program says how many steps its calls of the session make, here; nothing to the reference.
 STEPS_PER_LOOP = "CONFORMANCE_STEPS_PER_LOOP"
 
