@@ -297,14 +297,15 @@ class Store:
         if pods is None or known is None or known.pod.uid != uid:
             return False
         told, job = uid in pods.told, self._jobs.get(key)
+        owner = job if job is not None and job.uid == known.owner_uid else None
         self._miss(key, known)
-        if job is not None and job.uid == known.owner_uid and not job.finished:
+        if owner is not None and not owner.finished:
             pods.keep_last_words(known.pod)
         self._drop(pods, name)
         is_replica = known.pod.replica.role != c.TENSORBOARD
         if known.pod.phase == "Succeeded" and job is not None and is_replica:
             pods.departed[name] = replace(known, pod=replace(known.pod, deleting=True, remembered=True))
-        if is_replica and not told and job is not None and job.uid == known.owner_uid:
+        if is_replica and not told and owner is not None:
             pods.gone[known.pod.replica] = max(known.pod.attempt, pods.gone.get(known.pod.replica, 0))
         if not pods.records and not pods.departed and not pods.gone and not pods.last_words:
             del self._pods[key]

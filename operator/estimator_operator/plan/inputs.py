@@ -16,6 +16,7 @@ from estimator_api.inputs import Input
 from estimator_operator.plan.cluster_spec import compact_json
 from estimator_operator.plan.observed import Replica, Settings
 from estimator_operator.plan.pod_security import assigns_user, restrict_container
+from estimator_operator.plan.runtime_container import runtime_container
 
 _COMMAND: Final = ("python", "-m", "estimator_runtime.job.staging")
 _OF_THE_PROGRAM: Final = (c.ENV_TF_CONFIG, c.ENV_SPEC, c.ENV_ENVIRONMENT_DIR, c.ENV_INPUTS)
@@ -68,25 +69,22 @@ def staging_container(
     own = {name for name, _ in inputs}
     folders = {name: f"{c.INPUTS_MOUNT_PATH}/{name}" for name, _ in inputs}
     said = [one.to_stage(folders[name]) for name, one in inputs]
-    container: dict[str, Any] = {
-        "name": c.INPUTS_CONTAINER,
-        "image": settings.runtime_image,
-        "command": list(_COMMAND),
-        "env": [
+    container = runtime_container(
+        main,
+        settings,
+        name=c.INPUTS_CONTAINER,
+        command=_COMMAND,
+        env=[
             *(one for one in main.get("env") or () if one["name"] not in _OF_THE_PROGRAM),
             # Kubernetes expands `$(NAME)`, and gives `$` back for `$$`.
             {"name": c.ENV_INPUTS, "value": compact_json(said).replace("$", "$$")},
         ],
-        "volumeMounts": [
+        mounts=[
             *(one for one in main.get("volumeMounts") or () if one.get("name") not in own),
             *({"name": name, "mountPath": folder} for name, folder in folders.items()),
         ],
-        "terminationMessagePolicy": "FallbackToLogsOnError",
-    }
-    if main.get("envFrom"):
-        container["envFrom"] = main["envFrom"]
-    if main.get("image") == settings.runtime_image and main.get("imagePullPolicy"):
-        container["imagePullPolicy"] = main["imagePullPolicy"]
+    )
+    container["terminationMessagePolicy"] = "FallbackToLogsOnError"
     resources = {
         kind: kept
         for kind, amounts in (main.get("resources") or {}).items()

@@ -34,6 +34,7 @@ from estimator_operator.plan.observed import Observed, Plan, Pod, Replica, Setti
 from estimator_operator.plan.ownership import job_labels, owner_reference
 from estimator_operator.plan.pods import pod_manifest
 from estimator_operator.plan.roster import runs
+from estimator_operator.plan.runtime_container import runtime_container
 from estimator_operator.plan.spec_hash import provenance, spec_hash
 from estimator_operator.plan.timestamps import from_text
 
@@ -265,21 +266,21 @@ def _events_container(
     job: EstimatorJob, main: Mapping[str, Any], mounts: Collection[dict[str, Any]], settings: Settings
 ) -> dict[str, Any]:
     """The container that brings event files, with what the chief reaches the store by."""
-    kept = {key: main.get(key) for key in ("envFrom", "securityContext")}
-    if main.get("image") == settings.runtime_image:
-        kept["imagePullPolicy"] = main.get("imagePullPolicy")
-    container: dict[str, Any] = {
-        "name": _EVENTS,
-        "image": settings.runtime_image,
-        "command": list(_EVENTS_COMMAND),
-        "env": [
+    container = runtime_container(
+        main,
+        settings,
+        name=_EVENTS,
+        command=_EVENTS_COMMAND,
+        env=[
             *_users_variables(main),
             {"name": c.ENV_MODEL_DIR, "value": model_dir_in_pod(job).replace("$", "$$")},
             {"name": c.ENV_BOARD_DIR, "value": _EVENTS_PATH},
         ],
-        "volumeMounts": [*mounts, {"name": _EVENTS, "mountPath": _EVENTS_PATH}],
-    }
-    return container | {key: value for key, value in kept.items() if value}
+        mounts=[*mounts, {"name": _EVENTS, "mountPath": _EVENTS_PATH}],
+    )
+    if main.get("securityContext"):
+        container["securityContext"] = main["securityContext"]
+    return container
 
 
 def _users_variables(main: Mapping[str, Any]) -> list[dict[str, Any]]:
