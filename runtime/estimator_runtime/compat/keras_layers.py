@@ -16,8 +16,6 @@ _LAYERS = "tensorflow.compat.v1.layers"
 _CELLS = "tensorflow.compat.v1.nn.rnn_cell"
 _OF_TF_KERAS = "tf_keras.api._v1.keras.__internal__.legacy.layers"
 _OF_TENSORFLOW = "tensorflow.python.layers.layers"
-# TensorFlow's own words for a name that Keras 3 has not.
-_REFUSAL = "is not available with Keras 3"
 
 
 class LegacyModule(ModuleType):
@@ -40,7 +38,10 @@ class LegacyModule(ModuleType):
         try:
             value = getattr(self._asked, name)
         except AttributeError as error:
-            if _REFUSAL not in str(error):
+            # It imports TensorFlow, and this module is imported before the program has done so.
+            from estimator_runtime.keras.legacy_api import REFUSAL
+
+            if REFUSAL not in str(error):
                 raise
             value = self._stand_in(name)
         setattr(self, name, value)
@@ -54,7 +55,6 @@ def _layer(name: str) -> Any:
     except AttributeError:
         if layers.__name__ != _OF_TENSORFLOW:
             raise
-        # The module of errors imports TensorFlow, and this one is imported before the program has done so.
         from estimator_runtime.errors import LegacyKerasError
 
         raise LegacyKerasError(

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from estimator_runtime.errors import LegacyKerasError
 
-# TensorFlow's own words, for `tf.compat.v1.layers.dense` and its like.
-_REFUSAL = "is not available with Keras 3"
+REFUSAL = "is not available with Keras 3"
+"""TensorFlow's own words, for `tf.compat.v1.layers.dense` and its like."""
 
 # Python's words, for what optimizers of Keras 2 had. Those of Keras 3 have it in an Estimator's graph (`optimizer_steps`), but
 # for one around another and one in an eager scope.
@@ -53,7 +53,7 @@ def explained() -> Iterator[None]:
         of_optimizer = _OF_OPTIMIZERS.search(str(error))
         if of_optimizer is not None and not isinstance(error, LegacyKerasError):
             raise LegacyKerasError(_way_of_optimizers(error, of_optimizer[1] or of_optimizer[2])) from error
-        if _REFUSAL not in str(error) or isinstance(error, LegacyKerasError):
+        if REFUSAL not in str(error) or isinstance(error, LegacyKerasError):
             raise
         raise LegacyKerasError(
             f"{error} {_replacement(str(error))} Or call estimator_runtime.compat.install(), which gives TensorFlow both "
