@@ -38,8 +38,3 @@ def stop_tasks(kubectl: Kubectl, *pods: str) -> None:
 def saved_step(job: Object) -> int:
     """The step of the newest checkpoint in the status, 0 before the first."""
     return job.get("status", {}).get("checkpoints", {}).get("latest", {}).get("globalStep", 0)
-
-
-def metrics_of(job: Object) -> dict[str, float]:
-    """The metrics of the last evaluation."""
-    return {one["name"]: float(one["value"]) for one in job["status"]["evaluation"]["metrics"]}

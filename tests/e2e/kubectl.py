@@ -158,3 +158,13 @@ def restarts(job: Object) -> dict[str, int]:
     """Restarts by replica."""
     found = job["status"].get("restarts", {}).get("byReplica", [])
     return {one["replica"]: one["count"] for one in found}
+
+
+def trains_beyond(before: Object, steps: int = 60) -> Callable[[Object], bool]:
+    """Whether a job is training and has come further than `before` by so many steps."""
+    return lambda job: is_true(job, "Ready") and step(job) >= step(before) + steps
+
+
+def metrics_of(job: Object) -> dict[str, float]:
+    """The metrics of the last evaluation."""
+    return {one["name"]: float(one["value"]) for one in job["status"]["evaluation"]["metrics"]}

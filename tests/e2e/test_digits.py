@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from kubectl import REPOSITORY, Kubectl, is_complete, step
+from kubectl import REPOSITORY, Kubectl, is_complete, metrics_of, step
 from model_claim import printed_beside_the_model
 
 pytestmark = pytest.mark.timeout(900)
@@ -20,8 +20,7 @@ def test_digits_example(kubectl: Kubectl) -> None:
     job = kubectl.wait("digits", is_complete, what="completion", timeout=480)
     status = job["status"]
 
-    metrics = {one["name"]: float(one["value"]) for one in status["evaluation"]["metrics"]}
-    assert metrics["accuracy"] >= 0.95
+    assert metrics_of(job)["accuracy"] >= 0.95
     assert status["progress"]["globalStep"] >= 5000
     assert status["progress"]["percent"] == 100
     latest = status["checkpoints"]["latest"]

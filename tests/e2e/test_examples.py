@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from kubectl import REPOSITORY, Kubectl, Object, is_complete
+from kubectl import REPOSITORY, Kubectl, is_complete, metrics_of
 from model_claim import printed_beside_the_model
 
 pytestmark = pytest.mark.timeout(600)
@@ -16,10 +16,6 @@ EXPORTS: dict[str, set[str]] = {
     "new-store": {"best"},
     "reviews": set(),
 }
-
-
-def metrics_of(job: Object) -> dict[str, float]:
-    return {one["name"]: float(one["value"]) for one in job["status"]["evaluation"]["metrics"]}
 
 
 def test_examples_complete(kubectl: Kubectl) -> None:

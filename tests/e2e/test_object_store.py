@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from digits_job import DIGITS, digits_code, metrics_of, paced, saved_step, stop_tasks
-from kubectl import Kubectl, Object, is_complete, is_true, restarts, step
+from digits_job import DIGITS, digits_code, paced, saved_step, stop_tasks
+from kubectl import Kubectl, Object, is_complete, is_true, metrics_of, restarts, trains_beyond
 from object_store import Bucket, running_store
 from two_nodes import stays_on
 
@@ -147,11 +147,6 @@ def shown_runs(kubectl: Kubectl, pod: str) -> set[str]:
             break
         time.sleep(2)
     return runs
-
-
-def trains_beyond(before: Object, steps: int = 60):
-    """Whether the job is training and has come further than `before` by so many steps."""
-    return lambda job: is_true(job, "Ready") and step(job) >= step(before) + steps
 
 
 def assert_whole(sizes: dict[str, int]) -> None:

@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from kubectl import Kubectl, Object, is_complete, is_true, restarts, step
+from kubectl import Kubectl, is_complete, is_true, restarts, step, trains_beyond
 from steady_job import CODE, running_pod, steady_job, stop_training
 
 pytestmark = pytest.mark.timeout(900)
-
-
-def trains_beyond(before: Object, steps: int = 60):
-    """Whether the job is training and has come further than `before` by so many steps."""
-    return lambda job: is_true(job, "Ready") and step(job) >= step(before) + steps
 
 
 def test_operator_killed_and_job_suspended(kubectl: Kubectl, operator: Kubectl) -> None:

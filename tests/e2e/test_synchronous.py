@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from digits_job import digits_code, metrics_of, paced, saved_step, stop_tasks
-from kubectl import Kubectl, Object, is_complete, is_true, restarts
+from digits_job import digits_code, paced, saved_step, stop_tasks
+from kubectl import Kubectl, Object, is_complete, is_true, metrics_of, restarts
 from two_nodes import stays_on, would_rather
 
 pytestmark = pytest.mark.timeout(900)
