@@ -15,6 +15,8 @@ from estimator_api.base import ApiModel
 
 MAX_PROGRESS_BYTES = 64 * 1024
 """A larger answer is dropped unread."""
+_MOST_BYTES = 2**63 - 1
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
 class MalformedProgressError(ValueError):
@@ -88,6 +90,31 @@ class MirrorProgress(ApiModel):
     """Why the last attempt failed; absent when it did not."""
 
 
+class InputsProgress(ApiModel):
+    """Inputs that the container `estimator-inputs` brings before the program begins."""
+
+    staged_bytes: int = 0
+    """Bytes that are there, those of files that are not whole yet among them."""
+    total_bytes: int | None = None
+    """Bytes of everything that is to be there, archives as they come; absent while a source does not say."""
+
+    @property
+    def percent(self) -> int | None:
+        """How much is there, 0 to 100 in steps of ten; None when that is not known, or the numbers cannot be true."""
+        total = self.total_bytes
+        if total is None or not 0 < total <= _MOST_BYTES or self.staged_bytes < 0:
+            return None
+        return min(100, 10 * (10 * self.staged_bytes // total))
+
+    def coarse(self) -> InputsProgress:
+        """The same in steps of ten percent, so that two that tell people the same are equal."""
+        percent, total = self.percent, self.total_bytes
+        if percent is None or total is None:
+            return InputsProgress()
+        # Rounded up, or of a few bytes it would be the step below.
+        return InputsProgress(staged_bytes=-(-total * percent // 100), total_bytes=total)
+
+
 State = Literal["Starting", "Training", "Evaluating", "Predicting", "Exporting", "Finished", "Failed"]
 
 
@@ -122,6 +149,8 @@ class Progress(ApiModel):
     """What has been predicted."""
     mirror: MirrorProgress | None = None
     """How far an object store that holds the model directory is behind; absent where there is none."""
+    inputs: InputsProgress | None = None
+    """How much of the inputs is there; of the container `estimator-inputs` alone, which says nothing else."""
     error: str | None = None
     """One line: why it failed."""
     time: str | None = None
@@ -149,6 +178,12 @@ class Progress(ApiModel):
                 return text
         document["error"] = document.get("error", "")[: max(0, limit // 8)]
         return _compact(document)
+
+
+def bytes_text(amount: int) -> str:
+    """`512 B`, `2.1 GiB`: an amount of bytes in the largest unit of which there is one."""
+    power = min(max(0, amount.bit_length() - 1) // 10, len(_UNITS) - 1)
+    return f"{amount} B" if power == 0 else f"{amount / 1024**power:.1f} {_UNITS[power]}"
 
 
 def parse_progress(text: str | bytes) -> Progress:

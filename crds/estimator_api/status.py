@@ -52,6 +52,17 @@ class ReplicaCount(ApiModel):
     """Pods that should run or have run."""
 
 
+class StagingStatus(ApiModel):
+    """How much a pod has of its inputs, which are brought before its program begins."""
+
+    replica: Name
+    """For example worker-1: of the pods of its role that stage inputs, the one with the lowest index."""
+    percent: Int32
+    """What is there of totalBytes, 0 to 100 in steps of ten."""
+    total_bytes: Int64
+    """What is to be there."""
+
+
 class RoleStatus(ApiModel):
     """Pods of one role."""
 
@@ -67,6 +78,8 @@ class RoleStatus(ApiModel):
     """Replicas that ended with exit code 0."""
     failed: Int32 = 0
     """Pods that failed and have not been replaced."""
+    staging: StagingStatus | None = None
+    """How far the role's inputs are, as long as one of its pods stages them and says so."""
 
 
 class ReplicaRestarts(ApiModel):

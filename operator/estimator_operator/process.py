@@ -31,7 +31,7 @@ from estimator_operator.control.job_record import JobKey
 from estimator_operator.control.missing_pods import MissingPods
 from estimator_operator.control.nodes import Nodes
 from estimator_operator.control.outage import Outage
-from estimator_operator.control.progress_writes import PROGRESS, progress_wait
+from estimator_operator.control.progress_writes import PROGRESS, progress_wait, write_wait
 from estimator_operator.control.reconcile import Reconciler
 from estimator_operator.control.recorder import Recorder
 from estimator_operator.control.store import Store
@@ -55,6 +55,7 @@ from estimator_operator.observe.poll_schedule import Target
 from estimator_operator.observe.poller import ProgressPoller
 from estimator_operator.observe.standstill import Standstill
 from estimator_operator.observe.targets import targets_of
+from estimator_operator.plan.staging import said_by
 from estimator_operator.preflight import check_access
 from estimator_operator.settings import OperatorSettings
 
@@ -240,13 +241,16 @@ class Operator:
 
     def _deliver(self, target: Target, progress: Progress) -> bool:
         key = JobKey(*target.job)
+        if target.stages:
+            progress = said_by(progress)
         news = self._store.put_progress(key, target.uid, progress, at=self._clock.now())
         record = self._store.job(key)
         # That there is no news decides whether a job has stalled.
         if target.stall_timeout is not None:
             self._queue.add(key)
         elif news and record is not None:
-            wait = progress_wait(record, self._poller.write_interval, self._clock.monotonic())
+            wait_for = write_wait if target.stages else progress_wait
+            wait = wait_for(record, self._poller.write_interval, self._clock.monotonic())
             self._queue.add_after(key, wait, PROGRESS)
         return news
 

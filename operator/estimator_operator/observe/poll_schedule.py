@@ -54,6 +54,7 @@ class Target:
         host: Its address.
         port: Where it serves progress.
         stall_timeout: `stallTimeoutSeconds` of its job, when the pod is the one that has to make steps.
+        stages: Its inputs are being brought; its program has not begun.
     """
 
     job: tuple[str, str]
@@ -62,6 +63,7 @@ class Target:
     host: str
     port: int
     stall_timeout: float | None = None
+    stages: bool = False
 
     @property
     def url(self) -> str:
@@ -105,6 +107,11 @@ class _Entry:
     ends_at: float | None = None
     in_flight: bool = False
     gone: bool = False
+
+    def begin(self, now: float) -> None:
+        """Its program has begun: what it did before, answer or not, says nothing of that."""
+        self.born, self.asked_at, self.ends_at = now, None, None
+        self.answers = self.silent = self.same = 0
 
     def cap(self, interval: float) -> float:
         """The longest interval."""
@@ -163,6 +170,8 @@ class PollSchedule:
         known, self._entries = self._entries, {}
         for target in targets:
             entry = known.get(target.uid) or _Entry(target, born=now)
+            if entry.target.stages and not target.stages:
+                entry.begin(now)
             entry.target, entry.gone = target, False
             self._entries[target.uid] = entry
         self.jobs = len({one.target.job for one in self._entries.values()})

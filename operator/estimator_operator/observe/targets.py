@@ -1,4 +1,6 @@
-"""Which pods are asked for their progress: the running chief and evaluator of every job that has not ended.
+"""Which pods are asked for their progress: chief and evaluator of every job that has not ended, when they run.
+
+Of each role one pod is asked, too, that stages its inputs (`plan/staging.py`).
 
 Only pods that the job controls are asked, by address (no name is looked up, no redirect followed), and only at
 addresses that belong to pods (`kube/pod_address.py`). Addresses are used again: where two pods seem to have the same
@@ -9,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -19,6 +21,7 @@ from estimator_operator.control.store import Store
 from estimator_operator.kube.pod_address import Network, may_ask
 from estimator_operator.kube.pod_summary import PodRecord
 from estimator_operator.observe.poll_schedule import Target
+from estimator_operator.plan.staging import asked_of
 
 _log = logging.getLogger(__name__)
 
@@ -52,12 +55,13 @@ async def targets_of(store: Store, networks: Sequence[Network] = ()) -> list[Tar
 
 def _look_at(
     record: JobRecord,
-    pods: Iterable[PodRecord],
+    pods: Sequence[PodRecord],
     networks: tuple[Network, ...],
     newest: dict[str, datetime],
     found: list[tuple[Target, datetime]],
 ) -> None:
     """Adds the addresses of a job's pods with their age, and the pods to ask."""
+    staging = {pod.uid for pod in asked_of(one.pod for one in pods).values()}
     for one in pods:
         ip = one.pod.ip
         if not ip:
@@ -65,7 +69,9 @@ def _look_at(
         age = one.pod.created_at or _UNKNOWN_AGE
         if not one.host_network and newest.get(ip, _UNKNOWN_AGE) <= age:
             newest[ip] = age
-        if _reports(one) and may_ask(ip, host_network=one.host_network, networks=networks):
+        if (_reports(one) or one.pod.uid in staging) and may_ask(
+            ip, host_network=one.host_network, networks=networks
+        ):
             target = _target(record, one, ip)
             if target is not None:
                 found.append((target, age))
@@ -80,13 +86,15 @@ def _target(record: JobRecord, one: PodRecord, ip: str) -> Target | None:
     port = spec.get("progressPort", c.PROGRESS_PORT) if isinstance(spec, dict) else None
     if not isinstance(port, int) or not 0 < port <= _PORT_MOST or not isinstance(timeout, int | None):
         return None
+    steps = one.pod.replica.role == c.CHIEF and _reports(one)
     return Target(
         job=record.key,
         uid=one.pod.uid,
         replica=one.pod.replica,
         host=ip,
         port=port,
-        stall_timeout=float(timeout) if timeout is not None and one.pod.replica.role == c.CHIEF else None,
+        stall_timeout=float(timeout) if timeout is not None and steps else None,
+        stages=not _reports(one),
     )
 
 

@@ -99,7 +99,13 @@ class Draft:
     def count_pods(self, *, created: Collection[Replica] = (), stopped: bool = False) -> None:
         """The parts of the new status that count pods."""
         roles = role_statuses(
-            self.job, self.roster, self.completed, now=self.now, created=created, stopped=stopped
+            self.job,
+            self.roster,
+            self.completed,
+            now=self.now,
+            observed=self.observed,
+            created=created,
+            stopped=stopped,
         )
         self.write(roles=roles, replicas=replica_count(roles))
 

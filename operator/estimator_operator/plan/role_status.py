@@ -7,9 +7,10 @@ from datetime import datetime
 
 from estimator_api import EstimatorJob
 from estimator_api import constants as c
-from estimator_api.status import ReplicaCount, RoleStatus
-from estimator_operator.plan.observed import Pod, Replica
+from estimator_api.status import ReplicaCount, RoleStatus, StagingStatus
+from estimator_operator.plan.observed import Observed, Pod, Replica
 from estimator_operator.plan.roster import Member, Roster, ended, succeeded
+from estimator_operator.plan.staging import status_of
 from estimator_operator.plan.waiting import counts_as_ready
 
 
@@ -19,6 +20,7 @@ def role_statuses(
     completed: Collection[str],
     *,
     now: datetime,
+    observed: Observed,
     created: Collection[Replica] = (),
     stopped: bool = False,
 ) -> list[RoleStatus]:
@@ -29,6 +31,7 @@ def role_statuses(
         roster: Its replicas and pods.
         completed: Names of replicas that ended with success.
         now: The present.
+        observed: What is known of its objects.
         created: Replicas whose pods are made before this status is written.
         stopped: The job has ended and its running pods are deleted: none is active or ready.
     """
@@ -40,6 +43,7 @@ def role_statuses(
             ready=sum(1 for one in roster.of_role(role) if counts_as_ready(job, one, now)),
             created=sum(1 for one in created if one.role == role),
             stopped=stopped,
+            staging=None if stopped else status_of(roster.of_role(role), observed),
         )
         for role in c.ROLES
         if job.spec.replicas(role)
@@ -59,6 +63,7 @@ def _role_status(
     ready: int,
     created: int,
     stopped: bool,
+    staging: StagingStatus | None,
 ) -> RoleStatus:
     pods = [one.pod for one in members if one.pod is not None and not one.pod.deleting]
     return RoleStatus(
@@ -68,6 +73,7 @@ def _role_status(
         ready=0 if stopped else ready,
         succeeded=sum(1 for one in members if str(one.replica) in completed),
         failed=sum(1 for one in pods if _failed(one)),
+        staging=staging,
     )
 
 

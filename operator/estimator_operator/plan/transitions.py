@@ -19,6 +19,7 @@ from estimator_operator.plan.backoff import FAILURES_KEPT
 from estimator_operator.plan.failures import describe
 from estimator_operator.plan.modes import ACTIONS, AT_WORK
 from estimator_operator.plan.observed import JobEvent
+from estimator_operator.plan.staging import without_steps
 from estimator_operator.plan.timestamps import from_text
 
 WITH_THE_JOB: Final = "RestartJob"
@@ -220,11 +221,12 @@ def _event(kind: Any, reason: str, action: str, note: str) -> JobEvent:
 
 def _urgent(written: dict[str, Any]) -> dict[str, Any]:
     urgent = {key: value for key, value in written.items() if key not in _PATIENT}
-    # Training and Evaluating are both "at work": the chief's end shows soon enough, and so does their message.
+    # Training and Evaluating are both "at work": the chief's end shows soon enough, and so does their message. How far
+    # inputs are is progress, too.
     urgent["conditions"] = [
         {"type": c.READY, "status": "True", "reason": "at work"}
         if one["type"] == c.READY and one["status"] == "True" and one["reason"] in AT_WORK
-        else one
+        else {**one, "message": without_steps(one.get("message", ""))}
         for one in written["conditions"]
     ]
     return urgent

@@ -13,6 +13,7 @@ from typing import Final
 
 from estimator_api import EstimatorJob
 from estimator_api import constants as c
+from estimator_operator.plan import staging
 from estimator_operator.plan.backoff import not_before
 from estimator_operator.plan.modes import AT_WORK
 from estimator_operator.plan.observed import NODE_NOT_READY, SCHEDULING_GATED, STAGING_INPUTS, Observed, Pod
@@ -112,7 +113,7 @@ def explain(job: EstimatorJob, member: Member, observed: Observed, now: datetime
     if cause is not None:
         return f"{name} waits: {_line(cause)}"
     if pod.reason == STAGING_INPUTS:
-        return f"{name} stages its inputs"
+        return staging.told(member, observed)
     if pod.waiting and pod.reason not in _ORDINARY:
         return f"{name} waits: {pod.reason}" + (f": {_line(pod.message)}" if pod.message else "")
     slow = slow_at(member)

@@ -61,6 +61,19 @@ def _families(progress: Progress) -> Iterator[list[str]]:
             mirror.lag_seconds if mirror else None,
         ),
     )
+    inputs = progress.inputs
+    single += (
+        (
+            "inputs_staged_bytes",
+            "Bytes of the inputs that have been brought.",
+            inputs.staged_bytes if inputs else None,
+        ),
+        (
+            "inputs_total_bytes",
+            "Bytes of all inputs, archives as they come.",
+            inputs.total_bytes if inputs else None,
+        ),
+    )
     for name, text, value in single:
         if value is not None:
             yield _family(name, text, [({}, value)])

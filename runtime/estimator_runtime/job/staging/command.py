@@ -18,9 +18,13 @@ from estimator_api.constants import (
     ENV_TERMINATION_LOG,
     EXIT_CONFIG,
 )
+from estimator_runtime.job.progress.endpoint import Endpoint
+from estimator_runtime.job.progress.recorder import Recorder
+from estimator_runtime.job.settings import environment
 from estimator_runtime.job.settings.errors import JobConfigError
 from estimator_runtime.job.staging.sources import SettingsError, source_of
 from estimator_runtime.job.staging.stager import Stager
+from estimator_runtime.job.staging.tally import Tally
 from estimator_runtime.mirror import plain_words
 
 _MESSAGE_MOST: Final = 1000
@@ -31,12 +35,18 @@ def main(variables: Mapping[str, str]) -> int:
     # The first process of a container would not even be ended by a signal that it does not handle.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
+    tally = Tally(_say)
+    endpoint = None
     try:
-        for one in _inputs(variables):
-            staged = Stager(
-                source_of(one["uri"], variables), Path(one["folder"]), most=one.get("sizeLimit"), tell=_say
-            ).run()
-            uri = plain_words.of_uri(one["uri"])
+        endpoint = _served(tally, variables)
+        stagers = [
+            (plain_words.of_uri(one["uri"]), _stager(one, tally, variables)) for one in _inputs(variables)
+        ]
+        # All are looked at first: by then the total is known, and what is missing ends this before anything is brought.
+        for _, stager in stagers:
+            stager.look()
+        for uri, stager in stagers:
+            staged = stager.run()
             _say(f"{uri}: {staged.files} files, {staged.size} bytes, {staged.brought} of them brought now")
     except JobConfigError as error:
         return _ended(EXIT_CONFIG, f"inputs: {error}", variables)
@@ -46,7 +56,32 @@ def main(variables: Mapping[str, str]) -> int:
         return _ended(EXIT_CONFIG if is_first else 1, f"inputs: {error}", variables)
     except OSError as error:
         return _ended(1, f"inputs: {error}", variables)
+    finally:
+        if endpoint is not None:
+            endpoint.stop()
     return 0
+
+
+def _stager(one: Mapping[str, Any], tally: Tally, variables: Mapping[str, str]) -> Stager:
+    return Stager(
+        source_of(one["uri"], variables),
+        Path(one["folder"]),
+        most=one.get("sizeLimit"),
+        tell=_say,
+        share=tally.share(),
+    )
+
+
+def _served(tally: Tally, variables: Mapping[str, str]) -> Endpoint | None:
+    """The endpoint of the main container, at its address, for as long as this is what runs; None when nobody asks."""
+    settings = environment.read(variables)
+    if settings.progress_port is None:
+        return None
+    recorder = Recorder(settings.role, settings.index)
+    recorder.tell_through(lambda document: document.model_copy(update={"inputs": tally.progress()}))
+    endpoint = Endpoint(recorder.document)
+    endpoint.start(settings.progress_host, settings.progress_port)
+    return endpoint
 
 
 def _inputs(variables: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from estimator_runtime.job.settings.errors import JobConfigError
 from estimator_runtime.job.staging import archives
 from estimator_runtime.job.staging.record import Record
 from estimator_runtime.job.staging.sources import ChangedError, Entry, Source
+from estimator_runtime.job.staging.tally import Share, Tally
 
 _Result = TypeVar("_Result")
 DATA: Final = INPUTS_DATA
@@ -26,7 +27,6 @@ _AT_ONCE: Final = 8
 _LISTINGS: Final = 3
 """How often a source is listed anew that changes while it is read."""
 _LONGEST_PAUSE_SECS: Final = 5.0
-_TELL_EVERY_SECS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,8 @@ class Stager:
         source: where from.
         folder: the input's folder, which may hold what an earlier attempt has brought.
         most: its sizeLimit in bytes; None for none.
-        tell: is told how far it is, now and then.
+        tell: is told what goes wrong on the way.
+        share: counts what is there.
         clock: seconds since any fixed moment.
         sleep: waits for some seconds.
     """
@@ -63,6 +64,7 @@ class Stager:
         *,
         most: int | None = None,
         tell: Callable[[str], None] = lambda _: None,
+        share: Share | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -74,12 +76,27 @@ class Stager:
         self._sleep = sleep
         self._lock = threading.Lock()
         self._brought = 0
-        self._told_at = clock()
-        self._size = 0
+        self._share = Tally().share() if share is None else share
+        self._looked_at: list[Entry] = []
         self._given_up = threading.Event()
 
+    def look(self) -> list[Entry]:
+        """Learns what there is to bring; the next run brings that.
+
+        Raises:
+            JobConfigError: nothing is there, or what is there cannot be an input.
+            OSError: the source has failed for too long.
+        """
+        entries = self._patiently(self._source.entries)
+        if not entries:
+            raise JobConfigError(f"{self._source.uri}: nothing is there")
+        self._check(entries)
+        self._share.begin({one.key: one.size for one in entries})
+        self._looked_at = entries
+        return entries
+
     def run(self) -> Staged:
-        """Brings everything.
+        """Brings everything, as it was when it was last looked at.
 
         Raises:
             JobConfigError: nothing is there, or what is there cannot be an input.
@@ -96,30 +113,29 @@ class Stager:
     def _round(self) -> Staged:
         self._given_up.clear()
         record = Record(self._state / "record", self._source.uri)
-        entries = self._patiently(self._source.entries)
-        if not entries:
-            raise JobConfigError(f"{self._source.uri}: nothing is there")
-        self._check(entries)
-        self._size = sum(one.size or 0 for one in entries)
+        entries, self._looked_at = self._looked_at or self.look(), []
         if self._source.is_archive:
             return self._unpacked(entries[0], record)
         self._data.mkdir(exist_ok=True)
         for key in record.keys() - {one.key for one in entries}:
             (self._data / key).unlink(missing_ok=True)
-        missing = [one for one in entries if not self._is_there(one, record)]
+        there = {one for one in entries if self._is_there(one, record)}
+        for one in there:
+            self._share.has(one.key, one.size or 0)
+        missing = [one for one in entries if one not in there]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             work = [pool.submit(self._bring, one, record) for one in missing]
             try:
                 done, _ = wait(work, return_when=FIRST_EXCEPTION)
-                for one in done:
-                    one.result()
+                for ended in done:
+                    ended.result()
             except BaseException:
                 # The others end at their next byte, or nobody would be told for as long as they take.
                 self._given_up.set()
                 pool.shutdown(cancel_futures=True)
                 raise
         shutil.rmtree(self._state / "partial", ignore_errors=True)
-        return Staged(len(entries), self._size, self._brought)
+        return Staged(len(entries), sum(one.size or 0 for one in entries), self._brought)
 
     def _check(self, entries: list[Entry]) -> None:
         keys = {one.key for one in entries}
@@ -157,6 +173,8 @@ class Stager:
             folder.rename(self._data)
             record.add(entry)
             files = [one for one in self._data.rglob("*") if one.is_file()]
+        else:
+            self._share.has(entry.key, entry.size or 0)
         return Staged(len(files), sum(one.stat().st_size for one in files), self._brought)
 
     def _fetched(self, entry: Entry) -> Path:
@@ -180,13 +198,15 @@ class Stager:
         if not entry.mark and offset != entry.size:
             # Nobody could tell whether the rest belongs to it.
             offset = 0
+        self._share.has(entry.key, offset)
         if offset == entry.size and partial.exists():
             return
         try:
             with partial.open("ab" if offset else "wb") as file:
                 for chunk in self._source.read(entry, offset):
                     file.write(chunk)
-                    self._count(len(chunk))
+                    offset += len(chunk)
+                    self._count(entry, len(chunk), offset)
         except ChangedError:
             partial.unlink()
             raise
@@ -195,16 +215,12 @@ class Stager:
                 partial.unlink()
             raise OSError(f"{self._source.uri}: {entry.key} ended before its {entry.size} bytes")
 
-    def _count(self, size: int) -> None:
+    def _count(self, entry: Entry, size: int, length: int) -> None:
         if self._given_up.is_set():
             raise OSError(f"{self._source.uri}: given up, for another file cannot be brought")
         with self._lock:
             self._brought += size
-            if self._clock() < self._told_at + _TELL_EVERY_SECS:
-                return
-            self._told_at = self._clock()
-            brought = self._brought
-        self._tell(f"{self._source.uri}: {brought} bytes of {self._size} have come")
+        self._share.has(entry.key, length)
 
     def _patiently(self, ask: Callable[[], _Result], length: Callable[[], int] = lambda: 0) -> _Result:
         """What `ask` returns, once the source answers; `length` grows while bytes come."""
