@@ -66,7 +66,9 @@ PROGRESS_PORT_NAME: Final = "progress"
 MODEL_DIR_SCHEMES: Final = ("gs", "s3", "az", "file")
 """Schemes of a model directory that the job runner can keep: TensorFlow's own, and those that it mirrors."""
 MIRRORED_SCHEMES: Final = ("s3", "az")
-"""Those that it mirrors."""
+"""Those that it always mirrors, for TensorFlow does not know them."""
+CHOSEN_SCHEMES: Final = ("gs",)
+"""Those that it mirrors where `modelDir.mirror` says so, and TensorFlow reads and writes elsewhere."""
 INPUT_SCHEMES: Final = ("s3", "gs", "az", "file", "http", "https")
 """Schemes that inputs are staged from; of the last two archives alone."""
 MODEL_MOUNT_PATH: Final = "/model"
@@ -101,6 +103,8 @@ ENV_ROLE: Final = "ESTIMATOR_ROLE"
 ENV_INDEX: Final = "ESTIMATOR_INDEX"
 ENV_ATTEMPT: Final = "ESTIMATOR_ATTEMPT"
 ENV_MODEL_DIR: Final = "ESTIMATOR_MODEL_DIR"
+ENV_MIRROR: Final = "ESTIMATOR_MIRROR"
+"""Scheme that the job runner mirrors beside those that it always does; set where `modelDir.mirror` asks for it."""
 ENV_PROGRESS_PORT: Final = "ESTIMATOR_PROGRESS_PORT"
 ENV_ENVIRONMENT_DIR: Final = "ESTIMATOR_ENVIRONMENT_DIR"
 """Folder with a file for each variable that is too large for an environment, named after it; else not set."""

@@ -113,6 +113,10 @@ class ClaimTemplate(ApiModel):
     """What becomes of the claim when the job is deleted."""
 
 
+def _either(*schemes: str) -> str:
+    return "|".join(schemes)
+
+
 class ModelDir(ApiModel):
     """Where the job keeps its model: exactly one of uri, persistentVolumeClaim, volumeClaimTemplate."""
 
@@ -123,16 +127,46 @@ class ModelDir(ApiModel):
             message="modelDir needs exactly one of uri, persistentVolumeClaim, volumeClaimTemplate",
             holds=lambda m: [m.uri, m.persistent_volume_claim, m.volume_claim_template].count(None) == 2,
         ),
+        Rule(
+            cel="!has(self.mirror) || (self.mirror"
+            f" ? has(self.uri) && self.uri.matches('^({_either(*c.CHOSEN_SCHEMES, *c.MIRRORED_SCHEMES)})://')"
+            f" : !has(self.uri) || !self.uri.matches('^({_either(*c.MIRRORED_SCHEMES)})://'))",
+            message="s3:// and az:// are always mirrored, gs:// by choice, and nothing else is: leave mirror out",
+            field_path=".mirror",
+            holds=lambda m: (
+                m.mirror is None
+                or (m.scheme in (*c.CHOSEN_SCHEMES, *c.MIRRORED_SCHEMES) if m.mirror else not m.is_mirrored)
+            ),
+        ),
     )
 
     uri: ModelUri | None = None
     """An absolute path in a volume that the template mounts, or a URI: `gs://bucket/model`, which TensorFlow writes to, or
     `s3://bucket/model` or `az://container/model`, which the job runner mirrors in a local directory of each pod. Other
     schemes, `hdfs://` among them, are refused beside estimator and program; a command of the image's own may know them."""
+    mirror: bool | None = None
+    """Have the job runner mirror a `gs://` uri in a local directory of each pod as it does `s3://` and `az://`, which it always
+    mirrors. Default: TensorFlow itself reads and writes `gs://`."""
     persistent_volume_claim: ClaimSource | None = None
     """An existing claim, mounted at /model."""
     volume_claim_template: ClaimTemplate | None = None
     """A claim made for this job, mounted at /model."""
+
+    @property
+    def scheme(self) -> str | None:
+        """What is before `://` in its uri; None for a path and a claim."""
+        scheme, found, _ = (self.uri or "").partition("://")
+        return scheme if found else None
+
+    @property
+    def mirrored_by_choice(self) -> str | None:
+        """The scheme that the job runner mirrors only because this job asks for it; None where there is none."""
+        return self.scheme if self.mirror and self.scheme in c.CHOSEN_SCHEMES else None
+
+    @property
+    def is_mirrored(self) -> bool:
+        """The job runner keeps it in local directories, and a store alike."""
+        return self.scheme in c.MIRRORED_SCHEMES or self.mirrored_by_choice is not None
 
     @property
     def is_for_one_node(self) -> bool:

@@ -25,6 +25,7 @@ _ENV: Final = (
     c.ENV_INDEX,
     c.ENV_ATTEMPT,
     c.ENV_MODEL_DIR,
+    c.ENV_MIRROR,
     c.ENV_PROGRESS_PORT,
     c.ENV_ENVIRONMENT_DIR,
     c.ENV_INPUTS,

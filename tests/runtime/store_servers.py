@@ -145,7 +145,7 @@ def _handler(proxy, address):
 def clear_environment(monkeypatch, environment):
     """Has this process reach the server, and nothing else."""
     for name in list(os.environ):
-        if name.startswith(("AWS_", "AZURE_")):
+        if name.startswith(("AWS_", "AZURE_", "GOOGLE_")):
             monkeypatch.delenv(name)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)

@@ -121,7 +121,7 @@ def test_a_store_that_is_away_is_said_once_and_looked_at_again(bucket, tmp_path,
 @pytest.mark.parametrize(
     ("uri", "said"),
     [
-        ("gs://models/x", "in no object store that is mirrored"),
+        ("hdfs://models/x", "in no object store that can be mirrored"),
         ("s3://", "names no bucket"),
         (None, "ESTIMATOR_MODEL_DIR is not set"),
     ],

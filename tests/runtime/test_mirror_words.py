@@ -5,6 +5,7 @@ import pytest
 from estimator_api.constants import MODEL_DIR_ERROR
 from estimator_runtime.errors import ModelDirUnavailableError
 from estimator_runtime.job import failures
+from estimator_runtime.job.settings import stored_files
 from estimator_runtime.mirror import locations, plain_words
 from estimator_runtime.mirror.bucket import open_bucket
 
@@ -48,7 +49,7 @@ def test_an_error_in_one_line_without_credentials(said, told):
         ("s3://models", ("s3", "models", "")),
         ("s3://models/vision/", ("s3", "models", "vision")),
         ("az://models//a/b", ("az", "models", "a/b")),
-        ("gs://models/vision", None),
+        ("gs://models/vision", ("gs", "models", "vision")),
         ("hdfs://models/vision", None),
         ("/model", None),
     ],
@@ -56,6 +57,21 @@ def test_an_error_in_one_line_without_credentials(said, told):
 def test_places(uri, place):
     found = locations.parse(uri)
     assert (None if found is None else (found.scheme, found.container, found.prefix)) == place
+
+
+@pytest.mark.parametrize(
+    ("asked", "schemes"),
+    [(None, ("s3", "az")), ("gs", ("s3", "az", "gs")), ("", ("s3", "az")), ("hdfs", ("s3", "az"))],
+)
+def test_what_a_job_chooses_to_mirror(asked, schemes, monkeypatch):
+    variables = {} if asked is None else {"ESTIMATOR_MIRROR": asked}
+    assert locations.chosen(variables) == schemes
+    monkeypatch.delenv("ESTIMATOR_MIRROR", raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    for scheme in ("s3", "az", "gs", "hdfs"):
+        assert stored_files.is_stored(f"{scheme}://models/x") == (scheme in schemes)
+    assert not stored_files.is_stored("gs")
 
 
 def test_a_uri_without_a_bucket():

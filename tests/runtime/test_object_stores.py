@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from google_storage import google_storage
 from store_servers import FaultyProxy, clear_environment, running
 from stored_models import Process, newest
 
@@ -17,7 +18,7 @@ from estimator_runtime.errors import ModelDirUnavailableError
 from estimator_runtime.mirror import digests, stores
 from estimator_runtime.mirror.bucket import PART_BYTES, open_bucket
 
-KINDS = {"s3": "s3", "azure": "az"}
+KINDS = {"s3": "s3", "azure": "az", "google": "gs"}
 LARGE = b"0123456789abcdef" * ((2 * PART_BYTES + PART_BYTES // 2) // 16)
 
 
@@ -30,6 +31,8 @@ def servers(tmp_path_factory):
         started = {}
 
         def environment(name):
+            if name not in started and name == "google":
+                started[name] = stack.enter_context(google_storage()).environment
             if name not in started:
                 if name == "azure" and shutil.which("npm") is None:
                     pytest.skip("Azurite needs Node")

@@ -110,6 +110,9 @@ class JobEnvironment:
             c.ENV_PROGRESS_PORT: str(self._job.spec.progress_port),
             c.ENV_TF_CONFIG: self._tf_config(replica, by_file=c.ENV_TF_CONFIG in by_file),
         }
+        chosen = self._job.spec.model_dir.mirrored_by_choice
+        if chosen is not None:
+            variables[c.ENV_MIRROR] = chosen
         if self._spec is not None and c.ENV_SPEC not in by_file:
             variables[c.ENV_SPEC] = self._spec
         if self._strategy is not None:

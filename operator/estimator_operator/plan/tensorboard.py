@@ -197,7 +197,7 @@ def _pod_manifest(job: EstimatorJob, settings: Settings) -> dict[str, Any]:
     volumes = [one for one in chief.get("volumes") or () if one.get("name") in names]
     spec: dict[str, Any] = {key: chief[key] for key in _CARRIED if key in chief}
     containers = [_container(job, main, mounts, settings)]
-    if _is_mirrored(job):
+    if job.spec.model_dir.is_mirrored:
         containers.append(_events_container(job, main, mounts, settings))
         volumes.append({"name": _EVENTS, "emptyDir": {}})
     spec |= {
@@ -238,7 +238,7 @@ def _container(
         "image": image,
         "command": ["tensorboard"],
         "args": [
-            *("--logdir", _EVENTS_PATH if _is_mirrored(job) else model_dir_in_pod(job)),
+            *("--logdir", _EVENTS_PATH if job.spec.model_dir.is_mirrored else model_dir_in_pod(job)),
             "--bind_all",
             *("--port", str(c.TENSORBOARD_PORT)),
         ],
@@ -250,7 +250,7 @@ def _container(
             "failureThreshold": 6,
         },
     }
-    if _is_mirrored(job):
+    if job.spec.model_dir.is_mirrored:
         kept: dict[str, Any] = {
             "volumeMounts": [{"name": _EVENTS, "mountPath": _EVENTS_PATH, "readOnly": True}]
         }
@@ -286,11 +286,6 @@ def _events_container(
 def _users_variables(main: Mapping[str, Any]) -> list[dict[str, Any]]:
     users = (one for one in main.get("env") or () if one["name"] not in _OWN_VARIABLES)
     return [one for one in users if not one["name"].startswith(_OWN_PREFIX)]
-
-
-def _is_mirrored(job: EstimatorJob) -> bool:
-    scheme, found, _ = (job.spec.model_dir.uri or "").partition("://")
-    return bool(found) and scheme in c.MIRRORED_SCHEMES
 
 
 def _mounts(job: EstimatorJob, main: Mapping[str, Any]) -> list[dict[str, Any]]:

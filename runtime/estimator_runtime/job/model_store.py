@@ -84,7 +84,7 @@ def opened(settings: Environment, recorder: Recorder, termination: Termination) 
 
 def _is_mirrored(uri: str) -> bool:
     try:
-        return locations.parse(uri) is not None
+        return locations.parse(uri, locations.chosen()) is not None
     except ValueError as error:
         raise JobConfigError(f"modelDir.uri: {error}") from error
 

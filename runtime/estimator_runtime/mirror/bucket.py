@@ -291,7 +291,7 @@ def open_bucket(uri: str, variables: Mapping[str, str] = os.environ) -> Bucket:
     """The bucket at `uri`, reached as the SDKs' environment variables say.
 
     Args:
-        uri: `s3://bucket/prefix` or `az://container/prefix`.
+        uri: `s3://bucket/prefix`, `az://container/prefix` or `gs://bucket/prefix`.
         variables: the environment, see `stores.open_store`.
 
     Raises:
@@ -301,7 +301,7 @@ def open_bucket(uri: str, variables: Mapping[str, str] = os.environ) -> Bucket:
     place = locations.parse(uri)
     if place is None:
         known = ", ".join(f"{one}://" for one in locations.SCHEMES)
-        raise ValueError(f"{uri} is in no object store that is mirrored; those are {known}")
+        raise ValueError(f"{uri} is in no object store that can be mirrored; those are {known}")
     try:
         store, once = (stores.open_store(place, variables, repeats=repeats) for repeats in (True, False))
     except stores.UNUSABLE as error:

@@ -41,6 +41,7 @@ _MISTAKES: Final = (
     (r"InvalidBucketName|InvalidResourceName|OutOfRangeInput", "no bucket or container can be called so", True),
     (r"NoSuchBucket|ContainerNotFound|bucket does not exist", "make the bucket or container, or name another one", False),
     (r"InvalidAccessKeyId|SignatureDoesNotMatch|AuthenticationFailed|InvalidAuthenticationInfo", "look at the access key and its secret", False),
+    (r"AuthenticationRequired|InvalidSecurity|invalid_grant|invalid_client", "look at the credentials: the file that names them, or the service account", False),
     (r"169\.254\.169\.254|metadata\.google\.internal", "no credentials are in the environment, and the machine has none to give: give them by envFrom or a service account", False),
     (r"Name or service not known|Name does not resolve|No address associated with hostname|nodename nor servname", f"nobody knows the host: look at {_ENDPOINT}, or the name of the account", False),
 )  # fmt: skip

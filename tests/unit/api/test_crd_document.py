@@ -95,6 +95,7 @@ def test_no_floats() -> None:
 def test_booleans_are_few_and_known() -> None:
     assert those(OWN, lambda one: one.get("type") == "boolean") == [
         ".spec.estimator.exports[].asText",
+        ".spec.modelDir.mirror",
         ".spec.tensorBoard.enabled",
         ".spec.suspend",
         ".status.progress.finished",

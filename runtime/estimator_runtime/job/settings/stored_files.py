@@ -1,7 +1,8 @@
 """What a job names in an object store beside its model directory: brought here before it is read, carried there when written.
 
-TensorFlow has no `s3://` and `az://`. What is brought lies below TMPDIR as long as the process lives. Predictions are
-carried when all of them are made, the file that says so last, so nobody reads some of one run beside some of another.
+TensorFlow has no `s3://` and `az://`; a job that has its model directory in `gs://` mirrored means all that it names there.
+What is brought lies below TMPDIR as long as the process lives. Predictions are carried when all of them are made, the file
+that says so last, so nobody reads some of one run beside some of another.
 """
 
 import contextlib
@@ -29,8 +30,9 @@ _KEPT: Final[list["tempfile.TemporaryDirectory[str]"]] = []
 
 
 def is_stored(path: str) -> bool:
-    """Whether `path` is in a store that TensorFlow does not know."""
-    return path.partition("://")[0] in locations.SCHEMES
+    """Whether `path` is in a store that TensorFlow does not know, or that the job has chosen to mirror."""
+    scheme, found, _ = path.partition("://")
+    return bool(found) and scheme in locations.chosen()
 
 
 def checkpoint(uri: str, *, field: str, same_everywhere: bool = False) -> str:
@@ -104,7 +106,7 @@ def carried(output: str, *, field: str, ours: "re.Pattern[str]") -> Iterator[str
     """Surrounds the writing of a directory; yields where to write, and carries it when that ends well.
 
     Args:
-        output: the directory, which is yielded itself unless it is in a store that TensorFlow does not know.
+        output: the directory, which is yielded itself unless it is in a store that is mirrored.
         field: path of the field that gives it, for the error.
         ours: names of the files, of which an earlier run may have left some.
 
