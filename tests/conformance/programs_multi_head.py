@@ -1,11 +1,14 @@
 """MultiHead: several heads on one model, and what their methods make of dicts."""
 
+import models
 import numpy as np
 import tensorflow as tf
-from catalogue import program
+from catalogue import KERAS_2, program
 from computations import evaluated, outcome, values
 from models import v1
+from programs_canned import OTHER_SLOTS, columns
 from programs_head_specs import spec_of, trained_by
+from programs_heads import at, trained, weighted_input
 from programs_labels import ONE, THREE, te
 
 LOGITS = np.concatenate([ONE, THREE, ONE - 1], 1)  # of a binary head, one of three classes, a number
@@ -198,3 +201,29 @@ def several_heads_as_they_are_made(directory):
         "reductions": lambda: te_.MultiHead([one, te_.BinaryClassHead(name="b", loss_reduction="sum")]),
     }
     return {name: outcome(lambda make=make: properties(make())) for name, make in cases.items()}
+
+
+SLOTS = {f"*/{slot}*": OTHER_SLOTS for slot in ("training_", "Adagrad", "Ftrl")}
+
+
+@program("heads", "DNN", "DNNLinearCombined", differs=SLOTS, repeated={KERAS_2: SLOTS})
+def several_heads_with_batch_normalization(directory):
+    given, dense = tf.estimator, columns()["dense"]
+    labels = {
+        "sign": (models.Y > 2).astype(np.int64),
+        "kind": (models.Y.astype(np.int64) % 3),
+        "size": models.Y,
+    }
+    layers = {"dnn_feature_columns": dense, "dnn_hidden_units": [4, 3], "linear_feature_columns": dense}
+    estimators = {
+        "deep": given.DNNEstimator(
+            made([1.0, 0.5, 2.0]), [4, 3], dense, batch_norm=True, **at(directory, "deep")
+        ),
+        "both": given.DNNLinearCombinedEstimator(
+            made([1.0, 0.5, 2.0]), batch_norm=True, **layers, **at(directory, "both")
+        ),
+    }
+    results = {name: trained(estimator, weighted_input(labels)) for name, estimator in estimators.items()}
+    for result in results.values():
+        result["predictions"] = [flat(one) for one in result["predictions"]]
+    return results

@@ -41,7 +41,12 @@ class BaselineEstimator(Estimator):
         optimizer: Any = "Ftrl",
         config: RunConfig | None = None,
     ) -> None:
-        super().__init__(model_fn_of_v2(head, optimizer), model_dir, config)
+        super().__init__(model_fn_of_v2(head, optimizer, self._reduction(head)), model_dir, config)
+
+    def _reduction(self, head: Head) -> str:
+        """What replicas take the head's loss for, as tf.estimator's do: only those of a classifier ask its head."""
+        del head
+        return reductions.SUM_OVER_BATCH_SIZE
 
 
 class BaselineClassifier(BaselineEstimator):
@@ -70,6 +75,10 @@ class BaselineClassifier(BaselineEstimator):
             optimizer,
             config,
         )
+
+    def _reduction(self, head: Head) -> str:
+        reduction: str = head.loss_reduction
+        return reduction
 
 
 class BaselineRegressor(BaselineEstimator):
@@ -154,12 +163,31 @@ class BaselineRegressorV1(BaselineEstimatorV1):
 
 def model_fn_of_v1(head: Any, optimizer: Any) -> Callable[..., EstimatorSpec]:
     """The model function of `tf.compat.v1.estimator.BaselineEstimator`, whose arguments these are."""
-    return _model_fn(head, lambda: optimizers.of_v1(optimizer, _LEARNING_RATE))
+
+    def training(bias: Any) -> dict[str, Any]:
+        made = optimizers.of_v1(optimizer, _LEARNING_RATE)
+        return {"optimizer": made, **heads_of_classes.taken_by(head, trainable_variables=[bias])}
+
+    return _model_fn(head, training)
 
 
-def model_fn_of_v2(head: Any, optimizer: Any) -> Callable[..., EstimatorSpec]:
-    """The model function of `tf.estimator.BaselineEstimator`, whose arguments these are."""
-    return _model_fn(head, lambda: optimizers.of_v2(optimizer, _LEARNING_RATE))
+def model_fn_of_v2(head: Any, optimizer: Any, reduction: Any) -> Callable[..., EstimatorSpec]:
+    """The model function of `tf.estimator.BaselineEstimator`, whose arguments these are.
+
+    Args:
+        head: as there.
+        optimizer: as there.
+        reduction: what replicas take the head's loss for, see `optimizers.minimize`.
+    """
+
+    def training(bias: Any) -> dict[str, Any]:
+        def train_op_fn(loss: Any) -> Any:
+            made = optimizers.of_v2(optimizer, _LEARNING_RATE)
+            return optimizers.minimize(made, loss, [bias], reduction=reduction)
+
+        return {"train_op_fn": train_op_fn}
+
+    return _model_fn(head, training)
 
 
 def logits_of(features: Any, num_outputs: int) -> tuple[Any, Any]:
@@ -173,17 +201,23 @@ def logits_of(features: Any, num_outputs: int) -> tuple[Any, Any]:
     return tf.zeros([size, num_outputs]) + bias, bias
 
 
-def _model_fn(head: Any, optimizer: Callable[[], Any]) -> Callable[..., EstimatorSpec]:
+def _model_fn(head: Any, training: Callable[[Any], dict[str, Any]]) -> Callable[..., EstimatorSpec]:
+    """A model function.
+
+    Args:
+        head: what the logits mean.
+        training: function of the bias that returns what the head takes to train it.
+    """
+
     def model_fn(features: Any, labels: Any, mode: str, config: RunConfig) -> EstimatorSpec:  # noqa: ARG001 - the signature of model functions
         with tf.compat.v1.variable_scope(_SCOPE):
             logits, bias = logits_of(features, head.logits_dimension)
         spec: EstimatorSpec = head.create_estimator_spec(
-            features,
-            mode,
-            logits,
-            labels,
-            optimizer=optimizer() if mode == ModeKeys.TRAIN else None,
-            **heads_of_classes.taken_by(head, trainable_variables=[bias]),
+            features=features,
+            mode=mode,
+            logits=logits,
+            labels=labels,
+            **(training(bias) if mode == ModeKeys.TRAIN else {}),
         )
         return spec
 

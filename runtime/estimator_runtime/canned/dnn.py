@@ -26,10 +26,10 @@ def model_fn_of_v2(net: network.Network, head: Head, optimizer: Any) -> Callable
         with tf.compat.v1.variable_scope(network.SCOPE):
             logits = net.logits(features, mode, head.logits_dimension)
         return head.create_estimator_spec(
-            features,
-            mode,
-            logits,
-            labels,
+            features=features,
+            mode=mode,
+            logits=logits,
+            labels=labels,
             optimizer=optimizers.of_v2(optimizer) if mode == ModeKeys.TRAIN else None,
             trainable_variables=network.trainable_variables(network.SCOPE),
             update_ops=tf.compat.v1.get_collection(tf.compat.v1.GraphKeys.UPDATE_OPS),
@@ -54,10 +54,10 @@ def model_fn_of_v1(
                 summary_scope=f"{network.SCOPE}/",
             )
             return head.create_estimator_spec(
-                features,
-                mode,
-                logits,
-                labels,
+                features=features,
+                mode=mode,
+                logits=logits,
+                labels=labels,
                 optimizer=optimizers.of_v1(optimizer, _LEARNING_RATE_V1) if mode == ModeKeys.TRAIN else None,
                 **heads_of_classes.taken_by(
                     head, update_ops=tf.compat.v1.get_collection(tf.compat.v1.GraphKeys.UPDATE_OPS)

@@ -68,8 +68,14 @@ class DNNLinearCombinedEstimator(Estimator):
             dnn_activation_fn,
             dnn_dropout,
             batch_norm,
+            self._reduction(head),
         )
         super().__init__(model.model_fn_of_v2, model_dir, config, warm_start_from=warm_start_from)
+
+    def _reduction(self, head: Head) -> str:
+        """What replicas take the head's loss for, as tf.estimator's do: only those of a classifier ask its head."""
+        del head
+        return reductions.SUM_OVER_BATCH_SIZE
 
 
 class DNNLinearCombinedClassifier(DNNLinearCombinedEstimator):
@@ -116,6 +122,10 @@ class DNNLinearCombinedClassifier(DNNLinearCombinedEstimator):
             linear_sparse_combiner=linear_sparse_combiner,
             warm_start_from=warm_start_from,
         )
+
+    def _reduction(self, head: Head) -> str:
+        reduction: str = head.loss_reduction
+        return reduction
 
 
 class DNNLinearCombinedRegressor(DNNLinearCombinedEstimator):

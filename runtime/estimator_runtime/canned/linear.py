@@ -68,10 +68,10 @@ def model_fn_of_v2(
         if mode == ModeKeys.TRAIN and isinstance(optimizer, LinearSDCA):
             return linear_sdca.estimator_spec(optimizer, head, features, labels, logits, *made)
         return head.create_estimator_spec(
-            features,
-            mode,
-            logits,
-            labels,
+            features=features,
+            mode=mode,
+            logits=logits,
+            labels=labels,
             optimizer=optimizers.of_v2(_chosen(optimizer), learning_rate(columns))
             if mode == ModeKeys.TRAIN
             else None,
@@ -99,10 +99,10 @@ def model_fn_of_v1(
             if mode == ModeKeys.TRAIN and isinstance(optimizer, LinearSDCA):
                 return linear_sdca.estimator_spec(optimizer, head, features, labels, logits, *made)
             return head.create_estimator_spec(
-                features,
-                mode,
-                logits,
-                labels,
+                features=features,
+                mode=mode,
+                logits=logits,
+                labels=labels,
                 optimizer=optimizers.of_v1(_chosen(optimizer), learning_rate(columns))
                 if mode == ModeKeys.TRAIN
                 else None,

@@ -188,7 +188,9 @@ def estimator_spec(
         with tf.control_dependencies([loss]):
             return model.update_weights(step)
 
-    return head.create_estimator_spec(features, ModeKeys.TRAIN, logits, labels, train_op_fn=train_op)
+    return head.create_estimator_spec(
+        features=features, mode=ModeKeys.TRAIN, logits=logits, labels=labels, train_op_fn=train_op
+    )
 
 
 class _Variables:

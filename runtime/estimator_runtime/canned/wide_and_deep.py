@@ -28,6 +28,7 @@ class WideAndDeep:
         sparse_combiner: how several values of one categorical column count.
         net: the network; None without one.
         dnn_optimizer: name, optimizer, or function that returns one.
+        reduction: what the optimizers take the head's loss for, see `optimizers.minimize`.
     """
 
     head: Head
@@ -36,6 +37,7 @@ class WideAndDeep:
     sparse_combiner: str
     net: Network | None
     dnn_optimizer: Any
+    reduction: str | None
 
     def model_fn_of_v2(self, features: Any, labels: Any, mode: str, config: RunConfig) -> EstimatorSpec:  # noqa: ARG002 - the signature of model functions
         """The model function in the form of `tf.estimator`."""
@@ -109,17 +111,23 @@ class WideAndDeep:
 
         def train_op_fn(loss: Any) -> Any:
             steps = [
-                optimizers.minimize(made[scope](), loss, network.trainable_variables(scope), counts=False)
+                optimizers.minimize(
+                    made[scope](),
+                    loss,
+                    network.trainable_variables(scope),
+                    counts=False,
+                    reduction=self.reduction,
+                )
                 for scope in parts
             ]
             with tf.control_dependencies([tf.group(*steps)]):
                 return tf.compat.v1.assign_add(tf.compat.v1.train.get_or_create_global_step(), 1).op
 
         return self.head.create_estimator_spec(
-            features,
-            mode,
-            sum(parts.values()),
-            labels,
+            features=features,
+            mode=mode,
+            logits=sum(parts.values()),
+            labels=labels,
             train_op_fn=train_op_fn,
             **heads_of_classes.taken_by(
                 self.head, update_ops=tf.compat.v1.get_collection(tf.compat.v1.GraphKeys.UPDATE_OPS)
@@ -138,6 +146,7 @@ def wide_and_deep(
     dnn_activation_fn: Callable[[Any], Any] | str | None,
     dnn_dropout: float | None,
     batch_norm: bool,
+    reduction: str | None = None,
 ) -> WideAndDeep:
     """The model of the arguments of a DNNLinearCombined Estimator.
 
@@ -162,4 +171,5 @@ def wide_and_deep(
         sparse_combiner=linear_sparse_combiner,
         net=net,
         dnn_optimizer=dnn_optimizer,
+        reduction=reduction,
     )

@@ -183,7 +183,9 @@ class Head(abc.ABC):
                 return DeferredSpec(
                     mode, predictions=self.predictions(logits), loss=loss, eval_metrics=(updated, given)
                 )
-            train_op = optimizers.train_op(loss, optimizer, trainable_variables, train_op_fn, update_ops)
+            train_op = optimizers.train_op(
+                loss, optimizer, trainable_variables, train_op_fn, update_ops, self.loss_reduction
+            )
         summaries.summarize_scalar(self.key(MetricKeys.LOSS), loss)
         return DeferredSpec(mode, predictions=self.predictions(logits), loss=loss, train_op=train_op)
 

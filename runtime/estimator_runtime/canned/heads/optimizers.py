@@ -10,9 +10,11 @@ from typing import Any, TypeVar
 
 import tensorflow as tf
 
-from estimator_runtime.keras import keras_optimizers
+from estimator_runtime.canned.heads import reductions
+from estimator_runtime.keras import former_slots, keras_optimizers
 
 _T = TypeVar("_T")
+_NO_MEANS = (tf.compat.v1.losses.Reduction.SUM, tf.compat.v1.losses.Reduction.NONE)
 _V1: Mapping[str, str] = {
     "Adagrad": "AdagradOptimizer",
     "Adam": "AdamOptimizer",
@@ -48,7 +50,7 @@ def of_v2(optimizer: Any, learning_rate: float | None = None) -> Any:
         ValueError: it is no optimizer, or the name of none.
     """
     if isinstance(optimizer, str):
-        return _by_name(optimizer, keras_optimizers.BY_NAME)(learning_rate)
+        return former_slots.taking_over(_by_name(optimizer, keras_optimizers.BY_NAME)(learning_rate))
     return _checked(_fresh(optimizer))
 
 
@@ -79,8 +81,9 @@ def train_op(
     trainable_variables: Sequence[Any] | None,
     train_op_fn: Callable[[Any], Any] | None,
     update_ops: Sequence[Any] | None,
+    reduction: Any = None,
 ) -> Any:
-    """One step of training; see `Head.create_estimator_spec`.
+    """One step of training; see `Head.create_estimator_spec`, and `minimize` for `reduction`.
 
     Raises:
         ValueError: neither or both of `optimizer` and `train_op_fn` are given, or the variables are no list.
@@ -89,11 +92,22 @@ def train_op(
         raise ValueError("train_op_fn and optimizer cannot both be set.")
     if optimizer is None and train_op_fn is None:
         raise ValueError("train_op_fn and optimizer cannot both be None.")
-    step = train_op_fn(loss) if train_op_fn else minimize(optimizer, loss, trainable_variables)
+    step = (
+        train_op_fn(loss)
+        if train_op_fn
+        else minimize(optimizer, loss, trainable_variables, reduction=reduction)
+    )
     return tf.group(step, *update_ops) if update_ops else step
 
 
-def minimize(optimizer: Any, loss: Any, variables: Sequence[Any] | None, *, counts: bool = True) -> Any:
+def minimize(
+    optimizer: Any,
+    loss: Any,
+    variables: Sequence[Any] | None,
+    *,
+    counts: bool = True,
+    reduction: Any = None,
+) -> Any:
     """The operation that makes one step with `optimizer`.
 
     Args:
@@ -101,10 +115,14 @@ def minimize(optimizer: Any, loss: Any, variables: Sequence[Any] | None, *, coun
         loss: scalar Tensor.
         variables: list of variables; None for all trainable ones, which Keras 2 does not allow.
         counts: whether the operation advances the global step.
+        reduction: how the losses of the examples became `loss`. A strategy's replicas add up their gradients, so of a mean over
+            the examples of each, the gradients are divided by the number of replicas.
     """
     if variables is not None and not isinstance(variables, list | tuple):
         raise ValueError(f"trainable_variables should be a list or a tuple. Given type: {type(variables)}")
     optimizer = _checked(optimizer)
+    if reduction == reductions.SUM_OVER_BATCH_SIZE and not _divides(optimizer):
+        loss /= tf.distribute.get_strategy().num_replicas_in_sync
     step = tf.compat.v1.train.get_or_create_global_step() if counts else None
     if not isinstance(optimizer, tf.compat.v1.train.Optimizer):
         if variables is None:
@@ -117,6 +135,12 @@ def minimize(optimizer: Any, loss: Any, variables: Sequence[Any] | None, *, coun
         with tf.name_scope("training/"):
             return tf.group(*optimizer.get_updates(loss, list(variables)))
     return optimizer.minimize(loss, global_step=step, var_list=variables)
+
+
+def _divides(optimizer: Any) -> bool:
+    """Whether the optimizer divides a loss by the number of replicas: one of TensorFlow 1 does, unless it was last made a sum."""
+    last = getattr(tf.compat.v1.get_default_graph(), "_last_loss_reduction", None)
+    return isinstance(optimizer, tf.compat.v1.train.Optimizer) and last not in _NO_MEANS
 
 
 def _by_name(name: str, known: Mapping[str, _T]) -> _T:

@@ -29,10 +29,10 @@ def model_fn_of(model: RNNModel, head: Head, optimizer: Any) -> Callable[..., Es
         if isinstance(head, SequentialHead):
             features = {**features, head.input_sequence_mask_key: made.mask}
         return head.create_estimator_spec(
-            features,
-            mode,
-            made.logits,
-            labels,
+            features=features,
+            mode=mode,
+            logits=made.logits,
+            labels=labels,
             optimizer=_optimizer(optimizer) if mode == ModeKeys.TRAIN else None,
             trainable_variables=made.variables,
         )

@@ -239,16 +239,20 @@ def create_estimator_spec_train_op(
         train_op_fn: in place of `optimizer`: function of the loss that returns the operation.
         update_ops: list of operations to run with each step.
         regularized_training_loss: Tensor, which an optimizer may want for each example.
-        loss_reduction: how the loss became what it is.
+        loss_reduction: how the loss became what it is: replicas divide the gradients of a mean by their number.
 
     Raises:
         ValueError: neither or both of `optimizer` and `train_op_fn`, or no variables for Keras.
     """
-    del loss_reduction
     validate_update_ops(update_ops)
     with tf.name_scope(head_name or "head"):
         return optimizers.train_op(
-            regularized_training_loss, optimizer, trainable_variables, train_op_fn, update_ops
+            regularized_training_loss,
+            optimizer,
+            trainable_variables,
+            train_op_fn,
+            update_ops,
+            loss_reduction,
         )
 
 

@@ -55,9 +55,12 @@ def baseline_model_fn_v2(
     config: Any = None,
     loss_reduction: Any = reductions.SUM_OVER_BATCH_SIZE,
 ) -> EstimatorSpec:
-    """That of `tf.estimator.BaselineEstimator`; see `baseline_model_fn`. The reduction is the head's."""
-    del weight_column, loss_reduction
-    return baseline.model_fn_of_v2(head, optimizer)(features, labels, mode, config)
+    """That of `tf.estimator.BaselineEstimator`; see `baseline_model_fn`.
+
+    Replicas divide the gradients of a `loss_reduction` that is a mean by their number.
+    """
+    del weight_column
+    return baseline.model_fn_of_v2(head, optimizer, loss_reduction)(features, labels, mode, config)
 
 
 def baseline_logit_fn_builder(num_outputs: int, weight_column: Any = None) -> Callable[[Any], Any]:
@@ -220,8 +223,10 @@ def dnn_linear_combined_model_fn_v2(
     linear_sparse_combiner: str = "sum",
     loss_reduction: Any = reductions.SUM_OVER_BATCH_SIZE,
 ) -> EstimatorSpec:
-    """That of `tf.estimator.DNNLinearCombinedEstimator`, whose arguments these are; the reduction is the head's."""
-    del loss_reduction
+    """That of `tf.estimator.DNNLinearCombinedEstimator`, whose arguments these are.
+
+    Replicas divide the gradients of a `loss_reduction` that is a mean by their number.
+    """
     model = wide_and_deep.wide_and_deep(
         head,
         linear_feature_columns,
@@ -233,6 +238,7 @@ def dnn_linear_combined_model_fn_v2(
         dnn_activation_fn,
         dnn_dropout,
         batch_norm,
+        loss_reduction,
     )
     return model.model_fn_of_v2(features, labels, mode, config)
 
