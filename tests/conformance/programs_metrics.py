@@ -19,7 +19,6 @@ LATE = {"*/f1*": BUILT_LATE, "*/r2*": BUILT_LATE}
 TWICE = {
     "*/twice*": "tf.estimator ran one of the updates of a metric that had several; here all of them are run"
 }
-ONLY_KERAS_2 = "model.updates needs Keras 2: an error names the ways out"
 
 
 def updated(metric, *arguments, **named):
@@ -220,7 +219,7 @@ def layers_of_tensorflow_1(directory):
     return {"variables": models.variables(estimator), "metrics": estimator.evaluate(models.once)}
 
 
-@program("Keras layers", differs={"*": ONLY_KERAS_2}, repeated={KERAS_2: {}})
+@program("Keras layers", repeated={KERAS_2: {}})
 def updates_of_a_keras_model(directory):
     constant = tf.keras.initializers.Constant
 
@@ -242,3 +241,48 @@ def updates_of_a_keras_model(directory):
 
     estimator = models.estimator(directory, model_fn).train(models.batches, steps=4)
     return {"variables": models.variables(estimator), "metrics": estimator.evaluate(models.once)}
+
+
+@program("Keras layers", "Keras metrics", repeated={KERAS_2: {}})
+def losses_of_a_keras_model(directory):
+    """A model function in the manner of TensorFlow's guide to migration: losses and updates by what they depend on."""
+    keras, constant = tf.keras, tf.keras.initializers.Constant
+
+    def model_fn(features, labels, mode):
+        weights = {"kernel_initializer": constant(0.3), "kernel_regularizer": keras.regularizers.L2(0.02)}
+        model = keras.Sequential(
+            [
+                keras.layers.Dense(
+                    2, input_shape=(1,), bias_regularizer=keras.regularizers.L1(0.1), **weights
+                ),
+                keras.layers.BatchNormalization(momentum=0.5),
+                keras.layers.Dense(1, **weights),
+            ]
+        )
+        is_training = mode == tf.estimator.ModeKeys.TRAIN
+        y = model(features["x"], training=is_training)
+        of_weights, of_inputs = model.get_losses_for(None), model.get_losses_for(features["x"])
+        inner = model.layers[0]
+        loss = keras.losses.MeanSquaredError()(labels, y) + tf.add_n(of_weights + of_inputs)
+        error = keras.metrics.MeanAbsoluteError(name="error")
+        error.update_state(labels, y)
+        counts = {
+            "of weights": len(of_weights),
+            "of inputs": len(of_inputs),
+            "of a layer": len(inner.get_losses_for(None)),
+            "of a layer's inputs": len(inner.get_losses_for(features["x"])),
+        }
+        seen[mode] = {**counts, "all": len(model.losses)}
+        train_op = None
+        if is_training:
+            updates = model.get_updates_for(None) + model.get_updates_for(features["x"])
+            optimizer = v1.train.GradientDescentOptimizer(0.1)
+            train_op = tf.group(optimizer.minimize(loss, v1.train.get_global_step()), *updates)
+        return tf.estimator.EstimatorSpec(
+            mode, predictions=y, loss=loss, train_op=train_op, eval_metric_ops={"error": error}
+        )
+
+    seen = {}
+    estimator = models.estimator(directory, model_fn).train(models.batches, steps=4)
+    metrics = estimator.evaluate(models.once)
+    return {"variables": models.variables(estimator), "metrics": metrics, "seen": seen}

@@ -1,6 +1,6 @@
 """Keras layers under the same names in every graph, and under those that tf.estimator 2.15 gave them.
 
-Keras 3 is made for eager execution and differs in two ways from the Keras of TensorFlow 2.15:
+Keras 3 is made for eager execution and differs in four ways from the Keras of TensorFlow 2.15:
 
 * It numbers its layers without a name per process, not per graph: the second graph of a model function would call its
   variables `dense_1/kernel`, and no checkpoint of the first would fit. So the numbering of the calling thread starts
@@ -10,8 +10,14 @@ Keras 3 is made for eager execution and differs in two ways from the Keras of Te
 * It opens a layer's name scope twice, to build the layer and to call it. In a graph the second one becomes `dense_1`,
   and the next layer, which Keras calls `dense_1`, gets the variable `dense_1_1/kernel`. So the second scope enters the
   first one again, and checkpoints of 2.15 fit.
+* It builds a Sequential model in the scope of the model's name also where nobody calls it, for the shape of its input is
+  known. Keras 2 then called its variables `dense/kernel`, and `sequential/dense/kernel` only where the first call builds
+  it. So there it opens no scope, and a layer that is built already, for the model grows layer by layer, none anew.
+* It builds the layers of a model or layer of a program's own class in a graph of its own, and makes their variables after
+  that, in the scope of the outermost one alone: `model/kernel` and `model/kernel_1`. So their scope is entered again, by the
+  path that Keras has noted for each: `model/dense/kernel`, `model/dense_1/kernel`.
 
-Legacy Keras does both by itself and is left alone, and so is Keras 3 outside the graphs of an Estimator.
+Legacy Keras does all of it by itself and is left alone, and so is Keras 3 outside the graphs of an Estimator.
 """
 
 import functools
@@ -25,11 +31,13 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime.keras import metric_variables, optimizer_steps
+from estimator_runtime.keras import layer_updates, metric_variables, optimizer_steps
 
 _graphs: weakref.WeakSet[Any] = weakref.WeakSet()
 _TEACHING = threading.Lock()
+_CALLS = threading.local()
 _NAMING = "keras.src.utils.naming"
+_PATHS = "keras.src.backend.common.name_scope"
 
 
 def restart() -> None:
@@ -40,6 +48,9 @@ def restart() -> None:
     _restart_numbering(keras)
     _graphs.add(tf.compat.v1.get_default_graph())
     _teach_scopes(keras.Layer)
+    _teach_building(keras.Sequential)
+    _teach_variables(keras.Variable)
+    layer_updates.teach(keras.Layer, _graphs)
     metric_variables.teach(keras.Metric, _graphs)
     optimizer_steps.teach(keras.Optimizer, keras.optimizers.LossScaleOptimizer, _graphs)
 
@@ -67,25 +78,110 @@ def _teach_scopes(layer_class: Any) -> None:
             layer_class.__call__ = _in_one_scope(call)
 
 
+def _teach_building(sequential_class: Any) -> None:
+    """Makes Sequential models that are built before their first call open no name scope, in the graphs of `restart`."""
+    with _TEACHING:
+        open_scope = sequential_class._open_name_scope  # noqa: SLF001 - building asks for its scope here alone
+        if not hasattr(open_scope, "opens_scopes_of_calls"):
+            sequential_class._open_name_scope = _of_calls(open_scope)  # noqa: SLF001
+
+
+def _of_calls(open_scope: Callable[[Any], AbstractContextManager[Any]]) -> Callable[..., Any]:
+    @functools.wraps(open_scope)
+    def open_scope_of_calls(layer: Any) -> AbstractContextManager[Any]:
+        graph = None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
+        if graph is None or graph not in _graphs or any(one is layer for one in _called()):
+            return open_scope(layer)
+        return _building()
+
+    open_scope_of_calls.opens_scopes_of_calls = True  # type: ignore[attr-defined]  # a mark on the function
+    return open_scope_of_calls
+
+
+@contextmanager
+def _building() -> Iterator[None]:
+    """Surrounds the building of a Sequential model that nobody calls."""
+    _CALLS.building = getattr(_CALLS, "building", 0) + 1
+    try:
+        yield
+    finally:
+        _CALLS.building -= 1
+
+
+def _teach_variables(variable_class: Any) -> None:
+    """Makes variables that are made after their layer was built have its scope, in the graphs that `restart` has seen."""
+    with _TEACHING:
+        make = variable_class._deferred_initialize  # noqa: SLF001 - the one place where they are made
+        if not hasattr(make, "enters_paths"):
+            variable_class._deferred_initialize = _by_path(make)  # noqa: SLF001
+
+
+def _by_path(make: Callable[[Any], None]) -> Callable[[Any], None]:
+    @functools.wraps(make)
+    def make_by_path(variable: Any) -> None:
+        graph = None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
+        if graph is None or graph not in _graphs or not (inner := _inner_path(variable.path)):
+            make(variable)
+            return
+        outer = graph.get_name_scope()
+        # With the slash it is that scope and no new one.
+        with graph.name_scope(f"{outer}/{inner}/" if outer else f"{inner}/"):
+            make(variable)
+
+    make_by_path.enters_paths = True  # type: ignore[attr-defined]  # a mark on the function
+    return make_by_path
+
+
+def _inner_path(path: str) -> str | None:
+    """The scopes of a variable's path inside those that Keras is in; None where it has another path."""
+    try:
+        here = importlib.import_module(_PATHS).current_path()
+    except (ImportError, AttributeError):
+        return None  # a Keras that has it elsewhere
+    if here and not path.startswith(f"{here}/"):
+        return None
+    return path[len(here) :].strip("/").rpartition("/")[0]
+
+
+def _called() -> list[Any]:
+    """The layers that this thread is calling."""
+    if not hasattr(_CALLS, "layers"):
+        _CALLS.layers = []
+    layers: list[Any] = _CALLS.layers
+    return layers
+
+
 def _in_one_scope(call: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(call)
     def call_in_one_scope(layer: Any, *args: Any, **kwargs: Any) -> Any:
         graph = None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
         if graph is None or graph not in _graphs:
             return call(layer, *args, **kwargs)
-        with one_scope(graph, layer.name):
-            return call(layer, *args, **kwargs)
+        _called().append(layer)
+        try:
+            # A Sequential model that grows is built again with each of its layers.
+            is_built_again = layer.built and getattr(_CALLS, "building", 0) > 0
+            with one_scope(graph, layer.name, is_new=not is_built_again):
+                return call(layer, *args, **kwargs)
+        finally:
+            _called().pop()
 
     call_in_one_scope.opens_one_scope = True  # type: ignore[attr-defined]  # a mark on the function
     return call_in_one_scope
 
 
 @contextmanager
-def one_scope(graph: Any, layer_name: str) -> Iterator[None]:
-    """Surrounds what Keras makes for a layer, or an optimizer, of this name: its name scope is opened once."""
+def one_scope(graph: Any, layer_name: str, *, is_new: bool = True) -> Iterator[None]:
+    """Surrounds what Keras makes for a layer, or an optimizer, of this name: its name scope is opened once.
+
+    Args:
+        graph: the default graph.
+        layer_name: the name.
+        is_new: whether the scope is to be another one than all before; else it is the one of the name alone.
+    """
     open_scope = graph.name_scope
     outer = graph.get_name_scope()
-    opened: list[str] = []
+    opened: list[str] = [] if is_new else [f"{outer}/{layer_name}/" if outer else f"{layer_name}/"]
 
     @contextmanager
     def enter(name: str, **kwargs: Any) -> Iterator[str]:

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from estimator_runtime.keras_models import (
     batches,
+    input_names,
     keras_3_building,
     keras_3_metrics,
     keras_3_steps,
@@ -111,10 +112,10 @@ def _loss(model: Any, batch: tuple[Any, Any, Any, Any], mode: str) -> Any:
 
 def _inputs(model: Any, features: Any) -> Any:
     """The features as the model takes them: by name, or in order."""
-    names = [tensor.name for tensor in getattr(model, "inputs", None) or ()]
-    if not names or not isinstance(features, Mapping) or isinstance(_structure(model), Mapping):
+    is_unknown = not getattr(model, "inputs", None)
+    if is_unknown or not isinstance(features, Mapping) or isinstance(_structure(model), Mapping):
         return features
-    inputs = batches.ordered(features, names, "input")
+    inputs = batches.ordered(features, input_names.found_by(model, features), "input")
     return inputs[0] if len(inputs) == 1 else inputs
 
 
