@@ -10,7 +10,7 @@ SERVERS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores < 4 ? cor
 # Tests wait for processes half of their time, so there is one more at a time than there are cores.
 JOBS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores < 8 ? cores + 1 : 8)))
 
-.PHONY: help venv demo local test unit runtime integration conformance conformance-once conformance-long programs e2e e2e-short bench bench-operator bench-runtime bench-stores matrix scale lint format generate constraints images \
+.PHONY: help venv demo local test unit runtime integration conformance conformance-once conformance-long programs e2e e2e-short bench bench-operator bench-runtime bench-stores bench-sync matrix scale lint format generate constraints images \
         apiserver-up apiserver-down kind-up kind-down clean
 
 help: ## list the targets
@@ -72,6 +72,9 @@ bench-runtime: venv ## the runtime beside tf.estimator 2.15, with its limits; wr
 bench-stores: venv ## a model directory in a bucket beside one on disk; writes docs/benchmarks.md (BENCH_MB=20: short, writes nothing)
 	@hack/stores tools s3 >/dev/null
 	@python tests/bench/bench_stores.py $(if $(BENCH_MB),--pairs 1 --megabytes $(BENCH_MB),--write docs/benchmarks.md)
+
+bench-sync: venv ## synchronous training beside tf.estimator 2.15: speed, bytes on the wire; writes docs/benchmarks.md (BENCH_STEPS=60: short, writes nothing)
+	@python tests/bench/bench_synchronous.py $(if $(BENCH_STEPS),--pairs 1 --steps $(BENCH_STEPS),--write docs/benchmarks.md)
 
 matrix: venv ## each task of a synchronous training killed and stopped at each point: what is lost, and recovery times; 30 minutes
 	@python tests/bench/bench_lost_tasks.py --write docs/benchmarks.md
