@@ -180,6 +180,65 @@ def contexts_under_strategies(directory):
     return of_each(directory, ("mirrored", "one", "multi worker", "central"), asked)
 
 
+def with_own(synchronization, aggregation):
+    """A model with a variable that each replica changes by what it sees, which is read as one."""
+
+    def model_fn(features, labels, mode):
+        y = models.line(features["x"])
+        own = models.variable(
+            "own", [], 1.0, trainable=False, synchronization=synchronization, aggregation=aggregation
+        )
+        spec = models.regression(mode, y, labels)
+        if mode != "train":
+            return spec
+        with tf.control_dependencies([spec.train_op]):
+            return spec._replace(train_op=own.assign_add(tf.reduce_mean(features["x"])))
+
+    return model_fn
+
+
+def with_averages(features, labels, mode):
+    spec = models.regression(mode, models.line(features["x"]), labels)
+    if mode != "train":
+        return spec
+    with tf.control_dependencies([spec.train_op]):
+        averages = v1.train.ExponentialMovingAverage(0.5).apply(v1.trainable_variables())
+    return spec._replace(train_op=averages)
+
+
+def with_rows(features, labels, mode):
+    """Gradients of a few rows of a table."""
+    table = models.variable("table", [4, 1], 0.5)
+    y = tf.nn.embedding_lookup(table, tf.cast(features["x"][:, 0] * 2, tf.int32) % 4)
+    return models.regression(mode, y, labels, optimizer=v1.train.AdagradOptimizer(0.1))
+
+
+def with_partitions(features, labels, mode):
+    with v1.variable_scope("parts", partitioner=v1.fixed_size_partitioner(2)):
+        w = models.variable("w", [2, 1], 0.1)
+    return models.regression(mode, tf.concat([features["x"], features["x"]], 1) @ w, labels)
+
+
+STATES = {
+    f"{synchronization} {aggregation}": with_own(
+        tf.VariableSynchronization[synchronization], tf.VariableAggregation[aggregation]
+    )
+    for synchronization in ("ON_READ", "ON_WRITE")
+    for aggregation in ("SUM", "MEAN", "ONLY_FIRST_REPLICA")
+} | {"averages": with_averages, "rows": with_rows, "partitions": with_partitions}
+
+
+def with_state(directory, name, strategy):
+    made = estimator(directory, strategy, strategy, STATES[name])
+    made.train(train_input, steps=3)
+    return {"variables": models.variables(made), "metrics": made.evaluate(batches_of_two)}
+
+
+@program("train_distribute", "variables")
+def states_of_replicas(directory):
+    return of_each(directory, STATES, with_state, "mirrored")
+
+
 FAULTS = (
     "tensors for a dataset",
     "no train_op",
