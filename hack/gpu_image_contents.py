@@ -36,9 +36,16 @@ LIBRARIES = {
     "nvidia-nccl-cu12": ("nccl/lib/libnccl.so.2",),
 }
 # Folders that TensorFlow's libraries have to look into; what these need they find by themselves.
-FOUND_BY_TENSORFLOW = (
-    "cublas", "cuda_cupti", "cuda_runtime", "cudnn", "cufft", "cusolver", "cusparse", "nccl"
-)  # fmt: skip
+FOUND_BY_TENSORFLOW = [
+    "cublas",
+    "cuda_cupti",
+    "cuda_runtime",
+    "cudnn",
+    "cufft",
+    "cusolver",
+    "cusparse",
+    "nccl",
+]
 # XLA compiles with these.
 COMPILER = {"nvidia-cuda-nvcc-cu12": ("cuda_nvcc/bin/ptxas", "cuda_nvcc/nvvm/libdevice/libdevice.10.bc")}
 STEPS = 20
@@ -52,8 +59,21 @@ def packages() -> Path:
     return Path(folders[0])
 
 
+def library(package: str) -> ctypes.CDLL:
+    """The library of a package."""
+    return ctypes.CDLL(str(packages() / LIBRARIES[package][0]))
+
+
+def told_by(package: str, function: str) -> int:
+    """The number that a function of the package's library writes where it is told to."""
+    number = ctypes.c_int()
+    status = library(package)[function](ctypes.byref(number))
+    assert status == 0, f"{function} ended with {status}"
+    return number.value
+
+
 def libraries() -> str:
-    """Each is loaded with all that it needs, in a process that has loaded no other way to find it."""
+    """Each is loaded with all that it needs, before TensorFlow is, which would load some of it."""
     loaded = [ctypes.CDLL(str(packages() / path)) for paths in LIBRARIES.values() for path in paths]
     return f"{len(loaded)}, of {len(LIBRARIES)} packages"
 
@@ -78,27 +98,16 @@ def versions() -> str:
     """What libraries that need no driver for it say of themselves; TensorFlow was built with the same major versions."""
     import tensorflow as tf
 
-    number = ctypes.c_int()
-    assert (
-        ctypes.CDLL(str(packages() / LIBRARIES["nvidia-cuda-runtime-cu12"][0])).cudaRuntimeGetVersion(
-            ctypes.byref(number)
-        )
-        == 0
-    )
-    cuda = number.value
-    assert (
-        ctypes.CDLL(str(packages() / LIBRARIES["nvidia-nccl-cu12"][0])).ncclGetVersion(ctypes.byref(number))
-        == 0
-    )
-    nccl = number.value
-    cudnn = ctypes.CDLL(str(packages() / LIBRARIES["nvidia-cudnn-cu12"][0]))
-    cudnn.cudnnGetVersion.restype = ctypes.c_size_t
+    cuda = told_by("nvidia-cuda-runtime-cu12", "cudaRuntimeGetVersion")
+    nccl = told_by("nvidia-nccl-cu12", "ncclGetVersion")
+    cudnn = library("nvidia-cudnn-cu12").cudnnGetVersion
+    cudnn.restype = ctypes.c_size_t
     built = tf.sysconfig.get_build_info()
-    majors = {"cuda_version": cuda // 1000, "cudnn_version": cudnn.cudnnGetVersion() // 10000}
+    majors = {"cuda_version": cuda // 1000, "cudnn_version": cudnn() // 10000}
     for name, major in majors.items():
         assert str(built[name]).split(".")[0] == str(major), f"{name}: {built[name]} built, {major} installed"
     return (
-        f"CUDA {cuda}, cuDNN {cudnn.cudnnGetVersion()}, NCCL {nccl}; built with CUDA {built['cuda_version']}, "
+        f"CUDA {cuda}, cuDNN {cudnn()}, NCCL {nccl}; built with CUDA {built['cuda_version']}, "
         f"cuDNN {built['cudnn_version']}"
     )
 
