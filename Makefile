@@ -10,7 +10,7 @@ SERVERS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores < 4 ? cor
 # Tests wait for processes half of their time, so there is one more at a time than there are cores.
 JOBS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores < 8 ? cores + 1 : 8)))
 
-.PHONY: help venv demo local test unit runtime integration conformance conformance-once conformance-long programs e2e e2e-short bench bench-operator bench-runtime bench-stores matrix scale lint format generate constraints images \
+.PHONY: help venv demo local test unit runtime integration conformance conformance-once conformance-long programs e2e e2e-short bench bench-operator bench-runtime bench-stores bench-sync matrix scale lint format generate constraints images image-gpu \
         apiserver-up apiserver-down kind-up kind-down clean
 
 help: ## list the targets
@@ -73,6 +73,9 @@ bench-stores: venv ## a model directory in a bucket beside one on disk; writes d
 	@hack/stores tools s3 >/dev/null
 	@python tests/bench/bench_stores.py $(if $(BENCH_MB),--pairs 1 --megabytes $(BENCH_MB),--write docs/benchmarks.md)
 
+bench-sync: venv ## synchronous training beside tf.estimator 2.15: speed, bytes on the wire; writes docs/benchmarks.md (BENCH_STEPS=60: short, writes nothing)
+	@python tests/bench/bench_synchronous.py $(if $(BENCH_STEPS),--pairs 1 --steps $(BENCH_STEPS),--write docs/benchmarks.md)
+
 matrix: venv ## each task of a synchronous training killed and stopped at each point: what is lost, and recovery times; 30 minutes
 	@python tests/bench/bench_lost_tasks.py --write docs/benchmarks.md
 
@@ -102,6 +105,11 @@ constraints: venv ## resolve constraints.txt anew
 
 images: venv ## build the operator and runtime images
 	@hack/images operator runtime
+
+image-gpu: venv ## build the GPU image (a download of 3 GB, 20 GB of disk) and check what is in it; needs no GPU
+	@image=$$(hack/images runtime-gpu); echo "$$image"; \
+	docker run --rm -i --network none --read-only --tmpfs /tmp -v "$$PWD/examples/digits:/code:ro" "$$image" python - \
+	  < hack/gpu_image_contents.py
 
 apiserver-up: ## etcd and kube-apiserver on this machine
 	@hack/cluster apiserver up

@@ -4,6 +4,7 @@
     python runtime_processes.py SIDE bare-first-step DATA-DIRECTORY
     python runtime_processes.py SIDE cluster DIRECTORY STEPS     a task of the cluster in TF_CONFIG
     python runtime_processes.py SIDE bare-cluster DIRECTORY STEPS
+    python runtime_processes.py SIDE synchronous DIRECTORY STEPS    a task of one that makes every step together
 
 The figures are lines of JSON on the standard output.
 """
@@ -16,6 +17,7 @@ import tempfile
 import time
 
 import runtime_programs
+import sockets
 import tensorflow as tf
 
 v1 = tf.compat.v1
@@ -42,6 +44,18 @@ class Steps(v1.train.SessionRunHook):
         self.see(int(run_values.results))
 
 
+class Calls(v1.train.SessionRunHook):
+    """Calls `see` with the number of steps so far, where each call of the session is one; reads no variable for it."""
+
+    def __init__(self, see):
+        self.see = see
+        self.made = 0
+
+    def after_run(self, run_context, run_values):
+        self.made += 1
+        self.see(self.made)
+
+
 class Speed:
     """Global steps per second once `WARM_UP` of them are made."""
 
@@ -56,6 +70,28 @@ class Speed:
 
     def value(self):
         return (self.last[0] - self.begun[0]) / (self.last[1] - self.begun[1])
+
+
+class Sent:
+    """Bytes that this process sends for a step, once `WARM_UP` of `steps` are made and until the last one.
+
+    All tasks make a step together, so that they are ahead of each other by a part of one at most.
+    """
+
+    def __init__(self, steps):
+        self.steps = steps
+        self.first = int(steps * WARM_UP)
+        self.begun = self.last = None
+
+    def see(self, step):
+        if self.begun is None and step >= self.first:
+            self.begun = (step, sockets.sent())
+        elif step >= self.steps:
+            self.last = (step, sockets.sent())
+
+    def value(self):
+        (first, before), (last, after) = self.begun, self.last
+        return sockets.sent_between(before, after) / (last - first)
 
 
 class Meeting:
@@ -194,6 +230,38 @@ def bare_cluster(directory, steps):
         print(json.dumps({"speed": speed.value()}), flush=True)
 
 
+def synchronous(directory, steps):
+    """Trains the network as a task of those that make every step together; each says its speed and what it sends.
+
+    Figures: `speed`, steps per second; `sent`, bytes a step; `model`, bytes of the variables that are trained.
+    """
+    steps = int(steps)
+    # As programs make it: eagerly, which starts the server and waits for the other tasks.
+    strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    speed, sent, sizes = Speed(steps), Sent(steps), []
+
+    def see(step):
+        # The time that it takes to look at the sockets is not measured: before the first step that counts, after the last.
+        for one in (sent, speed) if step < steps else (speed, sent):
+            one.see(step)
+
+    def model_fn(features, labels, mode, params):
+        made = runtime_programs.network(features, labels, mode, params)
+        if not sizes:
+            sizes.extend(4 * variable.shape.num_elements() for variable in v1.trainable_variables())
+        return made
+
+    config = tf.estimator.RunConfig(
+        os.path.join(directory, "model"), save_checkpoints_steps=2 * steps, train_distribute=strategy
+    )
+    tf.estimator.train_and_evaluate(
+        tf.estimator.Estimator(model_fn, config=config, params={"hidden": (256, 128)}),
+        tf.estimator.TrainSpec(runtime_programs.network_input, steps, hooks=[Calls(see)]),
+        tf.estimator.EvalSpec(runtime_programs.network_input, steps=1),
+    )
+    print(json.dumps({"speed": speed.value(), "sent": sent.value(), "model": sum(sizes)}), flush=True)
+
+
 if __name__ == "__main__":
     runtime_programs.set_up(sys.argv[1])
     {
@@ -201,4 +269,5 @@ if __name__ == "__main__":
         "bare-first-step": bare_first_step,
         "cluster": cluster,
         "bare-cluster": bare_cluster,
+        "synchronous": synchronous,
     }[sys.argv[2]](*sys.argv[3:])

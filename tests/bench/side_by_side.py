@@ -111,6 +111,19 @@ def first_step(python, side, data, program="first-step"):
 
 def cluster(python, side, program, steps, workers=2, servers=2):
     """Global steps per second of a chief, workers and parameter servers on the loopback interface."""
+    with _tasks(python, side, program, steps, workers, servers) as (chief, *_):
+        return chief.answer()["speed"]
+
+
+def together(python, side, program, steps, workers=2):
+    """The figures of a chief and workers that make every step together on the loopback interface, the chief's first."""
+    with _tasks(python, side, program, steps, workers, servers=0) as tasks:
+        return [task.answer() for task in tasks]
+
+
+@contextlib.contextmanager
+def _tasks(python, side, program, steps, workers, servers):
+    """The processes of a cluster, the chief first, once it has an answer."""
     tasks = [("chief", 0), *(("worker", i) for i in range(workers)), *(("ps", i) for i in range(servers))]
     with contextlib.ExitStack() as ports:
         sockets = [ports.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in tasks]
@@ -140,4 +153,4 @@ def cluster(python, side, program, steps, workers=2, servers=2):
         while not chief.has_answer(timeout=1):
             for one in children:
                 one.check()
-        return chief.answer()["speed"]
+        yield children[::-1]

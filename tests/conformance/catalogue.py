@@ -166,6 +166,8 @@ _LONG = frozenset(
         "rows",
         "sdca",
         "sequential_heads",
+        "strategy_canned",
+        "strategy_models",
         "tpu_embeddings",
         "tpu_cluster",
     )

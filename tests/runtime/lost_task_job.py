@@ -1,8 +1,8 @@
-"""One task of a synchronous training that a signal strikes once, at a chosen point; whoever starts it again is spared.
+"""One task of a synchronous training that signals strike, each once, at a chosen point; whoever starts it again is spared.
 
 Its settings are a global TASK, by `cluster_tasks`, or the JSON of the variable LOST_TASK_JOB, as a program of a job:
-`victim` (task), `point` ("start", "middle", "save" or "end"), `signal`, `marker` (file that says that it has struck),
-`strategy` ("eager" or "graph"), `silent_secs`.
+`strikes`, one after the other ({`victim`: task, `point`: "start", "middle", "save" or "end", `signal`, `step`: of "middle" or
+"save", `marker`: file that says that it has struck}), `last` (step), `strategy` ("eager" or "graph"), `silent_secs`.
 """
 
 import json
@@ -31,23 +31,26 @@ v1.logging.set_verbosity(v1.logging.INFO)
 ROLE = json.loads(os.environ["TF_CONFIG"])["task"]
 NAME = f"{ROLE['type']}-{ROLE['index']}"
 IS_CHIEF = ROLE["type"] == "chief"
-LAST, SAVE_EVERY, STRUCK_STEP, STRUCK_SAVE = 30, 10, 15, 20
+SAVE_EVERY = 10
 PATIENCE_SECS = 60
-MARKER = pathlib.Path(SETTINGS["marker"])
-SAVING = MARKER.with_name("saving")
+# A strike ends this process or another one, and then all: so there is one to come at most.
+STRIKE = next((one for one in SETTINGS["strikes"] if not pathlib.Path(one["marker"]).exists()), None)
+MARKER = STRIKE and pathlib.Path(STRIKE["marker"])
+SAVING = MARKER and MARKER.with_name(f"{MARKER.name}.saving")
 
 if SETTINGS.get("silent_secs"):
     peers.PeerWatch.__init__.__kwdefaults__["silent_secs"] = SETTINGS["silent_secs"]
 
 
-def is_victim(point):
-    return SETTINGS["victim"] == NAME and SETTINGS["point"] == point and not MARKER.exists()
+def comes(point, step=None):
+    """Whether it is at this point that a task is struck."""
+    return STRIKE and (STRIKE["point"], STRIKE.get("step")) == (point, step) and not MARKER.exists()
 
 
-def strike(point):
-    if is_victim(point):
+def strike(point, step=None):
+    if comes(point, step) and STRIKE["victim"] == NAME:
         MARKER.write_text(str(time.time()))
-        os.kill(os.getpid(), signal.Signals[SETTINGS["signal"]])
+        os.kill(os.getpid(), signal.Signals[STRIKE["signal"]])
         # A process of many threads stops a moment later.
         time.sleep(3600)
 
@@ -63,9 +66,9 @@ class Listener(v1.train.CheckpointSaverListener):
     """A chief is struck as it begins to save, and a worker while the chief does."""
 
     def before_save(self, session, step):
-        if SETTINGS["point"] == "save" and step == STRUCK_SAVE and not MARKER.exists():
+        if comes("save", step):
             SAVING.touch()
-            strike("save")
+            strike("save", step)
             await_file(MARKER)
 
 
@@ -81,11 +84,10 @@ class Hook(er.SessionRunHook):
         # Of this task's own copy: no collective is in it.
         step = int(run_context.session.run(self._step))
         print(f"STEP {step}", flush=True)
-        if step == STRUCK_STEP:
-            strike("middle")
-        if step == STRUCK_SAVE and not IS_CHIEF and is_victim("save"):
+        strike("middle", step)
+        if not IS_CHIEF and comes("save", step):
             await_file(SAVING)
-            strike("save")
+            strike("save", step)
 
     def end(self, session):
         strike("end")
@@ -116,7 +118,7 @@ config = er.RunConfig(
 )
 er.train_and_evaluate(
     er.Estimator(model_fn, config=config),
-    er.TrainSpec(input_fn, max_steps=LAST, saving_listeners=[Listener()]),
+    er.TrainSpec(input_fn, max_steps=SETTINGS["last"], saving_listeners=[Listener()]),
     er.EvalSpec(input_fn),
 )
 print("DONE", flush=True)

@@ -4,6 +4,7 @@ Each cell of the matrix is a task, a signal and a point of the training. It is p
 of which are started again once the others are gone, and by `estimatorctl run`, which does that by itself.
 """
 
+import contextlib
 import dataclasses
 import itertools
 import json
@@ -20,6 +21,7 @@ PROGRAM = pathlib.Path(__file__).with_name("lost_task_job.py")
 VICTIMS = ("chief-0", "worker-0", "worker-1")
 SIGNALS = ("SIGKILL", "SIGSTOP")
 POINTS = ("start", "middle", "save", "end")
+STEPS = {"middle": 15, "save": 20}
 LAST = 30
 PATIENCE_SECS = 240
 LOST_WORDS = r"is lost: |Another task of the cluster is gone"
@@ -37,6 +39,11 @@ class Cell:
 
     def __str__(self):
         return f"{self.victim} {self.signal} {self.point}"
+
+    def strike(self, marker):
+        """The cell for the program."""
+        step = {"step": STEPS[self.point]} if self.point in STEPS else {}
+        return dataclasses.asdict(self) | step | {"marker": str(marker)}
 
     @property
     def saved(self):
@@ -64,7 +71,7 @@ class Tasks(Job):
         addresses = [f"127.0.0.1:{port}" for port in free_ports(3)]
         self.cell = cell
         self.marker_file = root / "struck"
-        settings |= dataclasses.asdict(cell) | {"marker": str(self.marker_file), "strategy": strategy}
+        settings |= {"strikes": [cell.strike(self.marker_file)], "last": LAST, "strategy": strategy}
         super().__init__(root, PROGRAM, settings, {"chief": addresses[:1], "worker": addresses[1:]})
         self.trainers = [self.chief, *self.workers]
         (self.victim,) = [one for one in self.trainers if one.name == cell.victim]
@@ -127,9 +134,9 @@ def _state(pid):
     return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
-def manifest_of(cell, marker):
-    """The cell as a job."""
-    settings = dataclasses.asdict(cell) | {"marker": str(marker), "strategy": "eager"}
+def manifest_of(strikes, *, workers=2, last=LAST, grace_secs=3, **settings):
+    """A job of a chief and workers, and what strikes it."""
+    settings |= {"strikes": strikes, "last": last, "strategy": "eager"}
     main = {"name": "estimator", "env": [{"name": "LOST_TASK_JOB", "value": json.dumps(settings)}]}
     return {
         "apiVersion": "estimator.dev/v1alpha1",
@@ -138,11 +145,11 @@ def manifest_of(cell, marker):
         "spec": {
             "strategy": {"kind": "MultiWorkerMirrored"},
             "program": {"script": "/code/lost_task_job.py"},
-            "runPolicy": {"backoffLimit": 1},
-            "template": {"spec": {"terminationGracePeriodSeconds": 3, "containers": [main]}},
+            "runPolicy": {"backoffLimit": len(strikes)},
+            "template": {"spec": {"terminationGracePeriodSeconds": grace_secs, "containers": [main]}},
             "modelDir": {"volumeClaimTemplate": {"resources": {"requests": {"storage": "1Gi"}}}},
             "chief": {},
-            "worker": {"replicas": 2},
+            "worker": {"replicas": workers},
         },
     }
 
@@ -155,25 +162,13 @@ def runs_as_job(cell):
 def run_job(root, cell):
     """Plays the cell by `estimatorctl run`; seconds from the signal until the training went on, or the job was complete."""
     marker = root / "struck"
-    manifest = root / "job.json"
-    manifest.write_text(json.dumps(manifest_of(cell, marker)))
-    command = [sys.executable, "-m", "estimatorctl", "run", str(manifest), "--model-dir", "model"]
-    command += ["--code", str(PROGRAM.parent)]
-    process = subprocess.Popen(
-        command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1
-    )
-    lines, again = [], None
-    with process:
-        try:
-            for line in process.stdout:
-                lines.append(line)
-                if again is None and "training goes on from step" in line:
-                    again = time.time()
-            code = process.wait(PATIENCE_SECS)
-        finally:
-            process.kill()
-    output = "".join(lines)
-    assert code == 0, output
+    again = []
+
+    def see(line):
+        if "training goes on from step" in line:
+            again.append(time.time())
+
+    output = run_manifest(root, manifest_of([cell.strike(marker)]), see=see)
     struck = float(marker.read_text())
     last = tf.train.load_variable(tf.train.latest_checkpoint(str(root / "model")), "global_step")
     assert last == LAST, output
@@ -182,4 +177,54 @@ def run_job(root, cell):
         return time.time() - struck
     assert re.search(rf"training goes on from step {cell.saved}\b", output) or cell.saved == 0, output
     assert re.search(r"Restarts +3 \(1 of 1 counted", output), output
-    return (again or time.time()) - struck
+    return (again[0] if again else time.time()) - struck
+
+
+def run_manifest(root, manifest, *, command=("-m", "estimatorctl"), see=lambda line: None):
+    """Runs a job by `estimatorctl run` to its completion, after which no process is left; returns what it said.
+
+    Args:
+        root: a folder, into which the model and the logs go.
+        manifest: the job's.
+        command: what Python is told to run for `estimatorctl`.
+        see: called with each line of the output as it comes.
+    """
+    path = root / "job.json"
+    path.write_text(json.dumps(manifest))
+    arguments = [
+        sys.executable,
+        *command,
+        "run",
+        str(path),
+        "--model-dir",
+        "model",
+        "--code",
+        str(PROGRAM.parent),
+    ]
+    process = subprocess.Popen(
+        arguments, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1
+    )
+    lines = []
+    with process:
+        try:
+            for line in process.stdout:
+                lines.append(line)
+                see(line)
+            code = process.wait(PATIENCE_SECS)
+        finally:
+            process.kill()
+    output = "".join(lines)
+    assert code == 0, output
+    assert not processes_told(str(root)), output
+    return output
+
+
+def processes_told(text):
+    """Pids of the processes in whose environment the text is, those that stand still among them."""
+    found = []
+    for environment in pathlib.Path("/proc").glob("[0-9]*/environ"):
+        # Of processes of others nothing can be read, and some end meanwhile.
+        with contextlib.suppress(OSError):
+            if text.encode() in environment.read_bytes():
+                found.append(int(environment.parent.name))
+    return found

@@ -50,6 +50,26 @@ def test_none_is_the_default_optimizer_of_a_linear_model(face):
     assert none[0][0] != none[1][0]
 
 
+@pytest.mark.parametrize(
+    ("form", "optimizer"),
+    [("V1", v1.train.GradientDescentOptimizer), ("V2", tf.keras.optimizers.SGD)],
+)
+def test_the_network_beside_a_linear_model_learns_at_a_rate_of_its_own_where_its_optimizer_is_named(
+    form, optimizer
+):
+    column = [tf.feature_column.numeric_column("x")]
+
+    def stepped(dnn_optimizer):
+        made = FORMS[form].resolve("DNNLinearCombinedRegressor")(
+            dnn_feature_columns=column, dnn_hidden_units=[3], dnn_optimizer=dnn_optimizer
+        )
+        return first_step(made, [[10.0], [20.0], [30.0]])
+
+    by_name, given = stepped("SGD"), stepped(optimizer(0.001))
+    np.testing.assert_allclose(by_name[0][1], given[0][1])
+    np.testing.assert_allclose(by_name[1][1], given[1][1])
+
+
 @pytest.mark.parametrize("face", FORMS.values(), ids=FORMS)
 def test_units_are_what_int_makes_of_them(face):
     column = [tf.feature_column.numeric_column("x")]

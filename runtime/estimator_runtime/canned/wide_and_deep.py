@@ -14,7 +14,7 @@ from estimator_runtime.config.run_config import RunConfig
 from estimator_runtime.model.model_fn import EstimatorSpec
 
 _LINEAR_LEARNING_RATE = 0.005
-_DNN_LEARNING_RATE_V1 = 0.001
+_DNN_LEARNING_RATE = 0.001
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class WideAndDeep:
                 parts[linear.SCOPE] = self._linear_logits(features)
             summaries.summarize_activation(parts[linear.SCOPE], linear.SCOPE)
         made = {
-            network.SCOPE: lambda: optimizers.of_v2(self.dnn_optimizer),
+            network.SCOPE: lambda: optimizers.of_v2(self.dnn_optimizer, _DNN_LEARNING_RATE),
             linear.SCOPE: lambda: optimizers.of_v2(self.linear_optimizer, self._linear_rate()),
         }
         return self._spec(features, labels, mode, parts, made)
@@ -82,7 +82,7 @@ class WideAndDeep:
                 with tf.compat.v1.name_scope(f"{linear.SCOPE}/"):
                     summaries.summarize_activation(parts[linear.SCOPE], linear.SCOPE)
         made = {
-            network.SCOPE: lambda: optimizers.of_v1(self.dnn_optimizer, _DNN_LEARNING_RATE_V1),
+            network.SCOPE: lambda: optimizers.of_v1(self.dnn_optimizer, _DNN_LEARNING_RATE),
             linear.SCOPE: lambda: optimizers.of_v1(self.linear_optimizer, self._linear_rate()),
         }
         return self._spec(features, labels, mode, parts, made)

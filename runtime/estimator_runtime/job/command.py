@@ -97,10 +97,11 @@ def run(work: Work, settings: Environment) -> int:
     try:
         try:
             termination.install()
-            from estimator_runtime.job import deprecations, model_store
+            from estimator_runtime.job import deprecations, devices, model_store
             from estimator_runtime.job.observer import JobObserver
 
             deprecations.leave_out()
+            devices.tell_of_missing_gpus()
             observation.install(JobObserver(recorder, termination, leave_message=leave_message))
             with model_store.opened(settings, recorder, termination) as placed:
                 work(placed)
