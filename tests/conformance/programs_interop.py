@@ -99,3 +99,43 @@ def serving_an_export(directory, own, other):
 def _request(function, examples):
     (name,) = function.structured_input_signature[1]
     return {name: examples}
+
+
+SEEDS = {"*/seed_generator*": "Keras 3 keeps the states of its seeds in variables"}
+
+
+def with_seeds(features, labels, mode):
+    """Layers of Keras 3 with seeds, which Keras 2 did not save; a rate that drops nothing."""
+    constant, is_training = tf.keras.initializers.Constant(0.3), mode == "train"
+    net = tf.keras.layers.Dense(4, kernel_initializer=constant)(features["x"])
+    net = tf.keras.layers.Dropout(1e-9)(net, training=is_training)
+    net = tf.keras.layers.LSTM(2, kernel_initializer=constant, recurrent_initializer=constant)(
+        tf.reshape(net, [-1, 2, 2])
+    )
+    return models.regression(mode, tf.keras.layers.Dense(1, kernel_initializer=constant)(net), labels)
+
+
+@program("checkpoint names", "Keras layers", differs=SEEDS)
+def seeds_for_the_other(directory):
+    return models.variables(models.estimator(directory, with_seeds).train(models.batches, steps=3))
+
+
+@program(
+    "variables",
+    "Keras layers",
+    meets=True,
+    differs={**SEEDS, "exports/*/local_variables": SEEDS["*/seed_generator*"]},
+)
+def going_on_without_seeds(directory, own, other):
+    """Both sides go on from what the reference has left."""
+    left = [os.path.join(path, "seeds_for_the_other", "model") for path in (own, other)]
+    former = [path for path in left if not any("seed" in name for name, _ in tf.train.list_variables(path))]
+    shutil.copytree(former[0], os.path.join(directory, "model"))
+    estimator = models.estimator(directory, with_seeds)
+    found = {
+        "metrics": estimator.evaluate(models.once),
+        "predictions": list(estimator.predict(models.features_only)),
+    }
+    export = estimator.export_saved_model(os.path.join(directory, "export"), models.parsing_receiver)
+    found["served"] = models.served(export)
+    return {**found, "variables": models.variables(estimator.train(models.batches, steps=3))}

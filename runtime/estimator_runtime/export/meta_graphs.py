@@ -10,6 +10,7 @@ from estimator_runtime import checkpoints
 from estimator_runtime.checkpoints import object_based
 from estimator_runtime.export.signatures import build_signatures
 from estimator_runtime.export.supervised import EvalOutput, TrainOutput
+from estimator_runtime.keras import seed_states
 from estimator_runtime.model.bound_model import BoundModel
 from estimator_runtime.model.export_outputs import ExportOutput
 from estimator_runtime.model.model_fn import EstimatorSpec, ModeKeys
@@ -93,6 +94,7 @@ def add(
         model.begin_graph(graph)
         receiver = input_receiver_fn()
         spec = model.call_model_fn_by_name(receiver.features, getattr(receiver, "labels", None), mode)
+        seed_states.make_local()  # in a graph that trains, too
         outputs = kind.outputs(spec)
         if not outputs and (spec.export_outputs is None or not may_be_empty):
             raise ValueError("export_outputs must be provided by model_fn: there is nothing to export.")

@@ -12,7 +12,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime.keras import former_slots
+from estimator_runtime.keras import former_checkpoints
 from estimator_runtime.keras.rms_prop import RMSPropFromZero, RMSPropOfKeras2
 
 _PACKAGES = ("keras", "tf_keras")
@@ -80,7 +80,7 @@ def translated(optimizer: Any) -> Any:
         )
     made = _FORMULAS[kind](_rate(optimizer), optimizer)
     _clip(made, optimizer)
-    return former_slots.taking_over(made)
+    return former_checkpoints.taking_over(made)
 
 
 def _adagrad(rate: Any, given: Any) -> Any:

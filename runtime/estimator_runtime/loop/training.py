@@ -27,7 +27,7 @@ from estimator_runtime.config.run_config import RunConfig, TaskType
 from estimator_runtime.distribution import replicas
 from estimator_runtime.distribution.on_read_variables import OnReadVariables
 from estimator_runtime.errors import DistributionNotSupportedError
-from estimator_runtime.keras import former_slots, layer_state
+from estimator_runtime.keras import former_checkpoints, layer_state
 from estimator_runtime.loop import default_writer, event_writers, sessions
 from estimator_runtime.loop.default_writer import DefaultWriter, DefaultWriterHook
 from estimator_runtime.loop.graph_events import GraphHook, SaverHook
@@ -257,7 +257,7 @@ def _add_default_saver(config: RunConfig, spec: EstimatorSpec, on_read: OnReadVa
     }
     saver = on_read.saver(**options) if on_read else tf.compat.v1.train.Saver(defer_build=True, **options)
     if config.is_chief and config.model_dir is not None and not on_read:
-        former_slots.taken_by(saver, checkpoints.latest(config.model_dir))
+        former_checkpoints.taken_by(saver, checkpoints.latest(config.model_dir))
     tf.compat.v1.add_to_collection(savers, saver)
     return True
 

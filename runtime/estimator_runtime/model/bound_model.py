@@ -15,7 +15,7 @@ from estimator_runtime import arguments
 from estimator_runtime.config import input_pipelines
 from estimator_runtime.config.run_config import RunConfig
 from estimator_runtime.inputs import model_input
-from estimator_runtime.keras import layer_names, legacy_api, metric_variables
+from estimator_runtime.keras import layer_names, legacy_api, metric_variables, seed_states
 from estimator_runtime.model.model_fn import EstimatorSpec, ModeKeys
 from estimator_runtime.model.warm_start import WarmStartSettings
 
@@ -195,6 +195,8 @@ class BoundModel:
         tf.compat.v1.logging.info("Calling model_fn.")
         with legacy_api.explained(), model_input.explained(features), metric_variables.explained():
             spec = self.model_fn(**passed)
+        if mode != ModeKeys.TRAIN:
+            seed_states.make_local()
         tf.compat.v1.logging.info("Done calling model_fn.")
         if not isinstance(spec, EstimatorSpec):
             raise ValueError(  # noqa: TRY004 - tf.estimator's type

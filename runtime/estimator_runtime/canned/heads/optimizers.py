@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import tensorflow as tf
 
 from estimator_runtime.canned.heads import reductions
-from estimator_runtime.keras import former_slots, keras_optimizers
+from estimator_runtime.keras import former_checkpoints, keras_optimizers
 
 _T = TypeVar("_T")
 _NO_MEANS = (tf.compat.v1.losses.Reduction.SUM, tf.compat.v1.losses.Reduction.NONE)
@@ -50,7 +50,7 @@ def of_v2(optimizer: Any, learning_rate: float | None = None) -> Any:
         ValueError: it is no optimizer, or the name of none.
     """
     if isinstance(optimizer, str):
-        return former_slots.taking_over(_by_name(optimizer, keras_optimizers.BY_NAME)(learning_rate))
+        return former_checkpoints.taking_over(_by_name(optimizer, keras_optimizers.BY_NAME)(learning_rate))
     return _checked(_fresh(optimizer))
 
 

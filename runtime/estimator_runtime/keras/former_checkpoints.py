@@ -1,9 +1,11 @@
-"""Slots that optimizers of Keras 2 left in a checkpoint, taken over by the optimizers that stand for them.
+"""Checkpoints of tf.estimator 2.x, whose optimizers were those of Keras 2: a training goes on from them.
 
-tf.estimator 2.x trained its canned Estimators, and models with `tf.keras.optimizers`, by optimizers of Keras 2. Their
+It trained its canned Estimators, and models with `tf.keras.optimizers`, by optimizers of Keras 2. Their
 checkpoints call the accumulator of a variable `training/Adagrad/w/accumulator`, where an optimizer of `tf.compat.v1.train`
 looks for `w/Adagrad`: a training would not go on from them. The values mean the same, so they are restored under the names
 that are there. The next checkpoint has the names of `tf.compat.v1.train`.
+
+They have no states of seeds (`seed_states`), which begin with their first values then.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +14,7 @@ from typing import Any
 import tensorflow as tf
 
 from estimator_runtime.checkpoints.faults import UNREADABLE
+from estimator_runtime.keras import seed_states
 
 v1 = tf.compat.v1
 
@@ -44,15 +47,15 @@ def taking_over(optimizer: Any) -> Any:
 
 
 def taken_by(saver: Any, path: str | None) -> None:
-    """Makes a saver of all variables restore checkpoints that have the slots of Keras 2 as well.
+    """Makes a saver of all variables restore checkpoints of Keras 2 as well.
 
     Args:
         saver: of `tf.compat.v1.train`, not built yet.
-        path: path prefix of the checkpoint that is going to be restored first; None for none. Where that one has no such
-            slots, the saver stays as it is.
+        path: path prefix of the checkpoint that is going to be restored first; None for none. Where the saver can restore
+            that, it stays as it is.
     """
-    optimizers = getattr(v1.get_default_graph(), _STAND_INS, ())
-    if path is None or not optimizers:
+    optimizers, seeds = getattr(v1.get_default_graph(), _STAND_INS, ()), seed_states.global_ones()
+    if path is None or not (optimizers or seeds):
         return
     try:
         reader = v1.train.NewCheckpointReader(path)
@@ -60,17 +63,20 @@ def taken_by(saver: Any, path: str | None) -> None:
         return  # restoring it says so
     saved = reader.get_variable_to_shape_map()
     slots = [slot for optimizer in optimizers for slot in _slots(optimizer)]
-    own = frozenset(slot.variable.op.name for slot in slots)
     keys = [slot.key(saved) for slot in slots]
-    if not own.isdisjoint(saved) or not any(keys):
+    if not any(keys) or any(slot.variable.op.name in saved for slot in slots):
+        slots, keys = [], []
+    seeds = [seed for seed in seeds if seed.op.name not in saved]
+    if not (slots or seeds):
         return
+    own = {slot.variable.op.name for slot in slots} | {seed.op.name for seed in seeds}
     build, restore = saver.build, saver.restore
-    former: list[_FormerSlots] = []
+    former: list[_FormerCheckpoint] = []
 
     def built() -> None:
         if former:
             return  # a graph is made ready for each of its sessions
-        former.append(_FormerSlots(reader, slots, keys))
+        former.append(_FormerCheckpoint(reader, slots, keys, seeds))
         build()
 
     def restored(session: Any, path: str) -> None:
@@ -82,34 +88,40 @@ def taken_by(saver: Any, path: str | None) -> None:
     saver.build, saver.restore = built, restored
 
 
-class _FormerSlots:
-    """Restores checkpoints that have the slots of Keras 2.
+class _FormerCheckpoint:
+    """Restores checkpoints of Keras 2.
 
     Args:
         reader: of such a checkpoint.
-        slots: those of the graph.
+        slots: those of the graph, where the checkpoint has them under other names.
         keys: for each, its name in the checkpoint; None where Keras 2 had none, and it begins with its first value.
+        seeds: the variables that the checkpoint does not have, and that begin with their first values.
     """
 
-    def __init__(self, reader: Any, slots: Sequence["_Slot"], keys: Sequence[str | None]) -> None:
+    def __init__(
+        self, reader: Any, slots: Sequence["_Slot"], keys: Sequence[str | None], seeds: Sequence[Any]
+    ) -> None:
         pairs = list(zip(slots, keys, strict=True))
         own = {slot.variable.op.name for slot in slots}
         optimizers = {id(slot.optimizer): slot.optimizer for slot in slots}.values()
         # What an optimizer has beside slots: powers, which Keras 2 computed of its count.
         powers = [one for each in optimizers for one in each.variables() if one.op.name not in own]
-        own.update(one.op.name for one in powers)
+        own.update(one.op.name for one in (*powers, *seeds))
         rest = [
             one
             for one in (*v1.global_variables(), *v1.get_collection(v1.GraphKeys.SAVEABLE_OBJECTS))
             if one.op.name not in own
         ]
         kept = [(copy, key) for slot, key in pairs if key for copy in enumerate(_copies(slot.variable))]
-        with tf.name_scope("slots_of_keras_2"):
+        self._has_slots = bool(slots)
+        with tf.name_scope("checkpoint_of_keras_2"):
             self._savers = [v1.train.Saver(rest)]
             for number in {number for (number, _), _ in kept}:
                 copies = {key: copy for (place, copy), key in kept if place == number}
                 self._savers.append(v1.train.Saver(copies))
-            self._fresh = v1.variables_initializer([slot.variable for slot, key in pairs if not key])
+            self._fresh = v1.variables_initializer(
+                [*seeds, *(slot.variable for slot, key in pairs if not key)]
+            )
             self._changed = [change for slot, key in pairs if key for change in slot.changes()]
             for power in (copy for one in powers for copy in _copies(one)):
                 self._changed.append(v1.assign(power, power.initial_value ** (_steps(reader) + 1.0)).op)
@@ -121,7 +133,9 @@ class _FormerSlots:
         session.run(self._fresh)
         session.run(self._changed)
         v1.logging.info(
-            "%s has the slots of the optimizers of Keras 2: training goes on with their values.", path
+            "%s is a checkpoint of Keras 2: %s.",
+            path,
+            "training goes on with the slots of its optimizers" if self._has_slots else "seeds begin anew",
         )
 
 

@@ -97,7 +97,9 @@ def test_it_says_so(tmp_path, caplog):
     with caplog.at_level("INFO", logger="tensorflow"):
         regressor(tmp_path, present()).train(input_of("numbers"), max_steps=3)
     (line,) = [one.getMessage() for one in caplog.records if "Keras 2" in one.getMessage()]
-    assert line.startswith(f"{tmp_path}/model.ckpt-2 has the slots")
+    assert line.startswith(
+        f"{tmp_path}/model.ckpt-2 is a checkpoint of Keras 2: training goes on with the slots"
+    )
 
 
 def test_wide_and_deep_models_go_on(tmp_path):
