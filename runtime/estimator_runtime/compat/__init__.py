@@ -152,6 +152,7 @@ def _give_to_tensorflow(v1: FaceModule, v2: FaceModule) -> None:
     of_tpu: Any = importlib.import_module("estimator_runtime.tpu.optimization_parameters")
     faces_of_1 = (tf.compat.v1, importlib.import_module("tensorflow.compat.v1"))
     keras_layers.give(faces_of_1)
+    keras_layers.give_dense_features(tf.keras.layers)
     for holder in faces_of_1:
         for name in _OPTIMIZATION_PARAMETERS:
             setattr(holder.tpu.experimental, name, getattr(of_tpu, name))

@@ -16,6 +16,7 @@ _LAYERS = "tensorflow.compat.v1.layers"
 _CELLS = "tensorflow.compat.v1.nn.rnn_cell"
 _OF_TF_KERAS = "tf_keras.api._v1.keras.__internal__.legacy.layers"
 _OF_TENSORFLOW = "tensorflow.python.layers.layers"
+_DENSE_FEATURES = "estimator_runtime.keras.dense_features"
 
 
 class LegacyModule(ModuleType):
@@ -71,6 +72,16 @@ def _layers() -> ModuleType:
 
 def _cell(name: str) -> Any:
     return getattr(importlib.import_module(_CELLS), name)
+
+
+def give_dense_features(layers: Any) -> None:
+    """Puts DenseFeatures among the layers of Keras 3.
+
+    Args:
+        layers: the module `tf.keras.layers`, which is that of `tf.compat.v1` too.
+    """
+    if not hasattr(layers, "DenseFeatures"):
+        layers.DenseFeatures = importlib.import_module(_DENSE_FEATURES).DenseFeatures
 
 
 def give(holders: Iterable[Any]) -> None:
