@@ -1,7 +1,7 @@
 """One task of a training whose tasks make every step together; started with a global TASK by `cluster_tasks`.
 
 Settings: `strategy` ("eager", "graph" or "v1"), `optimizer`, `steps`, `save_steps`, `session_secs`, and what this or that task does:
-`examples` {task: number}, `stops_after` {task: calls}, `nan_at` {task: example}, `sigterm_after` {task: calls}, `pace`.
+`examples` {task: number}, `nothing_to_repeat` {task: true}, `stops_after` {task: calls}, `nan_at` {task: example}, `sigterm_after` {task: calls}, `pace`.
 """
 
 import json
@@ -58,6 +58,8 @@ def train_input(input_context):
     dataset = tf.data.Dataset.from_tensor_slices((x, y)).shard(
         input_context.num_input_pipelines, input_context.input_pipeline_id
     )
+    if own("nothing_to_repeat"):
+        dataset = dataset.filter(lambda x, y: False)
     examples = own("examples")
     batch = own("batch") or 8
     return dataset.repeat().batch(batch) if examples is None else dataset.take(examples).batch(batch)

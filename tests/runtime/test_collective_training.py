@@ -97,6 +97,9 @@ def test_a_cluster_of_one_task_trains(job):
     ("settings", "last", "is_finished"),
     [
         pytest.param({"examples": {"worker-1": 32}, "steps": 100}, 4, True, id="input ends"),
+        pytest.param(
+            {"nothing_to_repeat": {"worker-1": True}, "steps": 100}, 0, True, id="nothing to repeat"
+        ),
         pytest.param({"stops_after": {"worker-0": 3}, "steps": 100}, 4, True, id="a worker's hook stops"),
         pytest.param({"stops_after": {"chief-0": 3}, "steps": 100}, 4, True, id="the chief's hook stops"),
         pytest.param(

@@ -14,11 +14,13 @@ from estimator_runtime.distribution.each_replica import in_each
 from estimator_runtime.inputs import model_input
 from estimator_runtime.model.bound_model import BoundModel
 
+_ENDED_ALL_THE_SAME = "The input has ended, of which tf.data said that it is endless (INFINITE_CARDINALITY)."
+
 
 def batches(
     model: BoundModel, strategy: Any, input_fn: Callable[..., Any] | None, mode: str
-) -> tuple[list[tuple[Any, Any]], list[Any]]:
-    """(features, labels) of each of this task's replicas, and the hooks that their source needs.
+) -> tuple[list[tuple[Any, Any]], list[Any], CommonEnd]:
+    """(features, labels) of each of this task's replicas, the hooks that their source needs, and what ends it for all.
 
     Raises:
         ValueError: `input_fn` returns no dataset.
@@ -38,14 +40,21 @@ def batches(
         iterator = tf.compat.v1.data.make_initializable_iterator(dataset)
         # Whose end is that of the input, for tasks that have a batch left.
         ended = tf.compat.v1.data.make_initializable_iterator(dataset.take(0))
-    end = CommonEnd(strategy)
+    end = CommonEnd(strategy, dataset)
 
     def read(number: int) -> Any:
         with tf.device("/cpu:0"):
             batch = iterator.get_next_as_optional()
             all_have = end.all_have(number, batch.has_value())
-            return tf.cond(all_have, batch.get_value, ended.get_next)
+
+            def get_value() -> Any:
+                # One that has no batch where all were said to have one is not at the end: the others need it in this step.
+                has_one = tf.debugging.Assert(batch.has_value(), [_ENDED_ALL_THE_SAME])
+                with tf.control_dependencies([has_one]):
+                    return batch.get_value()
+
+            return tf.cond(all_have, get_value, ended.get_next)
 
     found = in_each(strategy, read)
     hook = model_input.IteratorInitializerHook([iterator.initializer, ended.initializer])
-    return [model_input.features_and_labels(batch) for batch in found], [hook]
+    return [model_input.features_and_labels(batch) for batch in found], [hook], end

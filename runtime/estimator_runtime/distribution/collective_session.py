@@ -13,7 +13,7 @@ from typing import Any
 import tensorflow as tf
 
 from estimator_runtime.cluster.peers import PeerWatch
-from estimator_runtime.distribution import on_read_variables
+from estimator_runtime.distribution import common_end, on_read_variables
 from estimator_runtime.distribution.each_replica import in_each
 from estimator_runtime.distribution.on_read_variables import OnReadVariables
 from estimator_runtime.errors import PeerLostError
@@ -122,6 +122,8 @@ class CollectiveSessionCreator(tf.compat.v1.train.SessionCreator):  # type: igno
         shared_first = self._shared(None)
         shared_restored = self._shared(on_read) if on_read else shared_first
         first_read = on_read.read_after(tf.no_op()) if on_read else None
+        end = common_end.of(tf.compat.v1.get_default_graph())
+        endless = end.all_endless() if end else None
         scaffold = self._scaffold
         scaffold.finalize()
         session = tf.compat.v1.Session(
@@ -142,6 +144,9 @@ class CollectiveSessionCreator(tf.compat.v1.train.SessionCreator):  # type: igno
             session.run(first_read)
         if scaffold.local_init_op is not None:
             session.run(scaffold.local_init_op, scaffold.local_init_feed_dict)
+        if end is not None:
+            # Last, for a dataset may be made from variables.
+            end.begin(is_endless=bool(session.run(endless)))
         return session
 
     def _agreed(self, flag: Any) -> Any:

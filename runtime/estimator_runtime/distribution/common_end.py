@@ -1,8 +1,12 @@
 """How tasks that make every step together end together.
 
-A task that leaves alone leaves the others in the next step for ever: they wait for its gradients. So before each step
-all tell each other two numbers, by one small all-reduce: whether there is another batch, and whether a hook wishes to
-stop. Where one task has no batch, the input of all has ended; after a step in which somebody wished it, all stop.
+A task that leaves alone leaves the others in the next step for ever: they wait for its gradients. So in each step all
+tell each other two things: whether there is another batch, and whether a hook wishes to stop. Where one task has no
+batch, the input of all has ended; after a step in which somebody wished it, all stop.
+
+A batch is used only when all have one: the step waits for an all-reduce of that. Where the inputs of all tasks are endless
+it has none. `repeat()` is endless by what tf.data says of it, yet ends at once where there is nothing to repeat, so the
+first step asks all the same. The wishes go along with the loss, which all sum anyway.
 
 A task that is told to end (SIGTERM) says so with its wish. Then all tasks have been told to end: they save and leave, and
 none takes the training for finished, for it goes on when all are started again.
@@ -18,9 +22,8 @@ from typing import Any
 import tensorflow as tf
 
 from estimator_runtime import interruption
+from estimator_runtime.distribution.each_replica import in_each
 
-_INTERRUPTED = 1 << 16
-"""Added to the wish of a task that is told to end; more than there are tasks."""
 _train: Any = tf.compat.v1.train
 # By graph. They are no collections: those are written with the graph.
 _OF_GRAPHS: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
@@ -31,13 +34,20 @@ class CommonEnd:
 
     Args:
         strategy: the strategy, in whose scope the graph is built.
+        dataset: this task's input.
     """
 
-    def __init__(self, strategy: Any) -> None:
+    def __init__(self, strategy: Any, dataset: Any) -> None:
         self._strategy = strategy
-        self._wish = tf.compat.v1.placeholder_with_default(tf.constant(0, tf.int32), [], name="wish_to_stop")
+        self._dataset = dataset
+        self._wish = tf.compat.v1.placeholder_with_default(
+            tf.constant([0, 0], tf.int32), [2], name="wish_to_stop"
+        )
+        self._all_have: dict[int, Any] = {}
         self._wishes: Any = None
         self._is_wished = False
+        self._is_endless = False
+        self._steps = 0
         _OF_GRAPHS[tf.compat.v1.get_default_graph()] = self
 
     def all_have(self, number: int, has_batch: Any) -> Any:
@@ -48,14 +58,41 @@ class CommonEnd:
             has_batch: bool Tensor, this replica's answer.
         """
         context = tf.distribute.get_replica_context()
-        # The first of the task's replicas says what its hooks wish.
-        wish = self._wish if number == 0 else tf.zeros_like(self._wish)
-        batches, wishes = tf.unstack(
-            context.all_reduce(tf.distribute.ReduceOp.SUM, tf.stack([tf.cast(has_batch, tf.int32), wish]))
-        )
+        batches = context.all_reduce(tf.distribute.ReduceOp.SUM, tf.cast(has_batch, tf.int32))
+        self._all_have[number] = tf.equal(batches, self._strategy.num_replicas_in_sync)
+        return self._all_have[number]
+
+    def loss_of_all(self, number: int, loss: Any) -> Any:
+        """The sum of the losses of all replicas of all tasks, which takes along what the hooks of all wish.
+
+        Args:
+            number: of the replica among this task's; call it in each replica's context.
+            loss: of this replica, of shape [].
+        """
+        # The first of the task's replicas says what its hooks wish. The loss comes first, so that it is summed in the
+        # order in which it would be alone.
+        wish = tf.cast(self._wish if number == 0 else tf.zeros_like(self._wish), loss.dtype)
+        context = tf.distribute.get_replica_context()
+        sums = context.all_reduce(tf.distribute.ReduceOp.SUM, tf.concat([loss[tf.newaxis], wish], 0))
         if number == 0:
-            self._wishes = wishes
-        return tf.equal(batches, self._strategy.num_replicas_in_sync)
+            self._wishes = tf.cast(sums[1:], tf.int32)
+        return sums[0]
+
+    def all_endless(self) -> Any:
+        """Whether the inputs of all tasks are endless: a bool Tensor, by a collective of its own."""
+
+        def add(number: int) -> Any:
+            del number
+            with tf.device("/cpu:0"):
+                is_endless = tf.equal(self._dataset.cardinality(), tf.data.INFINITE_CARDINALITY)
+            context = tf.distribute.get_replica_context()
+            return context.all_reduce(tf.distribute.ReduceOp.SUM, tf.cast(is_endless, tf.int32))
+
+        return tf.equal(in_each(self._strategy, add)[0], self._strategy.num_replicas_in_sync)
+
+    def begin(self, *, is_endless: bool) -> None:
+        """Notes, for the steps of a session, whether the inputs of all tasks are endless."""
+        self._is_endless = is_endless
 
     def hooks(self, hooks: Iterable[Any]) -> list[Any]:
         """The hooks of a session: those given, whose request to stop becomes a wish, and the one that stops for all."""
@@ -72,8 +109,13 @@ class CommonEnd:
 
     def before_run(self) -> Any:
         """The request of a step: how many wish to stop, and how many of them are told to end."""
-        wish = 1 + _INTERRUPTED if interruption.requested() else 1
-        return _train.SessionRunArgs(self._wishes, {self._wish: wish} if self._is_wished else None)
+        # What is fed is not computed: such a step has no all-reduce for it.
+        is_promised = self._is_endless and self._steps > 0
+        fed: dict[Any, Any] = dict.fromkeys(self._all_have.values(), True) if is_promised else {}
+        self._steps += 1
+        if self._is_wished:
+            fed[self._wish] = [1, int(interruption.requested())]
+        return _train.SessionRunArgs(self._wishes, fed)
 
 
 def of(graph: Any) -> CommonEnd | None:
@@ -96,9 +138,9 @@ class _Together(_train.SessionRunHook):  # type: ignore[misc]  # TensorFlow is u
         return self._end.before_run()
 
     def after_run(self, run_context: Any, run_values: Any) -> None:
-        if not run_values.results:
+        wishes, interrupted = run_values.results
+        if not wishes:
             return
-        interrupted, wishes = divmod(int(run_values.results), _INTERRUPTED)
         tf.compat.v1.logging.info("%d of the tasks ask to stop: all stop here.", wishes)
         if interrupted:
             tf.compat.v1.logging.info("%d of them are told to end, so training is interrupted.", interrupted)

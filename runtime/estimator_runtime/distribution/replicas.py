@@ -25,6 +25,7 @@ import tensorflow as tf
 from estimator_runtime.config import strategies
 from estimator_runtime.config.run_config import RunConfig
 from estimator_runtime.distribution import collective_input
+from estimator_runtime.distribution.common_end import CommonEnd
 from estimator_runtime.distribution.each_replica import in_each
 from estimator_runtime.inputs import model_input
 from estimator_runtime.keras import layer_names
@@ -66,14 +67,14 @@ def build(
         is_collective = strategies.is_collective(strategy, model.config.cluster_spec)
         hooks: Sequence[Any]
         if is_collective:
-            batches, hooks = collective_input.batches(model, strategy, input_fn, mode)
+            batches, hooks, end = collective_input.batches(model, strategy, input_fn, mode)
         else:
             iterator, hooks = model.calls.iterator(input_fn, mode, strategy)
             parts = _together(strategy.experimental_local_results(iterator.get_next()))
             batches = [model_input.features_and_labels(part) for part in parts]
         specs = _call_model_fn(model, strategy, batches, mode, config)
         if is_collective:
-            specs = _with_loss_of_all(strategy, specs)
+            specs = _with_loss_of_all(strategy, specs, end)
             _read_step_locally(strategy, tf.compat.v1.train.get_global_step(graph))
     _hide_components(strategy, graph)
     # The optimizers' note on whether they have scaled the loss has no public name either.
@@ -85,13 +86,12 @@ def build(
     return BuiltModel(mean if is_mean else merged, tuple(hooks))
 
 
-def _with_loss_of_all(strategy: Any, specs: list[EstimatorSpec]) -> list[EstimatorSpec]:
+def _with_loss_of_all(strategy: Any, specs: list[EstimatorSpec], end: CommonEnd) -> list[EstimatorSpec]:
     """The same, the loss of each being the sum over the replicas of all tasks."""
 
     def add(number: int) -> EstimatorSpec:
         spec = specs[number]
-        loss = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, spec.loss)
-        return spec._replace(loss=loss)
+        return spec._replace(loss=end.loss_of_all(number, tf.reshape(spec.loss, [])))
 
     return in_each(strategy, add)
 
