@@ -107,9 +107,11 @@ def test_private_names_are_recognized(source):
     assert any(PRIVATE.search(name) for name in names_in(source))
 
 
-# No public function starts the numbering of one thread's layers anew, and none tells in which scopes Keras is; where the first is
-# missing there is another way, and without the second variables have other names. The public name of TensorFlow's layers is refused beside Keras 3, which is what they are there for.
+# No public function starts the numbering of one thread's layers anew, and none tells in which scopes Keras is; where the first
+# is missing there is another way, and without the second variables have other names. The public name of TensorFlow's layers is
+# refused beside Keras 3, which is what they are there for. TensorFlow has names for Keras, for a layer of feature columns.
 DECLARED = {
+    "dense_features.py": {"tf.__internal__", "tf.__internal__.feature_column"},
     "layer_names.py": {"keras.src.utils.naming", "keras.src.backend.common.name_scope"},
     "keras_layers.py": {"tensorflow.python.layers.layers"},
 }
