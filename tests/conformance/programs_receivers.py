@@ -387,11 +387,8 @@ def numpy_requests(directory):
         made = models.linear(features, labels, mode)
         if mode != "infer":
             return made
-        outputs = {
-            "serving_default": tf.estimator.export.PredictOutput(
-                {"sum": tf.reduce_sum(made.predictions["y"])}
-            )
-        }
+        total = {"sum": tf.reduce_sum(made.predictions["y"])}
+        outputs = {"serving_default": tf.estimator.export.PredictOutput(total)}
         return made._replace(export_outputs=outputs)
 
     estimator = models.estimator(directory, model_fn).train(models.batches, steps=2)
