@@ -123,8 +123,9 @@ class _FormerCheckpoint:
                 [*seeds, *(slot.variable for slot, key in pairs if not key)]
             )
             self._changed = [change for slot, key in pairs if key for change in slot.changes()]
+            steps = _steps(reader)
             for power in (copy for one in powers for copy in _copies(one)):
-                self._changed.append(v1.assign(power, power.initial_value ** (_steps(reader) + 1.0)).op)
+                self._changed.append(v1.assign(power, power.initial_value ** (steps + 1.0)).op)
 
     def restore(self, session: Any, path: str) -> None:
         """Restores the checkpoint at a path prefix."""

@@ -70,6 +70,12 @@ def _restart_numbering(keras: Any) -> None:
         reset()
 
 
+def _graph() -> Any:
+    """The default graph, if `restart` has seen it; None elsewhere."""
+    graph = None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
+    return graph if graph is not None and graph in _graphs else None
+
+
 def _teach_scopes(layer_class: Any) -> None:
     """Makes a call of a layer open one name scope, in the graphs that `restart` has seen."""
     with _TEACHING:
@@ -89,8 +95,7 @@ def _teach_building(sequential_class: Any) -> None:
 def _of_calls(open_scope: Callable[[Any], AbstractContextManager[Any]]) -> Callable[..., Any]:
     @functools.wraps(open_scope)
     def open_scope_of_calls(layer: Any) -> AbstractContextManager[Any]:
-        graph = None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
-        if graph is None or graph not in _graphs or any(one is layer for one in _called()):
+        if _graph() is None or any(one is layer for one in _called()):
             return open_scope(layer)
         return _building()
 
@@ -119,8 +124,8 @@ def _teach_variables(variable_class: Any) -> None:
 def _by_path(make: Callable[[Any], None]) -> Callable[[Any], None]:
     @functools.wraps(make)
     def make_by_path(variable: Any) -> None:
-        graph = None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
-        if graph is None or graph not in _graphs or not (inner := _inner_path(variable.path)):
+        graph = _graph()
+        if graph is None or not (inner := _inner_path(variable.path)):
             make(variable)
             return
         outer = graph.get_name_scope()
@@ -154,8 +159,8 @@ def _called() -> list[Any]:
 def _in_one_scope(call: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(call)
     def call_in_one_scope(layer: Any, *args: Any, **kwargs: Any) -> Any:
-        graph = None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
-        if graph is None or graph not in _graphs:
+        graph = _graph()
+        if graph is None:
             return call(layer, *args, **kwargs)
         _called().append(layer)
         try:

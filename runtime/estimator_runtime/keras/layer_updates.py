@@ -13,23 +13,9 @@ from typing import Any
 
 import tensorflow as tf
 
+from estimator_runtime.keras.legacy_api import OfKeras2
+
 _TEACHING = threading.Lock()
-
-
-class _OfKeras2:
-    """A name that layers have in an Estimator's graph alone; one that is set on an object, or by a class, goes first."""
-
-    def __init__(self, name: str, value: Callable[[Any], Any], graphs: weakref.WeakSet[Any]) -> None:
-        self.name = name
-        self.value = value
-        self.graphs = graphs
-
-    def __get__(self, layer: Any, kind: Any = None) -> Any:
-        is_here = not tf.executing_eagerly() and tf.compat.v1.get_default_graph() in self.graphs
-        if layer is None or not is_here:
-            owner = f"type object {kind.__name__!r}" if layer is None else f"{type(layer).__name__!r} object"
-            raise AttributeError(f"{owner} has no attribute {self.name!r}")
-        return self.value(layer)
 
 
 def _losses_for(layer: Any, inputs: Any) -> list[Any]:
@@ -62,4 +48,12 @@ def teach(layer_class: Any, graphs: weakref.WeakSet[Any]) -> None:
     with _TEACHING:
         for name, value in _NAMES.items():
             if name not in vars(layer_class):
-                setattr(layer_class, name, _OfKeras2(name, value, graphs))
+                setattr(layer_class, name, OfKeras2(name, _in(graphs, value)))
+
+
+def _in(graphs: weakref.WeakSet[Any], value: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def find(layer: Any) -> Any:
+        is_here = not tf.executing_eagerly() and tf.compat.v1.get_default_graph() in graphs
+        return value(layer) if is_here else None
+
+    return find

@@ -2,7 +2,8 @@
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from estimator_runtime.errors import LegacyKerasError
 
@@ -15,6 +16,26 @@ _OF_OPTIMIZERS = re.compile(
     r"'(\w+)' object has no attribute '(?:get_updates|get_gradients|minimize)'"
     r"|property 'iterations' of '(\w+)' object has no setter"
 )
+
+
+class OfKeras2:
+    """A name that objects of Keras 3 have in an Estimator's graph alone; one that is set on an object, or by a class, goes first.
+
+    Args:
+        name: the name.
+        find: function of the object that returns the value there, and None elsewhere.
+    """
+
+    def __init__(self, name: str, find: Callable[[Any], Any]) -> None:
+        self.name = name
+        self.find = find
+
+    def __get__(self, given: Any, kind: Any = None) -> Any:
+        value = None if given is None else self.find(given)
+        if value is None:
+            owner = f"type object {kind.__name__!r}" if given is None else f"{type(given).__name__!r} object"
+            raise AttributeError(f"{owner} has no attribute {self.name!r}")
+        return value
 
 
 def _replacement(refusal: str) -> str:

@@ -25,6 +25,7 @@ from typing import Any
 import tensorflow as tf
 
 from estimator_runtime.keras import keras_optimizers, layer_state, step_intervals
+from estimator_runtime.keras.legacy_api import OfKeras2
 
 _TEACHING = threading.Lock()
 _STEPS = "estimator_runtime_keras_3_steps"
@@ -80,7 +81,7 @@ def teach(optimizer_class: Any, scaling_class: Any, graphs: weakref.WeakSet[Any]
         optimizer_class.iterations = _counting(optimizer_class.iterations, graphs)
         optimizer_class._track_variable = _tracking_local(optimizer_class._track_variable, graphs)  # noqa: SLF001
         for name, method in _KERAS_2.items():
-            setattr(optimizer_class, name, _OfKeras2(name, method, graphs))
+            setattr(optimizer_class, name, OfKeras2(name, _stepping(method, graphs)))
 
 
 def _graph(graphs: weakref.WeakSet[Any]) -> Any:
@@ -244,24 +245,12 @@ def _move(graph: Any, variables: Iterable[Any], source: str, target: str) -> Non
         graph.add_to_collection(target, one)
 
 
-class _OfKeras2:
-    """A method that optimizers of Keras 3 have in an Estimator's graph alone; one that is set on an object goes first."""
+def _stepping(method: Callable[..., Any], graphs: weakref.WeakSet[Any]) -> Callable[[Any], Any]:
+    def find(optimizer: Any) -> Any:
+        steps = _here(optimizer, graphs)
+        return None if steps is None else functools.partial(method, steps)
 
-    def __init__(self, name: str, method: Callable[..., Any], graphs: weakref.WeakSet[Any]) -> None:
-        self.name = name
-        self.method = method
-        self.graphs = graphs
-
-    def __get__(self, optimizer: Any, kind: Any = None) -> Any:
-        steps = None if optimizer is None else _here(optimizer, self.graphs)
-        if steps is None:
-            missing = (
-                f"type object {kind.__name__!r}"
-                if optimizer is None
-                else f"{type(optimizer).__name__!r} object"
-            )
-            raise AttributeError(f"{missing} has no attribute {self.name!r}")
-        return functools.partial(self.method, steps)
+    return find
 
 
 def _minimize(
