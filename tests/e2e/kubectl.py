@@ -165,6 +165,20 @@ def trains_beyond(before: Object, steps: int = 60) -> Callable[[Object], bool]:
     return lambda job: is_true(job, "Ready") and step(job) >= step(before) + steps
 
 
+def trains_with_workers(count: int) -> Callable[[Object], bool]:
+    """Whether a job trains with so many workers, all of them ready."""
+
+    def reached(job: Object) -> bool:
+        roles = {one["role"]: one for one in job.get("status", {}).get("roles", [])}
+        return (
+            is_true(job, "Ready")
+            and job["status"].get("workerReplicas") == count
+            and roles.get("worker", {}).get("ready", 0) == count
+        )
+
+    return reached
+
+
 def metrics_of(job: Object) -> dict[str, float]:
     """The metrics of the last evaluation."""
     return {one["name"]: float(one["value"]) for one in job["status"]["evaluation"]["metrics"]}

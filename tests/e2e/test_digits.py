@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import subprocess
-from pathlib import Path
 
 import pytest
-import yaml
-from kubectl import REPOSITORY, Kubectl, is_complete, metrics_of, step
+from digits_job import digits_code, paced, stop_tasks
+from kubectl import REPOSITORY, Kubectl, is_complete, metrics_of, step, trains_beyond, trains_with_workers
 from model_claim import printed_beside_the_model
 
 pytestmark = pytest.mark.timeout(900)
@@ -54,11 +53,13 @@ def test_digits_example(kubectl: Kubectl) -> None:
     assert int(printed_beside_the_model(kubectl, "digits", written)) == 360
     kubectl.run("delete", "estimatorjob", "digits-predict", "--wait")
 
-    elastic = yaml.safe_load(Path(example, "elastic.yaml").read_text())
-    elastic["spec"]["estimator"]["train"]["maxSteps"] = 4000
-    kubectl.apply(elastic)
+    kubectl.apply(digits_code(kubectl), paced("elastic.yaml", checkpoints=500))
     kubectl.wait("digits-elastic", lambda job: step(job) > 0, what="training")
     kubectl.estimatorctl("scale", "digits-elastic", "--replicas=3")
+    job = kubectl.wait("digits-elastic", trains_with_workers(3), what="training with three workers")
+    kubectl.wait("digits-elastic", trains_beyond(job), what="steps with three workers")
+    workers = (f"digits-elastic-worker-{index}" for index in range(3))
+    stop_tasks(kubectl, *workers, "digits-elastic-chief-0")
     job = kubectl.wait("digits-elastic", is_complete, what="completion with three workers")
     assert job["status"]["restarts"].get("counted", 0) == 0
     kubectl.run("delete", "estimatorjob", "digits-elastic", "--wait")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from kubectl import Kubectl, Object, is_complete, is_true, step
+from kubectl import Kubectl, is_complete, is_true, step, trains_with_workers
 from steady_job import CODE, chief_alone, steady_job, stop_training
 
 pytestmark = pytest.mark.timeout(900)
@@ -13,31 +13,17 @@ pytestmark = pytest.mark.timeout(900)
 GPU = "nvidia.com/gpu"
 
 
-def workers(count: int):
-    """Whether a job trains with so many workers, all of them ready."""
-
-    def reached(job: Object) -> bool:
-        roles = {one["role"]: one for one in job.get("status", {}).get("roles", [])}
-        return (
-            is_true(job, "Ready")
-            and job["status"].get("workerReplicas") == count
-            and roles.get("worker", {}).get("ready", 0) == count
-        )
-
-    return reached
-
-
 def test_workers_come_and_go(kubectl: Kubectl) -> None:
     elastic = {"minReplicas": 1, "maxReplicas": 4}
     kubectl.apply(CODE, steady_job("steady", worker={"replicas": 1}, elastic=elastic, tensorBoard={}))
-    kubectl.wait("steady", workers(1), what="training with one worker")
+    kubectl.wait("steady", trains_with_workers(1), what="training with one worker")
     chief = kubectl.get("pod", "steady-chief-0")["metadata"]["uid"]
     for count in (4, 2):
         if count == 4:
             kubectl.run("scale", "estimatorjob/steady", f"--replicas={count}")
         else:
             kubectl.estimatorctl("scale", "steady", f"--replicas={count}")
-        job = kubectl.wait("steady", workers(count), what=f"training with {count} workers")
+        job = kubectl.wait("steady", trains_with_workers(count), what=f"training with {count} workers")
         kubectl.wait(
             "steady",
             lambda now, job=job: step(now) >= step(job) + 60,
