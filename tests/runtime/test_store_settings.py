@@ -1,5 +1,8 @@
 """What a person has to mend in the environment of a store: said with what, where and how, and tried no more than helps."""
 
+from datetime import timedelta
+
+import obstore
 import pytest
 from obstore.store import MemoryStore
 from store_servers import clear_environment
@@ -9,7 +12,7 @@ from estimator_runtime.job import failures, model_store
 from estimator_runtime.job.settings.errors import JobConfigError
 from estimator_runtime.job.staging import command
 from estimator_runtime.job.staging.sources import SettingsError, source_of
-from estimator_runtime.mirror import bucket, plain_words, stores
+from estimator_runtime.mirror import bucket, locations, plain_words, stores
 from estimator_runtime.mirror.bucket import Bucket, open_bucket
 
 URI = "s3://models/vision"
@@ -58,6 +61,67 @@ def test_a_key_that_is_none_is_not_shown(monkeypatch):
     with pytest.raises(StoreSettingsError, match="Invalid Access Key") as raised:
         open_bucket("az://models/vision")
     assert key not in str(raised.value)
+
+
+ACCOUNT_KEY = "Zm9vYmFyZm9vYmFy"
+ACCOUNTS = {
+    "its SDK": {"AZURE_STORAGE_ACCOUNT_NAME": "lions", "AZURE_STORAGE_ACCOUNT_KEY": ACCOUNT_KEY},
+    "its command line": {"AZURE_STORAGE_ACCOUNT": "lions", "AZURE_STORAGE_KEY": ACCOUNT_KEY},
+    "a connection string": {
+        "AZURE_STORAGE_CONNECTION_STRING": "DefaultEndpointsProtocol=https;AccountName=lions;"
+        f"AccountKey={ACCOUNT_KEY};EndpointSuffix=core.windows.net"
+    },
+    "several": {
+        "AZURE_STORAGE_CONNECTION_STRING": "AccountName=tigers;AccountKey=none",
+        "AZURE_STORAGE_ACCOUNT": "bears",
+        "AZURE_STORAGE_ACCOUNT_NAME": "lions",
+        "AZURE_STORAGE_KEY": ACCOUNT_KEY,
+    },
+}
+"""The same account, as people name it."""
+
+
+@pytest.mark.parametrize("way", ACCOUNTS)
+def test_an_account_of_azure_is_named_as_people_name_it(way, monkeypatch):
+    """A client that has an account signs the addresses that it gives away; nothing is asked of anybody."""
+    clear_environment(monkeypatch, ACCOUNTS[way])
+    store = stores.open_store(locations.parse("az://models/vision"))
+    address = obstore.sign(store, "GET", "checkpoint", timedelta(hours=1))
+    assert address.startswith("https://lions.blob.core.windows.net/models/vision/checkpoint?")
+
+
+def test_a_connection_string_names_an_endpoint_and_a_signature(monkeypatch):
+    text = (
+        "BlobEndpoint=http://127.0.0.1:1/lions;AccountName=lions;SharedAccessSignature=sv=2024&sig=c2VjcmV0"
+    )
+    clear_environment(monkeypatch, {"AZURE_STORAGE_CONNECTION_STRING": text})
+    with pytest.raises(ModelDirUnavailableError, match="Connection refused") as raised:
+        open_bucket("az://models/vision").list()
+    assert "c2VjcmV0" not in str(raised.value)
+    assert "***" in plain_words.of(OSError("it has sv=2024&sig=c2VjcmV0"))
+    clear_environment(monkeypatch, {"AZURE_STORAGE_CONNECTION_STRING": text.replace("http:", "htp:")})
+    with pytest.raises(StoreSettingsError, match="BlobEndpoint in AZURE_STORAGE_CONNECTION_STRING is 'htp:"):
+        open_bucket("az://models/vision")
+
+
+@pytest.mark.parametrize(
+    ("uri", "variables", "hint"),
+    [
+        ("az://models/a", {}, "set AZURE_STORAGE_ACCOUNT_NAME with"),
+        (
+            "az://models/a",
+            {"AZURE_STORAGE_ACCOUNT_NAME": "a", "AZURE_STORAGE_SAS_TOKEN": "nonsense"},
+            "copy the key or the signature",
+        ),
+        ("gs://models/a", {"GOOGLE_APPLICATION_CREDENTIALS": "/none.json"}, "mount the file that"),
+    ],
+)
+def test_credentials_that_make_no_client_are_told_with_what_to_do(uri, variables, hint, monkeypatch):
+    clear_environment(monkeypatch, variables)
+    with pytest.raises(StoreSettingsError, match=f"^{uri}: .* - {hint}"):
+        open_bucket(uri)
+    with pytest.raises(JobConfigError, match=f"^{uri}: .* - {hint}"):
+        source_of(uri, variables)
 
 
 def test_a_host_that_does_not_answer_is_said_to_be_that(monkeypatch):

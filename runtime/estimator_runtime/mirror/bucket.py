@@ -305,5 +305,5 @@ def open_bucket(uri: str, variables: Mapping[str, str] = os.environ) -> Bucket:
     try:
         store, once = (stores.open_store(place, variables, repeats=repeats) for repeats in (True, False))
     except stores.UNUSABLE as error:
-        raise StoreSettingsError(f"{uri}: {plain_words.of(error, variables)}") from None
+        raise StoreSettingsError(f"{uri}: {plain_words.of_settings(error, variables)}") from None
     return Bucket(store, once=once, uri=uri)

@@ -6,13 +6,16 @@ only host and path are kept, and the values of the variables that hold secrets a
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 _SECRET_VARIABLE: Final = re.compile(
     r"(AWS|AZURE|GOOGLE)_\w*(KEY|TOKEN|SECRET|SAS|PASSWORD)\w*", re.IGNORECASE
 )
+CONNECTION_STRING: Final = "AZURE_STORAGE_CONNECTION_STRING"
+"""The variable that names an account of Azure with its key or signature."""
+_SECRET_PART: Final = re.compile(r"(?:AccountKey|SharedAccessSignature)=([^;]+)")
 _FILE: Final = re.compile(r"_FILE$", re.IGNORECASE)
 _QUERY: Final = re.compile(r"(https?://[^\s?\"]+)\?[^\s\",)]*")
 _USER: Final = re.compile(r"(https?://)[^/\s@]+@")
@@ -39,10 +42,14 @@ _MISTAKES: Final = (
     (r"UnknownIssuer|invalid peer certificate|BadSignature|NotValidForName", "name the authorities of the store's certificate in AWS_CA_BUNDLE, and the host that it is for in the endpoint", True),
     (r"AuthorizationHeaderMalformed|PermanentRedirect|IllegalLocationConstraint|region .{0,40}is wrong", "set AWS_REGION to the bucket's region", True),
     (r"InvalidBucketName|InvalidResourceName|OutOfRangeInput", "no bucket or container can be called so", True),
+    (r"Account must be specified", f"set AZURE_STORAGE_ACCOUNT_NAME with AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_TOKEN, or {CONNECTION_STRING}", True),
+    (r"Invalid Access Key|SAS query pair", "copy the key or the signature as the account shows it, whole", True),
+    (r"variant `external_account`", "files of workload identity federation are not read: use a service account's", True),
+    (r"open service account file|decode service account file", "mount the file that GOOGLE_APPLICATION_CREDENTIALS names, of type service_account or authorized_user", True),
     (r"NoSuchBucket|ContainerNotFound|bucket does not exist", "make the bucket or container, or name another one", False),
     (r"InvalidAccessKeyId|SignatureDoesNotMatch|AuthenticationFailed|InvalidAuthenticationInfo", "look at the access key and its secret", False),
     (r"AuthenticationRequired|InvalidSecurity|invalid_grant|invalid_client", "look at the credentials: the file that names them, or the service account", False),
-    (r"169\.254\.169\.254|metadata\.google\.internal", "no credentials are in the environment, and the machine has none to give: give them by envFrom or a service account", False),
+    (r"169\.254\.169\.254|metadata\.google\.internal", "no credentials are in the environment, and the machine has none to give: give them by envFrom or a service account; those of a profile by `aws configure export-credentials --format env`", False),
     (r"Name or service not known|Name does not resolve|No address associated with hostname|nodename nor servname", f"nobody knows the host: look at {_ENDPOINT}, or the name of the account", False),
 )  # fmt: skip
 _CAUSE: Final = re.compile(r'(?:message|error): "([^"]{1,150})"')
@@ -69,10 +76,23 @@ def of(error: BaseException, variables: Mapping[str, str] = os.environ) -> str:
     if code is not None:
         line = f"{code[1]}: {line}"
     line = _USER.sub(r"\1", _QUERY.sub(r"\1", line))
-    for name, value in variables.items():
-        if _SECRET_VARIABLE.fullmatch(name) and not _FILE.search(name) and len(value) >= _SHORTEST_SECRET:
-            line = line.replace(value, "***")
+    for secret in _secrets(variables):
+        if len(secret) >= _SHORTEST_SECRET:
+            line = line.replace(secret, "***")
     return line if len(line) <= _LONGEST else line[: _LONGEST - 3] + "..."
+
+
+def _secrets(variables: Mapping[str, str]) -> Iterator[str]:
+    for name, value in variables.items():
+        if _SECRET_VARIABLE.fullmatch(name) and not _FILE.search(name):
+            yield value
+    yield from _SECRET_PART.findall(variables.get(CONNECTION_STRING, ""))
+
+
+def of_settings(error: BaseException, variables: Mapping[str, str] = os.environ) -> str:
+    """`error` as `of` tells it, of which no client could be made, with what to do where that is known."""
+    found = mistake(error)
+    return of(error, variables) + (f" - {found.hint}" if found else "")
 
 
 def mistake(error: BaseException) -> Mistake | None:

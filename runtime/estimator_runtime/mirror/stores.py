@@ -11,7 +11,7 @@ import urllib.parse
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from obstore.exceptions import BaseError
 from obstore.store import AzureStore, GCSStore, S3Store
@@ -21,7 +21,7 @@ from estimator_runtime.mirror.locations import Location
 
 if TYPE_CHECKING:
     # The library has these names for type checkers alone.
-    from obstore.store import ClientConfig, ObjectStore, RetryConfig
+    from obstore.store import AzureConfig, ClientConfig, ObjectStore, RetryConfig
 
 UNUSABLE: Final = (BaseError, OSError, ValueError, TypeError)
 """What is raised where the environment says what cannot be."""
@@ -37,11 +37,23 @@ _REPEATING: Final["RetryConfig"] = {
     },
 }
 _ONCE: Final["RetryConfig"] = {"max_retries": 0}
+_BLOB_ENDPOINT: Final = f"BlobEndpoint in {plain_words.CONNECTION_STRING}"
 _ENDPOINTS: Final = {
     "s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"),
-    "az": ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"),
+    "az": ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT", _BLOB_ENDPOINT),
     "gs": ("GOOGLE_BASE_URL",),
 }
+_AZURE: Final = {
+    "account_name": ("AccountName", "AZURE_STORAGE_ACCOUNT", ("AZURE_STORAGE_ACCOUNT_NAME",)),
+    "account_key": (
+        "AccountKey",
+        "AZURE_STORAGE_KEY",
+        ("AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_ACCESS_KEY"),
+    ),
+    "sas_key": ("SharedAccessSignature", None, ("AZURE_STORAGE_SAS_TOKEN", "AZURE_STORAGE_SAS_KEY")),
+    "endpoint": ("BlobEndpoint", None, ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT")),
+}
+"""The library's option -> its name in a connection string, in Azure's command line, and the variables that it reads."""
 
 
 def open_store(
@@ -51,14 +63,17 @@ def open_store(
 
     Args:
         place: where.
-        variables: `AWS_CA_BUNDLE` names a file of authorities to trust; an endpoint that begins with http:// is meant.
+        variables: `AWS_CA_BUNDLE` names a file of authorities to trust; an endpoint that begins with http:// is meant;
+            Azure's account is named as its SDK, its command line or a connection string names it.
         repeats: whether the library repeats requests that fail.
 
     Raises:
         obstore.exceptions.BaseError, OSError, ValueError, TypeError: the environment says what cannot be.
     """
     client: ClientConfig = {"timeout": _REQUEST_TIMEOUT}
-    endpoints = {name: variables[name] for name in _ENDPOINTS[place.scheme] if variables.get(name)}
+    azure = _azure_options(variables) if place.scheme == "az" else {}
+    settings = {**variables, _BLOB_ENDPOINT: azure.get("endpoint", "")}
+    endpoints = {name: settings[name] for name in _ENDPOINTS[place.scheme] if settings.get(name)}
     for name, endpoint in endpoints.items():
         _check_endpoint(name, endpoint)
     if any(endpoint.startswith("http://") for endpoint in endpoints.values()):
@@ -71,7 +86,25 @@ def open_store(
         return S3Store(place.container, prefix=prefix, client_options=client, retry_config=retry)
     if place.scheme == "gs":
         return GCSStore(place.container, prefix=prefix, client_options=client, retry_config=retry)
-    return AzureStore(place.container, prefix=prefix, client_options=client, retry_config=retry)
+    return AzureStore(
+        place.container, config=azure or None, prefix=prefix, client_options=client, retry_config=retry
+    )
+
+
+def _azure_options(variables: Mapping[str, str]) -> "AzureConfig":
+    """What tells of an account in ways that the library does not read; what it reads itself comes first."""
+    text = variables.get(plain_words.CONNECTION_STRING, "")
+    parts = dict(part.strip().split("=", 1) for part in text.split(";") if "=" in part)
+    account, suffix = parts.get("AccountName"), parts.get("EndpointSuffix")
+    if account and suffix:
+        protocol = parts.get("DefaultEndpointsProtocol", "https")
+        parts.setdefault("BlobEndpoint", f"{protocol}://{account}.blob.{suffix}")
+    options = {}
+    for option, (part, shell, known) in _AZURE.items():
+        value = (shell and variables.get(shell)) or parts.get(part)
+        if value and not any(variables.get(name) for name in known):
+            options[option] = value
+    return cast("AzureConfig", options)
 
 
 def _check_endpoint(name: str, endpoint: str) -> None:

@@ -106,7 +106,7 @@ class StoreSource:
         try:
             return stores.open_store(place, self._variables)
         except stores.UNUSABLE as error:
-            raise JobConfigError(f"{self.uri}: {plain_words.of(error, self._variables)}") from None
+            raise JobConfigError(f"{self.uri}: {plain_words.of_settings(error, self._variables)}") from None
 
     def entries(self) -> list[Entry]:
         """All objects below the prefix, else the object of that name."""
