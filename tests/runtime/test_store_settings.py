@@ -72,7 +72,7 @@ ACCOUNTS = {
         f"AccountKey={ACCOUNT_KEY};EndpointSuffix=core.windows.net"
     },
     "several": {
-        "AZURE_STORAGE_CONNECTION_STRING": "AccountName=tigers;AccountKey=none",
+        "AZURE_STORAGE_CONNECTION_STRING": "AccountName=tigers;AccountKey=none;EndpointSuffix=example.org",
         "AZURE_STORAGE_ACCOUNT": "bears",
         "AZURE_STORAGE_ACCOUNT_NAME": "lions",
         "AZURE_STORAGE_KEY": ACCOUNT_KEY,

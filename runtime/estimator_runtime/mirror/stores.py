@@ -43,8 +43,9 @@ _ENDPOINTS: Final = {
     "az": ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT", _BLOB_ENDPOINT),
     "gs": ("GOOGLE_BASE_URL",),
 }
+_ACCOUNT_NAMES: Final = ("AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT")
 _AZURE: Final = {
-    "account_name": ("AccountName", "AZURE_STORAGE_ACCOUNT", ("AZURE_STORAGE_ACCOUNT_NAME",)),
+    "account_name": ("AccountName", _ACCOUNT_NAMES[1], _ACCOUNT_NAMES[:1]),
     "account_key": (
         "AccountKey",
         "AZURE_STORAGE_KEY",
@@ -96,7 +97,11 @@ def _azure_options(variables: Mapping[str, str]) -> "AzureConfig":
     text = variables.get(plain_words.CONNECTION_STRING, "")
     parts = dict(part.strip().split("=", 1) for part in text.split(";") if "=" in part)
     account, suffix = parts.get("AccountName"), parts.get("EndpointSuffix")
-    if account and suffix:
+    named = next((variables[name] for name in _ACCOUNT_NAMES if variables.get(name)), account)
+    if named != account:
+        # The string is of another account, and so are its key and its endpoint.
+        parts = {}
+    elif account and suffix:
         protocol = parts.get("DefaultEndpointsProtocol", "https")
         parts.setdefault("BlobEndpoint", f"{protocol}://{account}.blob.{suffix}")
     options = {}
