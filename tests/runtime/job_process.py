@@ -11,6 +11,19 @@ from estimator_api import parse_progress
 
 PATIENCE_SECS = 60
 LOOK_EVERY_SECS = 0.05
+SAVED_SPEC = {
+    "modelFn": "job_model:model_fn",
+    "runConfig": {"saveCheckpointsSteps": 5, "keepCheckpointMax": 2},
+    "train": {"inputFn": "job_model:train_input", "maxSteps": 20},
+    "evaluate": {
+        "inputFn": "job_model:train_input",
+        "steps": 1,
+        "throttleSeconds": 0,
+        "startDelaySeconds": 0,
+    },
+    "exports": [{"name": "end", "kind": "Final", "servingInputReceiverFn": "job_model:raw_receiver"}],
+}
+"""Trains 20 steps of job_model, saves every five, evaluates and exports."""
 PROCESSES = multiprocessing.get_context("forkserver")
 # The same list as for distributed training: one fork server serves the whole run of tests.
 PROCESSES.set_forkserver_preload(["estimator_runtime.training.dispatch", "estimator_runtime.estimator"])

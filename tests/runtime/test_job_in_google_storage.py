@@ -13,7 +13,7 @@ import obstore
 import pytest
 from cluster_tasks import free_ports
 from google_storage import google_storage
-from job_process import Replica
+from job_process import SAVED_SPEC, Replica
 from store_servers import clear_environment
 from stored_models import Process, newest
 
@@ -25,18 +25,6 @@ from estimator_runtime.mirror.bucket import PART_BYTES, open_bucket
 
 pytestmark = pytest.mark.timeout(180)
 RECEIVER = {"servingInputReceiverFn": "job_model:raw_receiver"}
-SPEC = {
-    "modelFn": "job_model:model_fn",
-    "runConfig": {"saveCheckpointsSteps": 5, "keepCheckpointMax": 2},
-    "train": {"inputFn": "job_model:train_input", "maxSteps": 20},
-    "evaluate": {
-        "inputFn": "job_model:train_input",
-        "steps": 1,
-        "throttleSeconds": 0,
-        "startDelaySeconds": 0,
-    },
-    "exports": [{"name": "end", "kind": "Final", **RECEIVER}],
-}
 
 
 @pytest.fixture
@@ -64,7 +52,7 @@ def test_a_chief_trains_into_a_bucket_and_the_next_attempt_goes_on_from_it(googl
             "ESTIMATOR_ATTEMPT": attempt,
             "TMPDIR": str(local),
         }
-        spec = SPEC | {"train": SPEC["train"] | {"maxSteps": steps}}
+        spec = SAVED_SPEC | {"train": SAVED_SPEC["train"] | {"maxSteps": steps}}
         chief = Replica(tmp_path, port, spec=spec, **variables, **google.environment)
         try:
             assert chief.await_end() == 0, chief.text()
@@ -143,7 +131,7 @@ def base(uri, trained):
 
 def test_a_chief_begins_with_a_model_in_another_place_and_an_evaluator_exports(run, base, tmp_path):
     where = f"{base}-second"
-    told = run(where, SPEC | {"warmStartFrom": base}, evaluator={})
+    told = run(where, SAVED_SPEC | {"warmStartFrom": base}, evaluator={})
     assert f"{where}/model.ckpt-20" in told
     keys = set(open_bucket(where).list())
     assert any(key.startswith("eval/events.out.tfevents") for key in keys), "by the evaluator"

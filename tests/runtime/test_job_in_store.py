@@ -12,7 +12,7 @@ import pytest
 import yaml
 from cluster_tasks import free_ports
 from code_blocks import code_blocks
-from job_process import Replica
+from job_process import SAVED_SPEC, Replica
 from store_servers import FaultyProxy, clear_environment, running
 
 from estimator_runtime import checkpoints
@@ -22,18 +22,6 @@ from estimator_runtime.mirror.fetching import fetch_checkpoint
 
 pytestmark = pytest.mark.timeout(180)
 GUIDE = Path(__file__).parents[2] / "docs" / "user-guide.md"
-SPEC = {
-    "modelFn": "job_model:model_fn",
-    "runConfig": {"saveCheckpointsSteps": 5, "keepCheckpointMax": 2},
-    "train": {"inputFn": "job_model:train_input", "maxSteps": 20},
-    "evaluate": {
-        "inputFn": "job_model:train_input",
-        "steps": 1,
-        "throttleSeconds": 0,
-        "startDelaySeconds": 0,
-    },
-    "exports": [{"name": "end", "kind": "Final", "servingInputReceiverFn": "job_model:raw_receiver"}],
-}
 ENDLESS = {
     "mode": "Train",
     "modelFn": "job_model:model_fn",
@@ -78,7 +66,7 @@ def start(tmp_path, server, uri):
 
 
 def test_a_chief_trains_evaluates_and_exports_into_a_bucket(start, uri, tmp_path):
-    chief = start(spec=SPEC)
+    chief = start(spec=SAVED_SPEC)
     assert chief.await_end() == 0, chief.text()
     bucket = open_bucket(uri)
     keys = set(bucket.list())
@@ -102,7 +90,7 @@ def test_a_chief_trains_evaluates_and_exports_into_a_bucket(start, uri, tmp_path
     assert list(chief.local.iterdir()) == []
     assert "local-secret-key" not in chief.log.read_text()
 
-    more = SPEC | {"train": SPEC["train"] | {"maxSteps": 30}}
+    more = SAVED_SPEC | {"train": SAVED_SPEC["train"] | {"maxSteps": 30}}
     again = start(spec=more, ESTIMATOR_ATTEMPT="1")
     assert again.await_end() == 0, again.text()
     assert again.message().restored_from.path == f"{uri}/model.ckpt-20"
@@ -154,9 +142,9 @@ def test_training_goes_on_while_the_store_is_away(start, uri, server, tmp_path):
 def test_an_evaluator_evaluates_and_exports_what_the_chief_writes(start, uri):
     chief, worker = (f"127.0.0.1:{port}" for port in free_ports(2))
     cluster = {"chief": [chief]}
-    evaluator = start(spec=SPEC, cluster=cluster, role="evaluator")
+    evaluator = start(spec=SAVED_SPEC, cluster=cluster, role="evaluator")
     evaluator.await_progress(lambda told: True, "an answer")
-    trained = start(spec=SPEC, cluster=cluster)
+    trained = start(spec=SAVED_SPEC, cluster=cluster)
     assert trained.await_end() == 0, trained.text()
     assert evaluator.await_end() == 0, evaluator.text()
     message = evaluator.message()
@@ -186,7 +174,12 @@ def guides_job(uri, server):
     ]
     (inputs,) = [one["inputs"] for one in documents if set(one) == {"inputs"}]
     spec = job["spec"]
-    spec |= {"estimator": SPEC, "modelDir": {"uri": uri}, "worker": {"replicas": 0}, "ps": {"replicas": 0}}
+    spec |= {
+        "estimator": SAVED_SPEC,
+        "modelDir": {"uri": uri},
+        "worker": {"replicas": 0},
+        "ps": {"replicas": 0},
+    }
     spec["inputs"] = [one | {"uri": f"{uri}-data"} for one in inputs if one["uri"].startswith("s3://")]
     for variable in spec["template"]["spec"]["containers"][0]["env"]:
         variable["value"] = server[variable["name"]]
@@ -230,7 +223,7 @@ def test_the_user_guides_job_trains_into_a_bucket_as_a_local_run(server, uri, tm
     ],
 )
 def test_what_no_store_can_be_is_refused_at_once(start, where, reason):
-    chief = start(spec=SPEC, where=where)
+    chief = start(spec=SAVED_SPEC, where=where)
     assert chief.await_end() == 78, chief.text()
     assert re.search(reason, chief.message().error), chief.message().error
 
@@ -238,10 +231,10 @@ def test_what_no_store_can_be_is_refused_at_once(start, where, reason):
 def test_a_cluster_with_parameter_servers_sees_one_file_system_nowhere(start, uri, tmp_path):
     chief, worker, *ps = (f"127.0.0.1:{port}" for port in free_ports(4))
     cluster = {"chief": [chief], "worker": [worker], "ps": ps}
-    others = [start(spec=SPEC, cluster=cluster, role="ps", index=index) for index in range(2)]
-    others.append(start(spec=SPEC, cluster=cluster, role="worker"))
-    others.append(start(spec=SPEC, cluster=cluster, role="evaluator"))
-    trained = start(spec=SPEC, cluster=cluster)
+    others = [start(spec=SAVED_SPEC, cluster=cluster, role="ps", index=index) for index in range(2)]
+    others.append(start(spec=SAVED_SPEC, cluster=cluster, role="worker"))
+    others.append(start(spec=SAVED_SPEC, cluster=cluster, role="evaluator"))
+    trained = start(spec=SAVED_SPEC, cluster=cluster)
     for one in (trained, *others):
         assert one.await_end() == 0, one.text()
     keys = set(open_bucket(uri).list())
