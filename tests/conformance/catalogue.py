@@ -165,6 +165,7 @@ _LONG = frozenset(
         "rnn",
         "rows",
         "sdca",
+        "sdca_cluster",
         "sequential_heads",
         "strategy_canned",
         "strategy_models",

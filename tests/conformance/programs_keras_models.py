@@ -24,12 +24,7 @@ from keras_models import (
 )
 from programs_loop import FINISHED
 
-VALUES = {
-    "checkpoints/*/keras/*": "the checkpoint of the first weights holds the model's variables by name; there it has the "
-    "optimizer's too, which are not read"
-}
 FIRST = {
-    **VALUES,
     "states/*/keras/*": "that directory can be moved: its checkpoint is named by a relative path, as the others are",
 }
 OF_TF_KERAS = "a path is read by what tf.keras is, and this one was saved by Keras 2"
@@ -289,11 +284,7 @@ def model_by_its_path(directory):
     return told(made, batches(labels=labels), once(labels=labels))
 
 
-@program(
-    "constructor",
-    "RunConfig model_dir",
-    differs={**VALUES, "files/*/keras/keras_model.ckpt.meta": "a Saver writes that checkpoint"},
-)
+@program("constructor", "RunConfig model_dir")
 def arguments_of_a_model(directory):
     """What is taken in place of the arguments that are meant."""
     config = models.config()

@@ -11,7 +11,6 @@ from catalogue import KERAS_2, program
 from computations import outcome
 from keras_models import X, batches, functional, keras, layers, legacy, once, plain, told
 from models import v1
-from programs_keras_models import FIRST
 
 OBJECTS = "checkpoint"
 
@@ -29,14 +28,12 @@ def told_of(made, **given):
     return {**seen, "variables": without_objects(seen["variables"])}
 
 
-@program(
-    "constructor", "Keras layers", "variables", "checkpoint names", differs=FIRST, repeated={KERAS_2: FIRST}
-)
+@program("constructor", "Keras layers", "variables", "checkpoint names", repeated={KERAS_2: {}})
 def objects_of_inputs_and_outputs(directory):
     return told_of(estimator(directory, functional()))
 
 
-@program("constructor", "Keras layers", "variables", differs=FIRST)
+@program("constructor", "Keras layers", "variables")
 def objects_of_layers_in_a_row(directory):
     keras.backend.clear_session()
     model = keras.Sequential(
@@ -66,7 +63,7 @@ OPTIMIZERS = {
 }
 
 
-@program("variables", "checkpoint names", differs=FIRST)
+@program("variables", "checkpoint names")
 def objects_of_optimizers(directory):
     found = {}
     for name, make in OPTIMIZERS.items():
@@ -75,7 +72,7 @@ def objects_of_optimizers(directory):
     return found
 
 
-@program("export_saved_model", "latest_checkpoint", "train max_steps", differs=FIRST)
+@program("export_saved_model", "latest_checkpoint", "train max_steps")
 def uses_of_objects(directory):
     made = estimator(directory, functional(), config={"keep_checkpoint_max": 2, "save_checkpoints_steps": 1})
     made.train(batches(), max_steps=4)
@@ -123,7 +120,7 @@ def steps_of_objects(directory):
 SHARDS = "how many files hold the values"
 
 
-@program("train_distribute", "variables", differs={**FIRST, "files/model/*.data-*": SHARDS})
+@program("train_distribute", "variables", differs={"files/model/*.data-*": SHARDS})
 def objects_with_a_strategy(directory):
     strategy = tf.distribute.MirroredStrategy(["/cpu:0"])
     made = estimator(directory, plain(legacy.SGD(0.1)), config={"train_distribute": strategy})
@@ -169,7 +166,7 @@ def formats_that_are_left_out(directory):
     }
 
 
-@program("variables", "checkpoint names", meets=True, differs=FIRST)
+@program("variables", "checkpoint names", meets=True)
 def resuming_objects(directory, own, other):
     """A training that goes on from the checkpoint of the other environment."""
     found = {}

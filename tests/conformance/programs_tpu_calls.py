@@ -5,12 +5,12 @@ import os
 import models
 import tensorflow as tf
 import tpu_models
-from catalogue import program
+from catalogue import V1, program
 from computations import outcome
 from models import v1
 from programs_loop import BEST_RESULTS, FINISHED
 from programs_stopping import SIGNAL
-from tpu_models import batches, once
+from tpu_models import batches, features_only, once
 
 
 @program("TPUEstimator", "train_distribute")
@@ -129,3 +129,23 @@ def exports_of_a_tpu_estimator(directory):
         path("all"), {"infer": models.raw_receiver, "eval": supervised, "train": supervised}
     )
     return {name: models.served(where) for name, where in found.items()}
+
+
+@program("TPUEstimator", "variables", repeated={V1: {}})
+def global_steps_of_a_tpu_estimator(directory):
+    """A resource in every mode, also where the other variables are references."""
+    kinds = {}
+
+    def model_fn(features, labels, mode, params):
+        y = models.line(features["x"])
+        kinds[mode] = [
+            [one.op.type, one.name, one.dtype.base_dtype.name, one.trainable]
+            for one in (v1.train.get_global_step(), *v1.trainable_variables())
+        ]
+        return tpu_models.regression(mode, y, labels)
+
+    estimator = tpu_models.estimator(directory, model_fn)
+    estimator.train(batches, steps=3)
+    estimator.evaluate(once)
+    list(estimator.predict(features_only))
+    return {"kinds": kinds, "variables": models.variables(estimator)}

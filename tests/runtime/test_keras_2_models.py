@@ -70,6 +70,12 @@ def test_its_variables_have_the_names_of_tf_estimators_checkpoints(tmp_path):
     assert made.get_variable_value("global_step") == 4
 
 
+def test_the_first_weights_are_saved_with_what_a_training_saves(tmp_path):
+    made = model_to_estimator(model(LEGACY.Adam(0.1)), model_dir=tmp_path)
+    first = {name for name, _ in tf.train.list_variables(str(tmp_path / "keras"))}
+    assert first == set(made.train(batches).get_variable_names())
+
+
 def test_what_is_changed_before_the_first_training_is_what_it_begins_with(tmp_path):
     model_to_estimator(model(), model_dir=tmp_path)
     given = model()

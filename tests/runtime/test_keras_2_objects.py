@@ -61,6 +61,26 @@ def test_keras_reads_them(tmp_path):
     np.testing.assert_allclose(predicted(made), answers, rtol=1e-5)
 
 
+def test_keras_reads_the_first_weights_as_well(tmp_path):
+    given = model(LEGACY.Adam(0.1))
+    given.set_weights([0.3 * value + 0.1 for value in given.get_weights()])
+    before = given.get_weights()
+    made = converted(given, tmp_path)
+    directory = tmp_path / "keras"
+    path = tf.train.latest_checkpoint(directory)
+    assert sorted(one.name for one in directory.iterdir()) == [
+        "checkpoint",
+        "keras_model.ckpt.data-00000-of-00001",
+        "keras_model.ckpt.index",
+    ]
+    again = model(LEGACY.Adam(0.1))
+    again.load_weights(path).assert_existing_objects_matched()
+    for value, expected in zip(again.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(value, expected)
+    first = {name for name, _ in tf.train.list_variables(path)}
+    assert first == set(made.train(batches).get_variable_names())
+
+
 def test_an_estimator_warm_starts_from_them(tmp_path):
     made = converted(model(), tmp_path / "model").train(batches)
 

@@ -51,6 +51,13 @@ def estimator(directory, model=model_fn, *, tpu_config=None, run_config=None, **
     return tpu.TPUEstimator(model, config=config, **{"use_tpu": False, **sizes, **arguments})
 
 
+@pytest.fixture
+def reference_variables():
+    v1.disable_resource_variables()
+    yield
+    v1.enable_resource_variables()
+
+
 def scalars(directory):
     """{tag: steps} of the event files in a directory."""
     found = {}
@@ -360,3 +367,25 @@ def test_pairs_take_as_many_tensors_as_they_have_arguments():
         for pair in ((of_two, [1]), (of_two, [1, 2, 3]), (lambda **any: {}, [1])):
             with pytest.raises(RuntimeError, match="length of tensors"):
                 tpu.TPUEstimatorSpec("eval", loss=loss, host_call=pair)
+
+
+@pytest.mark.usefixtures("reference_variables")
+def test_the_global_step_is_a_resource_where_other_variables_are_references(tmp_path):
+    kinds = []
+
+    def model(features, labels, mode, params):
+        y = linear_model.linear(features["x"])
+        kinds.extend(v.op.type for v in (v1.train.get_global_step(), *v1.trainable_variables()))
+        return spec(mode, y, labels)
+
+    made = estimator(tmp_path, model)
+    made.train(batches, steps=1)
+    made.evaluate(once)
+    assert kinds == ["VarHandleOp", *["VariableV2"] * (len(kinds) // 2 - 1)] * 2
+
+
+def test_a_graph_with_a_global_step_gets_no_second_one(tmp_path):
+    with tf.Graph().as_default() as graph:
+        v1.train.create_global_step()
+        with pytest.raises(ValueError, match='"global_step" already exists'):
+            estimator(tmp_path)._create_global_step(graph)

@@ -1,6 +1,6 @@
 """Keras layers under the same names in every graph, and under those that tf.estimator 2.15 gave them.
 
-Keras 3 is made for eager execution and differs in four ways from the Keras of TensorFlow 2.15:
+Keras 3 is made for eager execution and differs in six ways from the Keras of TensorFlow 2.15:
 
 * It numbers its layers without a name per process, not per graph: the second graph of a model function would call its
   variables `dense_1/kernel`, and no checkpoint of the first would fit. So the numbering of the calling thread starts
@@ -16,10 +16,18 @@ Keras 3 is made for eager execution and differs in four ways from the Keras of T
 * It builds the layers of a model or layer of a program's own class in a graph of its own, and makes their variables after
   that, in the scope of the outermost one alone: `model/kernel` and `model/kernel_1`. So their scope is entered again, by the
   path that Keras has noted for each: `model/dense/kernel`, `model/dense_1/kernel`.
+* It opens a layer's scope wherever the layer is built or makes a weight; Keras 2 did so in a call alone. What a wrapper
+  (TimeDistributed) or a layer of a program's own builds in its own building has that one's names then,
+  `time_distributed/kernel`, and a weight that is made in `__init__` those of where the layer is made, `w`. So a layer that is
+  not called opens none, but in those of Keras whose inner layers Keras 2 called or gave a scope (recurrent layers,
+  attention).
+* It has other names for two kinds of weights: those without a name (`variable`, in Keras 2 `Variable`), and the kernels of
+  DepthwiseConv (`kernel`, in Keras 2 `depthwise_kernel`).
 
 Legacy Keras does all of it by itself and is left alone, and so is Keras 3 outside the graphs of an Estimator.
 """
 
+import contextlib
 import functools
 import importlib
 import sys
@@ -48,7 +56,7 @@ def restart() -> None:
     _restart_numbering(keras)
     _graphs.add(tf.compat.v1.get_default_graph())
     _teach_scopes(keras.Layer)
-    _teach_building(keras.Sequential)
+    _teach_building(keras)
     _teach_variables(keras.Variable)
     layer_updates.teach(keras.Layer, _graphs)
     metric_variables.teach(keras.Metric, _graphs)
@@ -84,23 +92,91 @@ def _teach_scopes(layer_class: Any) -> None:
             layer_class.__call__ = _in_one_scope(call)
 
 
-def _teach_building(sequential_class: Any) -> None:
-    """Makes Sequential models that are built before their first call open no name scope, in the graphs of `restart`."""
+def _teach_building(keras: Any) -> None:
+    """Makes layers that are built or make weights without a call open no name scope, in the graphs of `restart`."""
     with _TEACHING:
-        open_scope = sequential_class._open_name_scope  # noqa: SLF001 - building asks for its scope here alone
+        open_scope = keras.Layer._open_name_scope  # noqa: SLF001 - building asks for its scope here alone
         if not hasattr(open_scope, "opens_scopes_of_calls"):
-            sequential_class._open_name_scope = _of_calls(open_scope)  # noqa: SLF001
+            keras.Layer._open_name_scope = _of_calls(open_scope, keras)  # noqa: SLF001
+        add = keras.Layer.add_weight
+        if not hasattr(add, "gives_former_names"):
+            keras.Layer.add_weight = _with_former_names(add, keras)
+        enter = keras.name_scope.__enter__
+        if not hasattr(enter, "knows_quiet_layers"):
+            keras.name_scope.__enter__ = _but_for_quiet_layers(enter)
 
 
-def _of_calls(open_scope: Callable[[Any], AbstractContextManager[Any]]) -> Callable[..., Any]:
+def _of_calls(open_scope: Callable[[Any], AbstractContextManager[Any]], keras: Any) -> Callable[..., Any]:
+    of_keras = keras.layers
+    with_scopes = (
+        of_keras.RNN,
+        of_keras.Bidirectional,
+        of_keras.StackedRNNCells,
+        of_keras.MultiHeadAttention,
+        of_keras.GroupQueryAttention,
+    )
+    convolutions = (of_keras.ConvLSTM1D, of_keras.ConvLSTM2D, of_keras.ConvLSTM3D)
+
+    @contextmanager
+    def within(layer: Any, *, is_quiet: bool) -> Iterator[None]:
+        builders = _stack("builders")
+        builders.append(layer)
+        try:
+            if is_quiet:
+                with _building() if isinstance(layer, keras.Sequential) else contextlib.nullcontext():
+                    yield
+            else:
+                with open_scope(layer):
+                    yield
+        finally:
+            builders.pop()
+
     @functools.wraps(open_scope)
     def open_scope_of_calls(layer: Any) -> AbstractContextManager[Any]:
-        if _graph() is None or any(one is layer for one in _called()):
+        if not _is_ours():
             return open_scope(layer)
-        return _building()
+        outer = next((one for one in reversed(_stack("builders")) if one is not layer), None)
+        if isinstance(outer, of_keras.Bidirectional) and layer is outer.backward_layer:
+            # Keras 3 leaves one that a program has made its name.
+            layer.name = f"backward_{layer.name.removeprefix('backward_')}"
+        gives_scope = isinstance(outer, with_scopes) and not isinstance(outer, convolutions)
+        return within(layer, is_quiet=not (gives_scope or _is_called(layer)))
 
     open_scope_of_calls.opens_scopes_of_calls = True  # type: ignore[attr-defined]  # a mark on the function
     return open_scope_of_calls
+
+
+def _with_former_names(add: Callable[..., Any], keras: Any) -> Callable[..., Any]:
+    depthwise = (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)
+
+    @functools.wraps(add)
+    def add_weight(layer: Any, *args: Any, **kwargs: Any) -> Any:
+        if not _is_ours():
+            return add(layer, *args, **kwargs)
+        name = kwargs.get("name") or "Variable"
+        if name == "kernel" and isinstance(layer, depthwise):
+            name = "depthwise_kernel"
+        quiet = _stack("quiet")
+        quiet.append(layer)
+        try:
+            return add(layer, *args, **{**kwargs, "name": name})
+        finally:
+            quiet.pop()
+
+    add_weight.gives_former_names = True  # type: ignore[attr-defined]  # a mark on the function
+    return add_weight
+
+
+def _but_for_quiet_layers(enter: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    @functools.wraps(enter)
+    def enter_scope(scope: Any) -> Any:
+        # A weight is made in the scope that is open: that of its layer, if it is to have one.
+        if scope.caller is not None and any(one is scope.caller for one in _stack("quiet")):
+            return scope
+        return enter(scope)
+
+    enter_scope.knows_quiet_layers = True  # type: ignore[attr-defined]  # a mark on the function
+    return enter_scope
 
 
 @contextmanager
@@ -148,28 +224,39 @@ def _inner_path(path: str) -> str | None:
     return path[len(here) :].strip("/").rpartition("/")[0]
 
 
-def _called() -> list[Any]:
-    """The layers that this thread is calling."""
-    if not hasattr(_CALLS, "layers"):
-        _CALLS.layers = []
-    layers: list[Any] = _CALLS.layers
+def _stack(name: str) -> list[Any]:
+    """This thread's list of the name: layers that are "called", those whose scopes are asked for, "builders", and "quiet"."""
+    if not hasattr(_CALLS, name):
+        setattr(_CALLS, name, [])
+    layers: list[Any] = getattr(_CALLS, name)
     return layers
+
+
+def _is_called(layer: Any) -> bool:
+    return any(one is layer for one in _stack("called"))
+
+
+def _is_ours() -> bool:
+    """Whether layers here are those of a graph of `restart`, or of one that Keras builds for it."""
+    return _graph() is not None or bool(_stack("called") or _stack("builders"))
 
 
 def _in_one_scope(call: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(call)
     def call_in_one_scope(layer: Any, *args: Any, **kwargs: Any) -> Any:
-        graph = _graph()
-        if graph is None:
+        if not _is_ours():
             return call(layer, *args, **kwargs)
-        _called().append(layer)
+        graph = _graph()
+        _stack("called").append(layer)
         try:
+            if graph is None:
+                return call(layer, *args, **kwargs)
             # A Sequential model that grows is built again with each of its layers.
             is_built_again = layer.built and getattr(_CALLS, "building", 0) > 0
             with one_scope(graph, layer.name, is_new=not is_built_again):
                 return call(layer, *args, **kwargs)
         finally:
-            _called().pop()
+            _stack("called").pop()
 
     call_in_one_scope.opens_one_scope = True  # type: ignore[attr-defined]  # a mark on the function
     return call_in_one_scope

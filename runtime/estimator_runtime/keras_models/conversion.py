@@ -87,17 +87,19 @@ def converted(
         )
     kind: Any = keras_2 if _package(model) == "tf_keras" else keras_3
     settings = run_settings.completed(config, model_dir)
+    saves_objects = checkpoint_format == "checkpoint"
     model_fn = kind.model_fn_of(
         model,
         custom_objects=custom_objects,
         metric_names=metric_names_map,
         export_outputs=export_outputs,
-        saves_objects=checkpoint_format == "checkpoint",
+        saves_objects=saves_objects,
     )
+    weights = kind.weights_of(model, custom_objects=custom_objects, saves_objects=saves_objects)
     return made(
         model_fn,
         config=settings,
-        warm_start_from=first_weights.warm_start(settings, kind.first_weights(model, custom_objects)),
+        warm_start_from=first_weights.warm_start(settings, weights),
         fresh_variables_if_untrained=True,
     )
 

@@ -12,7 +12,13 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime.keras_models import batches, keras_2_objects, keras_2_optimizers, outputs
+from estimator_runtime.keras_models import (
+    batches,
+    first_weights,
+    keras_2_objects,
+    keras_2_optimizers,
+    outputs,
+)
 from estimator_runtime.model.model_fn import EstimatorSpec, ModeKeys
 
 
@@ -41,9 +47,7 @@ def model_fn_of(
     if saves_objects:
         keras_2_objects.check(model, is_graph_network=is_graph_network(model))
     new_optimizer = keras_2_optimizers.recipe(model.optimizer)
-    # What Keras clones models with; the public config knows no function that is not registered.
-    compiled = dict(model._get_compile_args())  # noqa: SLF001
-    compiled.pop("optimizer", None)
+    compiled = _compiled(model)
 
     def model_fn(features: Any, labels: Any, mode: str) -> EstimatorSpec:
         features, weights = batches.without_weights(features)
@@ -85,11 +89,21 @@ def is_graph_network(model: Any) -> bool:
     return isinstance(model, tf_keras.Sequential) or bool(model._is_graph_network)  # noqa: SLF001 - no public name
 
 
-def first_weights(model: Any, custom_objects: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """The model's weights by the names that its clones' variables have in a graph.
+def weights_of(
+    model: Any, *, custom_objects: Mapping[str, Any] | None, saves_objects: bool
+) -> first_weights.Weights | None:
+    """The model's weights, saved as a training saves them before its first step, with what its optimizer keeps.
 
-    None for a model that is not built, and for one of a program's own class: what variables that has, and in which
-    order, is known when it is called.
+    So Keras reads that checkpoint where it reads those of a training, and so do programs that look into it.
+
+    Args:
+        model: the model.
+        custom_objects: as in `model_fn_of`.
+        saves_objects: as in `model_fn_of`.
+
+    Returns:
+        None for a model that is not built, and for one of a program's own class: what variables that has, and in which
+        order, is known when it is called.
     """
     if not model.built or not model.weights:
         return None
@@ -99,10 +113,39 @@ def first_weights(model: Any, custom_objects: Mapping[str, Any] | None) -> dict[
             "over: the Estimator begins with newly initialized ones."
         )
         return None
-    values = model.get_weights()
+    # Of a model that has been cloned into a graph Keras does not tell these any more.
+    values, compiled, new_optimizer = (
+        model.get_weights(),
+        _compiled(model),
+        keras_2_optimizers.recipe(model.optimizer),
+    )
     with tf.Graph().as_default(), _clone(model, None, ModeKeys.PREDICT, custom_objects) as clone:
         names = [variable.op.name for variable in clone.weights]
-    return dict(zip(names, values, strict=True))
+
+    def save(prefix: str, session_config: Any) -> None:
+        v1: Any = tf.compat.v1
+        with tf.Graph().as_default(), _clone(model, None, ModeKeys.TRAIN, custom_objects) as clone:
+            v1.train.create_global_step()
+            optimizer = new_optimizer()
+            _compile(clone, optimizer, compiled, None, None)
+            keras_2_optimizers.train_op(optimizer, clone.total_loss, clone.trainable_weights)
+            with v1.Session(config=session_config) as session:
+                session.run(v1.global_variables_initializer())
+                clone.set_weights(values)
+                if saves_objects:
+                    keras_2_objects.save(clone, optimizer, prefix)
+                else:
+                    first_weights.save_variables(session, prefix)
+
+    return first_weights.Weights(names, save)
+
+
+def _compiled(model: Any) -> dict[str, Any]:
+    """What the model was compiled with, but for the optimizer."""
+    # What Keras clones models with; the public config knows no function that is not registered.
+    compiled = dict(model._get_compile_args())  # noqa: SLF001
+    compiled.pop("optimizer", None)
+    return compiled
 
 
 def _pair(metric: Any) -> Any:
@@ -183,8 +226,10 @@ def _compile(clone: Any, optimizer: Any, compiled: Mapping[str, Any], labels: An
         # Keras would make a step of its own for it.
         optimizer = tf_keras.optimizers.legacy.SGD()
     optimizer.iterations = tf.compat.v1.train.get_global_step()
-    targets = batches.ordered(labels, names, "output")
-    clone.compile(optimizer, target_tensors=targets if isinstance(targets, list) else [targets], **arguments)
+    if labels is not None:
+        targets = batches.ordered(labels, names, "output")
+        arguments["target_tensors"] = targets if isinstance(targets, list) else [targets]
+    clone.compile(optimizer, **arguments)
     if weights is not None:
         weights = batches.ordered(weights, names, "output")
         weights = weights if isinstance(weights, list) else [weights] * len(names)

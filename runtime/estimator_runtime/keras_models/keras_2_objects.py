@@ -4,6 +4,7 @@ Keras and tf.train.Checkpoint read them without an Estimator, and so do the Esti
 checkpoints of that kind are read here.
 """
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,6 +33,25 @@ def scaffold(model: Any, optimizer: Any) -> Any:
         model: the model.
         optimizer: what trains it; None where nothing does.
     """
+    return tf.compat.v1.train.Scaffold(saver=_objects(model, optimizer))
+
+
+def save(model: Any, optimizer: Any, prefix: str) -> None:
+    """Writes the objects, and makes them the latest checkpoint of their directory, as Keras does with a model's weights.
+
+    Args:
+        model: a model in the default graph, with values in the default session.
+        optimizer: what trains it.
+        prefix: the checkpoint's path prefix.
+    """
+    tf.train.Checkpoint(root=_objects(model, optimizer)).write(prefix)
+    directory, name = os.path.split(prefix)
+    # TensorFlow makes of a path what it is relative to a directory, but for an absolute one, where it keeps what is given.
+    given = name if os.path.isabs(directory) else prefix  # noqa: PTH117 - may be a gs:// address
+    tf.compat.v1.train.update_checkpoint_state(directory, given)
+
+
+def _objects(model: Any, optimizer: Any) -> _Objects:
     step = tf.compat.v1.train.get_global_step()
     more = {object_based.STEP_ATTRIBUTE: step}
     if isinstance(optimizer, tf.compat.v1.train.Optimizer):
@@ -40,7 +60,7 @@ def scaffold(model: Any, optimizer: Any) -> Any:
         wrapper.global_step = step
     elif optimizer is not None:
         more["optimizer"] = optimizer
-    return tf.compat.v1.train.Scaffold(saver=_Objects(model, **more))
+    return _Objects(model, **more)
 
 
 def check(model: Any, *, is_graph_network: bool) -> None:

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from estimator_runtime.keras_models import (
     batches,
+    first_weights,
     input_names,
     keras_3_building,
     keras_3_metrics,
@@ -88,10 +89,12 @@ def model_fn_of(
     return model_fn
 
 
-def first_weights(model: Any, custom_objects: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def weights_of(
+    model: Any, *, custom_objects: Mapping[str, Any] | None, saves_objects: bool
+) -> first_weights.Weights | None:
     """The values of the model's variables, by the names of those that stand for them; None when it is not built."""
-    del custom_objects
-    return values_of(model) if model.built else None
+    del custom_objects, saves_objects
+    return first_weights.of_values(values_of(model)) if model.built else None
 
 
 def values_of(model: Any) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any
 
+import tensorflow as tf
+
 from estimator_runtime import arguments
 from estimator_runtime.errors import TPUNotSupportedError, ValueKindError
 from estimator_runtime.estimator import Estimator
@@ -126,6 +128,33 @@ class TPUEstimator(Estimator):
             fresh_variables_if_untrained=True,
         )
         self._bound = dataclasses.replace(self._bound, call_input=host.call_input)
+
+    def _assert_members_are_not_overridden(self) -> None:
+        """See `Estimator`; the step of its own below is this class's to make."""
+        if type(self) is not TPUEstimator:
+            super()._assert_members_are_not_overridden()
+
+    def _create_global_step(self, graph: Any) -> Any:
+        """A resource variable, where the program's other variables are references too: a step on a TPU counted in nothing else.
+
+        So what is read beside a step, as a rate that falls with it, is read before it, in any order of the graph's operations.
+
+        Raises:
+            ValueError: the graph has a global step.
+        """
+        v1 = tf.compat.v1
+        if v1.train.get_global_step(graph) is not None:
+            raise ValueError('"global_step" already exists.')
+        with graph.as_default(), graph.name_scope(""):
+            return v1.get_variable(
+                v1.GraphKeys.GLOBAL_STEP,
+                shape=[],
+                dtype=tf.int64,
+                initializer=v1.zeros_initializer(),
+                trainable=False,
+                use_resource=True,
+                collections=[v1.GraphKeys.GLOBAL_VARIABLES, v1.GraphKeys.GLOBAL_STEP],
+            )
 
     def _export_all_saved_models(self, *given: Any, **settings: Any) -> ExportPath:
         """See `Estimator`.
