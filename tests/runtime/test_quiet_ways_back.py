@@ -73,7 +73,9 @@ def test_operations_that_a_copy_would_do_differently(tmp_path, tf_log, stretches
     single(tmp_path, tf_log, stretches, reason, with_op(make))
 
 
-def single(directory, tf_log, stretches, reason, model_fn, input_fn=steady, reached=STEPS, beyond=0, **config):
+def single(
+    directory, tf_log, stretches, reason, model_fn, input_fn=steady, reached=STEPS, beyond=0, **config
+):
     """A training that makes single steps, for this reason; `beyond` is how much further its last step may have led."""
     settings = {**NOBODY, "save_checkpoints_secs": 600, "tf_random_seed": None, **config}
     estimator = stretched.estimator(directory, model_fn, "auto", **settings)
