@@ -38,9 +38,10 @@ _REPEATING: Final["RetryConfig"] = {
 }
 _ONCE: Final["RetryConfig"] = {"max_retries": 0}
 _BLOB_ENDPOINT: Final = f"BlobEndpoint in {plain_words.CONNECTION_STRING}"
+_AZURE_ENDPOINTS: Final = ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT")
 _ENDPOINTS: Final = {
     "s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"),
-    "az": ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT", _BLOB_ENDPOINT),
+    "az": (*_AZURE_ENDPOINTS, _BLOB_ENDPOINT),
     "gs": ("GOOGLE_BASE_URL",),
 }
 _ACCOUNT_NAMES: Final = ("AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT")
@@ -52,7 +53,7 @@ _AZURE: Final = {
         ("AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_ACCESS_KEY"),
     ),
     "sas_key": ("SharedAccessSignature", None, ("AZURE_STORAGE_SAS_TOKEN", "AZURE_STORAGE_SAS_KEY")),
-    "endpoint": ("BlobEndpoint", None, ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT")),
+    "endpoint": ("BlobEndpoint", None, _AZURE_ENDPOINTS),
 }
 """The library's option -> its name in a connection string, in Azure's command line, and the variables that it reads."""
 
