@@ -1,7 +1,8 @@
 """One task of a training whose tasks make every step together; started with a global TASK by `cluster_tasks`.
 
 Settings: `strategy` ("eager", "graph" or "v1"), `optimizer`, `steps`, `save_steps`, `session_secs`, and what this or that task does:
-`examples` {task: number}, `nothing_to_repeat` {task: true}, `stops_after` {task: calls}, `nan_at` {task: example}, `sigterm_after` {task: calls}, `pace`.
+`examples` {task: number}, `nothing_to_repeat` {task: true}, `repeats_nothing_after` {task: examples},
+`stops_after` {task: calls}, `nan_at` {task: example}, `sigterm_after` {task: calls}, `pace`.
 """
 
 import json
@@ -51,6 +52,13 @@ def data(seed, examples):
     return x, x @ TRUE
 
 
+def read_once(x, y):
+    """As of a reader whose files are gone the second time."""
+    examples = iter(zip(x, y, strict=True))
+    spec = tuple(tf.TensorSpec(part.shape[1:], part.dtype) for part in (x, y))
+    return tf.data.Dataset.from_generator(lambda: examples, output_signature=spec)
+
+
 def train_input(input_context):
     x, y = data(0, 96)
     if (at := own("nan_at")) is not None:
@@ -60,6 +68,8 @@ def train_input(input_context):
     )
     if own("nothing_to_repeat"):
         dataset = dataset.filter(lambda x, y: False)
+    if (examples := own("repeats_nothing_after")) is not None:
+        dataset = read_once(x[:examples], y[:examples])
     examples = own("examples")
     batch = own("batch") or 8
     return dataset.repeat().batch(batch) if examples is None else dataset.take(examples).batch(batch)

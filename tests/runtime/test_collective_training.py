@@ -120,6 +120,20 @@ def test_tasks_end_after_the_same_step(job, settings, last, is_finished):
     assert [task.lines("^INTERRUPTED (True)") for task in running.trainers] == 3 * [told]
 
 
+def test_an_input_called_endless_that_ends_in_training_fails_its_task(job):
+    running = job(repeats_nothing_after={"worker-1": 24}, steps=100).start()
+    codes = running.await_ends()
+    assert 0 not in codes, running.logs()
+    for task in running.trainers:
+        assert running.steps(task) == [1, 2, 3], running.logs()
+    first_cause = "The input has ended, of which tf.data said that it is endless"
+    assert running.workers[1].lines(first_cause), running.logs()
+    for task in (running.chief, running.workers[0]):
+        assert task.lines("is lost: nobody listens|Another task of the cluster is gone"), running.logs()
+    # No end of a training: when all are started again they go on.
+    assert not (running.model_dir / "finished").exists()
+
+
 def test_a_loss_that_is_not_a_number_on_one_task_ends_all(job):
     running = job(nan_at={"worker-0": 17}, steps=100).start()
     assert running.await_ends() == [3, 3, 3], running.logs()

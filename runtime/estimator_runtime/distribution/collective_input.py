@@ -14,7 +14,10 @@ from estimator_runtime.distribution.each_replica import in_each
 from estimator_runtime.inputs import model_input
 from estimator_runtime.model.bound_model import BoundModel
 
-_ENDED_ALL_THE_SAME = "The input has ended, of which tf.data said that it is endless (INFINITE_CARDINALITY)."
+_ENDED_ALL_THE_SAME = (
+    "The input has ended, of which tf.data said that it is endless (INFINITE_CARDINALITY): what it repeats has nothing "
+    "the next time. Mend that, or leave out repeat(), and all tasks end together when it ends."
+)
 
 
 def batches(
