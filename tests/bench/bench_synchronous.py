@@ -1,6 +1,7 @@
 """Synchronous training beside tf.estimator 2.15: a chief and two workers that make every step together.
 
-Speed in pairs of alternating order, and what a task sends for a step, beside what the ring of an all-reduce has to.
+Speed in pairs of alternating order, and what a task sends for a step, beside what the ring of an all-reduce has to. The
+limits are bare programs of either TensorFlow: a loop over the same graph without an Estimator and without the loss of all.
 
     python tests/bench/bench_synchronous.py [--pairs N] [--steps N] [--write PAGE]
 
@@ -23,6 +24,7 @@ TASKS = 1 + WORKERS
 STEPS = 500
 SPEED = Cell("chief and 2 workers, 784-256-128-10, batches of 128 each", "steps/s", 1)
 NAMES = {"ours": "ours", "peer": "tf.estimator"}
+LIMITS = {"ours": "bare loop", "peer": "bare loop on the peer's TensorFlow"}
 HEADER = ("sent by each task", "bytes a step (spread)", "over the ring")
 
 
@@ -56,6 +58,11 @@ class Figures:
             self.sent[side].append(statistics.mean(task["sent"] for task in tasks))
         (self.model,) = sizes
 
+    def add_limits(self, speeds):
+        """Side -> steps per second of the bare loop of the same pair."""
+        for side, speed in speeds.items():
+            self.speed.add_limit(LIMITS[side], speed)
+
     def ring(self):
         """Bytes a step and task that the ring has to send."""
         return of_the_ring(self.model, TASKS)
@@ -76,12 +83,15 @@ def measure(pairs, steps, *, pythons, said=lambda text: None):
     """The figures of so many pairs."""
     figures = Figures()
     for pair in range(pairs):
-        figures.add(
-            {
-                side: sides.together(pythons[side], side, "synchronous", steps, WORKERS)
+
+        def answers(program, pair=pair):
+            return {
+                side: sides.together(pythons[side], side, program, steps, WORKERS)
                 for side in sides.in_turn(pair)
             }
-        )
+
+        figures.add(answers("synchronous"))
+        figures.add_limits({side: tasks[0]["speed"] for side, tasks in answers("bare-synchronous").items()})
         said(
             f"pair {pair + 1}: {figures.speed.ratios()[-1]:.2f} of the speed,"
             f" {figures.over_the_ring('ours'):.3f} of the ring's bytes"
@@ -91,7 +101,7 @@ def measure(pairs, steps, *, pythons, said=lambda text: None):
 
 def section(figures, pairs, steps, minutes):
     """The section of docs/benchmarks.md, as lines."""
-    speed = [report.HEADER[:-1], ("---",) * (len(report.HEADER) - 1), figures.speed.columns()[:-1]]
+    speed = [report.HEADER, ("---",) * len(report.HEADER), figures.speed.columns()]
     sent = [HEADER, ("---",) * len(HEADER), *figures.rows()]
     return [
         "## Synchronous training beside tf.estimator",
@@ -99,7 +109,8 @@ def section(figures, pairs, steps, minutes):
         f"`make bench-sync`: {pairs} {'pair' if pairs == 1 else 'pairs'} in alternating order of {steps:,} steps in"
         f" {minutes:.0f} minutes on {machine()}.",
         "Each side is three processes on the loopback interface with an eagerly made MultiWorkerMirroredStrategy over",
-        "TF_CONFIG. Steps per second are the chief's, from a fifth of the steps on.",
+        "TF_CONFIG. Steps per second are the chief's, from a fifth of the steps on. Limits are callables of the same graph in",
+        "a loop on either TensorFlow, with the all-reduce of the gradients alone.",
         "",
         *("| " + " | ".join(row) + " |" for row in speed),
         "",

@@ -5,6 +5,7 @@
     python runtime_processes.py SIDE cluster DIRECTORY STEPS     a task of the cluster in TF_CONFIG
     python runtime_processes.py SIDE bare-cluster DIRECTORY STEPS
     python runtime_processes.py SIDE synchronous DIRECTORY STEPS    a task of one that makes every step together
+    python runtime_processes.py SIDE bare-synchronous DIRECTORY STEPS
 
 The figures are lines of JSON on the standard output.
 """
@@ -262,6 +263,35 @@ def synchronous(directory, steps):
     print(json.dumps({"speed": speed.value(), "sent": sent.value(), "model": sum(sizes)}), flush=True)
 
 
+def bare_synchronous(directory, steps):
+    """The same by a callable of nothing but the train_op and the task's own loss, without an Estimator and its agreements."""
+    del directory
+    tasks, kind, index, _ = _cluster()
+    strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    speed = Speed(int(steps))
+
+    def replica(batch):
+        made = runtime_programs.network(*batch, tf.estimator.ModeKeys.TRAIN, {"hidden": (256, 128)})
+        return made.train_op, made.loss
+
+    with tf.Graph().as_default(), strategy.scope():
+        v1.train.get_or_create_global_step()
+        iterator = v1.data.make_initializable_iterator(runtime_programs.network_input())
+        made = strategy.extended.call_for_each_replica(replica, args=(iterator.get_next(),))
+        fetches = [strategy.experimental_local_results(one)[0] for one in made]
+        config = strategy.update_config_proto(v1.ConfigProto())
+        with v1.Session(f"grpc://{tasks[kind][index]}", config=config) as session:
+            # One after the other: each variable's first value is the chief's, by a collective.
+            for variable in v1.global_variables():
+                session.run(strategy.experimental_local_results(variable)[0].initializer)
+            session.run(iterator.initializer)
+            step = session.make_callable(fetches)
+            for number in range(1, int(steps) + 1):
+                step()
+                speed.see(number)
+    print(json.dumps({"speed": speed.value()}), flush=True)
+
+
 if __name__ == "__main__":
     runtime_programs.set_up(sys.argv[1])
     {
@@ -270,4 +300,5 @@ if __name__ == "__main__":
         "cluster": cluster,
         "bare-cluster": bare_cluster,
         "synchronous": synchronous,
+        "bare-synchronous": bare_synchronous,
     }[sys.argv[2]](*sys.argv[3:])

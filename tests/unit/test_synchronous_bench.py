@@ -84,11 +84,13 @@ def test_figures_are_of_pairs_and_beside_the_ring(bench):
         }
         answers["peer"][1]["sent"] = 4400
         figures.add(answers)
+        figures.add_limits({"ours": ours + 3, "peer": peer + 2})
 
     assert figures.ring() == 4000
     assert figures.over_the_ring("ours") == 1.025
     text = "\n".join(bench.section(figures, pairs=3, steps=500, minutes=2))
-    assert "| 22 | 20 | 1.10 (0.50-1.50) | >= 1 | yes |" in text
+    limits = "bare loop 25 (1.25); bare loop on the peer's TensorFlow 22 (1.10)"
+    assert f"| 22 | 20 | 1.10 (0.50-1.50) | >= 1 | yes | {limits} |" in text
     assert "| ours | 4,100 (4,100-4,100) | 1.025 |" in text
     assert "| tf.estimator | 4,200 (4,200-4,200) | 1.050 |" in text
     assert "| the ring, 3,000 bytes of variables | 4,000 | 1 |" in text
