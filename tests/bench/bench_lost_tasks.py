@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 
+import termination
 from benchmark_page import machine, write_section
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "runtime"))
@@ -93,4 +94,5 @@ def main():
 
 
 if __name__ == "__main__":
+    termination.closes_what_runs()
     sys.exit(main())

@@ -19,6 +19,7 @@ _TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(_TESTS), str(_TESTS / "integration")]
 
 import peer_process  # noqa: E402  (the path above has to come first)
+import termination  # noqa: E402
 from api_server import ApiServer  # noqa: E402
 from benchmark_page import PAGE  # noqa: E402
 from burst import life, post  # noqa: E402
@@ -108,4 +109,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    termination.closes_what_runs()
     sys.exit(main())

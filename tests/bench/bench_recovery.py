@@ -14,7 +14,8 @@ from typing import Final
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
 
-from api_server import ApiServer  # noqa: E402  (the path above has to come first)
+import termination  # noqa: E402  (the path above has to come first)
+from api_server import ApiServer  # noqa: E402
 from live_namespace import LiveNamespace  # noqa: E402
 from recovery import Recovery  # noqa: E402
 
@@ -57,4 +58,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    termination.closes_what_runs()
     main()

@@ -15,6 +15,7 @@ import time
 
 import runtime_report as report
 import side_by_side as sides
+import termination
 from runtime_report import Cell, Measured
 
 CLUSTER_STEPS = 1000
@@ -196,4 +197,5 @@ def main():
 
 
 if __name__ == "__main__":
+    termination.closes_what_runs()
     sys.exit(main())

@@ -23,6 +23,7 @@ sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "runtime"))
 
 import runtime_report as report
 import side_by_side as sides
+import termination
 from benchmark_page import machine, write_section
 from runtime_report import Cell, Measured
 from store_servers import running
@@ -167,4 +168,5 @@ def main():
 
 
 if __name__ == "__main__":
+    termination.closes_what_runs()
     sys.exit(main())

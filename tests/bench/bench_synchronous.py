@@ -16,6 +16,7 @@ import time
 
 import runtime_report as report
 import side_by_side as sides
+import termination
 from benchmark_page import machine, write_section
 from runtime_report import Cell, Measured
 
@@ -144,4 +145,5 @@ def main():
 
 
 if __name__ == "__main__":
+    termination.closes_what_runs()
     sys.exit(main())

@@ -30,9 +30,9 @@ ANSWERS = {
 def running(name, folder):
     """A server; yields the environment of its clients."""
     command = [sys.executable, str(STORES), "up", name, "--state-dir", str(folder)]
-    printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-    words = [shlex.split(line)[1].partition("=") for line in printed.splitlines()]
     try:
+        printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        words = [shlex.split(line)[1].partition("=") for line in printed.splitlines()]
         yield {name: value for name, _, value in words}
     finally:
         subprocess.run([*command[:2], "down", *command[3:]], check=True)
