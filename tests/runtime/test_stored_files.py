@@ -16,7 +16,7 @@ from estimator_runtime.job.modes.prediction_files import OURS
 from estimator_runtime.job.settings import environment, stored_files
 from estimator_runtime.job.settings.errors import JobConfigError
 from estimator_runtime.mirror import digests
-from estimator_runtime.mirror.bucket import open_bucket
+from estimator_runtime.mirror.bucket import Bucket, open_bucket
 
 FIELD = "estimator.predict.checkpointPath"
 RECEIVER = {"servingInputReceiverFn": "job_model:raw_receiver"}
@@ -91,11 +91,66 @@ def test_what_is_no_checkpoint_is_said_to_be_none(uri, given):
         stored_files.checkpoint(uri + given, field=FIELD)
 
 
-def test_parameter_servers_have_it_at_the_path_that_the_chief_knows(uri, tmp_path, monkeypatch):
+def task(monkeypatch, role, *, ports=(1, 2, 3), index=0):
+    chief, *others = [f"localhost:{port}" for port in ports]
+    # A worker of an elastic job is told of itself alone.
+    cluster = {"chief": [chief], "ps": others[:1]} | ({"worker": others[1:]} if role == "worker" else {})
+    told = {"cluster": cluster, "task": {"type": role, "index": index}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(told))
+    return RunConfig()
+
+
+@pytest.fixture
+def temporary(monkeypatch, tmp_path):
+    """TMPDIR, of a machine on which all tasks run."""
     monkeypatch.setattr(stored_files.tempfile, "tempdir", str(tmp_path))
-    first = stored_files.checkpoint(uri, field=FIELD, same_everywhere=True)
-    assert stored_files.checkpoint(uri, field=FIELD, same_everywhere=True) == first
-    assert stored_files.checkpoint(uri, field=FIELD) != first
+    return tmp_path
+
+
+def test_all_tasks_of_a_run_have_it_at_one_path_and_no_other_run_there(uri, temporary, monkeypatch):
+    """An earlier run's may be of another content by the same name."""
+    chief, ps, worker = (
+        stored_files.checkpoint(uri, field=FIELD, task=task(monkeypatch, role))
+        for role in ("chief", "ps", "worker")
+    )
+    assert chief == ps == worker
+    for other in ({"ports": (4, 2, 3)}, {"ports": (1, 4, 3)}):
+        assert stored_files.checkpoint(uri, field=FIELD, task=task(monkeypatch, "chief", **other)) != chief
+    assert stored_files.checkpoint(uri, field=FIELD) != chief
+    assert not list(temporary.rglob("staging*"))
+
+
+def test_two_tasks_bring_it_to_one_path_at_once(uri, temporary, monkeypatch):
+    chief, ps = task(monkeypatch, "chief"), task(monkeypatch, "ps")
+    brought, download = [], Bucket.download
+
+    def half_way(bucket, key, path):
+        found = download(bucket, key, path)
+        whole = path.read_bytes()
+        path.write_bytes(whole[:1])
+        if not brought:
+            brought.append(None)
+            brought.append(stored_files.checkpoint(uri, field=FIELD, task=ps))
+        path.write_bytes(whole)
+        return found
+
+    monkeypatch.setattr(Bucket, "download", half_way)
+    brought.append(stored_files.checkpoint(uri, field=FIELD, task=chief))
+    assert brought == [None, brought[1], brought[1]]
+    assert tf.train.load_checkpoint(brought[1]).get_tensor("global_step") == 4
+
+
+@pytest.mark.parametrize(("role", "is_left"), [("chief", False), ("ps", True), ("worker", True)])
+def test_what_all_have_goes_with_the_chief(uri, temporary, monkeypatch, role, is_left):
+    at_the_end = []
+    monkeypatch.setattr(
+        stored_files.atexit, "register", lambda *call, **named: at_the_end.append((call, named))
+    )
+    stored_files.checkpoint(uri, field=FIELD, task=task(monkeypatch, role))
+    assert list(temporary.glob("estimator-stored-*"))
+    for (do, *arguments), named in at_the_end:
+        do(*arguments, **named)
+    assert bool(list(temporary.glob("estimator-stored-*"))) == is_left
 
 
 def run(section, model_dir):

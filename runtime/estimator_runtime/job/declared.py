@@ -100,8 +100,10 @@ def _warm_start(given: str | None, config: RunConfig) -> str | None:
     """Where the first values are; parameter servers read theirs from the path that the chief knows."""
     if given is None or not stored_files.is_stored(given):
         return given
+    # An evaluator's session is its own, and it may outlive the others.
+    in_cluster = config.num_ps_replicas > 0 and config.task_type != TaskType.EVALUATOR
     field = "estimator.warmStartFrom"
-    return stored_files.checkpoint(given, field=field, same_everywhere=config.num_ps_replicas > 0)
+    return stored_files.checkpoint(given, field=field, task=config if in_cluster else None)
 
 
 def run_config(section: RunConfigSection | None, environment: Environment, strategy: Any = None) -> RunConfig:

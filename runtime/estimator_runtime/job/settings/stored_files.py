@@ -1,18 +1,22 @@
 """What a job names in an object store beside its model directory: brought here before it is read, carried there when written.
 
 TensorFlow has no `s3://` and `az://`; a job that has its model directory in `gs://` mirrored means all that it names there.
-What is brought lies below TMPDIR as long as the process lives. Predictions are carried when all of them are made, the file
+What is brought lies below TMPDIR as long as the process lives; what all tasks have at one path, which on one machine is one
+folder, as long as the chief does. Predictions are carried when all of them are made, the file
 that says so last, so nobody reads some of one run beside some of another.
 """
 
+import atexit
 import contextlib
 import hashlib
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from estimator_runtime.cluster.tf_config import TaskType
 from estimator_runtime.job.settings.errors import JobConfigError
 from estimator_runtime.mirror import files, locations
 from estimator_runtime.mirror.bucket import Bucket, open_bucket
@@ -35,15 +39,15 @@ def is_stored(path: str) -> bool:
     return bool(found) and scheme in locations.chosen()
 
 
-def checkpoint(uri: str, *, field: str, same_everywhere: bool = False) -> str:
+def checkpoint(uri: str, *, field: str, task: Any = None) -> str:
     """Brings what is given as a checkpoint.
 
     Args:
         uri: path prefix of a checkpoint, one of its files, a directory with checkpoints or its file `checkpoint`, or a
             SavedModel.
         field: path of the field that gives it, for the error.
-        same_everywhere: whether the local path is to be the same in all processes that bring it: a restore runs where
-            the variable is, on the path that the chief knows.
+        task: RunConfig of a task whose local path is to be that of all tasks of its run: a restore runs where the
+            variable is, on the path that the chief knows. None for a path of this process alone.
 
     Returns:
         The local path prefix; of a SavedModel its local directory.
@@ -52,15 +56,18 @@ def checkpoint(uri: str, *, field: str, same_everywhere: bool = False) -> str:
         JobConfigError: no checkpoint is there, or the URI names no container.
         ModelDirUnavailableError: the store cannot be read.
     """
-    folder = _same_folder(uri) if same_everywhere else _folder()
+    folder = _folder() if task is None else _folder_of_all(uri, task)
+    with tempfile.TemporaryDirectory(prefix="staging-", dir=folder) as staging:
+        return _brought(uri, field, folder / "model", Path(staging))
+
+
+def _brought(uri: str, field: str, root: Path, staging: Path) -> str:
+    root.mkdir(exist_ok=True)
     given = uri.rstrip("/")
     above, _, name = given.rpartition("/")
     if name == files.STATE:
         given = above
     within = _bucket(given, field)
-    root, staging = folder / "model", folder / "staging"
-    for one in (root, staging):
-        one.mkdir(parents=True, exist_ok=True)
     state = fetch_checkpoint(within, root, staging)
     if state is not None:
         return str(root / state.newest)
@@ -156,17 +163,36 @@ def _bring_all(bucket: Bucket, keys: list[str], root: Path, staging: Path) -> No
 
 
 def _folder() -> Path:
-    try:
+    with _place_for_it():
         made = tempfile.TemporaryDirectory(prefix="estimator-stored-")
+    _KEPT.append(made)
+    return Path(made.name)
+
+
+def _folder_of_all(uri: str, task: Any) -> Path:
+    """One path in all tasks of a run, and no other run's.
+
+    Tasks may see other workers than the chief does, but all see the chief and the parameter servers, whose ports are their
+    own on a machine with several runs.
+    """
+    cluster = task.cluster_spec.as_dict()
+    run = [sorted(cluster.get(role, [])) for role in (TaskType.CHIEF, TaskType.MASTER, TaskType.PS)]
+    name = hashlib.sha256(f"{run}{uri}".encode()).hexdigest()[:16]
+    folder = Path(tempfile.gettempdir()) / f"estimator-stored-{name}"
+    with _place_for_it():
+        folder.mkdir(exist_ok=True)
+    if task.is_chief:
+        # The others may still have to read it when a task of theirs ends.
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+@contextlib.contextmanager
+def _place_for_it() -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise JobConfigError(
             f"there is no place for what is brought from a store ({error}); mount an emptyDir at /tmp, or name a folder in"
             " TMPDIR"
         ) from error
-    _KEPT.append(made)
-    return Path(made.name)
-
-
-def _same_folder(uri: str) -> Path:
-    name = hashlib.sha256(uri.encode()).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"estimator-stored-{name}"
