@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from api_server import ApiServer
@@ -32,31 +35,59 @@ from operator_process import (
 )
 from write_gate import WriteGate
 
+Json = dict[str, Any]
+
 ELECT = "--leader-elect"
-PODS = ("chief-0", "worker-0", "worker-0-r1")
-"""All pods of a job whose worker is lost once."""
 
 
-async def live_through_a_restart(live: LiveNamespace, kubelet: FakeKubelet, name: str) -> dict:
-    """Drives a job of chief and worker to its end, the worker lost once; acts on what it sees, not on what it did."""
-    await train(live, job(name, worker={"replicas": 1}))
-    await live.delete("pods", f"{name}-worker-0")
-    await live.until("pods", f"{name}-worker-0-r1", is_running, "restart of the worker", timeout=60)
-    await live.until("estimatorjobs", name, has_reason("Training"), "training again", timeout=60)
-    await kubelet.finish(f"{name}-chief-0")
-    state = await live.until("estimatorjobs", name, is_true("Complete"), "completion", timeout=60)
-    await live.until_gone("pods", f"{name}-worker-0-r1", timeout=60)
-    return state
+@dataclasses.dataclass(frozen=True)
+class Life:
+    """What a job lives through: chief and worker, of which the worker is lost once.
+
+    Attributes:
+        spec: of the job, beside its worker.
+        again: the pods that are started once more.
+        writes: that the operator makes in it, at least.
+    """
+
+    spec: Mapping[str, Any]
+    again: tuple[str, ...]
+    writes: int
+
+    @property
+    def pods(self) -> tuple[str, ...]:
+        """All pods of the job."""
+        return ("chief-0", "worker-0", *(f"{one}-r1" for one in self.again))
+
+    async def live(self, live: LiveNamespace, kubelet: FakeKubelet, name: str) -> Json:
+        """Drives a job of this name to its end; acts on what it sees, not on what it did."""
+        await train(live, job(name, worker={"replicas": 1}, **self.spec))
+        await live.delete("pods", f"{name}-worker-0")
+        for one in self.again:
+            await live.until("pods", f"{name}-{one}-r1", is_running, f"restart of {one}", timeout=60)
+        await live.until("estimatorjobs", name, has_reason("Training"), "training again", timeout=60)
+        chief = "chief-0-r1" if "chief-0" in self.again else "chief-0"
+        await kubelet.finish(f"{name}-{chief}")
+        state = await live.until("estimatorjobs", name, is_true("Complete"), "completion", timeout=60)
+        await live.until_gone("pods", f"{name}-worker-0-r1", timeout=60)
+        return state
+
+    def check(self, state: Json) -> None:
+        """Each restart is in the status, once."""
+        assert restarts(state) == dict.fromkeys(self.again, 1)
+        assert restart_sums(state) == (len(self.again), 0)
 
 
-def check_restart(state: dict) -> None:
-    """The one restart is in the status, once."""
-    assert restarts(state) == {"worker-0": 1}
-    assert restart_sums(state) == (1, 0)
+# Service, two pods, the state, the restart, its pod, the state, the end, one deletion: at least.
+APART = Life({}, ("worker-0",), 9)
+# The chief is told to end, too, and made once more.
+TOGETHER = Life({"strategy": {"kind": "MultiWorkerMirrored"}}, ("chief-0", "worker-0"), 11)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("life", [pytest.param(APART, id="apart"), pytest.param(TOGETHER, id="together")])
 async def test_killed_before_each_of_its_writes(
+    life: Life,
     live: LiveNamespace,
     kubelet: FakeKubelet,
     api_server: ApiServer,
@@ -66,14 +97,14 @@ async def test_killed_before_each_of_its_writes(
 ) -> None:
     """Operator n dies before its n-th write to job n; what it leaves, operator n + 1 takes up beside job n + 1."""
     token = await service_account_token(live, "operator")
-    lives: dict[str, asyncio.Task[dict]] = {}
+    lives: dict[str, asyncio.Task[Json]] = {}
     deaths: list[list[str]] = []
     for writes in range(1, 30):
         name = f"victim-{writes:02}"
         async with WriteGate.stand(api_server, job=name, writes=writes - 1) as gate:
             kubeconfig = write_kubeconfig(tmp_path / f"{name}.kubeconfig", api_server, token, url=gate.url)
             operator = await start_operator("--no-leader-elect", kubeconfig=kubeconfig)
-            lives[name] = asyncio.create_task(live_through_a_restart(live, kubelet, name))
+            lives[name] = asyncio.create_task(life.live(live, kubelet, name))
             closing = asyncio.create_task(gate.closed.wait())
             done, _ = await asyncio.wait(
                 {lives[name], closing}, return_when=asyncio.FIRST_COMPLETED, timeout=60
@@ -85,12 +116,11 @@ async def test_killed_before_each_of_its_writes(
         if lives[name].done():
             break
     assert lives[name].done(), "a life of a job takes fewer writes than this"
-    # Service, two pods, the state, the restart, its pod, the state, the end, one deletion: at least.
-    assert len(deaths) >= 9, deaths
+    assert len(deaths) >= life.writes, deaths
     await start_operator()
     for state in await asyncio.gather(*lives.values()):
-        check_restart(state)
-    assert kubelet.born == {f"{one}-{pod}": 1 for one in lives for pod in PODS}
+        life.check(state)
+    assert kubelet.born == {f"{one}-{pod}": 1 for one in lives for pod in life.pods}
 
 
 async def test_two_operators_without_election(
@@ -98,9 +128,9 @@ async def test_two_operators_without_election(
 ) -> None:
     await asyncio.gather(start_operator(), start_operator())
     names = [f"shared-{number}" for number in range(5)]
-    for state in await asyncio.gather(*(live_through_a_restart(live, kubelet, name) for name in names)):
-        check_restart(state)
-    assert kubelet.born == {f"{one}-{pod}": 1 for one in names for pod in PODS}
+    for state in await asyncio.gather(*(APART.live(live, kubelet, name) for name in names)):
+        APART.check(state)
+    assert kubelet.born == {f"{one}-{pod}": 1 for one in names for pod in APART.pods}
 
 
 @pytest.mark.timeout(150)
