@@ -9,7 +9,7 @@ import shutil
 import models
 import numpy as np
 import tensorflow as tf
-from catalogue import EVERYWHERE, program
+from catalogue import V1, program
 from models import v1
 
 layers = tf.keras.layers
@@ -54,7 +54,7 @@ LAYERS = {
 }
 
 
-@program("Keras layers", repeated=EVERYWHERE)
+@program("Keras layers", repeated={V1: {}})
 def recurrent_layers_of_keras(directory):
     def seen(name, batch, make):
         def model_fn(features, labels, mode):
