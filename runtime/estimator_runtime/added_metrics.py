@@ -50,7 +50,8 @@ def add_metrics(estimator: Estimator, metric_fn: Callable[..., dict[str, Any]]) 
             raise TypeError(f"metric_fn ({metric_fn}) must return a dict of metrics, returned: {added}")
         return spec._replace(eval_metric_ops={**spec.eval_metric_ops, **added})
 
-    # A face's Estimator makes one of that face; a canned one or a program's own makes a plain one.
+    # An Estimator of either face makes one of tf.compat.v1.estimator's, as in tf.estimator; a canned one or a program's own makes a
+    # plain one.
     plain: type[Estimator] = next(cls for cls in type(estimator).__mro__ if "_runs_untrained" in vars(cls))
     return plain(
         model_fn,

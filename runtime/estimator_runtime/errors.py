@@ -8,7 +8,9 @@ written for tf.estimator keeps working:
     ├── CheckpointMismatchError        (InvalidArgumentError, ValueError)
     │                                                           the checkpoint is that of another model
     ├── CheckpointPathError            (NotFoundError, ValueError)
-    │                                                           what is given as a checkpoint is none
+    │   │                                                       what is given as a checkpoint is none
+    │   └── EmptyDirectoryError        (DataLossError, TypeError)
+    │                                                           it is a directory without one
     ├── CheckpointDamagedError         (DataLossError, ValueError)
     │                                                           no checkpoint of the directory can be restored
     ├── StorageFullError               (ResourceExhaustedError, OSError)
@@ -76,6 +78,14 @@ class CheckpointPathError(EstimatorError, _NotFoundError, ValueError):  # type: 
 
     def __init__(self, message: str) -> None:
         super().__init__(None, None, message)
+
+
+class EmptyDirectoryError(CheckpointPathError, _DataLossError, TypeError):  # type: ignore[misc]  # TensorFlow is untyped
+    """What is given as a checkpoint's path is a directory, and there is none in it."""
+
+    def __init__(self, message: str) -> None:
+        # The two kinds of TensorFlow's each have a code, which they hand to the next.
+        tf.errors.OpError.__init__(self, None, None, message, tf.errors.NOT_FOUND)
 
 
 class CheckpointDamagedError(EstimatorError, _DataLossError, ValueError):  # type: ignore[misc]  # TensorFlow is untyped

@@ -39,6 +39,14 @@ USES = {
         directory, warm_start_from=tf.estimator.WarmStartSettings(path), name="warm"
     ).train(models.batches, steps=1),
 }
+
+
+def _empty(estimator):
+    path = f"{estimator.model_dir}-empty"
+    os.makedirs(path)
+    return path
+
+
 UNDERSTOOD_PATHS = {
     "the index file": lambda e: f"{newest(e)}.index",
     "the data file": lambda e: f"{newest(e)}.data-00000-of-00001",
@@ -51,6 +59,7 @@ REFUSED_PATHS = {
     "the name alone": lambda e: "model.ckpt-5",
     "a home directory": lambda e: "~/model.ckpt-5",
     "a directory that is not there": lambda e: "/nowhere",
+    "a directory without one": _empty,
 }
 
 

@@ -5,7 +5,7 @@ import shutil
 
 import models
 import tensorflow as tf
-from catalogue import program
+from catalogue import KERAS_2, program
 from programs_canned import LABELS, OTHER_SLOTS, FixedValues, columns, input_with
 from programs_heads import keras_optimizers
 
@@ -56,6 +56,26 @@ def trained(estimator, steps):
 @program("DNN", "DNNLinearCombined", "checkpoint names", differs=SLOTS)
 def slots_for_the_other(directory):
     return {name: trained(estimator, 4) for name, estimator in regressors(directory).items()}
+
+
+@program(
+    "DNNLinearCombined",
+    "checkpoint names",
+    differs={"*/training/SGD*": OTHER_SLOTS},
+    repeated={KERAS_2: {}},
+)
+def two_optimizers_of_keras(directory):
+    """The network's counts the model's steps, the linear model's its own."""
+    estimator = tf.estimator.DNNLinearCombinedRegressor(
+        linear_feature_columns=columns()["sparse"],
+        linear_optimizer=lambda: keras_optimizers().SGD(0.1),
+        dnn_feature_columns=columns()["embedded"],
+        dnn_optimizer=lambda: keras_optimizers().SGD(0.05),
+        dnn_hidden_units=[3],
+        model_dir=os.path.join(directory, "model"),
+        config=models.config(),
+    )
+    return trained(estimator, 4)
 
 
 @program("DNN", "DNNLinearCombined", "variables", "train max_steps", meets=True, differs=SLOTS)

@@ -6,7 +6,7 @@ import shutil
 
 import models
 import tensorflow as tf
-from catalogue import EVERYWHERE, KERAS_2, program
+from catalogue import EVERYWHERE, program
 from models import v1
 
 layers = tf.keras.layers
@@ -271,8 +271,7 @@ def names_of_keras_layers(directory):
     return names_of_each(directory, LAYERS)
 
 
-# Without TensorFlow 2's control flow Keras 3 runs none of them.
-@program("Keras layers", "checkpoint names", repeated={KERAS_2: {}})
+@program("Keras layers", "checkpoint names", repeated=EVERYWHERE)
 def names_of_recurrent_keras_layers(directory):
     return names_of_each(directory, RECURRENT)
 

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from catalogue import EVERYWHERE, program
 from computations import outcome
-from kmeans_points import POINTS, batches, kmeans, once, trained
+from kmeans_points import POINTS, batches, in_one_order, kmeans, once, trained
 from models import v1
 from programs_loop import FINISHED
 
@@ -114,7 +114,9 @@ def kmeans_of_features(directory):
 
     def of(name, features, **settings):
         estimator = kmeans(directory, 3, name=name, initial_clusters="kmeans_plus_plus", **settings)
-        estimator.train(lambda: tf.data.Dataset.from_tensors(features).repeat(), steps=3)
+        estimator.train(
+            lambda: tf.data.Dataset.from_tensors(features).repeat(), steps=3, hooks=in_one_order()
+        )
         once = lambda: tf.data.Dataset.from_tensors(features)
         return {
             "variables": models.variables(estimator),
@@ -128,7 +130,9 @@ def kmeans_of_features(directory):
         "columns of a tensor": of("tensor", POINTS, feature_columns=[first]),
         "parts": models.variables(
             kmeans(directory, 3, name="parts", use_mini_batch=False, initial_clusters=POINTS[:3]).train(
-                lambda: ([tf.constant(POINTS[:10]), tf.constant(POINTS[10:])], None), steps=3
+                lambda: ([tf.constant(POINTS[:10]), tf.constant(POINTS[10:])], None),
+                steps=3,
+                hooks=in_one_order(),
             )
         ),
     }
@@ -145,8 +149,12 @@ def kmeans_to_a_tolerance(directory):
             relative_tolerance=tolerance,
             **settings,
         )
-        first = int(estimator.train(batches(20), steps=30).get_variable_value("global_step"))
-        again = int(estimator.train(batches(20), steps=30).get_variable_value("global_step"))
+        first = int(
+            estimator.train(batches(20), steps=30, hooks=in_one_order()).get_variable_value("global_step")
+        )
+        again = int(
+            estimator.train(batches(20), steps=30, hooks=in_one_order()).get_variable_value("global_step")
+        )
         return [first, again]
 
     return {
@@ -159,8 +167,10 @@ def kmeans_to_a_tolerance(directory):
 
 @program("KMeans", "export_saved_model", "signatures", differs=EXPORTS)
 def kmeans_exports(directory):
-    estimator = kmeans(directory, 3).train(batches(), steps=3)
-    several = kmeans(directory, 3, name="several", mini_batch_steps_per_iteration=2).train(batches(), steps=3)
+    estimator = kmeans(directory, 3).train(batches(), steps=3, hooks=in_one_order())
+    several = kmeans(directory, 3, name="several", mini_batch_steps_per_iteration=2).train(
+        batches(), steps=3, hooks=in_one_order()
+    )
     receiver = v1.estimator.export.build_raw_serving_input_receiver_fn
 
     def served(made, name):
@@ -196,7 +206,7 @@ def kmeans_in_train_and_evaluate(directory):
     receiver = v1.estimator.export.build_raw_serving_input_receiver_fn({"x": tf.constant(POINTS)})
     metrics, exports = te.train_and_evaluate(
         estimator,
-        te.TrainSpec(batches(), max_steps=6),
+        te.TrainSpec(batches(), max_steps=6, hooks=in_one_order()),
         te.EvalSpec(once(), exporters=te.FinalExporter("final", receiver), throttle_secs=0),
     )
     return {"metrics": metrics, "exports": len(exports), "answers": kmeans_points.asked(estimator)}
@@ -204,8 +214,10 @@ def kmeans_in_train_and_evaluate(directory):
 
 @program("KMeans", "checkpoint names")
 def kmeans_for_the_other(directory):
-    kmeans(directory, 3, name="one").train(batches(), steps=3)
-    kmeans(directory, 3, name="several", mini_batch_steps_per_iteration=2).train(batches(), steps=3)
+    kmeans(directory, 3, name="one").train(batches(), steps=3, hooks=in_one_order())
+    kmeans(directory, 3, name="several", mini_batch_steps_per_iteration=2).train(
+        batches(), steps=3, hooks=in_one_order()
+    )
     return {}
 
 
@@ -217,7 +229,7 @@ def resuming_kmeans(directory, own, other):
             target = os.path.join(directory, whose)
             shutil.copytree(os.path.join(results, "kmeans_for_the_other", name), os.path.join(target, name))
             estimator = kmeans(target, 3, name=name, **settings)
-            estimator.train(batches(), max_steps=7)
+            estimator.train(batches(), max_steps=7, hooks=in_one_order())
             found[whose] = models.variables(estimator)
         equal = all(np.allclose(found["own"][name], found["other"][name]) for name in found["own"])
         return {**found, "equal": equal}

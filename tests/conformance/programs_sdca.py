@@ -177,6 +177,52 @@ def sdca_with_heads(directory):
     return {name: outcome(lambda name=name: of(name)) for name in heads}
 
 
+class FromOneState(v1.train.SessionRunHook):
+    """Before the first step, makes two from what one has read: as workers do that visit an example at the same time."""
+
+    def begin(self):
+        (self.kernel,) = (
+            one for one in v1.get_default_graph().get_operations() if one.type == "SdcaOptimizerV2"
+        )
+        self.steps_made = 0
+
+    def before_run(self, run_context):
+        step, session = run_context.original_args.fetches[0], run_context.session
+        if not self.steps_made:
+            read = session.run(list(self.kernel.inputs))
+        while self.steps_made < 2:
+            # Copies: the kernel writes the example's new dual variable where it read the old one.
+            session.run(
+                step, {tensor: value.copy() for tensor, value in zip(self.kernel.inputs, read, strict=True)}
+            )
+            self.steps_made += 1
+
+
+@program("LinearSDCA", "Linear", "train hooks")
+def sdca_of_two_steps_from_one_state(directory):
+    """The weights get both changes, the table one: what they are apart stays, and the training ends elsewhere."""
+    often = {"x": np.repeat(X, 3, axis=0), "id": np.repeat(IDS, 3)}
+
+    def examples():
+        return tf.data.Dataset.from_tensor_slices((often, np.repeat(CLASSES, 3, axis=0))).batch(1).repeat()
+
+    found = {}
+    for name, hooks in (("one after the other", []), ("from one state", [FromOneState()])):
+        estimator = tf.estimator.LinearClassifier(
+            [fc.numeric_column("x")], os.path.join(directory, name), optimizer=sdca(), config=config()
+        )
+        for steps in (1, 999):
+            estimator.train(examples, steps=steps, hooks=hooks if steps == 1 else [])
+            variables = models.variables(estimator)
+            duals = variables["ShardedMutableHashTable-1-of-1-values"][:, 0]
+            bias = variables["linear/linear_model/bias_weights_unshrunk"]
+            found[f"{name}, {steps}"] = {
+                "weights": {key: value for key, value in variables.items() if "linear_model" in key},
+                "apart": round(float(bias[0] - duals.sum()), 4),
+            }
+    return found
+
+
 @program("LinearSDCA", "Linear", "device_fn")
 def sdca_places(directory):
     """On which of five parameter servers variables and tables are."""

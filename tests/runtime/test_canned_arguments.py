@@ -84,6 +84,20 @@ def test_units_are_what_int_makes_of_them(face):
 
 
 @pytest.mark.parametrize("face", FORMS.values(), ids=FORMS)
+@pytest.mark.parametrize("rate", [0, 0.0, np.float32(0)])
+def test_the_first_weights_beside_a_dropout_of_nothing_are_those_without_one(face, rate):
+    column = [tf.feature_column.numeric_column("x")]
+    without, nothing = (
+        first_step(
+            face.resolve("DNNRegressor")([3, 2], column, activation_fn="tanh", dropout=dropout),
+            [[1.0], [2.0], [3.0]],
+        )
+        for dropout in (None, rate)
+    )
+    np.testing.assert_array_equal(nothing[0][1], without[0][1])
+
+
+@pytest.mark.parametrize("face", FORMS.values(), ids=FORMS)
 def test_a_number_is_no_list_of_columns(face):
     for make in (lambda: face.resolve("LinearRegressor")(3), lambda: face.resolve("DNNRegressor")([2], 3)):
         with pytest.raises(TypeError, match="feature_columns must be a list of feature columns. Given: 3"):

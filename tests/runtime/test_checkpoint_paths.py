@@ -128,6 +128,15 @@ def test_a_directory_without_checkpoints_is_said_to_have_none(trained, tmp_path)
         trained.evaluate(eval_input, checkpoint_path=tmp_path)
 
 
+@pytest.mark.parametrize("settings", [str, WarmStartSettings])
+def test_a_warm_start_from_a_directory_without_checkpoints_is_the_type_error_that_it_was(settings, tmp_path):
+    (tmp_path / "empty").mkdir()
+    start = settings(str(tmp_path / "empty"))
+    estimator = Estimator(linear_model.model_fn, str(tmp_path / "model"), warm_start_from=start)
+    with pytest.raises(TypeError, match="empty holds no checkpoint"):
+        estimator.train(train_input, steps=1)
+
+
 def copied(trained, directory):
     """A model directory of that name with the checkpoints of `trained`."""
     directory.mkdir()

@@ -6,8 +6,7 @@ import pytest
 import tensorflow as tf
 
 import estimator_runtime as er
-from estimator_runtime.compat import keras_layers
-from estimator_runtime.keras.dense_features import DenseFeatures
+from estimator_runtime.keras.former.dense_features import DenseFeatures
 
 fc, v1 = tf.feature_column, tf.compat.v1
 WORDS = np.array([["a"], ["b"], ["z"], ["c"]])
@@ -156,14 +155,3 @@ def test_columns_that_do_not_fit_are_refused(given, message):
 def test_features_that_are_no_dict_are_refused():
     with tf.Graph().as_default(), pytest.raises(ValueError, match="expected a dictionary"):
         DenseFeatures(columns())(tf.constant(X))
-
-
-def test_it_is_given_where_keras_has_none():
-    class Layers:
-        Dense = keras.layers.Dense
-
-    keras_layers.give_dense_features(Layers)
-    assert Layers.DenseFeatures is DenseFeatures
-    Layers.DenseFeatures = "its own"
-    keras_layers.give_dense_features(Layers)
-    assert Layers.DenseFeatures == "its own"

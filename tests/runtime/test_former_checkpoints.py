@@ -102,26 +102,41 @@ def test_it_says_so(tmp_path, caplog):
     )
 
 
-def test_wide_and_deep_models_go_on(tmp_path):
-    def combined(name, wide, deep):
-        return er.DNNLinearCombinedRegressor(
-            str(tmp_path / name),
-            linear_feature_columns=columns()["wide"],
-            linear_optimizer=wide,
-            dnn_feature_columns=columns()["dense"],
-            dnn_optimizer=deep,
-            dnn_hidden_units=[3],
-            config=config(),
-        )
+def combined(model_dir, wide, deep, parts=("linear", "dnn")):
+    given = {
+        "linear": {"linear_feature_columns": columns()["wide"], "linear_optimizer": wide},
+        "dnn": {
+            "dnn_feature_columns": columns()["dense"],
+            "dnn_optimizer": deep,
+            "dnn_hidden_units": [3],
+        },
+    }
+    arguments = {name: value for part in parts for name, value in given[part].items()}
+    return er.DNNLinearCombinedRegressor(str(model_dir), config=config(), **arguments)
 
-    combined("model", FORMER.Ftrl(0.1), FORMER.Adam(0.1)).train(input_of("numbers"), max_steps=4)
-    at_once = combined("at once", FORMER.Ftrl(0.1), FORMER.Adam(0.1))
+
+def test_wide_and_deep_models_go_on(tmp_path):
+    combined(tmp_path / "model", FORMER.Ftrl(0.1), FORMER.Adam(0.1)).train(input_of("numbers"), max_steps=4)
+    at_once = combined(tmp_path / "at once", FORMER.Ftrl(0.1), FORMER.Adam(0.1))
     at_once.train(input_of("numbers"), max_steps=8)
-    went_on = combined("model", KERAS.Ftrl(0.1), KERAS.Adam(0.1))
+    went_on = combined(tmp_path / "model", KERAS.Ftrl(0.1), KERAS.Adam(0.1))
     went_on.train(input_of("numbers"), max_steps=8)
     same(weights(went_on), weights(at_once))
     name = "linear/linear_model/x/weights"
     np.testing.assert_allclose(went_on.get_variable_value(name), at_once.get_variable_value(name), rtol=2e-4)
+
+
+@pytest.mark.parametrize(
+    ("parts", "counting"), [(("linear", "dnn"), ["Ftrl"]), (("dnn",), []), (("linear",), [])]
+)
+def test_the_first_part_s_optimizer_counts_the_model_s_steps(tmp_path, parts, counting):
+    """In tf.estimator the optimizer of the network, or the only one, has the global step for its own."""
+    estimator = combined(tmp_path, FORMER.Ftrl(0.1), FORMER.Adam(0.1), parts)
+    estimator.train(input_of("numbers"), max_steps=4)
+    assert estimator.get_variable_value("global_step") == 4
+    counters = {name for name in estimator.get_variable_names() if name.endswith("/iter")}
+    assert counters == {f"training/{name}/iter" for name in counting}
+    assert [estimator.get_variable_value(name) for name in counters] == [4] * len(counting)
 
 
 def test_a_model_function_s_own_optimizer_goes_on(tmp_path):

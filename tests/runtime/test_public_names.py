@@ -111,7 +111,7 @@ def test_private_names_are_recognized(source):
 # is missing there is another way, and without the second variables have other names. The public name of TensorFlow's layers is
 # refused beside Keras 3, which is what they are there for. TensorFlow has names for Keras, for a layer of feature columns.
 DECLARED = {
-    "dense_features.py": {"tf.__internal__", "tf.__internal__.feature_column"},
+    "feature_columns.py": {"tf.__internal__", "tf.__internal__.feature_column"},
     "layer_names.py": {"keras.src.utils.naming", "keras.src.backend.common.name_scope"},
     "keras_layers.py": {"tensorflow.python.layers.layers"},
 }

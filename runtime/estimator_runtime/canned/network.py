@@ -1,5 +1,6 @@
 """The deep part of canned Estimators: feature columns, hidden layers, logits."""
 
+import numbers
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -70,7 +71,7 @@ class Network:
             with tf.compat.v1.variable_scope(f"hiddenlayer_{index}"):
                 net = dense(net, size)
                 net = net if self.activation_fn is None else self.activation_fn(net)
-                if self.dropout is not None and mode == ModeKeys.TRAIN:
+                if mode == ModeKeys.TRAIN and _drops(self.dropout):
                     net = tf.compat.v1.nn.dropout(net, rate=self.dropout)
                 if self.batch_norm:
                     with tf.compat.v1.variable_scope(f"batchnorm_{index}"):
@@ -131,6 +132,15 @@ def partitioner(config: Any) -> Callable[..., Any]:
 
 def _ps(config: Any) -> int:
     return max(1, config.num_ps_replicas) if config else 1
+
+
+def _drops(rate: Any) -> bool:
+    """Whether a share of the outputs is dropped.
+
+    TensorFlow's dropout takes a seed of the graph for a rate of 0 too, and the layers after it would have other first weights
+    than without one: the layer of tf.estimator took none.
+    """
+    return rate is not None and not (isinstance(rate, numbers.Real) and rate == 0)
 
 
 def dense(net: Any, units: int) -> Any:

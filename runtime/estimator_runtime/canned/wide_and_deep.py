@@ -110,16 +110,21 @@ class WideAndDeep:
         """The EstimatorSpec of the parts' logits, each part trained by its own optimizer."""
 
         def train_op_fn(loss: Any) -> Any:
+            used = {scope: made[scope]() for scope in parts}
+            # Those of Keras count steps themselves, the first one in the model's step, as in tf.estimator.
+            count = all(optimizers.is_of_keras(optimizer) for optimizer in used.values())
             steps = [
                 optimizers.minimize(
-                    made[scope](),
+                    optimizer,
                     loss,
                     network.trainable_variables(scope),
-                    counts=False,
+                    counts=count and scope == next(iter(used)),
                     reduction=self.reduction,
                 )
-                for scope in parts
+                for scope, optimizer in used.items()
             ]
+            if count:
+                return tf.group(*steps)
             with tf.control_dependencies([tf.group(*steps)]):
                 return tf.compat.v1.assign_add(tf.compat.v1.train.get_or_create_global_step(), 1).op
 

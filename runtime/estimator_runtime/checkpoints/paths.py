@@ -12,7 +12,7 @@ import re
 import tensorflow as tf
 
 from estimator_runtime import checkpoints
-from estimator_runtime.errors import CheckpointPathError
+from estimator_runtime.errors import CheckpointPathError, EmptyDirectoryError
 
 _FILE = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
 _EXPORT = "variables/variables"
@@ -30,7 +30,7 @@ def prefix(given: str | bytes | os.PathLike[str]) -> str:
 
     Raises:
         CheckpointPathError: it is none of these. It is a ValueError and a NotFoundError, as TensorFlow's is the one or the
-            other.
+            other; of a directory without a checkpoint a DataLossError, too, and the TypeError that a warm start's was.
         TypeError: it is no path.
     """
     path = readable(_prefix(os.fsdecode(given)))
@@ -115,7 +115,7 @@ def _in_directory(directory: str) -> str:
     exported = os.path.join(directory, _EXPORT)  # noqa: PTH118 - may be a gs:// address
     if _is_there(exported):
         return exported
-    raise CheckpointPathError(_advice(directory))
+    raise EmptyDirectoryError(_advice(directory))
 
 
 def _advice(path: str) -> str:

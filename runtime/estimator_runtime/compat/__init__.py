@@ -3,8 +3,8 @@
 `install()` gives TensorFlow the two faces it had: `tf.estimator` and `tf.compat.v2.estimator` are one,
 `tf.compat.v1.estimator` is the other (with `inputs`, and the canned Estimators' first versions).
 `tf.data.experimental.CheckpointInputPipelineHook` is there again, too, and so are the parameters of embeddings on TPUs
-(`tf.compat.v1.tpu.experimental.AdagradParameters` and others), and beside Keras 3 `tf.compat.v1.layers` and
-`tf.compat.v1.nn.rnn_cell`. tensorflow_estimator becomes importable, whether or
+(`tf.compat.v1.tpu.experimental.AdagradParameters` and others), and beside Keras 3 `tf.compat.v1.layers`,
+`tf.compat.v1.nn.rnn_cell` and names of tf.keras that Keras 3 dropped. tensorflow_estimator becomes importable, whether or
 not a package of that name is installed; its `estimator` is the v1 face, as it was. Afterwards these work as they stand,
 in the program and in everything it imports:
 
@@ -26,7 +26,7 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
-from estimator_runtime.compat import keras_layers, keras_module
+from estimator_runtime.compat import keras_layers, keras_module, keras_names
 from estimator_runtime.compat.deep_modules import DEEP_MODULES
 from estimator_runtime.compat.finder import EstimatorModules, WhenTensorFlowComes
 from estimator_runtime.compat.forwarded_modules import FORWARDED, FORWARDED_TPU
@@ -94,7 +94,9 @@ def install() -> ModuleType:
 
     def give() -> None:
         _give_to_tensorflow(v1, v2)
-        keras_module.give(importlib.import_module("tensorflow"), of_keras)
+        tf = importlib.import_module("tensorflow")
+        keras_module.give(tf, of_keras)
+        keras_names.give(tf)
 
     if "tensorflow" in sys.modules:
         give()
@@ -152,7 +154,6 @@ def _give_to_tensorflow(v1: FaceModule, v2: FaceModule) -> None:
     of_tpu: Any = importlib.import_module("estimator_runtime.tpu.optimization_parameters")
     faces_of_1 = (tf.compat.v1, importlib.import_module("tensorflow.compat.v1"))
     keras_layers.give(faces_of_1)
-    keras_layers.give_dense_features(tf.keras.layers)
     for holder in faces_of_1:
         for name in _OPTIMIZATION_PARAMETERS:
             setattr(holder.tpu.experimental, name, getattr(of_tpu, name))

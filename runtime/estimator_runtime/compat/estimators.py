@@ -32,8 +32,6 @@ class Estimator(DocumentedEstimator):  # noqa: D101 - it has the other's
 class EstimatorV2(Estimator):  # noqa: D101 - as above
     __doc__ = DocumentedEstimator.__doc__
 
-    _runs_untrained: ClassVar[bool] = True
-
     # Each class has its own, for programs replace it in one of them.
     def _assert_members_are_not_overridden(self) -> None:
         check_overrides(type(self))

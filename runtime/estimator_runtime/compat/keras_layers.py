@@ -8,7 +8,9 @@ variables and lack BatchNormalization. The cells are in a module of that name, w
 import functools
 import importlib
 import importlib.util
+import sys
 from collections.abc import Callable, Iterable
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
@@ -16,7 +18,6 @@ _LAYERS = "tensorflow.compat.v1.layers"
 _CELLS = "tensorflow.compat.v1.nn.rnn_cell"
 _OF_TF_KERAS = "tf_keras.api._v1.keras.__internal__.legacy.layers"
 _OF_TENSORFLOW = "tensorflow.python.layers.layers"
-_DENSE_FEATURES = "estimator_runtime.keras.dense_features"
 
 
 class LegacyModule(ModuleType):
@@ -30,6 +31,7 @@ class LegacyModule(ModuleType):
 
     def __init__(self, name: str, asked: Any, stand_in: Callable[[str], Any]) -> None:
         super().__init__(name, f"{name}, with Keras 2 and without; see estimator_runtime.compat.")
+        self.__spec__ = ModuleSpec(name, loader=None)
         self._asked = asked
         self._stand_in = stand_in
 
@@ -74,18 +76,8 @@ def _cell(name: str) -> Any:
     return getattr(importlib.import_module(_CELLS), name)
 
 
-def give_dense_features(layers: Any) -> None:
-    """Puts DenseFeatures among the layers of Keras 3.
-
-    Args:
-        layers: the module `tf.keras.layers`, which is that of `tf.compat.v1` too.
-    """
-    if not hasattr(layers, "DenseFeatures"):
-        layers.DenseFeatures = importlib.import_module(_DENSE_FEATURES).DenseFeatures
-
-
 def give(holders: Iterable[Any]) -> None:
-    """Puts both modules in the place of TensorFlow's.
+    """Puts both modules in the place of TensorFlow's, and has that of layers imported; that of cells is there.
 
     Args:
         holders: the modules that are `tf.compat.v1`.
@@ -93,5 +85,6 @@ def give(holders: Iterable[Any]) -> None:
     for holder in holders:
         if not isinstance(holder.layers, LegacyModule):
             holder.layers = LegacyModule(_LAYERS, holder.layers, _layer)
+            sys.modules.setdefault(_LAYERS, holder.layers)
         if not isinstance(holder.nn.rnn_cell, LegacyModule):
             holder.nn.rnn_cell = LegacyModule(_CELLS, holder.nn.rnn_cell, _cell)

@@ -39,7 +39,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime.keras import layer_updates, metric_variables, optimizer_steps
+from estimator_runtime.keras import layer_behavior, layer_updates, metric_variables, optimizer_steps
 
 _graphs: weakref.WeakSet[Any] = weakref.WeakSet()
 _TEACHING = threading.Lock()
@@ -250,10 +250,11 @@ def _in_one_scope(call: Callable[..., Any]) -> Callable[..., Any]:
         _stack("called").append(layer)
         try:
             if graph is None:
-                return call(layer, *args, **kwargs)
+                with layer_behavior.of_layer(layer):
+                    return call(layer, *args, **kwargs)
             # A Sequential model that grows is built again with each of its layers.
             is_built_again = layer.built and getattr(_CALLS, "building", 0) > 0
-            with one_scope(graph, layer.name, is_new=not is_built_again):
+            with one_scope(graph, layer.name, is_new=not is_built_again), layer_behavior.of_layer(layer):
                 return call(layer, *args, **kwargs)
         finally:
             _stack("called").pop()

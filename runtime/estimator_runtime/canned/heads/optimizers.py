@@ -124,7 +124,7 @@ def minimize(
     if reduction == reductions.SUM_OVER_BATCH_SIZE and not _divides(optimizer):
         loss /= tf.distribute.get_strategy().num_replicas_in_sync
     step = tf.compat.v1.train.get_or_create_global_step() if counts else None
-    if not isinstance(optimizer, tf.compat.v1.train.Optimizer):
+    if is_of_keras(optimizer):
         if variables is None:
             raise ValueError("trainable_variables cannot be None. Given None")
         if counts:
@@ -147,6 +147,11 @@ def _by_name(name: str, known: Mapping[str, _T]) -> _T:
     if name not in known:
         raise ValueError(f"Unsupported optimizer name: {name}. Supported names are: {tuple(sorted(known))}")
     return known[name]
+
+
+def is_of_keras(optimizer: Any) -> bool:
+    """Whether an optimizer counts steps in its `iterations`, in place of a step that it is given."""
+    return not isinstance(optimizer, tf.compat.v1.train.Optimizer)
 
 
 def _checked(given: Any) -> Any:

@@ -1,4 +1,4 @@
-"""`tf.keras.layers.DenseFeatures`, which Keras 3 does not have: a layer that makes a Tensor of feature columns.
+"""Feature columns in a layer of Keras 3: which it takes, and what they keep variables and lookup tables in.
 
 What transforms features is the columns' own code in TensorFlow. Their variables are the layer's, by the names that they had in
 Keras 2 (`dense_features/word_embedding/embedding_weights`).
@@ -13,88 +13,30 @@ import tensorflow as tf
 
 from estimator_runtime.errors import ValueKindError
 
-_COLUMNS = tf.__internal__.feature_column
+COLUMNS = tf.__internal__.feature_column
 
 
-class DenseFeatures(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
-    """Concatenates what dense feature columns make of a dict of features.
+def checked(given: Any, kind: Any) -> tuple[Any, ...]:
+    """Columns by name, in which order they are concatenated.
 
     Args:
-        feature_columns: dense columns (numeric, bucketized, indicator, embedding, shared embeddings), a list of them or one.
-        trainable: whether the tables of embeddings are trained.
-        name: of the layer.
-        partitioner: unused: a variable of Keras 3 is whole.
-        kwargs: of every layer.
+        given: an iterable of columns, or one.
+        kind: the class of TensorFlow's that all must have.
 
     Raises:
-        ValueError: there is no column, two of one name, or one that is not dense.
+        ValueError: there is no column, two have one name, or one is of another kind.
     """
-
-    def __init__(
-        self,
-        feature_columns: Any,
-        trainable: bool = True,
-        name: str | None = None,
-        partitioner: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        del partitioner
-        columns = _checked(feature_columns)
-        super().__init__(name=name, trainable=trainable, **kwargs)
-        # Features of all dtypes come in, and in containers that Keras does not know.
-        self._convert_input_args = False
-        self._allow_non_tensor_positional_args = True
-        self._state = _State(columns, is_trainable=trainable)
-
-    def build(self, input_shape: Any = None) -> None:
-        """Makes the variables of the columns."""
-        del input_shape
-        # A layer has the variables of lists that it holds.
-        self.tables = self._state.make_variables()
-
-    def call(
-        self,
-        features: Mapping[str, Any],
-        cols_to_output_tensors: dict[Any, Any] | None = None,
-        training: bool | None = None,
-    ) -> Any:
-        """Returns a float Tensor of shape [batch, sum of the columns' sizes].
-
-        Args:
-            features: dict of Tensors, SparseTensors and RaggedTensors by name.
-            cols_to_output_tensors: is given the Tensor of each column.
-            training: unused: columns do the same in all modes.
-
-        Raises:
-            ValueError: the features are no dict.
-        """
-        del training
-        if not isinstance(features, Mapping):
-            raise ValueKindError(f"We expected a dictionary here. Instead we got: {features}")
-        made = self._state.tensors(features)
-        if cols_to_output_tensors is not None:
-            cols_to_output_tensors.update(made)
-        return tf.concat(list(made.values()), axis=-1)
-
-    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, int]:
-        """(the batch's size, the sum of the columns' sizes)."""
-        del input_shape
-        return (None, self._state.size)
-
-
-def _checked(given: Any) -> tuple[Any, ...]:
-    """Columns by name, in which order they are concatenated."""
     if isinstance(given, Mapping):
         raise ValueKindError("Expected feature_columns to be iterable, found dict.")
-    columns = (given,) if isinstance(given, _COLUMNS.FeatureColumn) else tuple(given)
+    columns = (given,) if isinstance(given, COLUMNS.FeatureColumn) else tuple(given)
     if not columns:
         raise ValueKindError("feature_columns must not be empty.")
     by_name: dict[str, Any] = {}
     for column in columns:
-        if not isinstance(column, _COLUMNS.DenseColumn):
+        if not isinstance(column, kind):
             raise ValueKindError(
-                "Items of feature_columns must be a DenseColumn. You can wrap a categorical column with an embedding_column "
-                f"or indicator_column. Given: {column}"
+                f"Items of feature_columns must be a {kind.__name__}. You can wrap a categorical column with an "
+                f"embedding_column or indicator_column. Given: {column}"
             )
         if column.name in by_name:
             raise ValueKindError(
@@ -106,14 +48,50 @@ def _checked(given: Any) -> tuple[Any, ...]:
     return tuple(by_name[name] for name in sorted(by_name))
 
 
-class _State:
+class FeaturesLayer(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
+    """A layer of feature columns.
+
+    Args:
+        columns: what `checked` returned.
+        trainable: whether the tables of embeddings are trained.
+        name: of the layer.
+        kwargs: of every layer.
+    """
+
+    def __init__(
+        self, columns: Sequence[Any], trainable: bool = True, name: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(name=name, trainable=trainable, **kwargs)
+        # Features of all dtypes come in, and in containers that Keras does not know.
+        self._convert_input_args = False
+        self._allow_non_tensor_positional_args = True
+        self._state = ColumnState(columns, is_trainable=trainable)
+
+    def build(self, input_shape: Any = None) -> None:
+        """Makes the variables of the columns."""
+        del input_shape
+        # A layer has the variables of lists that it holds.
+        self.tables = self._state.make_variables()
+
+    def transformed(self, features: Any) -> Any:
+        """The features as the columns take them.
+
+        Raises:
+            ValueError: the features are no dict.
+        """
+        if not isinstance(features, Mapping):
+            raise ValueKindError(f"We expected a dictionary here. Instead we got: {features}")
+        return COLUMNS.FeatureTransformationCache(dict(features))
+
+
+class ColumnState:
     """What columns keep variables and lookup tables in; some of the methods are those that TensorFlow's columns call.
 
     A layer looks for layers and variables in what it holds, in tuples as well, which columns are: not in this.
     """
 
     def __init__(self, columns: Sequence[Any], *, is_trainable: bool) -> None:
-        self._columns = columns
+        self.columns = columns
         self._is_trainable = is_trainable
         self._variables: dict[tuple[Hashable, str], Any] = {}
         # A lookup table belongs to one graph, or to the eager runtime, which may build a model before.
@@ -124,25 +102,15 @@ class _State:
     @property
     def size(self) -> int:
         """The sum of the columns' sizes."""
-        return sum(column.variable_shape.num_elements() for column in self._columns)
+        return sum(column.variable_shape.num_elements() for column in self.columns)
 
     def make_variables(self) -> list[Any]:
         """The variables of all columns, made in the name scope of the layer."""
-        for column in self._columns:
+        for column in self.columns:
             if hasattr(column, "create_state"):
                 with keras.name_scope(column.name):
                     column.create_state(self)
         return list(self._variables.values())
-
-    def tensors(self, features: Mapping[str, Any]) -> dict[Any, Any]:
-        """The Tensor of each column, of shape [batch, size]."""
-        transformed = _COLUMNS.FeatureTransformationCache(dict(features))
-        made = {}
-        for column in self._columns:
-            with tf.name_scope(column.name):
-                dense = column.get_dense_tensor(transformed, self)
-                made[column] = tf.reshape(dense, [-1, column.variable_shape.num_elements()])
-        return made
 
     def create_variable(
         self,
