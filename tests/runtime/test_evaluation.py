@@ -1,5 +1,6 @@
 """Evaluation: what it returns, what it writes, which variables it uses."""
 
+import re
 from pathlib import Path
 
 import linear_model
@@ -9,6 +10,13 @@ import tensorflow as tf
 from linear_model import Recorder, X, eval_input, v1
 
 from estimator_runtime import BestExporter, Estimator, EstimatorNotTrainedError, ModeKeys
+
+
+class Failing(v1.train.SessionRunHook):
+    """Fails at the first batch."""
+
+    def before_run(self, run_context):
+        raise ZeroDivisionError
 
 
 def model_with_metrics(make):
@@ -88,6 +96,23 @@ def test_progress_is_logged(trained, tf_log):
     assert [line for line in tf_log if line.startswith("Evaluation [")] == [
         f"Evaluation [{step}/20]" for step in range(2, 21, 2)
     ]
+
+
+def test_begin_and_end_are_logged_in_tf_estimators_words(trained, tf_log):
+    trained.evaluate(eval_input)
+    words = [line.partition(" at ")[0].partition(" : ")[0] for line in tf_log]
+    told = [one for one in words if "valuation" in one or one == "Inference Time"]
+    assert told == ["Starting evaluation", "Inference Time", "Finished evaluation"]
+    begin, end = (line.partition(" at ")[2] for line in tf_log if " evaluation at " in line)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", begin)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d-\d\d:\d\d:\d\d", end)
+
+
+def test_an_evaluation_that_fails_has_not_finished(trained, tf_log):
+    with pytest.raises(ZeroDivisionError):
+        trained.evaluate(eval_input, hooks=[Failing()])
+    assert [line for line in tf_log if "Starting evaluation" in line]
+    assert not [line for line in tf_log if "Finished evaluation" in line]
 
 
 def test_without_a_checkpoint(tmp_path, tf_log):

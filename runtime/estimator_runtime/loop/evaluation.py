@@ -196,7 +196,7 @@ def run(
             hook.completed = completed
     final = tf.compat.v1.train.FinalOpsHook(parts.eval_dict)
     has_batches = False
-    with session_with([*parts.all_hooks, final]) as session:
+    with summaries.timed(), session_with([*parts.all_hooks, final]) as session:
         while not session.should_stop():
             session.run([parts.update_op, completed])
             has_batches = True

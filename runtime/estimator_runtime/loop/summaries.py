@@ -1,6 +1,8 @@
-"""Writing the results of an evaluation where TensorBoard, exporters and early stopping look for them."""
+"""Writing the results of an evaluation where TensorBoard, exporters, early stopping and readers of the log look for them."""
 
-from collections.abc import Mapping
+import contextlib
+import time
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,16 @@ from google.protobuf import message  # type: ignore[import-untyped]
 from estimator_runtime.loop import event_writers
 
 _GLOBAL_STEP = tf.compat.v1.GraphKeys.GLOBAL_STEP
+
+
+@contextlib.contextmanager
+def timed() -> Iterator[None]:
+    """Surrounds an evaluation: tells its begin and its end in the log, in tf.estimator's words, which scripts look for."""
+    tf.compat.v1.logging.info("Starting evaluation at %s", time.strftime("%Y-%m-%dT%H:%M:%S"))
+    begin = time.perf_counter()
+    yield
+    tf.compat.v1.logging.info("Inference Time : %0.5fs", time.perf_counter() - begin)
+    tf.compat.v1.logging.info("Finished evaluation at %s", time.strftime("%Y-%m-%d-%H:%M:%S"))
 
 
 def write_metrics(output_dir: str, metrics: Mapping[str, Any], step: int) -> None:
