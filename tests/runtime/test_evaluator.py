@@ -106,22 +106,21 @@ def test_the_marker_ends_the_wait_and_brings_the_final_export(tmp_path):
 
 
 class LateMarker:
-    """A marker that appears when it is looked for the fourth time."""
+    """A marker that appears when it is looked for the third time after the first export."""
 
-    looks = 0
-
-    def __init__(self, *arguments):
-        pass
+    def __init__(self, record):
+        self._record = record
+        self._looks = 0
 
     def believed(self):
-        LateMarker.looks += 1
-        return LateMarker.looks >= 4
+        self._looks += bool(self._record.calls)
+        return self._looks >= 3
 
 
 def test_the_marker_ends_a_wait_that_has_begun(tmp_path, monkeypatch):
-    monkeypatch.setattr(finished, "Watch", LateMarker)
-    monkeypatch.setattr(watcher, "_FIRST_SECS", 0.001)
     record = Record(only_final=True)
+    monkeypatch.setattr(finished, "Watch", lambda *arguments: LateMarker(record))
+    monkeypatch.setattr(watcher, "_FIRST_SECS", 0.001)
     evaluator.run(Checkpoints(tmp_path, 5), None, spec(record, throttle_secs=10_000))
     assert record.calls == [("ckpt-5", False), ("ckpt-5", True)]
 

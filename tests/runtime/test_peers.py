@@ -10,6 +10,7 @@ from cluster_tasks import free_ports
 
 from estimator_runtime.cluster import peers
 from estimator_runtime.cluster.peers import Answer, PeerWatch
+from estimator_runtime.errors import PeerLostError
 
 PATIENCE_SECS = 30
 ADDRESSES = {"chief-0": "a:1", "worker-1": "b:2"}
@@ -191,3 +192,20 @@ def test_nobody_is_lost_to_a_call_that_has_returned_meanwhile(goes_on):
 def watch_thread():
     (thread,) = [each for each in threading.enumerate() if each.name == "peers"]
     return thread
+
+
+@pytest.mark.parametrize("kind", [tf.errors.InternalError, tf.errors.CancelledError])
+def test_a_step_that_ends_with_the_process_of_another_task_says_that_it_is_gone(kind):
+    told = ':UNKNOWN:Error received from peer  {grpc_status:13, grpc_message:"Delete called on non-empty BufRendezvous"}'
+    ended = kind(None, None, told)
+    with (
+        pytest.raises(PeerLostError, match="Another task of the cluster is gone") as raised,
+        PeerWatch({}).watching(),
+    ):
+        raise ended
+    assert raised.value.__cause__ is ended
+
+
+def test_an_error_of_the_own_step_stays():
+    with pytest.raises(tf.errors.InternalError, match="^a kernel's$"), PeerWatch({}).watching():
+        raise tf.errors.InternalError(None, None, "a kernel's")

@@ -27,19 +27,53 @@ def tar(path, *members, mode="w:gz"):
     return path
 
 
+@pytest.fixture(params=["with Python's filter", "without"])
+def python(request, monkeypatch):
+    """Python 3.11.3 and before has no filter of members."""
+    if request.param == "without":
+        monkeypatch.delattr(tarfile, "data_filter", raising=False)
+        extract = tarfile.TarFile.extract
+
+        def without(self, member, path="", set_attrs=True, *, numeric_owner=False):
+            return extract(self, member, path, set_attrs, numeric_owner=numeric_owner)
+
+        monkeypatch.setattr(tarfile.TarFile, "extract", without)
+    elif not hasattr(tarfile, "data_filter"):
+        pytest.skip("this Python has none")
+
+
+@pytest.mark.usefixtures("python")
 @pytest.mark.parametrize(
-    "member",
+    "members",
     [
-        ("../up", b"1", tarfile.REGTYPE),
-        ("link", b"/etc/passwd", tarfile.SYMTYPE),
-        ("link", b"../../up", tarfile.LNKTYPE),
-        ("device", b"", tarfile.CHRTYPE),
+        [("../up", b"1", tarfile.REGTYPE)],
+        [("link", b"/etc/passwd", tarfile.SYMTYPE)],
+        [("within/link", b"../../up", tarfile.SYMTYPE)],
+        [("link", b"../../up", tarfile.LNKTYPE)],
+        [("a", b".", tarfile.SYMTYPE), ("a/b", b"..", tarfile.SYMTYPE)],
+        [("device", b"", tarfile.CHRTYPE)],
+        [("pipe", b"", tarfile.FIFOTYPE)],
     ],
 )
-def test_an_archive_that_leads_out_of_the_folder_is_refused(tmp_path, member):
-    path = tar(tmp_path / "a.tgz", member)
+def test_an_archive_that_leads_out_of_the_folder_is_refused(tmp_path, members):
+    path = tar(tmp_path / "a.tgz", *members)
     with pytest.raises(JobConfigError, match=r"^a\.tgz cannot be unpacked"):
         archives.unpack(path, archives.clear(tmp_path / "to"), most=None, name="a.tgz")
+    assert not (tmp_path / "up").exists()
+
+
+@pytest.mark.usefixtures("python")
+def test_folders_and_links_within_are_unpacked(tmp_path):
+    members = [
+        ("data", b"", tarfile.DIRTYPE),
+        ("data/one", b"1", tarfile.REGTYPE),
+        ("data/link", b"one", tarfile.SYMTYPE),
+        ("other", b"data/one", tarfile.LNKTYPE),
+    ]
+    path = tar(tmp_path / "a.tgz", *members)
+    folder = archives.clear(tmp_path / "to")
+    assert archives.unpack(path, folder, most=None, name="a.tgz") == 1
+    assert [(folder / name).read_bytes() for name in ("data/one", "data/link", "other")] == 3 * [b"1"]
 
 
 def test_a_zip_that_leads_out_of_the_folder_is_refused(tmp_path):

@@ -28,13 +28,20 @@ from typing import Any, NoReturn
 import tensorflow as tf
 
 from estimator_runtime import observation
+from estimator_runtime.errors import PeerLostError
 
+ANOTHER_IS_GONE = (
+    "Another task of the cluster is gone. Tasks that make every step together go on from the newest checkpoint, when all "
+    "of them are started again."
+)
 GONE_SECS = 2.0
 SILENT_SECS = 60.0
 _WAITS_AFTER_SECS = 2.0
 _LOOK_EVERY_SECS = 1.0
 _ANSWER_SECS = 3.0
 _MOST_AT_ONCE = 16
+# TensorFlow's words for what the server of another task answers when its process ends, of whatever kind the error is.
+_OF_A_PEER = "Error received from peer"
 # The beginning of an HTTP/2 connection and an empty SETTINGS frame (RFC 9113, 3.4), which a server answers with its own.
 _HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 
@@ -123,11 +130,19 @@ class PeerWatch:
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """The time of a training."""
+        """The time of a training.
+
+        Raises:
+            PeerLostError: the training ended of another task's end.
+        """
         thread = threading.Thread(target=self._run, name="peers", daemon=True)
         thread.start()
         try:
             yield
+        except tf.errors.OpError as error:
+            if _OF_A_PEER not in str(error):
+                raise
+            raise PeerLostError(ANOTHER_IS_GONE) from error
         finally:
             self._left.set()
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime.cluster.peers import PeerWatch
+from estimator_runtime.cluster.peers import ANOTHER_IS_GONE, PeerWatch
 from estimator_runtime.distribution import common_end, on_read_variables
 from estimator_runtime.distribution.each_replica import in_each
 from estimator_runtime.distribution.on_read_variables import OnReadVariables
@@ -48,10 +48,7 @@ class OneSession(tf.compat.v1.train.SessionCreator):  # type: ignore[misc]  # Te
             PeerLostError: it was made before, and a monitored session asks for another since a task was lost.
         """
         if self._is_made:
-            raise PeerLostError(
-                "Another task of the cluster is gone. Tasks that make every step together go on from the newest "
-                "checkpoint, when all of them are started again."
-            )
+            raise PeerLostError(ANOTHER_IS_GONE)
         self._peers.waits()
         session = self._creator.create_session()
         self._peers.goes_on()

@@ -56,11 +56,35 @@ def _unpack_tar(path: Path, folder: Path, room: _Room) -> None:
     with tarfile.open(path) as archive:
         for member in archive:
             room.take(member.size if member.isreg() else 0)
-            # Refuses absolute names, names and links that lead out, devices; drops owners and special modes.
-            archive.extract(member, folder, filter="data")
+            if hasattr(tarfile, "data_filter"):
+                # Refuses absolute names, names and links that lead out, devices; drops owners and special modes.
+                archive.extract(member, folder, filter="data")
+            else:
+                # Python 3.11.3 and before, Debian 12's among them.
+                _check(member, folder)
+                archive.extract(member, folder, set_attrs=False)
         # The compression's checksum is behind the end of the archive, where nobody has read it yet.
         while archive.fileobj is not None and archive.fileobj.read(_CHUNK):
             pass
+
+
+def _check(member: tarfile.TarInfo, folder: Path) -> None:
+    """Refuses what Python's own filter refuses.
+
+    Raises:
+        tarfile.ExtractError: the member, or what it links to, is outside of the folder, or it is a device or a pipe.
+    """
+    root = folder.resolve()
+    places = [root / member.name]
+    if member.issym():
+        places.append(places[0].parent / member.linkname)
+    elif member.islnk():
+        places.append(root / member.linkname)
+    elif not (member.isreg() or member.isdir()):
+        raise tarfile.ExtractError(f"{member.name!r} is a special file")
+    # Links that were unpacked before are followed.
+    if not all(place.resolve().is_relative_to(root) for place in places):
+        raise tarfile.ExtractError(f"{member.name!r} leads out of the folder")
 
 
 def _unpack_zip(path: Path, folder: Path, room: _Room, name: str) -> None:
