@@ -176,6 +176,7 @@ def of_both_versions(directory):
     )
 
 
+@pytest.mark.timeout(300)
 def test_keras_2_reads_the_checkpoint_and_goes_on_as_keras_3_does(tmp_path):
     made = of_both_versions(tmp_path)
     made.train(input_of("binary"), max_steps=5)
