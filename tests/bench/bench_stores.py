@@ -1,7 +1,8 @@
 """A model directory in an object store beside one on a disk, and the mirror beside its client library alone.
 
 Both sides of a pair run one after the other, in alternating order; medians of the ratios are compared with the targets.
-The store is an S3 server on this machine (`hack/stores`), so its work is part of every figure.
+The store is an S3 server on this machine (`hack/stores`), so its work is part of every figure. Its data are in memory where
+the machine has a file system for that: a bucket is not on the disk of the training.
 
     python tests/bench/bench_stores.py [--pairs N] [--megabytes N] [--write PAGE]
 
@@ -32,6 +33,7 @@ PROCESSES = "store_processes.py"
 MEGABYTES = 200
 STEPS = 350
 SAVES = 3
+IN_MEMORY = pathlib.Path("/dev/shm")
 CARRIED, SHARDED = 5, 10
 """How many times the model of the training the checkpoint that is carried has, and that of the parameter servers."""
 
@@ -113,7 +115,10 @@ def save_both(measured, pair, megabytes):
 def measure(pairs, megabytes, steps=STEPS, said=lambda text: None):
     """All figures, in the order of `cells`."""
     measured = {name: Measured(cell) for name, cell in cells(megabytes).items()}
-    with tempfile.TemporaryDirectory() as folder, running("s3", pathlib.Path(folder)) as environment:
+    with (
+        tempfile.TemporaryDirectory(dir=IN_MEMORY if IN_MEMORY.is_dir() else None) as folder,
+        running("s3", pathlib.Path(folder)) as environment,
+    ):
         carry(measured, pairs, environment, CARRIED * megabytes, said)
         for pair in range(pairs):
             train(measured["train"], pair, environment, megabytes, steps)
@@ -131,10 +136,12 @@ def section(results, pairs, minutes):
         "",
         f"`make bench-stores`: {pairs} {'pair' if pairs == 1 else 'pairs'} in alternating order in {minutes:.0f} minutes on"
         f" {machine()}.",
-        "The store is versitygw on the same machine and disk, so its work is part of the figures. Training: ours with the",
-        "model directory in the bucket, peer on the disk; the limit is a thread that carries the data of each checkpoint by",
-        "the client library and does nothing else. Checkpoints: ours is the mirror, peer obstore's own `put` of the same",
-        "files and its `get` into files. Saves: ours all by the chief, peer sharded by the ps in one file system.",
+        "The store is versitygw on the same machine, so its work is part of the figures;"
+        f" its data are {'in memory' if IN_MEMORY.is_dir() else 'on the same disk'}.",
+        "Training: ours with the model directory in the bucket, peer on the disk; the limit is a thread that carries the",
+        "data of each checkpoint by the client library and does nothing else. Checkpoints: ours is the mirror, peer",
+        "obstore's own `put` of the same files and its `get` into files. Saves: ours all by the chief, peer sharded by the",
+        "ps in one file system.",
         "[decisions/object-stores.md](decisions/object-stores.md) says what they mean.",
         "",
         *("| " + " | ".join(row) + " |" for row in rows),

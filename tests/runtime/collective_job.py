@@ -1,6 +1,7 @@
 """One task of a training whose tasks make every step together; started with a global TASK by `cluster_tasks`.
 
-Settings: `strategy` ("eager", "graph" or "v1"), `optimizer`, `steps`, `save_steps`, `session_secs`, and what this or that task does:
+Settings: `strategy` ("eager", "graph" or "v1"), `optimizer`, `steps`, `save_steps`, `session_secs`, `steps_per_loop`, `seed`,
+`log_steps`, and what this or that task does: `looks` {task: steps from one look of its hook to the next},
 `examples` {task: number}, `nothing_to_repeat` {task: true}, `repeats_nothing_after` {task: examples},
 `stops_after` {task: calls}, `nan_at` {task: example}, `sigterm_after` {task: calls}, `pace`.
 """
@@ -103,7 +104,9 @@ def model_fn(features, labels, mode):
 
 
 class Trace(er.SessionRunHook):
-    """Tells each step, and does what this task is to do."""
+    """Tells each step, or each that it looks at, and does what this task is to do."""
+
+    steps_between_looks = own("looks") or 1
 
     def __init__(self, w):
         self._w = w
@@ -136,9 +139,10 @@ class Trace(er.SessionRunHook):
 signal.signal(signal.SIGTERM, lambda *_: interruption.request())
 config = er.RunConfig(
     save_checkpoints_steps=SETTINGS.get("save_steps", 50),
-    log_step_count_steps=50,
-    save_summary_steps=25,
-    tf_random_seed=1,
+    log_step_count_steps=SETTINGS.get("log_steps", 50),
+    save_summary_steps=SETTINGS.get("log_steps", 25),
+    tf_random_seed=SETTINGS.get("seed", 1),
+    steps_per_loop=SETTINGS.get("steps_per_loop", "auto"),
     session_creation_timeout_secs=SETTINGS.get("session_secs", 7200),
     train_distribute=strategy(),
 )

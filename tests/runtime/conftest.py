@@ -70,9 +70,9 @@ def counts(monkeypatch):
         counted["made"] += 1
         made = make_callable(self, *arguments, **settings)
 
-        def call():
+        def call(*fed):
             counted["called"] += 1
-            return made()
+            return made(*fed)
 
         return call
 

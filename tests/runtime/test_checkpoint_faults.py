@@ -121,12 +121,15 @@ def test_everybody_falls_back_to_the_one_before(damage, damaged, tf_log):
     assert not restored or restored[-1].endswith("model.ckpt-5")
 
 
+@pytest.mark.parametrize("make_strategy", [lambda: None, lambda: tf.distribute.MirroredStrategy(["/cpu:0"])])
 @pytest.mark.parametrize("damage", [cut_short, flipped, bad_state])
-def test_training_falls_back_by_itself(damage, damaged, tf_log):
+def test_training_falls_back_by_itself(damage, make_strategy, damaged, tf_log):
     """It is the first to look here, with the largest limit on what is kept: the good one stays."""
     estimator = damaged(damage)
     five = value(estimator, 5)
-    again = linear_model.estimator(estimator.model_dir, keep_checkpoint_max=1)
+    again = linear_model.estimator(
+        estimator.model_dir, keep_checkpoint_max=1, train_distribute=make_strategy()
+    )
     again.train(train_input, steps=1)
     assert global_step(again) == 6
     assert abs(value(again, 6) - five) > 0
@@ -149,14 +152,15 @@ def test_the_one_that_was_asked_for_has_no_substitute(damaged):
         next(estimator.predict(eval_input, checkpoint_path=path))
 
 
-def test_without_an_earlier_one_training_says_what_to_do(damaged):
+@pytest.mark.parametrize("make_strategy", [lambda: None, lambda: tf.distribute.MirroredStrategy(["/cpu:0"])])
+def test_without_an_earlier_one_training_says_what_to_do(damaged, make_strategy):
     def alone(model_dir):
         flipped(model_dir)
         for step in (0, 5):
             for file in files(model_dir, step):
                 file.unlink()
 
-    estimator = damaged(alone)
+    estimator = linear_model.estimator(damaged(alone).model_dir, train_distribute=make_strategy())
     with pytest.raises(
         CheckpointDamagedError, match=r"model.ckpt-10 is damaged \(the value of .* Put one back"
     ):

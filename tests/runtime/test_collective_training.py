@@ -2,65 +2,21 @@
 
 import json
 import os
-import pathlib
 import re
 import signal
 
+import collective_tasks
 import lost_tasks
 import numpy as np
 import pytest
 import tensorflow as tf
-from cluster_tasks import Job, free_ports
-
-PROGRAM = pathlib.Path(__file__).with_name("collective_job.py")
-AVERAGES_PROGRAM = pathlib.Path(__file__).with_name("collective_averages_job.py")
-
-
-class CollectiveJob(Job):
-    """A chief, workers and an evaluator."""
-
-    def __init__(self, root, workers, settings, program=PROGRAM):
-        ports = free_ports(1 + workers)
-        addresses = [f"127.0.0.1:{port}" for port in ports]
-        cluster = {"chief": addresses[:1]} | ({"worker": addresses[1:]} if workers else {})
-        super().__init__(root, program, settings, cluster)
-        self.address_of_evaluator = f"127.0.0.1:{free_ports(1)[0]}"
-
-    @property
-    def trainers(self):
-        return [self.chief, *self.workers]
-
-    def start(self, *, evaluator=False):
-        for task in [*self.trainers, *([self.evaluator] if evaluator else [])]:
-            task.start()
-        return self
-
-    def cluster_seen_by(self, role):
-        """As the operator says it: the evaluator is in its own cluster, so that it can make the strategy too."""
-        return self.cluster | ({"evaluator": [self.address_of_evaluator]} if role == "evaluator" else {})
-
-    def await_ends(self):
-        return [task.await_end() for task in self.trainers]
-
-    def steps(self, task):
-        return [int(step) for step in task.lines(r"^STEP (\d+)")]
-
-    def variables(self, task, step):
-        (values,) = task.lines(rf"^STEP {step} (.*)$")
-        return json.loads(values)
+from collective_tasks import AVERAGES_PROGRAM, CollectiveJob
 
 
 @pytest.fixture
 def job(tmp_path):
-    jobs = []
-
-    def make(workers=2, **settings):
-        jobs.append(CollectiveJob(tmp_path, workers, settings))
-        return jobs[-1]
-
-    yield make
-    for each in jobs:
-        each.end()
+    with collective_tasks.jobs_in(tmp_path) as make:
+        yield make
 
 
 @pytest.mark.parametrize("strategy", ["eager", "graph", "v1"])

@@ -17,7 +17,7 @@ class Others:
 
     def __init__(self):
         self.batches = v1.FIFOQueue(9, [tf.int32], [[]])
-        self.losses = v1.FIFOQueue(9, [tf.float32], [[3]])
+        self.losses = v1.FIFOQueue(9, [tf.float32], [[4]])
         self._queues = iter([self.batches, self.losses])
 
     def all_reduce(self, op, own):
@@ -34,7 +34,7 @@ class Task:
         self.end = CommonEnd(self._others, None)
         self._all_have = self.end.all_have(0, tf.constant(True))
         self._loss = self.end.loss_of_all(0, tf.constant(0.5))
-        self._number, self._sums = v1.placeholder(tf.int32, []), v1.placeholder(tf.float32, [3])
+        self._number, self._sums = v1.placeholder(tf.int32, []), v1.placeholder(tf.float32, [4])
         self._say_batches = self._others.batches.enqueue([self._number])
         self._say_loss = self._others.losses.enqueue([self._sums])
         self.session = v1.Session(config=v1.ConfigProto(operation_timeout_in_ms=5000))
@@ -43,9 +43,9 @@ class Task:
     def others_have(self, batches):
         self.session.run(self._say_batches, {self._number: batches})
 
-    def step(self, *, wishes=0, interrupted=0):
+    def step(self, *, wishes=0, interrupted=0, see_next=0):
         """Whether all have a batch, the loss of all, and whether the task stops after the step."""
-        self.session.run(self._say_loss, {self._sums: [1.0, wishes, interrupted]})
+        self.session.run(self._say_loss, {self._sums: [1.0, wishes, interrupted, see_next]})
         request = self._hook.before_run(None)
         *seen, results = self.session.run([self._all_have, self._loss, request.fetches], request.feed_dict)
         context = v1.train.SessionRunContext(None, self.session)
@@ -103,6 +103,31 @@ def test_the_own_wish_is_among_those_of_all(task):
     assert task.step() == [True, 1.5, False]
     task.end.wish()
     assert task.step() == [True, 1.5, True]
+
+
+@pytest.mark.parametrize(("own", "others"), [(True, 0), (False, 1), (False, 0)])
+def test_the_next_step_is_unseen_where_no_task_sees_it(task, own, others):
+    task.end.begin(is_endless=True)
+    task.end.sees_next = lambda: own
+    task.others_have(TASKS - 1)
+    task.step()
+    assert not task.end.is_unseen, "of the first step nobody knows that there is another one"
+    assert task.step(see_next=others) == [True, 1.5, False]
+    assert task.end.is_unseen == (not (own or others))
+
+
+def test_no_step_is_unseen_where_an_input_may_end_or_a_task_stops(task):
+    task.end.sees_next = lambda: False
+    task.end.begin(is_endless=False)
+    task.others_have(TASKS - 1)
+    task.others_have(TASKS - 1)
+    task.step()
+    task.step()
+    assert not task.end.is_unseen
+    task.end.begin(is_endless=True)
+    task.end.wish()
+    task.step()
+    assert not task.end.is_unseen
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,10 @@ import linear_model
 import pytest
 import tensorflow as tf
 from linear_model import eval_input, train_input, v1
-from step_traces import merging, tensorflows
+from step_traces import merging
 
-from estimator_runtime.loop.steps import merging_session, replaced, requests
+from estimator_runtime.distribution.standing_feeds import StandingFeeds
+from estimator_runtime.loop.steps import replaced, requests
 
 SELDOM = {"save_checkpoints_steps": None, "save_checkpoints_secs": 600}
 
@@ -24,6 +25,22 @@ def test_a_step_is_one_call_of_the_session(tmp_path, counts):
     assert counts["called"] - fewer["called"] == 60
     assert counts["run"] == fewer["run"]
     assert counts["made"] == fewer["made"]
+
+
+@pytest.mark.filterwarnings("ignore:To make it possible to preserve tf.data options")
+@pytest.mark.parametrize("kind", ["OneDeviceStrategy", "MirroredStrategy"])
+def test_a_step_of_a_strategy_is_one_call_of_the_session(tmp_path, counts, kind):
+    devices = "/cpu:0" if kind == "OneDeviceStrategy" else ["/cpu:0"]
+    counted = []
+    for steps in (20, 80):
+        counts.clear()
+        strategy = getattr(tf.distribute, kind)(devices)
+        estimator = linear_model.estimator(tmp_path / f"{steps}", train_distribute=strategy, **SELDOM)
+        estimator.train(train_input, steps=steps)
+        counted.append(counts.copy())
+    fewer, more = counted
+    assert more["called"] - fewer["called"] == 60
+    assert (more["run"], more["made"]) == (fewer["run"], fewer["made"])
 
 
 def test_checkpoints_by_steps_cost_no_call_between_them(tmp_path, counts):
@@ -61,6 +78,48 @@ def test_a_hook_that_feeds_makes_its_own_steps_slower(tmp_path, counts):
     estimator.train(train_input, steps=20, hooks=[Feeds()])
     assert counts["called"] == 16
     assert counts["run"] - fewer["run"] == 4
+
+
+def test_standing_feeds_are_planned_once(counts):
+    with tf.Graph().as_default():
+        fed = v1.placeholder(tf.int32, [])
+        twice = 2 * fed
+        feeds = [StandingFeeds({fed: 1}), StandingFeeds({fed: 2})]
+
+        class Feeds(v1.train.SessionRunHook):
+            def before_run(self, run_context):
+                return v1.train.SessionRunArgs(fed, feeds[0])
+
+        with merging(v1.train.ChiefSessionCreator(), [Feeds()]) as session:
+            counts.clear()
+            assert [int(session.run(twice)) for _ in range(3)] == [2, 2, 2]
+            feeds.reverse()
+            assert int(session.run(twice)) == 4
+            assert counts["made"] == 2
+
+
+def test_an_error_of_a_step_with_standing_feeds_is_said_as_session_run_says_it():
+    class Feeds(v1.train.SessionRunHook):
+        def __init__(self, kind, fed):
+            self.feeds = kind({fed: 0})
+
+        def before_run(self, run_context):
+            return v1.train.SessionRunArgs(None, self.feeds)
+
+    said = []
+    for kind in (dict, StandingFeeds):
+        with tf.Graph().as_default():
+            fed = v1.placeholder(tf.int32, [], name="fed")
+            quotient = tf.math.floordiv(1, fed, name="quotient")
+            with (
+                pytest.raises(tf.errors.InvalidArgumentError, match="zero") as raised,
+                merging(v1.train.ChiefSessionCreator(), [Feeds(kind, fed)]) as session,
+            ):
+                session.run(quotient)
+            said.append((str(raised.value), raised.value.op))
+    (theirs, operation), (ours, own_operation) = said
+    assert ours == theirs
+    assert own_operation.name == operation.name
 
 
 class Looks(v1.train.SessionRunHook):
@@ -210,16 +269,6 @@ def test_metadata_of_the_session_options_reach_hooks(tmp_path, config):
     estimator.train(train_input, steps=3, hooks=[Looks()])
     assert len(seen) == 3
     assert all(seen)
-
-
-def test_a_strategy_has_tensorflows_steps():
-    strategy = tf.distribute.OneDeviceStrategy("/cpu:0")
-    with tf.Graph().as_default(), strategy.scope():
-        creator = v1.train.ChiefSessionCreator()
-        session = merging_session.session(lambda hooks: tensorflows(creator, hooks), [])
-        assert type(session) is v1.train.MonitoredSession
-        with session:
-            assert not session.should_stop()
 
 
 def test_a_closed_session_is_let_go_of():

@@ -8,7 +8,8 @@ Every call of the session that has a collective in it is made by all tasks equal
 numbers such calls, and a task that is one ahead waits for ever.
 """
 
-from typing import Any
+import sys
+from typing import Any, ClassVar
 
 import tensorflow as tf
 
@@ -63,6 +64,8 @@ class CallHook(tf.compat.v1.train.SessionRunHook):  # type: ignore[misc]  # Tens
         peers: is told.
     """
 
+    steps_between_looks: ClassVar[int] = sys.maxsize
+
     def __init__(self, peers: PeerWatch) -> None:
         self._peers = peers
 
@@ -78,6 +81,8 @@ class ReturnHook(tf.compat.v1.train.SessionRunHook):  # type: ignore[misc]  # Te
     Args:
         peers: is told.
     """
+
+    steps_between_looks: ClassVar[int] = sys.maxsize
 
     def __init__(self, peers: PeerWatch) -> None:
         self._peers = peers

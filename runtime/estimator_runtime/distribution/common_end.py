@@ -1,8 +1,9 @@
 """How tasks that make every step together end together.
 
 A task that leaves alone leaves the others in the next step for ever: they wait for its gradients. So in each step all
-tell each other two things: whether there is another batch, and whether a hook wishes to stop. Where one task has no
-batch, the input of all has ended; after a step in which somebody wished it, all stop.
+tell each other whether there is another batch, whether a hook wishes to stop, and whether one sees the next step. Where one
+task has no batch, the input of all has ended; after a step in which somebody wished it, all stop. A step that no task's hooks
+see is made by all in a loop of the graph (`loop/stretches`), which another number of calls on one of them would not forgive.
 
 A batch is used only when all have one: the step waits for an all-reduce of that. Where the inputs of all tasks are endless
 it has none. `repeat()` is endless by what tf.data says of it, yet ends at once where there is nothing to repeat, so the
@@ -15,14 +16,17 @@ What ends a training at the same step everywhere needs no agreement: `StopAtStep
 since the loss is that of all.
 """
 
+import sys
 import weakref
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar
 
+import numpy as np
 import tensorflow as tf
 
 from estimator_runtime import interruption
 from estimator_runtime.distribution.each_replica import in_each
+from estimator_runtime.distribution.standing_feeds import StandingFeeds
 
 _train: Any = tf.compat.v1.train
 # By graph. They are no collections: those are written with the graph.
@@ -35,18 +39,25 @@ class CommonEnd:
     Args:
         strategy: the strategy, in whose scope the graph is built.
         dataset: this task's input.
+
+    Attributes:
+        sees_next: says, when a step is asked for, whether a hook of this task sees the one after it.
+        is_unseen: whether no hook of any task sees the next step.
     """
 
     def __init__(self, strategy: Any, dataset: Any) -> None:
         self._strategy = strategy
         self._dataset = dataset
-        self._wish = tf.compat.v1.placeholder_with_default(
-            tf.constant([0, 0], tf.int32), [2], name="wish_to_stop"
-        )
+        # A hook wishes to stop; it is because the task is told to end; a hook sees the next step.
+        self._said = tf.compat.v1.placeholder_with_default(tf.constant([0, 0, 1]), [3], name="said_of_a_step")
         self._all_have: dict[int, Any] = {}
-        self._wishes: Any = None
+        self._said_by_all: Any = None
+        self._promised = StandingFeeds()
+        self._promised_unseen = StandingFeeds()
         self._is_wished = False
         self._is_endless = False
+        self.sees_next: Callable[[], bool] = lambda: True
+        self.is_unseen = False
         self._steps = 0
         _OF_GRAPHS[tf.compat.v1.get_default_graph()] = self
 
@@ -63,19 +74,19 @@ class CommonEnd:
         return self._all_have[number]
 
     def loss_of_all(self, number: int, loss: Any) -> Any:
-        """The sum of the losses of all replicas of all tasks, which takes along what the hooks of all wish.
+        """The sum of the losses of all replicas of all tasks, which takes along what these say of a step.
 
         Args:
             number: of the replica among this task's; call it in each replica's context.
             loss: of this replica, of shape [].
         """
-        # The first of the task's replicas says what its hooks wish. The loss comes first, so that it is summed in the
-        # order in which it would be alone.
-        wish = tf.cast(self._wish if number == 0 else tf.zeros_like(self._wish), loss.dtype)
+        # The first of the task's replicas says it. The loss comes first, so that it is summed in the order in which it would
+        # be alone.
+        said = tf.cast(self._said if number == 0 else tf.zeros_like(self._said), loss.dtype)
         context = tf.distribute.get_replica_context()
-        sums = context.all_reduce(tf.distribute.ReduceOp.SUM, tf.concat([loss[tf.newaxis], wish], 0))
+        sums = context.all_reduce(tf.distribute.ReduceOp.SUM, tf.concat([loss[tf.newaxis], said], 0))
         if number == 0:
-            self._wishes = tf.cast(sums[1:], tf.int32)
+            self._said_by_all = tf.cast(sums[1:], tf.int32)
         return sums[0]
 
     def all_endless(self) -> Any:
@@ -93,6 +104,24 @@ class CommonEnd:
     def begin(self, *, is_endless: bool) -> None:
         """Notes, for the steps of a session, whether the inputs of all tasks are endless."""
         self._is_endless = is_endless
+        # What is fed is not computed: such a step has no all-reduce for it.
+        self._promised = StandingFeeds(dict.fromkeys(self.promises, True))
+        self._promised_unseen = StandingFeeds({**self._promised, self._said: np.zeros(3, np.int32)})
+
+    @property
+    def promises(self) -> list[Any]:
+        """Tensors that are true in each step but the first where the inputs of all tasks are endless."""
+        return list(self._all_have.values())
+
+    @property
+    def said(self) -> Any:
+        """What this task says of a step: int32 Tensor of shape [3], the last being whether a hook sees the next one."""
+        return self._said
+
+    @property
+    def said_by_all(self) -> Any:
+        """The sum over all tasks of what they say of a step, known after it."""
+        return self._said_by_all
 
     def hooks(self, hooks: Iterable[Any]) -> list[Any]:
         """The hooks of a session: those given, whose request to stop becomes a wish, and the one that stops for all."""
@@ -108,19 +137,33 @@ class CommonEnd:
         self._is_wished = True
 
     def before_run(self) -> Any:
-        """The request of a step: how many wish to stop, and how many of them are told to end."""
-        # What is fed is not computed: such a step has no all-reduce for it.
+        """The request of a step: what is said of it, and by all."""
         is_promised = self._is_endless and self._steps > 0
-        fed: dict[Any, Any] = dict.fromkeys(self._all_have.values(), True) if is_promised else {}
         self._steps += 1
         if self._is_wished:
-            fed[self._wish] = [1, int(interruption.requested())]
-        return _train.SessionRunArgs(self._wishes, fed)
+            said = np.array([1, int(interruption.requested()), 1], np.int32)
+            fed = {**(self._promised if is_promised else {}), self._said: said}
+        elif is_promised:
+            fed = self._promised if self.sees_next() else self._promised_unseen
+        else:
+            fed = None
+        return _train.SessionRunArgs(self._said_by_all, fed)
+
+    def after_run(self, said_by_all: Any) -> tuple[int, int]:
+        """Takes what all said of a step; returns how many wish to stop, and how many of them are told to end."""
+        wishes, interrupted, see_next = (int(number) for number in said_by_all)
+        self.is_unseen = not (wishes or see_next)
+        return wishes, interrupted
 
 
 def of(graph: Any) -> CommonEnd | None:
     """The agreement of a graph; None where nothing has to be agreed upon."""
     return _OF_GRAPHS.get(graph)
+
+
+def own_hooks(hooks: Iterable[Any]) -> list[Any]:
+    """Those of which `CommonEnd.hooks` has made the hooks of a session."""
+    return [hook.hook if isinstance(hook, _Wishing) else hook for hook in hooks]
 
 
 def _stops_everywhere(hook: Any) -> bool:
@@ -130,6 +173,8 @@ def _stops_everywhere(hook: Any) -> bool:
 class _Together(_train.SessionRunHook):  # type: ignore[misc]  # TensorFlow is untyped
     """Stops all tasks after the step in which one has wished it."""
 
+    steps_between_looks: ClassVar[int] = sys.maxsize
+
     def __init__(self, end: CommonEnd) -> None:
         self._end = end
 
@@ -138,7 +183,7 @@ class _Together(_train.SessionRunHook):  # type: ignore[misc]  # TensorFlow is u
         return self._end.before_run()
 
     def after_run(self, run_context: Any, run_values: Any) -> None:
-        wishes, interrupted = run_values.results
+        wishes, interrupted = self._end.after_run(run_values.results)
         if not wishes:
             return
         tf.compat.v1.logging.info("%d of the tasks ask to stop: all stop here.", wishes)
@@ -152,28 +197,28 @@ class _Wishing(_train.SessionRunHook):  # type: ignore[misc]  # TensorFlow is un
     """A hook whose request to stop is a wish."""
 
     def __init__(self, hook: Any, end: CommonEnd) -> None:
-        self._hook = hook
+        self.hook = hook
         self._end = end
 
     def begin(self) -> None:
-        self._hook.begin()
+        self.hook.begin()
 
     def after_create_session(self, session: Any, coord: Any) -> None:
-        self._hook.after_create_session(session, coord)
+        self.hook.after_create_session(session, coord)
 
     def before_run(self, run_context: Any) -> Any:
         own = self._context(run_context)
-        request = self._hook.before_run(own)
+        request = self.hook.before_run(own)
         self._notice(own)
         return request
 
     def after_run(self, run_context: Any, run_values: Any) -> None:
         own = self._context(run_context)
-        self._hook.after_run(own, run_values)
+        self.hook.after_run(own, run_values)
         self._notice(own)
 
     def end(self, session: Any) -> None:
-        self._hook.end(session)
+        self.hook.end(session)
 
     def _context(self, run_context: Any) -> Any:
         return _train.SessionRunContext(run_context.original_args, run_context.session)

@@ -57,11 +57,9 @@ class RestoringSessionCreator(tf.compat.v1.train.SessionCreator):  # type: ignor
     ) -> None:
         self._scaffold = scaffold
         self._master = master
+        self._config = config
         self._model_dir = model_dir
         self._live = live
-        self._creator = tf.compat.v1.train.ChiefSessionCreator(
-            scaffold=scaffold, master=master, config=config, checkpoint_dir=model_dir
-        )
 
     def create_session(self) -> Any:
         """Returns a `tf.compat.v1.Session` on initialised variables.
@@ -69,7 +67,8 @@ class RestoringSessionCreator(tf.compat.v1.train.SessionCreator):  # type: ignor
         Raises:
             CheckpointDamagedError: the model directory's checkpoint cannot be read, and there is no earlier one.
         """
-        # Here, for it adds operations to the graph and depends on what the main thread has entered.
+        # Here and once, as TensorFlow's creator does for each session: it adds operations to the graph, depends on what the
+        # main thread has entered, and says so in the log.
         self._scaffold.finalize()
         return _attended(self._made) if self._master else self._made()
 
@@ -86,11 +85,32 @@ class RestoringSessionCreator(tf.compat.v1.train.SessionCreator):  # type: ignor
         return session
 
     def _restored(self) -> Any:
+        scaffold = self._scaffold
+        manager = _session_manager(scaffold)
         while True:
             try:
-                return self._creator.create_session()
+                return manager.prepare_session(
+                    self._master,
+                    saver=scaffold.saver,
+                    checkpoint_dir=self._model_dir,
+                    config=self._config,
+                    init_op=scaffold.init_op,
+                    init_feed_dict=scaffold.init_feed_dict,
+                    init_fn=scaffold.init_fn,
+                )
             except _DAMAGED as error:
                 _set_aside(self._model_dir, error)
+
+
+def _session_manager(scaffold: Any) -> Any:
+    """TensorFlow's, for the default graph."""
+    return tf.compat.v1.train.SessionManager(
+        local_init_op=scaffold.local_init_op,
+        local_init_feed_dict=scaffold.local_init_feed_dict,
+        ready_op=scaffold.ready_op,
+        ready_for_local_init_op=scaffold.ready_for_local_init_op,
+        graph=tf.compat.v1.get_default_graph(),
+    )
 
 
 class CheckpointRestorer:
@@ -182,13 +202,7 @@ class WorkerSessionCreator(tf.compat.v1.train.SessionCreator):  # type: ignore[m
         """
         self._scaffold.finalize()
         pause = _FIRST_LOOK_FOR_MODEL_SECS
-        manager = tf.compat.v1.train.SessionManager(
-            local_init_op=self._scaffold.local_init_op,
-            local_init_feed_dict=self._scaffold.local_init_feed_dict,
-            ready_op=self._scaffold.ready_op,
-            ready_for_local_init_op=self._scaffold.ready_for_local_init_op,
-            graph=tf.compat.v1.get_default_graph(),
-        )
+        manager = _session_manager(self._scaffold)
 
         def look() -> Any:
             # With no time to wait this is one look.

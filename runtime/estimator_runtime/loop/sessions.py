@@ -94,11 +94,9 @@ def training_session(
                 *_reports(config, scaffold, save_summaries_steps, log_step_count_steps),
                 *hooks,
             ],
+            ahead,
         )
-    if (
-        tf.compat.v1.train.MonitoredTrainingSession is _MONITORED_TRAINING_SESSION
-        and not tf.distribute.has_strategy()
-    ):
+    if tf.compat.v1.train.MonitoredTrainingSession is _MONITORED_TRAINING_SESSION:
         return created_session(
             config,
             _session_creator(config, scaffold, watch),
@@ -108,7 +106,7 @@ def training_session(
                 *hooks,
             ],
             stop_grace_period_secs=_stop_grace_secs(tf.compat.v1.get_default_graph()),
-            ahead=ahead,
+            ahead=None if tf.distribute.has_strategy() else ahead,
         )
     return tf.compat.v1.train.MonitoredTrainingSession(
         master=config.master,
@@ -126,7 +124,13 @@ def training_session(
     )
 
 
-def _collective_session(config: RunConfig, scaffold: Any, peers: PeerWatch, hooks: list[Any]) -> Any:
+def _collective_session(
+    config: RunConfig,
+    scaffold: Any,
+    peers: PeerWatch,
+    hooks: list[Any],
+    ahead: merging_session.Ahead | None,
+) -> Any:
     """The session of a task that makes every step together with the others."""
     end = common_end.of(tf.compat.v1.get_default_graph())
     if end is not None:
@@ -136,7 +140,9 @@ def _collective_session(config: RunConfig, scaffold: Any, peers: PeerWatch, hook
         config.train_distribute, scaffold, config.master, config.session_config, restorer, peers
     )
     # A task waits for the others in the call of the session, not while its hooks save.
-    return created_session(config, OneSession(creator, peers), [ReturnHook(peers), *hooks, CallHook(peers)])
+    return created_session(
+        config, OneSession(creator, peers), [ReturnHook(peers), *hooks, CallHook(peers)], ahead=ahead
+    )
 
 
 def _session_creator(config: RunConfig, scaffold: Any, watch: ChiefWatch | None) -> Any:

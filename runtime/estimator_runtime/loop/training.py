@@ -24,7 +24,7 @@ from estimator_runtime.cluster.peers import PeerWatch, others
 from estimator_runtime.cluster.watcher import WatchingHook
 from estimator_runtime.config import strategies
 from estimator_runtime.config.run_config import RunConfig, TaskType
-from estimator_runtime.distribution import replicas
+from estimator_runtime.distribution import common_end, replicas
 from estimator_runtime.distribution.on_read_variables import OnReadVariables
 from estimator_runtime.errors import DistributionNotSupportedError
 from estimator_runtime.keras import former_checkpoints, layer_state
@@ -35,6 +35,7 @@ from estimator_runtime.loop.stretches.default_hooks import LogHook, NanHook
 from estimator_runtime.loop.stretches.last_steps import last_steps_of
 from estimator_runtime.loop.stretches.looped_graph import LoopedGraph
 from estimator_runtime.loop.stretches.stretches import Stretches
+from estimator_runtime.loop.stretches.together import Together
 from estimator_runtime.model.bound_model import BoundModel
 from estimator_runtime.model.model_fn import EstimatorSpec, ModeKeys
 
@@ -137,7 +138,9 @@ def train_with_spec(
     summary_steps, log_steps, master_hooks = _chief_reports(model.config, spec)
     if tf2_writer is not None and tf2_writer.is_used and model.config.save_summary_steps:
         master_hooks.append(DefaultWriterHook(tf2_writer, model.config.save_summary_steps))
-    stretches = Stretches(model.config, graph, fetches[0], spec.loss, step)
+    end = None if peers is None else common_end.of(graph)
+    together = None if peers is None or end is None else Together(strategy, end, peers)
+    stretches = Stretches(model.config, graph, fetches[0], spec.loss, step, together=together)
     loss, made, is_stopped = None, 0, False
     with (
         _leaving_with_chief() as left,

@@ -8,7 +8,7 @@ Invariants:
 
 * hooks see what a MonitoredSession shows them: the order of calls, the values, options and metadata of their own step,
   the raw session, and what stops or loses it;
-* a step in which a hook asks for feeds or options is run by `Session.run`, with all of them;
+* a step in which a hook asks for feeds (but `StandingFeeds`) or options is run by `Session.run`, with all of them;
 * an error in a step is a new session, an end or an error exactly where MonitoredSession has it so.
 """
 
@@ -18,6 +18,7 @@ from typing import Any, Protocol, Self
 
 import tensorflow as tf
 
+from estimator_runtime.distribution.standing_feeds import StandingFeeds
 from estimator_runtime.loop.steps import replaced, run_errors
 from estimator_runtime.loop.steps.requests import Plans
 
@@ -58,10 +59,10 @@ def session(
         ahead: what is done before each step; nothing where not a `MergingSession` runs them.
 
     Returns:
-        A `MergingSession`; what `make` returns where a step is not only the session's affair: under a tf.distribute
-        strategy, where the program has replaced MonitoredSession, and where each step has metadata.
+        A `MergingSession`; what `make` returns where a step is not only the session's affair: where the program has
+        replaced MonitoredSession, and where each step has metadata.
     """
-    if replaced.monitored_session() or tf.distribute.has_strategy() or _fills_metadata(config):
+    if replaced.monitored_session() or _fills_metadata(config):
         return make(list(hooks))
     return MergingSession(make, hooks, ahead)
 
@@ -210,6 +211,7 @@ class MergingSession:
         asked = {_CALLER: fetches}
         options = tf.compat.v1.RunOptions()
         feeds: dict[Any, Any] = {}
+        standing: StandingFeeds | None = None
         is_plain = True
         for hook in made.looking:
             request = hook.before_run(context)
@@ -219,12 +221,15 @@ class MergingSession:
                 asked[hook] = request.fetches
             if request.feed_dict:
                 _add_feeds(feeds, request.feed_dict)
-                is_plain = False
+                if standing is None and type(request.feed_dict) is StandingFeeds:
+                    standing = request.feed_dict
+                else:
+                    is_plain = False
             if request.options:
                 _merge(options, request.options)
                 is_plain = False
         metadata = tf.compat.v1.RunMetadata()
-        outputs = self._planned(asked) if is_plain else None
+        outputs = self._planned(asked, standing) if is_plain else None
         if outputs is None:
             outputs = made.session.run(
                 fetches=asked, feed_dict=feeds or None, options=options, run_metadata=metadata
@@ -236,15 +241,17 @@ class MergingSession:
         made.is_to_stop = context.stop_requested
         return outputs[_CALLER]
 
-    def _planned(self, asked: dict[Any, Any]) -> dict[Any, Any] | None:
+    def _planned(self, asked: dict[Any, Any], feeds: StandingFeeds | None = None) -> dict[Any, Any] | None:
         """What a plan answers to each that asks; None where `Session.run` has to."""
         session = self._made.session
         if replaced.run_of(session):
             return None
         try:
-            plan = self._made.plans.plan(asked.values())
+            plan = self._made.plans.plan(asked.values(), feeds)
             return None if plan is None else dict(zip(asked, plan.results(), strict=True))
         except tf.errors.OpError as error:
+            if feeds is not None:  # by Session.run, which has explained it
+                raise
             # Nothing runs; a session that somebody has closed says so.
             session.run([])
             raise run_errors.explained(error, session.graph) from error

@@ -2,7 +2,8 @@
 
 `Session.run` takes the structure of its fetches apart and puts it together again in every step. A training asks for the
 same few things always, so here that is done once: `Session.make_callable` of the flat list of what is asked for, kept
-under the identity of each tensor and the shape of the structures around them.
+under the identity of each tensor and the shape of the structures around them. What is fed is known beforehand too, where it
+says so (`StandingFeeds`).
 
 Invariants:
 
@@ -21,6 +22,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from estimator_runtime.distribution.standing_feeds import StandingFeeds
+
 MOST_PLANS = 32
 
 _ELEMENTS = (tf.Tensor, tf.Operation, tf.Variable, tf.SparseTensor, tf.IndexedSlices)
@@ -38,20 +41,28 @@ class _Plan:
         session: the session.
         requests: the structures that are asked for.
         elements: all that is in them, in order.
+        feeds: what is fed.
 
     Raises:
         TypeError, ValueError: an element is none of the session's graph.
     """
 
-    def __init__(self, session: Any, requests: Iterable[Any], elements: Sequence[Any]) -> None:
+    def __init__(
+        self, session: Any, requests: Iterable[Any], elements: Sequence[Any], feeds: StandingFeeds | None
+    ) -> None:
         # Kept, for they are known by their ids.
         self._elements = elements
+        self._feeds = feeds
         places: dict[Hashable, int] = {}
         unique: list[Any] = []
         for element in elements:
             if places.setdefault(_identity(element), len(unique)) == len(unique):
                 unique.append(element)
-        self._run: Callable[[], Any] = session.make_callable(unique)
+        self._run: Callable[[], Any] = (
+            session.make_callable(unique)
+            if feeds is None
+            else functools.partial(session.make_callable(unique, list(feeds)), *feeds.values())
+        )
         self._parts = [_part(request, places) for request in requests]
 
     def results(self) -> list[Any]:
@@ -71,21 +82,25 @@ class Plans:
         self._session = session
         self._plans: dict[Hashable, _Plan] = {}
 
-    def plan(self, requests: Iterable[Any]) -> _Plan | None:
+    def plan(self, requests: Iterable[Any], feeds: StandingFeeds | None = None) -> _Plan | None:
         """The plan of these requests, each any structure that `Session.run` takes; None leaves them to that.
+
+        Args:
+            requests: the structures.
+            feeds: what is fed with them.
 
         Raises:
             TypeError, ValueError: an element is none of the session's graph, as `Session.run` raises it.
         """
         elements: list[Any] = []
         try:
-            key = tuple([_key(request, elements) for request in requests])
+            key = id(feeds), tuple([_key(request, elements) for request in requests])
         except _Unplanned:
             return None
         found = self._plans.get(key)
         # `Session.run` of nothing does nothing, a callable of nothing is an error.
         if found is None and elements and len(self._plans) < MOST_PLANS:
-            found = self._plans[key] = _Plan(self._session, requests, elements)
+            found = self._plans[key] = _Plan(self._session, requests, elements, feeds)
         return found
 
 

@@ -45,6 +45,7 @@ _SHARING: Final = frozenset(
         "AssignSubVariableOp",
         "AssignVariableOp",
         "IteratorGetNext",
+        "IteratorGetNextAsOptional",
         "IteratorGetNextSync",
         "LookupTableFindV2",
         "LookupTableInsertV2",
@@ -74,6 +75,8 @@ _SHARING: Final = frozenset(
         "VariableShape",
     }
 )
+# The copy has the keys of the step's own; that it is in a loop tells the one from the other.
+_COLLECTIVE: Final = "Collective"
 _APPLYING: Final = ("ResourceApply", "ResourceSparseApply")
 _HARMLESS: Final = frozenset(
     {
@@ -105,8 +108,14 @@ _UNFIT: Final = frozenset(
 )
 
 
-def fits(kind: str, *, is_stateful: bool) -> bool:
-    """Whether an operation of this type may be in the copy of a step."""
+def fits(kind: str, *, is_stateful: bool, is_together: bool = False) -> bool:
+    """Whether an operation of this type may be in the copy of a step.
+
+    Args:
+        kind: the type.
+        is_stateful: whether it has state.
+        is_together: whether all tasks make the steps of the loop together.
+    """
     if kind in _UNFIT:
         return False
     return (
@@ -115,4 +124,5 @@ def fits(kind: str, *, is_stateful: bool) -> bool:
         or kind in _HARMLESS
         or kind in RANDOM
         or kind.startswith(_APPLYING)
+        or (is_together and kind.startswith(_COLLECTIVE))
     )

@@ -12,13 +12,18 @@ from estimator_runtime.loop.stretches.step_graph import NotLoopableError
 _ON = 1
 
 
-def check(config: RunConfig, graph: Any) -> None:
+def check(config: RunConfig, graph: Any, *, is_together: bool = False) -> None:
     """Refuses what makes a step more than a call of a session in this process.
+
+    Args:
+        config: the Estimator's.
+        graph: the graph.
+        is_together: whether all tasks of the cluster make the steps of the loop together.
 
     Raises:
         NotLoopableError: it is.
     """
-    if config.master or config.num_ps_replicas or config.num_worker_replicas > 1:
+    if not is_together and (config.master or config.num_ps_replicas or config.num_worker_replicas > 1):
         raise NotLoopableError("it is part of a cluster")
     if config.device_fn is not None:
         raise NotLoopableError("RunConfig.device_fn places the operations")

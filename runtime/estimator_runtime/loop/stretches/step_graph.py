@@ -3,7 +3,7 @@
 Whether it can is read from the operations and from the functions that they call, nothing is tried: see `operations`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,7 @@ class StepGraph:
         handles: tensors of the resources that it uses, which are not in the definition, by the name of their operation.
         train: name of the training operation or Tensor.
         loss: the Tensor of the loss.
+        inputs: tensors that are computed in the step, and given to its copy.
         is_seeded: whether random numbers in it have a seed.
     """
 
@@ -38,16 +39,28 @@ class StepGraph:
     handles: dict[str, Any]
     train: str
     loss: Any
+    inputs: tuple[Any, ...]
     is_seeded: bool
 
 
-def of(train_op: Any, loss: Any, step: Any) -> StepGraph:
+def of(
+    train_op: Any,
+    loss: Any,
+    step: Any,
+    *,
+    more: Sequence[Any] = (),
+    inputs: Sequence[Any] = (),
+    is_together: bool = False,
+) -> StepGraph:
     """The graph of a step.
 
     Args:
         train_op: Operation or Tensor.
         loss: scalar Tensor of a float dtype.
         step: the variable that counts the steps: the global step of a training.
+        more: other tensors that are asked of it.
+        inputs: tensors that its copy is given, and does not compute.
+        is_together: whether all tasks make the steps of the loop together.
 
     Raises:
         NotLoopableError: it cannot be in a loop.
@@ -57,14 +70,14 @@ def of(train_op: Any, loss: Any, step: Any) -> StepGraph:
     if not isinstance(loss, tf.Tensor) or not loss.dtype.is_floating or loss.shape.rank != 0:
         raise NotLoopableError("its loss is no scalar of a float type")
     train = train_op if isinstance(train_op, tf.Operation) else train_op.op
-    found, handles = _needed([train, loss.op])
-    _check(found)
+    found, handles = _needed([train, loss.op, *(tensor.op for tensor in more)], inputs)
+    _check(found, is_together=is_together)
     _check_counting(found, step)
-    definition = _definition(loss.graph, found, handles)
+    definition = _definition(loss.graph, found, {*handles, *(tensor.op.name for tensor in inputs)})
     functions = _functions(loss.graph, definition)
     if functions:
         definition.library.function.extend(functions)
-        _check_functions(definition)
+        _check_functions(definition, is_together=is_together)
     if definition.ByteSize() > _MOST_BYTES:
         raise NotLoopableError("its graph holds arrays of more than 64 MiB")
     used = {name.partition(":")[0] for node in definition.node for name in node.input}
@@ -72,17 +85,18 @@ def of(train_op: Any, loss: Any, step: Any) -> StepGraph:
     is_seeded = _change_seeds(definition.node)
     if any(_is_seeded(node) for function in functions for node in function.node_def):
         raise NotLoopableError("a function in it draws random numbers with a seed")
-    return StepGraph(definition, handles, train_op.name, loss, is_seeded)
+    return StepGraph(definition, handles, train_op.name, loss, tuple(inputs), is_seeded)
 
 
-def _needed(ends: Iterable[Any]) -> tuple[list[Any], dict[str, Any]]:
-    """The operations that `ends` need, they themselves included, in their order in the graph; and the handles."""
+def _needed(ends: Iterable[Any], inputs: Iterable[Any]) -> tuple[list[Any], dict[str, Any]]:
+    """The operations that `ends` need, they themselves included and those of `inputs` not; and the handles."""
     found: dict[str, Any] = {}
     handles: dict[str, Any] = {}
+    given = {tensor.op.name for tensor in inputs}
     todo = list(ends)
     while todo:
         operation = todo.pop()
-        if operation.name in found or operation.name in handles:
+        if operation.name in found or operation.name in handles or operation.name in given:
             continue
         if operation.type in operations.HANDLES and operation.outputs[0].dtype == tf.resource:
             handles[operation.name] = operation.outputs[0]
@@ -93,9 +107,10 @@ def _needed(ends: Iterable[Any]) -> tuple[list[Any], dict[str, Any]]:
     return list(found.values()), handles
 
 
-def _check(found: Iterable[Any]) -> None:
+def _check(found: Iterable[Any], *, is_together: bool) -> None:
     for operation in found:
-        if not operations.fits(operation.type, is_stateful=operation.op_def.is_stateful):
+        is_stateful = operation.op_def.is_stateful
+        if not operations.fits(operation.type, is_stateful=is_stateful, is_together=is_together):
             raise NotLoopableError(f"{operation.name} is a {operation.type}")
 
 
@@ -121,7 +136,7 @@ def _check_counting(found: Iterable[Any], step: Any) -> None:
         raise NotLoopableError(f"it adds to {counter} {added} times")
 
 
-def _definition(graph: Any, found: Iterable[Any], handles: dict[str, Any]) -> Any:
+def _definition(graph: Any, found: Iterable[Any], left_out: set[str]) -> Any:
     definition = tf.compat.v1.GraphDef()
     definition.versions.CopyFrom(graph.graph_def_versions)
     names = {operation.name for operation in found}
@@ -130,7 +145,7 @@ def _definition(graph: Any, found: Iterable[Any], handles: dict[str, Any]) -> An
         node.CopyFrom(operation.node_def)
         if _is_compiled(node):
             raise NotLoopableError(f"{node.name} is compiled by XLA")
-        inputs = [name for name in node.input if name.removeprefix("^") not in handles or name[:1] != "^"]
+        inputs = [name for name in node.input if name.removeprefix("^") not in left_out or name[:1] != "^"]
         if len(inputs) != len(node.input):
             node.input[:] = inputs
         _keep_places(node, names)
@@ -181,7 +196,7 @@ def _called(nodes: Iterable[Any]) -> Iterator[str]:
             yield from (function.name for function in value.list.func)
 
 
-def _check_functions(definition: Any) -> None:
+def _check_functions(definition: Any, *, is_together: bool) -> None:
     functions = {function.signature.name for function in definition.library.function}
     # A meta graph has the definitions, by their types, of all operations of the functions that its nodes are calls of.
     calls = tf.compat.v1.GraphDef(library=definition.library)
@@ -196,7 +211,7 @@ def _check_functions(definition: Any) -> None:
             is_stateful = node.op not in known or known[node.op].is_stateful
             if _is_compiled(node):
                 raise NotLoopableError(f"{node.name} in a function is compiled by XLA")
-            if not operations.fits(node.op, is_stateful=is_stateful):
+            if not operations.fits(node.op, is_stateful=is_stateful, is_together=is_together):
                 raise NotLoopableError(f"{node.name} in a function is a {node.op}")
 
 

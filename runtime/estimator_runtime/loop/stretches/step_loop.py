@@ -2,12 +2,13 @@
 
 The copy uses the step's own variables, iterators and tables. Between two of its steps the loop looks whether it is to go
 on: not after the number of steps that it is given, not when its time is over, and in a training not after a loss that is
-not a number.
+not a number. Tasks that make every step together go on by what all of them have said of it.
 
 Invariants:
 
 * a step of the loop begins when the one before has ended, with all that it does;
-* no step is made when the number of steps is not what the caller takes it for;
+* no step is made when the number of steps is not what the caller takes it for. Where all tasks make the steps together,
+  one is, and it is the last: the others make it too;
 * how many steps were made, and the loss of the last, can be read afterwards also when a step failed.
 """
 
@@ -19,6 +20,7 @@ import tensorflow as tf
 
 from estimator_runtime.loop.stretches.looped_graph import LoopedGraph
 from estimator_runtime.loop.stretches.step_graph import StepGraph
+from estimator_runtime.loop.stretches.together import Together
 
 NOT_BEGUN: Final = -1
 """What `StepLoop.made` is before a loop has begun to run in a session."""
@@ -46,14 +48,21 @@ class StepLoop:
     length: Any
     expected: Any
     secs: Any
-    results: tuple[Any, Any, Any]
+    results: tuple[Any, ...]
     made: Any
     loss: Any
     step: Any
     forget: Any
 
 
-def build(graph: LoopedGraph, step_graph: StepGraph, step: Any, *, ends_at_nan: bool = True) -> StepLoop:
+def build(
+    graph: LoopedGraph,
+    step_graph: StepGraph,
+    step: Any,
+    *,
+    ends_at_nan: bool = True,
+    together: Together | None = None,
+) -> StepLoop:
     """Adds a loop to a graph, in a part of it that is hidden.
 
     Args:
@@ -61,11 +70,13 @@ def build(graph: LoopedGraph, step_graph: StepGraph, step: Any, *, ends_at_nan: 
         step_graph: what a step runs.
         step: the variable that counts the steps.
         ends_at_nan: whether the loop ends after a loss that is not a number.
+        together: this task's part, where all tasks make the steps together.
     """
     with (
         graph.as_default(),
         tf.control_dependencies(None),
         graph.device(None),
+        graph.device(None if together is None else step.device),
         tf.compat.v1.name_scope(None),
         tf.compat.v1.name_scope(_SCOPE) as scope,
     ):
@@ -74,7 +85,7 @@ def build(graph: LoopedGraph, step_graph: StepGraph, step: Any, *, ends_at_nan: 
         length = tf.compat.v1.placeholder(tf.int64, [], "length")
         expected = tf.compat.v1.placeholder(tf.int64, [], "expected")
         secs = tf.compat.v1.placeholder(tf.float64, [], "secs")
-        with graph.device("/cpu:0"):
+        with graph.device("/device:CPU:0"):
             made = tf.raw_ops.VarHandleOp(dtype=tf.int64, shape=[], shared_name=f"{scope}made", name="made")
             last = tf.raw_ops.VarHandleOp(dtype=dtype, shape=[], shared_name=f"{scope}loss", name="loss")
         before = tf.raw_ops.ReadVariableOp(resource=step.handle, dtype=step.dtype)
@@ -84,31 +95,51 @@ def build(graph: LoopedGraph, step_graph: StepGraph, step: Any, *, ends_at_nan: 
             started = tf.timestamp()
         with tf.control_dependencies([started]):
             first = [tf.identity(tf.zeros([], tf.int64)), tf.identity(tf.zeros([], dtype))]
+            if together is not None:
+                first.append(tf.zeros(together.said_by_all.shape, together.said_by_all.dtype))
 
-        def goes_on(number: Any, loss: Any) -> Any:
+        def is_late(number: Any) -> Any:
             with tf.control_dependencies([number]):
-                spent = tf.timestamp() - started
-            is_over = spent >= secs
+                return tf.timestamp() - started >= secs
+
+        def goes_on(number: Any, loss: Any, *said: Any) -> Any:
+            if together is None:
+                is_over = is_late(number)
+                is_left = number < limit
+            else:
+                # By what all know. The first step is everybody's, whatever this task knows.
+                is_over = tf.reduce_any(tf.not_equal(said[0], 0))
+                is_left = True
             if ends_at_nan:
                 is_over = tf.logical_or(tf.math.is_nan(loss), is_over)
-            return tf.logical_and(number < limit, tf.logical_not(is_over))
+            return tf.logical_and(is_left, tf.logical_not(is_over))
 
-        def body(number: Any, loss: Any) -> Any:
-            del loss
-            done, loss = tf.graph_util.import_graph_def(
+        def body(number: Any, loss: Any, *said: Any) -> Any:
+            del loss, said
+            values = []
+            if together is not None:
+                values = together.inputs_of(tf.logical_or(number + 1 >= limit, is_late(number)))
+            done, *answers = tf.graph_util.import_graph_def(
                 step_graph.definition,
-                input_map={f"{name}:0": tf.identity(tensor) for name, tensor in step_graph.handles.items()},
-                return_elements=[step_graph.train, step_graph.loss.name],
+                input_map={
+                    **{f"{name}:0": tf.identity(tensor) for name, tensor in step_graph.handles.items()},
+                    **{of.name: value for of, value in zip(step_graph.inputs, values, strict=True)},
+                },
+                return_elements=[
+                    step_graph.train,
+                    step_graph.loss.name,
+                    *([] if together is None else [together.said_by_all.name]),
+                ],
                 name=_STEP,
             )
-            loss.set_shape([])
-            with tf.control_dependencies([done, loss]):
+            answers[0].set_shape([])
+            with tf.control_dependencies([done, *answers]):
                 number = number + 1
-                noted = [_assign(made, number), _assign(last, loss)]
+                noted = [_assign(made, number), _assign(last, answers[0])]
             with tf.control_dependencies(noted):
-                return tf.identity(number), tf.identity(loss)
+                return [tf.identity(number), *[tf.identity(answer) for answer in answers]]
 
-        made_now, loss_now = tf.while_loop(goes_on, body, first, parallel_iterations=1)
+        made_now, loss_now, *_ = tf.while_loop(goes_on, body, first, parallel_iterations=1)
         graph.hide(scope, _functions_in(graph, scope))
         return StepLoop(
             length=length,

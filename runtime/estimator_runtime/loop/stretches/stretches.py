@@ -21,6 +21,7 @@ from estimator_runtime.loop.stretches.looped_graph import LoopedGraph
 from estimator_runtime.loop.stretches.pace import Pace
 from estimator_runtime.loop.stretches.step_graph import NotLoopableError
 from estimator_runtime.loop.stretches.step_loop import StepLoop
+from estimator_runtime.loop.stretches.together import Together
 
 _SINGLE = 1
 
@@ -35,6 +36,7 @@ class Stretches:
         loss: scalar Tensor.
         step: the variable that counts the steps: the global step of a training.
         is_training: whether it is a training, which ends at a loss that is not a number.
+        together: this task's part, where all tasks of a cluster make every step together.
 
     Attributes:
         made: number of steps that stretches have made.
@@ -50,6 +52,7 @@ class Stretches:
         step: Any,
         *,
         is_training: bool = True,
+        together: Together | None = None,
     ) -> None:
         self.made = 0
         self.loss: Any = None
@@ -57,8 +60,9 @@ class Stretches:
         self._graph = graph
         self._train_op = train_op
         self._loss = loss
-        self._step_variable = step
+        self._step_variable = step if together is None else together.own_step(step)
         self._is_training = is_training
+        self._together = together
         self._step = 0
         self._loop: StepLoop | None = None
         self._is_tried = False
@@ -79,7 +83,7 @@ class Stretches:
         """
         self._loop = None
         asked = self._config.steps_per_loop
-        found = looks.of(looks.looking(hooks))
+        found = self._found(hooks)
         if asked == _SINGLE or not self._pays(asked, hooks, found):
             return
         try:
@@ -94,8 +98,12 @@ class Stretches:
         self._session = None
         if self._loop is None:
             return
-        found = looks.of(hooks)
-        nan = next((hook for hook in hooks if isinstance(hook, NanHook)), None)
+        found = self._found(hooks)
+        nan = (
+            next((look for look in found if isinstance(look, NanHook)), None)
+            if isinstance(found, list)
+            else None
+        )
         if not isinstance(found, list) or (self._is_training and nan is None):
             return
         _, step = session.run([self._loop.forget, self._loop.step])
@@ -105,6 +113,8 @@ class Stretches:
         for look in found:
             look.began(self._step)
         self._since = time.monotonic()
+        if self._together is not None:
+            self._together.asks(self._sees_next)
 
     def forget(self) -> None:
         """Lets go of the session, which is closed."""
@@ -122,12 +132,13 @@ class Stretches:
         """
         if self._session is None or self._loop is None or replaced.run_of(self._session):
             return
-        steps = min([self._pace.most, *(look.quiet_steps(self._step) for look in self._looks)])
+        steps = self._quiet_steps()
         started = time.monotonic()
-        if steps > 0:
-            self._stretch(self._loop, steps, run_context)
+        # Where no task sees the next step all make it so, also one that has found since that it would.
+        if steps > 0 if self._together is None else self._together.is_unseen:
+            made = self._stretch(self._loop, steps, run_context)
             self._since = time.monotonic()
-            self._pace.stretched(steps, self._since - started)
+            self._pace.stretched(steps if self._together is None else made, self._since - started)
         else:
             self._since = started
 
@@ -140,6 +151,19 @@ class Stretches:
         for look in self._looks:
             look.looked(self._step)
         self._pace.seen(time.monotonic() - self._since)
+
+    def _found(self, hooks: Sequence[Any]) -> list[Look] | Any:
+        """As `looks.of`, of those that are called in a step."""
+        return looks.of(looks.looking(hooks if self._together is None else self._together.own_hooks(hooks)))
+
+    def _quiet_steps(self) -> int:
+        return min([self._pace.most, *(look.quiet_steps(self._step) for look in self._looks)])
+
+    def _sees_next(self) -> bool:
+        """Whether this task's hooks see the step after the one that is about to be made."""
+        if self._session is None or not self._pace.most:
+            return True
+        return any(look.quiet_steps(self._step) <= 1 for look in self._looks)
 
     def _pays(self, asked: str | int, hooks: Sequence[Any], found: Any) -> bool:
         """Whether stretches are worth a loop, or were asked for."""
@@ -155,41 +179,60 @@ class Stretches:
         return bool(most_steps > 1 and period > 1)
 
     def _built(self, asked: str | int, found: Any) -> StepLoop:
-        run_options.check(self._config, self._graph)
+        together = self._together
+        run_options.check(self._config, self._graph, is_together=together is not None)
+        if together is not None:
+            together.check()
         is_auto = isinstance(asked, str)
         is_repeatable = self._graph.seed is not None
         if is_auto and is_repeatable and self._is_training:
             raise NotLoopableError("a seed is set, and how many steps a call makes by 'auto' depends on time")
         if not isinstance(found, list):
             raise NotLoopableError(f"the hook {type(found).__name__} looks at each of them")
-        made_of = step_graph.of(self._train_op, self._loss, self._step_variable)
+        made_of = step_graph.of(
+            self._train_op,
+            self._loss,
+            self._step_variable,
+            more=() if together is None else (together.said_by_all,),
+            inputs=() if together is None else together.inputs,
+            is_together=together is not None,
+        )
         if is_auto and made_of.is_seeded:
             raise NotLoopableError("its random numbers have a seed")
         if is_auto and len(made_of.definition.node) > pace.MOST_OPERATIONS:
             raise NotLoopableError(f"it has more than {pace.MOST_OPERATIONS} operations")
-        loop = step_loop.build(self._graph, made_of, self._step_variable, ends_at_nan=self._is_training)
+        loop = step_loop.build(
+            self._graph, made_of, self._step_variable, ends_at_nan=self._is_training, together=together
+        )
         self._pace = Pace(asked, is_timed=not (is_repeatable or made_of.is_seeded))
         return loop
 
-    def _stretch(self, loop: StepLoop, steps: int, run_context: Any) -> None:
+    def _call(self, loop: StepLoop, steps: int) -> Any:
         fed = {loop.length: steps, loop.expected: self._step, loop.secs: self._pace.longest_secs}
+        if self._together is None:
+            return self._session.run(loop.results, fed)
+        return self._together.run(lambda: self._session.run(loop.results, fed))
+
+    def _stretch(self, loop: StepLoop, steps: int, run_context: Any) -> int:
+        """Makes steps; returns how many."""
         try:
-            made, loss, before = self._session.run(loop.results, fed)
+            made, loss, before = self._call(loop, steps)
         except tf.errors.OpError as error:
-            if not self._is_tried and self._made(loop) == step_loop.NOT_BEGUN:
+            # One that made single steps from here on would wait for the others' loop.
+            may_go_on = self._together is None and not self._is_tried
+            if may_go_on and self._made(loop) == step_loop.NOT_BEGUN:
                 self._session = None
                 self._say(f"the loop over them cannot be run ({type(error).__name__}: {error.message})")
-                return
+                return 0
             self._note(loop)
             said = type(error)(None, None, step_loop.raw_message(error))
             raise run_errors.explained(said, self._graph) from error
         self._is_tried = True
         if before != self._step:
-            # Somebody has set the number of steps; nothing was made.
+            # Somebody has set the number of steps; nothing was made, or one with the others.
             self._step = int(before)
-            return
         if not made:
-            return
+            return 0
         self._step += int(made)
         self.made += int(made)
         self.loss = loss
@@ -197,6 +240,7 @@ class Stretches:
             look.passed(int(made), self._step, run_context)
         if self._nan is not None and np.isnan(loss):
             self._nan.see(loss, run_context)
+        return int(made)
 
     def _made(self, loop: StepLoop) -> int:
         try:
