@@ -45,16 +45,32 @@ class Steps(v1.train.SessionRunHook):
         self.see(int(run_values.results))
 
 
-class Calls(v1.train.SessionRunHook):
-    """Calls `see` with the number of steps so far, where each call of the session is one; reads no variable for it."""
+class OwnSteps(v1.train.SessionRunHook):
+    """Calls `see` with the global step after steps, and at the end `ended`.
 
-    def __init__(self, see):
+    The step is read from this task's own copy, for another read would ask the other tasks. tf.estimator calls this after each
+    step, ours as seldom as `steps_between_looks` lets it.
+    """
+
+    steps_between_looks = 50
+
+    def __init__(self, see, ended):
         self.see = see
-        self.made = 0
+        self.ended = ended
+
+    def begin(self):
+        strategy = tf.distribute.get_strategy()
+        (own,) = strategy.experimental_local_results(v1.train.get_global_step())
+        self.step = own.read_value()
+
+    def before_run(self, run_context):
+        return v1.train.SessionRunArgs(self.step)
 
     def after_run(self, run_context, run_values):
-        self.made += 1
-        self.see(self.made)
+        self.see(int(run_values.results))
+
+    def end(self, session):
+        self.ended(int(session.run(self.step)))
 
 
 class Speed:
@@ -80,15 +96,15 @@ class Sent:
     """
 
     def __init__(self, steps):
-        self.steps = steps
         self.first = int(steps * WARM_UP)
         self.begun = self.last = None
 
     def see(self, step):
         if self.begun is None and step >= self.first:
             self.begun = (step, sockets.sent())
-        elif step >= self.steps:
-            self.last = (step, sockets.sent())
+
+    def ended(self, step):
+        self.last = (step, sockets.sent())
 
     def value(self):
         (first, before), (last, after) = self.begun, self.last
@@ -242,9 +258,9 @@ def synchronous(directory, steps):
     speed, sent, sizes = Speed(steps), Sent(steps), []
 
     def see(step):
-        # The time that it takes to look at the sockets is not measured: before the first step that counts, after the last.
-        for one in (sent, speed) if step < steps else (speed, sent):
-            one.see(step)
+        # First the sockets, for the time that it takes to look at them is not measured.
+        sent.see(step)
+        speed.see(step)
 
     def model_fn(features, labels, mode, params):
         made = runtime_programs.network(features, labels, mode, params)
@@ -257,7 +273,7 @@ def synchronous(directory, steps):
     )
     tf.estimator.train_and_evaluate(
         tf.estimator.Estimator(model_fn, config=config, params={"hidden": (256, 128)}),
-        tf.estimator.TrainSpec(runtime_programs.network_input, steps, hooks=[Calls(see)]),
+        tf.estimator.TrainSpec(runtime_programs.network_input, steps, hooks=[OwnSteps(see, sent.ended)]),
         tf.estimator.EvalSpec(runtime_programs.network_input, steps=1),
     )
     print(json.dumps({"speed": speed.value(), "sent": sent.value(), "model": sum(sizes)}), flush=True)
