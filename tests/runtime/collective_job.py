@@ -1,7 +1,8 @@
 """One task of a training whose tasks make every step together; started with a global TASK by `cluster_tasks`.
 
-Settings: `strategy` ("eager", "graph" or "v1"), `optimizer`, `steps`, `save_steps`, `session_secs`, `steps_per_loop`, `seed`,
-`log_steps`, and what this or that task does: `looks` {task: steps from one look of its hook to the next},
+Settings: `strategy` ("eager", "graph" or "v1"), `optimizer`, `rows` (of a table that is looked up), `steps`, `save_steps`,
+`session_secs`, `steps_per_loop`, `seed`, `log_steps`, and what this or that task does: `looks` {task: steps from one look of its
+hook to the next},
 `examples` {task: number}, `nothing_to_repeat` {task: true}, `repeats_nothing_after` {task: examples},
 `stops_after` {task: calls}, `nan_at` {task: example}, `sigterm_after` {task: calls}, `pace`.
 """
@@ -84,6 +85,9 @@ def model_fn(features, labels, mode):
     w = v1.get_variable("w", [4, 1], initializer=v1.random_normal_initializer(seed=ROLE["index"] + 7))
     b = v1.get_variable("b", [1], initializer=v1.zeros_initializer())
     y = features @ w + b
+    if (rows := SETTINGS.get("rows")) is not None:
+        table = v1.get_variable("table", [rows, 1], initializer=v1.zeros_initializer())
+        y += tf.nn.embedding_lookup(table, tf.cast(tf.abs(features[:, 0]) * 100, tf.int32) % rows)
     if mode == er.ModeKeys.PREDICT:
         return er.EstimatorSpec(mode, predictions={"y": y})
     loss = tf.reduce_mean(tf.square(y - labels))

@@ -21,13 +21,11 @@ def seen_together(running):
     return [running.steps(task) for task in running.trainers]
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-def test_stretches_make_the_steps_that_single_calls_make(job, optimizer):
+@pytest.mark.parametrize("model", [{"optimizer": "adam"}, {"rows": 50}], ids=["adam", "table"])
+def test_stretches_make_the_steps_that_single_calls_make(job, model):
     values = []
     for steps_per_loop in (1, 16):
-        running = job(
-            optimizer=optimizer, steps=120, steps_per_loop=steps_per_loop, looks=LOOKS, save_steps=30
-        ).start()
+        running = job(**model, steps=120, steps_per_loop=steps_per_loop, looks=LOOKS, save_steps=30).start()
         assert running.await_ends() == [0, 0, 0], running.logs()
         values.append(running.chief.lines("^VALUES (.*)$"))
         seen = seen_together(running)
