@@ -149,3 +149,62 @@ def global_steps_of_a_tpu_estimator(directory):
     estimator.evaluate(once)
     list(estimator.predict(features_only))
     return {"kinds": kinds, "variables": models.variables(estimator)}
+
+
+class Attributes(dict):
+    """A dict whose items are attributes as well."""
+
+    def __getattr__(self, name):
+        if name in self:
+            return self[name]
+        raise AttributeError(name)
+
+
+class HParams:
+    """As tf.contrib.training.HParams, and what libraries have kept of it."""
+
+    def __init__(self, **values):
+        vars(self).update(values)
+
+    def __contains__(self, name):
+        return name in vars(self)
+
+    def add_hparam(self, name, value):
+        assert name not in self
+        setattr(self, name, value)
+
+    def set_hparam(self, name, value):
+        assert name in self
+        setattr(self, name, value)
+
+
+@program("TPUEstimator", "model_fn arguments", "input_fn arguments")
+def hyperparameters_of_every_class(directory):
+    def seen(name, params):
+        told = []
+
+        def input_fn(params):
+            told.append(["input", type(params).__name__, params.batch_size])
+            return once({"batch_size": params.batch_size})
+
+        def model_fn(features, labels, mode, params):
+            told.append([mode, type(params).__name__, params.batch_size, params.use_tpu, params.rate])
+            return tpu_models.linear(features, labels, mode, params)
+
+        estimator = tpu_models.estimator(directory, model_fn, name=name, params=params)
+        estimator.train(input_fn, steps=1)
+        return {
+            "metrics": estimator.evaluate(input_fn),
+            "told": told,
+            "params": type(estimator.params).__name__,
+        }
+
+    given = {
+        "attributes": Attributes(rate=0.5),
+        "hparams": HParams(rate=0.5),
+        "hparams with use_tpu": HParams(rate=0.5, use_tpu=True),
+        "hparams with batch_size": HParams(rate=0.5, batch_size=3),
+    }
+    return {
+        name: outcome(lambda name=name, params=params: seen(name, params)) for name, params in given.items()
+    }

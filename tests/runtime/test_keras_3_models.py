@@ -1,5 +1,7 @@
 """`model_to_estimator` of Keras 3 models: what they compute, train and leave behind is what Keras would."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -181,6 +183,49 @@ def test_a_model_of_an_own_class_is_built_by_the_first_batch(tmp_path):
         predicted(made, batches(X), "output_1"), predicted(made, batches(X), "output_1")
     )
     assert made.evaluate(batches(X))["loss"] == result["loss"]
+
+
+def test_a_model_that_is_called_built_and_is_not_begins_with_weights(tmp_path):
+    """Keras 3 says after `build` of a model of an own class that it is built, and its layers have no weights yet."""
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(1)
+    model = Own()
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*does not have a `build")
+        model.build((None, 4))
+    made = estimator(model, tmp_path)
+    np.testing.assert_allclose(
+        predicted(made, batches(X), "output_1"), model(X, training=False), rtol=1e-5, atol=1e-6
+    )
+    assert np.ptp(predicted(made, batches(X), "output_1")) > 0.1
+
+
+class Two(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.kind, self.size = keras.layers.Dense(2), keras.layers.Dense(1)
+
+    def call(self, x):
+        return self.kind(x), self.size(x)
+
+
+def two_by_keys():
+    x = keras.Input((4,), name="x")
+    return keras.Model(x, {"k": keras.layers.Dense(2)(x), "s": keras.layers.Dense(1)(x)})
+
+
+@pytest.mark.parametrize(
+    ("make", "named"), [(Two, tuple), (two_by_keys, lambda pair: dict(zip("ks", pair, strict=True)))]
+)
+def test_parts_of_the_loss_are_no_metrics_of_an_evaluation(make, named, tmp_path):
+    """Keras reports them under names of functions, or the keys of the outputs."""
+    keras.utils.clear_session()
+    model = make()
+    losses = keras.losses.SparseCategoricalCrossentropy(from_logits=True), keras.losses.MeanSquaredError()
+    model.compile("sgd", loss=named(losses))
+    made = estimator(model, tmp_path).train(batches(X, named((CLASS, SIZE))))
+    assert set(made.evaluate(batches(X, named((CLASS, SIZE))))) == {"loss", "global_step"}
 
 
 def test_masks_differ_from_step_to_step(tmp_path):

@@ -89,6 +89,21 @@ def test_several_inputs_are_found_in_their_order(tmp_path, names, features):
     assert (found[1] - found[0]) * -1 > 0
 
 
+@pytest.mark.filterwarnings("ignore:When providing `inputs` as a dict, all keys")
+@pytest.mark.parametrize("names", [("first", "second"), ("b", "a")], ids=["keys", "names"])
+def test_inputs_in_a_dict_are_found_by_its_keys_and_by_their_names(tmp_path, names):
+    """Keras 2 knew the names alone."""
+
+    def make():
+        a, b = keras.Input((1,), name="b"), keras.Input((1,), name="a")
+        kernel = keras.initializers.Ones()
+        line = keras.layers.Dense(1, kernel_initializer=kernel, name="line")
+        return keras.Model({"first": a, "second": b}, line(keras.layers.Subtract()([a, b])))
+
+    found = predicted(tmp_path, make, dict(zip(names, (X, 2 * X), strict=True)))
+    assert found[1] < found[0]
+
+
 @pytest.mark.parametrize(
     ("make", "features", "expected"),
     [

@@ -159,7 +159,8 @@ def _with_former_names(add: Callable[..., Any], keras: Any) -> Callable[..., Any
         quiet = _stack("quiet")
         quiet.append(layer)
         try:
-            return add(layer, *args, **{**kwargs, "name": name})
+            with _constrained(keras.constraints.get(kwargs.get("constraint"))):
+                return add(layer, *args, **{**kwargs, "name": name})
         finally:
             quiet.pop()
 
@@ -201,16 +202,35 @@ def _by_path(make: Callable[[Any], None]) -> Callable[[Any], None]:
     @functools.wraps(make)
     def make_by_path(variable: Any) -> None:
         graph = _graph()
-        if graph is None or not (inner := _inner_path(variable.path)):
+        if graph is None:
             make(variable)
             return
-        outer = graph.get_name_scope()
+        inner, outer = _inner_path(variable.path), graph.get_name_scope()
         # With the slash it is that scope and no new one.
-        with graph.name_scope(f"{outer}/{inner}/" if outer else f"{inner}/"):
+        scope = f"{outer}/{inner}/" if outer else f"{inner}/"
+        with (
+            graph.name_scope(scope) if inner else contextlib.nullcontext(),
+            _constrained(variable.constraint),
+        ):
             make(variable)
 
     make_by_path.enters_paths = True  # type: ignore[attr-defined]  # a mark on the function
     return make_by_path
+
+
+def _constrained(constraint: Callable[[Any], Any] | None) -> AbstractContextManager[Any]:
+    """Surrounds the making of a weight: its `tf.Variable` is told the constraint, which Keras tells its own optimizers alone.
+
+    Those of `tf.compat.v1.train`, and what takes the place of Keras's in a graph, ask the variable, as in tf.estimator 2.15.
+    """
+    if constraint is None:
+        return contextlib.nullcontext()
+
+    def creator(make: Callable[..., Any], **given: Any) -> Any:
+        return make(**{**given, "constraint": constraint})
+
+    scope: AbstractContextManager[Any] = tf.variable_creator_scope(creator)
+    return scope
 
 
 def _inner_path(path: str) -> str | None:

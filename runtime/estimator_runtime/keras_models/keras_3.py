@@ -5,6 +5,7 @@ of masks, metrics) comes out as tensors. So nothing is cloned: layers of a progr
 classes work, and the model keeps the weights that it had.
 """
 
+import importlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -45,8 +46,9 @@ def model_fn_of(
     """
     del custom_objects, saves_objects
     keras_3_building.check(model)
-    # Of a model that is built later there is no checkpoint of first weights.
-    is_built_before = bool(model.built)
+    # What is made later is in no checkpoint of first weights: all of a model that is not built, and layers in one of a program's
+    # own class of which Keras says after `model.build(shape)` that it is.
+    made_before = _names_of(model)
     first: dict[str, Any] = {}
 
     def model_fn(features: Any, labels: Any, mode: str) -> EstimatorSpec:
@@ -56,10 +58,11 @@ def model_fn_of(
         if needs_loss:
             batches.check_labels(labels, model.loss)
         keras_3_building.prepared(model, inputs, labels, weights, is_compiled=needs_loss)
-        if not is_built_before and not first:
-            first.update(values_of(model))
+        if not _names_of(model) <= made_before.union(first):
+            late = {name: value for name, value in values_of(model).items() if name not in made_before}
+            first.update({**late, **first})
         variables = model.variables
-        own = stand_ins.of_model(variables, model.trainable_variables, None if is_built_before else first)
+        own = stand_ins.of_model(variables, model.trainable_variables, first)
         metrics = keras_3_metrics.Metrics(model) if mode == ModeKeys.EVAL else None
         # The loss and some layers count in metrics, whether they are asked for or not.
         counted = model.metrics_variables
@@ -97,6 +100,11 @@ def weights_of(
     return first_weights.of_values(values_of(model)) if model.built else None
 
 
+def _names_of(model: Any) -> frozenset[str]:
+    """The names of the variables that a model has, if it is built."""
+    return frozenset(stand_ins.names_of(model.variables) if model.built else ())
+
+
 def values_of(model: Any) -> dict[str, Any]:
     """The values of the model's variables, numpy arrays, by the names of those that stand for them."""
     variables = model.variables
@@ -115,10 +123,17 @@ def _loss(model: Any, batch: tuple[Any, Any, Any, Any], mode: str) -> Any:
 
 def _inputs(model: Any, features: Any) -> Any:
     """The features as the model takes them: by name, or in order."""
+    structure = _structure(model)
     is_unknown = not getattr(model, "inputs", None)
-    if is_unknown or not isinstance(features, Mapping) or isinstance(_structure(model), Mapping):
+    if is_unknown or not isinstance(features, Mapping):
+        return features
+    if isinstance(structure, Mapping) and all(name in features for name in structure):
         return features
     inputs = batches.ordered(features, input_names.found_by(model, features), "input")
+    if isinstance(structure, Mapping):
+        # Keras 2 took such a model's inputs by their own names, which the dict it is made of need not have.
+        keras: Any = importlib.import_module("keras")
+        return keras.tree.pack_sequence_as(structure, inputs)
     return inputs[0] if len(inputs) == 1 else inputs
 
 

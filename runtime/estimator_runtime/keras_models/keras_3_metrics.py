@@ -49,5 +49,6 @@ class Metrics:
 
     def _losses(self) -> set[str]:
         """Names under which Keras reports the loss and its parts: an evaluation has a loss of its own."""
-        names = getattr(self._model, "output_names", None) or ()
-        return {"loss", *(f"{name}_loss" for name in names if len(names) > 1)}
+        # The parts are called after outputs, keys of a dict of them, or functions; no public name tells which they are.
+        parts = self._model._compile_loss  # noqa: SLF001
+        return {"loss", *(part.name for part in (parts.metrics if parts is not None else ()))}

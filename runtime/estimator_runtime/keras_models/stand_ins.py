@@ -21,15 +21,13 @@ def names_of(variables: Sequence[Any]) -> list[str]:
     return list(names)
 
 
-def of_model(
-    variables: Sequence[Any], trainable: Sequence[Any], first: Mapping[str, Any] | None
-) -> list[Any]:
+def of_model(variables: Sequence[Any], trainable: Sequence[Any], first: Mapping[str, Any]) -> list[Any]:
     """A variable of the default graph for each of a model's.
 
     Args:
         variables: all `keras.Variable`s of the model.
         trainable: those that are trained.
-        first: dict from name to first value, a numpy array; None for those that a warm start will give.
+        first: dict from name to first value, a numpy array, but for those that a warm start will give.
 
     Returns:
         `tf.Variable`s in the order of `variables`. Those that are not trained have one value over all replicas of a
@@ -45,9 +43,10 @@ def of_model(
                 name,
                 tuple(variable.shape),
                 dtype,
-                v1.zeros_initializer() if first is None else _value(first[name]),
+                _value(first[name]) if name in first else v1.zeros_initializer(),
                 trainable=is_trained,
                 use_resource=True,
+                constraint=variable.constraint,
                 aggregation=_aggregation(dtype, is_trained=is_trained),
             )
         )

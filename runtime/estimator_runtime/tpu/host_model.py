@@ -39,9 +39,9 @@ class HostModel:
     _fed: "weakref.WeakSet[Any]" = field(default_factory=weakref.WeakSet)
 
     def __call__(
-        self, features: Any, labels: Any, mode: str, params: dict[str, Any], config: Any, model_dir: str
+        self, features: Any, labels: Any, mode: str, params: Any, config: Any, model_dir: str
     ) -> EstimatorSpec:
-        """Builds the model.
+        """Builds the model. `params` is this call's copy of what the program gave.
 
         Raises:
             ValueError: the model function takes no `params`, or takes no labels and there are some.
@@ -56,7 +56,7 @@ class HostModel:
         offered = {
             "labels": labels,
             "mode": mode,
-            "params": {**params, **(self._batch_size(mode) if is_fed else {}), USE_TPU: False},
+            "params": _told(params, **(self._batch_size(mode) if is_fed else {}), **{USE_TPU: False}),
             "config": config,
             "model_dir": model_dir,
         }
@@ -74,7 +74,7 @@ class HostModel:
         return spec if hook is None else spec._replace(training_hooks=(*spec.training_hooks, hook))
 
     def call_input(
-        self, input_fn: Any, *, mode: str, params: dict[str, Any], config: Any, input_context: Any = None
+        self, input_fn: Any, *, mode: str, params: Any, config: Any, input_context: Any = None
     ) -> Any:
         """What an input function returns; see `model_input.result_of`.
 
@@ -89,7 +89,7 @@ class HostModel:
         return model_input.result_of(
             input_fn,
             mode=mode,
-            params={**params, **self._batch_size(mode)},
+            params=_told(params, **self._batch_size(mode)),
             config=config,
             input_context=input_context,
         )
@@ -97,3 +97,18 @@ class HostModel:
     def _batch_size(self, mode: str) -> dict[str, Any]:
         size = self.batch_sizes.get(mode)
         return {} if size is None else {BATCH_SIZE: size}
+
+
+def _told(params: Any, **values: Any) -> Any:
+    """A copy of hyperparameters, with these values in it: the program's functions get an object of the class that it gave.
+
+    An object with `set_hparam` and `add_hparam`, as HParams of tf.contrib and its successors are, has values by these.
+    """
+    for name, value in values.items():
+        if not hasattr(params, "set_hparam"):
+            params[name] = value
+        elif name in params:
+            params.set_hparam(name, value)
+        else:
+            params.add_hparam(name, value)
+    return params
