@@ -57,11 +57,9 @@ class RestoringSessionCreator(tf.compat.v1.train.SessionCreator):  # type: ignor
     ) -> None:
         self._scaffold = scaffold
         self._master = master
+        self._config = config
         self._model_dir = model_dir
         self._live = live
-        self._creator = tf.compat.v1.train.ChiefSessionCreator(
-            scaffold=scaffold, master=master, config=config, checkpoint_dir=model_dir
-        )
 
     def create_session(self) -> Any:
         """Returns a `tf.compat.v1.Session` on initialised variables.
@@ -69,28 +67,49 @@ class RestoringSessionCreator(tf.compat.v1.train.SessionCreator):  # type: ignor
         Raises:
             CheckpointDamagedError: the model directory's checkpoint cannot be read, and there is no earlier one.
         """
-        # Here, for it adds operations to the graph and depends on what the main thread has entered.
+        # Here, for it adds operations to the graph and depends on what the main thread has entered; and once, for it
+        # writes a line to the log and may be a program's own.
         self._scaffold.finalize()
         return _attended(self._made) if self._master else self._made()
 
     def _made(self) -> Any:
+        manager = _session_manager(self._scaffold)
         if self._live is None:
-            return self._restored()
-        session = self._live.adopted()
+            return self._restored(manager)
+        session = self._live.adopted(manager)
         if session is None:
             self._live.disown()
-            session = self._restored()
+            session = self._restored(manager)
             self._live.claim(session)
         else:
             _remember_checkpoints(self._scaffold.saver, self._model_dir)
         return session
 
-    def _restored(self) -> Any:
+    def _restored(self, manager: Any) -> Any:
         while True:
             try:
-                return self._creator.create_session()
+                return manager.prepare_session(
+                    self._master,
+                    saver=self._scaffold.saver,
+                    checkpoint_dir=self._model_dir,
+                    config=self._config,
+                    init_op=self._scaffold.init_op,
+                    init_feed_dict=self._scaffold.init_feed_dict,
+                    init_fn=self._scaffold.init_fn,
+                )
             except _DAMAGED as error:
                 _set_aside(self._model_dir, error)
+
+
+def _session_manager(scaffold: Any) -> Any:
+    """Brings sessions of the default graph to life with a Scaffold that is finalized."""
+    return tf.compat.v1.train.SessionManager(
+        local_init_op=scaffold.local_init_op,
+        local_init_feed_dict=scaffold.local_init_feed_dict,
+        ready_op=scaffold.ready_op,
+        ready_for_local_init_op=scaffold.ready_for_local_init_op,
+        graph=tf.compat.v1.get_default_graph(),
+    )
 
 
 class CheckpointRestorer:
@@ -182,13 +201,7 @@ class WorkerSessionCreator(tf.compat.v1.train.SessionCreator):  # type: ignore[m
         """
         self._scaffold.finalize()
         pause = _FIRST_LOOK_FOR_MODEL_SECS
-        manager = tf.compat.v1.train.SessionManager(
-            local_init_op=self._scaffold.local_init_op,
-            local_init_feed_dict=self._scaffold.local_init_feed_dict,
-            ready_op=self._scaffold.ready_op,
-            ready_for_local_init_op=self._scaffold.ready_for_local_init_op,
-            graph=tf.compat.v1.get_default_graph(),
-        )
+        manager = _session_manager(self._scaffold)
 
         def look() -> Any:
             # With no time to wait this is one look.
