@@ -95,6 +95,13 @@ def test_what_is_left_out_gives_the_reason(module):
     assert not hasattr(tf.estimator, "__wrapped__")
 
 
+@pytest.mark.parametrize("path", ["estimator.export.export", "estimator"])
+def test_a_deep_module_by_an_empty_list_of_names(path, module):
+    """As code writes it that is older than `importlib`: without names `__import__` returns the outermost package."""
+    full = f"tensorflow_estimator.python.{path}"
+    assert __import__(full, fromlist=[""]) is importlib.import_module(full)
+
+
 def test_modules_inside_tensorflow_estimator(module):
     from tensorflow_estimator.python.estimator import estimator_lib, model_fn, run_config
     from tensorflow_estimator.python.estimator.estimator import Estimator, EstimatorV2

@@ -61,6 +61,16 @@ def test_conditions(make, bound, min_steps, stops, estimator):
     assert trained_to(estimator, hook) == (1 if stops else 30)
 
 
+@pytest.mark.parametrize(("make", "threshold", "how"), [(HIGHER, 0.4, "greater"), (LOWER, 0.6, "less")])
+def test_the_log_says_why_in_tf_estimators_words(make, threshold, how, estimator, tf_log):
+    write_evaluations(estimator.eval_dir(), 0.5)
+    trained_to(estimator, make(estimator, "loss", threshold, run_every_secs=None, run_every_steps=1))
+    assert (
+        f'At step 0, metric "loss" has value 0.5 which is {how} than the configured threshold ({threshold}) for early '
+        "stopping."
+    ) in tf_log
+
+
 def test_the_evaluations_of_another_directory(estimator, tmp_path):
     write_evaluations(tmp_path / "elsewhere", 9.0)
     hook = HIGHER(estimator, "loss", 1.0, str(tmp_path / "elsewhere"), run_every_secs=None, run_every_steps=1)

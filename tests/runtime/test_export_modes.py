@@ -269,3 +269,18 @@ def test_supervised_outputs(kind, method):
     assert signature.method_name == f"tensorflow/supervised/{method}"
     assert sorted(signature.outputs) == ["loss", "metrics/m/update_op", "metrics/m/value", "predictions/y"]
     assert (list(output.loss), list(output.predictions)) == (["loss"], ["y"])
+
+
+def test_the_train_operation_is_in_each_mode_whose_spec_has_one(tmp_path):
+    """Programs of one EstimatorSpec for training and evaluation have it in both."""
+
+    def model_fn(features, labels, mode):
+        spec = with_momentum(features, labels, mode)
+        return spec if mode == TRAIN else spec._replace(train_op=tf.no_op("not_run"))
+
+    estimator = linear_model.estimator(tmp_path / "model", model_fn).train(linear_model.train_input, steps=1)
+    path = estimator.experimental_export_all_saved_models(str(tmp_path / "e"), RECEIVERS)
+    kept = {
+        "/".join(m.meta_info_def.tags): "saved_model_train_op" in m.collection_def for m in meta_graphs(path)
+    }
+    assert kept == {"train": True, "eval": True, "serve": True}

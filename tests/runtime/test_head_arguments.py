@@ -94,3 +94,24 @@ def test_a_loss_function_that_returns_nothing_is_refused(session):
     head = er.RegressionHead(loss_fn=lambda labels, logits: None)
     with pytest.raises(ValueError, match="None"):
         head.loss(tf.constant(LOGITS), tf.constant(LOGITS))
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        er.BinaryClassHead(label_vocabulary=["a", "b"]),
+        er.MultiClassHead(3, label_vocabulary=["a", "b", "c"]),
+    ],
+)
+def test_words_of_classes_come_of_a_table_that_is_in_the_collection(session, head):
+    """Exports have the collection, and programs that make sessions of their own run what is in it."""
+    classes = head.predictions(tf.eye(3, head.logits_dimension))["classes"]
+    (initializer,) = v1.get_collection(v1.GraphKeys.TABLE_INITIALIZERS)
+    session.run(initializer)
+    assert {row[0].decode() for row in session.run(classes)} == set(head._classes.vocabulary)
+
+
+def test_the_default_comes_before_the_head_that_it_is_of(session):
+    head = er.MultiHead([er.RegressionHead(name="a"), er.RegressionHead(name="b")])
+    outputs = head.export_outputs(head.predictions(tf.eye(3, 2)))
+    assert list(outputs)[:2] == ["serving_default", "a"]

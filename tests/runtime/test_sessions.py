@@ -261,3 +261,22 @@ def test_a_chief_in_a_cluster_does_what_it_does_alone(tmp_path):
             )
         )
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("in_cluster", [False, True])
+def test_a_scaffold_is_finalized_once_for_a_session(tmp_path, in_cluster):
+    """It may be of a program's own class, and TensorFlow's writes a line to the log."""
+    finalized = []
+
+    class Scaffold(v1.train.Scaffold):
+        def finalize(self):
+            finalized.append(tf.compat.v1.get_default_graph())
+            return super().finalize()
+
+    master = tf.distribute.Server.create_local_server().target if in_cluster else ""
+    with tf.Graph().as_default() as graph:
+        v1.train.create_global_step()
+        session_creators.RestoringSessionCreator(
+            Scaffold(), master, None, str(tmp_path)
+        ).create_session().close()
+    assert finalized == [graph]

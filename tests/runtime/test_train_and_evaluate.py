@@ -48,7 +48,7 @@ def eval_spec(**kwargs):
 # In one process
 
 
-def test_an_evaluation_after_each_checkpoint_but_the_first(tmp_path):
+def test_an_evaluation_after_each_checkpoint_but_the_first(tmp_path, tf_log):
     record = Record()
     estimator = linear_model.estimator(tmp_path)
     metrics, exports = train_and_evaluate(
@@ -62,6 +62,8 @@ def test_an_evaluation_after_each_checkpoint_but_the_first(tmp_path):
     assert set(metrics) == {"loss", "mae", "global_step"}
     assert exports == ["export 3"]
     assert finished.read(str(tmp_path)) == finished.Finished(12, "max_steps", 12)
+    # Of the last checkpoint nothing is left to do, which is no warning.
+    assert not [line for line in tf_log if line.startswith("No new checkpoint")]
 
 
 def test_evaluations_are_throttled_but_the_last_is_always_made(tmp_path, tf_log):

@@ -48,7 +48,7 @@ class EstimatorModules(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             return ModuleSpec(fullname, self, is_package=True)
         parent, _, name = fullname.rpartition(".")
         holder = self._modules.get(parent)
-        if isinstance(holder, FaceModule) and not name.startswith("__"):
+        if isinstance(holder, FaceModule) and name.isidentifier() and not name.startswith("__"):
             # `from holder import name` comes here when there is no such name, and of a ModuleNotFoundError it would keep no
             # more than that.
             raise ImportError(f"cannot import name {name!r}: {holder.missing(name)}", name=parent)

@@ -104,7 +104,7 @@ def add(
             receiver_tensors_alternatives=getattr(receiver, "receiver_tensors_alternatives", None),
             is_for_serving=mode == ModeKeys.PREDICT,
         )
-        if mode == ModeKeys.TRAIN:
+        if spec.train_op is not None:
             tf.compat.v1.add_to_collection(_TRAIN_OP_COLLECTION, spec.train_op)
         checkpoints.check_trained(checkpoint_path, spec.scaffold.saver)
         local_init_op = _local_init_op(spec)

@@ -53,7 +53,9 @@ def build_signatures(
         included[DEFAULT_KEY] = included[_PREDICT]
         excluded[DEFAULT_KEY] += f" Its place is taken by {_PREDICT!r}."
     _report(included, excluded)
-    if is_for_serving and DEFAULT_KEY not in included:
+    if not included:
+        tf.compat.v1.logging.warning("Export includes no signatures!")
+    elif is_for_serving and DEFAULT_KEY not in included:
         tf.compat.v1.logging.warning(
             "Export includes no default signature! Requests must name one of %s.", sorted(included)
         )

@@ -50,14 +50,12 @@ class LiveVariables:
 
     Args:
         config: the chief's RunConfig.
-        scaffold: the model's Scaffold.
     """
 
-    def __init__(self, config: RunConfig, scaffold: Any) -> None:
+    def __init__(self, config: RunConfig) -> None:
         assert config.model_dir is not None, "the Estimator fills in model_dir"
         self._config = config
         self._model_dir = config.model_dir
-        self._scaffold = scaffold
         self._step = tf.compat.v1.train.get_global_step()
         with tf.device(None), tf.device(_DEVICE), tf.name_scope("live_variables"):
             self._mark = tf.compat.v1.Variable(
@@ -78,19 +76,15 @@ class LiveVariables:
                 with tf.device(None), tf.device(variable.device), tf.name_scope("live_variables/"):
                     self._finite[variable.op.name] = tf.reduce_all(tf.math.is_finite(variable))
 
-    def adopted(self) -> Any:
-        """Returns a session on the variables as they are, or None when they are not to be used."""
+    def adopted(self, manager: Any) -> Any:
+        """Returns a session on the variables as they are, or None when they are not to be used.
+
+        Args:
+            manager: a `tf.compat.v1.train.SessionManager` of the model.
+        """
         noted = _noted(self._model_dir)
         if noted is None:
             return None
-        self._scaffold.finalize()
-        manager = tf.compat.v1.train.SessionManager(
-            local_init_op=self._scaffold.local_init_op,
-            local_init_feed_dict=self._scaffold.local_init_feed_dict,
-            ready_op=self._scaffold.ready_op,
-            ready_for_local_init_op=self._scaffold.ready_for_local_init_op,
-            graph=tf.compat.v1.get_default_graph(),
-        )
         try:
             session = manager.wait_for_session(
                 self._config.master, config=self._config.session_config, max_wait_secs=0

@@ -67,43 +67,42 @@ class RestoringSessionCreator(tf.compat.v1.train.SessionCreator):  # type: ignor
         Raises:
             CheckpointDamagedError: the model directory's checkpoint cannot be read, and there is no earlier one.
         """
-        # Here and once, as TensorFlow's creator does for each session: it adds operations to the graph, depends on what the
-        # main thread has entered, and says so in the log.
+        # Here, for it adds operations to the graph and depends on what the main thread has entered; and once, for it
+        # writes a line to the log and may be a program's own.
         self._scaffold.finalize()
         return _attended(self._made) if self._master else self._made()
 
     def _made(self) -> Any:
+        manager = _session_manager(self._scaffold)
         if self._live is None:
-            return self._restored()
-        session = self._live.adopted()
+            return self._restored(manager)
+        session = self._live.adopted(manager)
         if session is None:
             self._live.disown()
-            session = self._restored()
+            session = self._restored(manager)
             self._live.claim(session)
         else:
             _remember_checkpoints(self._scaffold.saver, self._model_dir)
         return session
 
-    def _restored(self) -> Any:
-        scaffold = self._scaffold
-        manager = _session_manager(scaffold)
+    def _restored(self, manager: Any) -> Any:
         while True:
             try:
                 return manager.prepare_session(
                     self._master,
-                    saver=scaffold.saver,
+                    saver=self._scaffold.saver,
                     checkpoint_dir=self._model_dir,
                     config=self._config,
-                    init_op=scaffold.init_op,
-                    init_feed_dict=scaffold.init_feed_dict,
-                    init_fn=scaffold.init_fn,
+                    init_op=self._scaffold.init_op,
+                    init_feed_dict=self._scaffold.init_feed_dict,
+                    init_fn=self._scaffold.init_fn,
                 )
             except _DAMAGED as error:
                 _set_aside(self._model_dir, error)
 
 
 def _session_manager(scaffold: Any) -> Any:
-    """TensorFlow's, for the default graph."""
+    """Brings sessions of the default graph to life with a Scaffold that is finalized."""
     return tf.compat.v1.train.SessionManager(
         local_init_op=scaffold.local_init_op,
         local_init_feed_dict=scaffold.local_init_feed_dict,

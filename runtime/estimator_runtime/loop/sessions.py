@@ -147,7 +147,7 @@ def _collective_session(
 
 def _session_creator(config: RunConfig, scaffold: Any, watch: ChiefWatch | None) -> Any:
     if config.is_chief:
-        live = LiveVariables(config, scaffold) if config.num_ps_replicas else None
+        live = LiveVariables(config) if config.num_ps_replicas else None
         restoring = RestoringSessionCreator(
             scaffold, config.master, config.session_config, config.model_dir, live
         )

@@ -127,10 +127,11 @@ class CheckpointEvaluator:
             if self._previous is not None and checkpoint_path == self._previous.checkpoint_path:
                 if training_ended and not self._exported_as_final:
                     return self._export_again_as_final(self._previous)
-                self._warn(
-                    "No new checkpoint ready for evaluation. Skip the current evaluation pass as evaluation results "
-                    "are expected to be same for the same checkpoint."
-                )
+                if not training_ended:
+                    self._warn(
+                        "No new checkpoint ready for evaluation. Skip the current evaluation pass as evaluation "
+                        "results are expected to be same for the same checkpoint."
+                    )
                 return Outcome(Status.NO_NEW_CHECKPOINT)
             try:
                 with self._hold.holding(checkpoint_path):

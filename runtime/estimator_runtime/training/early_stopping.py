@@ -92,7 +92,7 @@ def stop_if_higher_hook(
         metric_name=metric_name,
         threshold=threshold,
         is_beyond=operator.gt,
-        wording="higher than",
+        wording="greater than",
         min_steps=min_steps,
     )
     return make_early_stopping_hook(estimator, crossed, run_every_secs, run_every_steps)
@@ -113,7 +113,7 @@ def stop_if_lower_hook(
         metric_name=metric_name,
         threshold=threshold,
         is_beyond=operator.lt,
-        wording="lower than",
+        wording="less than",
         min_steps=min_steps,
     )
     return make_early_stopping_hook(estimator, crossed, run_every_secs, run_every_steps)

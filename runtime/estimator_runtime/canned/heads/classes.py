@@ -69,7 +69,10 @@ class Classes:
         """String Tensor of the names of classes, from their numbers."""
         if self.vocabulary is None:
             return tf.strings.as_string(ids)
-        return tf.gather(tf.constant(self.vocabulary, tf.string), ids, name="class_string_lookup")
+        # By a table, as in tf.estimator: an export's collection of initialisers names it.
+        keys = tf.range(self.count, dtype=tf.int64)
+        initializer = tf.lookup.KeyValueTensorInitializer(keys, tf.constant(self.vocabulary, tf.string))
+        return tf.lookup.StaticHashTable(initializer, "UNK", name="class_string_lookup").lookup(ids)
 
     def all_ids(self, logits: Any) -> Any:
         """Int32 Tensor of all classes' numbers for each example, [D0, 0 to count - 1]."""

@@ -123,8 +123,8 @@ class MultiHead(head.Head):
                 if key != DEFAULT_KEY:
                     made[f"{name}/{key}"] = output
                     continue
-                made[name] = output
                 made.setdefault(DEFAULT_KEY, output)
+                made[name] = output
         made["predict"] = PredictOutput(predictions)
         return made
 
