@@ -24,6 +24,8 @@ Keras 3 is made for eager execution and differs in six ways from the Keras of Te
 * It has other names for two kinds of weights: those without a name (`variable`, in Keras 2 `Variable`), and the kernels of
   DepthwiseConv (`kernel`, in Keras 2 `depthwise_kernel`).
 
+Where a weight is made its variable is told the weight's constraint, too: Keras 3 keeps that for its own optimizers.
+
 Legacy Keras does all of it by itself and is left alone, and so is Keras 3 outside the graphs of an Estimator.
 """
 
