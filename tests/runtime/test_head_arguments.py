@@ -115,3 +115,23 @@ def test_the_default_comes_before_the_head_that_it_is_of(session):
     head = er.MultiHead([er.RegressionHead(name="a"), er.RegressionHead(name="b")])
     outputs = head.export_outputs(head.predictions(tf.eye(3, 2)))
     assert list(outputs)[:2] == ["serving_default", "a"]
+
+
+@pytest.mark.parametrize(
+    ("head", "shapes"),
+    [
+        (er.BinaryClassHead(), []),
+        (er.MultiClassHead(3), [[2]]),
+        (er.MultiLabelHead(3), [[2, 3]]),
+        (er.RegressionHead(weight_column="w"), [[2, 1]]),
+        (er.RegressionHead(loss_fn=lambda labels, logits: logits - labels), []),
+        (er.PoissonRegressionHead(), []),
+        (er.LogisticRegressionHead(), []),
+    ],
+)
+def test_losses_of_examples_are_in_the_collection_where_tf_estimator_has_them(session, head, shapes):
+    labels = tf.zeros([2, 3 if isinstance(head, er.MultiLabelHead) else 1])
+    if isinstance(head, er.MultiClassHead):
+        labels = tf.cast(labels, tf.int64)
+    head.loss(labels, tf.zeros([2, head.logits_dimension]), {"w": tf.ones([2, 1])}, ModeKeys.TRAIN)
+    assert [loss.shape.as_list() for loss in v1.losses.get_losses()] == shapes

@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime.canned.heads import head, reductions, streaming_metrics, targets
+from estimator_runtime.canned.heads import head, loss_functions, reductions, streaming_metrics, targets
 from estimator_runtime.canned.heads.classes import Classes, OfClasses, check_number
 from estimator_runtime.canned.heads.keys import MetricKeys, PredictionKeys
 from estimator_runtime.model.export_outputs import (
@@ -86,7 +86,7 @@ class MultiClassHead(OfClasses, head.SingleHead):
 
     def _losses(self, labels: Any, logits: Any) -> Any:
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=tf.squeeze(labels, -1), logits=logits)
-        return tf.expand_dims(losses, -1)
+        return tf.expand_dims(loss_functions.collected(losses), -1)
 
     def _own_metrics(self) -> list[streaming_metrics.StreamingMetric]:
         return [streaming_metrics.accuracy(self.key(MetricKeys.ACCURACY))]

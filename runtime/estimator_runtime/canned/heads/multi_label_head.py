@@ -5,7 +5,14 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime.canned.heads import binary_class_head, head, reductions, streaming_metrics, targets
+from estimator_runtime.canned.heads import (
+    binary_class_head,
+    head,
+    loss_functions,
+    reductions,
+    streaming_metrics,
+    targets,
+)
 from estimator_runtime.canned.heads.classes import Classes, OfClasses, check_number
 from estimator_runtime.canned.heads.keys import MetricKeys, PredictionKeys
 from estimator_runtime.model.export_outputs import (
@@ -97,7 +104,7 @@ class MultiLabelHead(OfClasses, head.SingleHead):
 
     def _losses(self, labels: Any, logits: Any) -> Any:
         losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=tf.cast(labels, logits.dtype), logits=logits)
-        return tf.reduce_mean(losses, axis=-1, keepdims=True)
+        return tf.reduce_mean(loss_functions.collected(losses), axis=-1, keepdims=True)
 
     def _own_metrics(self) -> list[streaming_metrics.StreamingMetric]:
         made = [

@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime.canned.heads import head, reductions, streaming_metrics, targets
+from estimator_runtime.canned.heads import head, loss_functions, reductions, streaming_metrics, targets
 from estimator_runtime.canned.heads.keys import MetricKeys, PredictionKeys
 from estimator_runtime.model.export_outputs import DEFAULT_KEY, ExportOutput, PredictOutput, RegressionOutput
 
@@ -65,7 +65,7 @@ class RegressionHead(head.SingleHead):
         return tf.cast(targets.checked_labels(labels, logits, self._dimension), logits.dtype)
 
     def _losses(self, labels: Any, logits: Any) -> Any:
-        return tf.math.squared_difference(labels, logits)
+        return loss_functions.collected(tf.math.squared_difference(labels, logits))
 
     def _own_metrics(self) -> list[streaming_metrics.StreamingMetric]:
         return [
