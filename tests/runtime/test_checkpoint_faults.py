@@ -121,6 +121,7 @@ def test_everybody_falls_back_to_the_one_before(damage, damaged, tf_log):
     assert not restored or restored[-1].endswith("model.ckpt-5")
 
 
+@pytest.mark.filterwarnings("ignore:To make it possible to preserve tf.data options")
 @pytest.mark.parametrize("make_strategy", [lambda: None, lambda: tf.distribute.MirroredStrategy(["/cpu:0"])])
 @pytest.mark.parametrize("damage", [cut_short, flipped, bad_state])
 def test_training_falls_back_by_itself(damage, make_strategy, damaged, tf_log):
@@ -152,6 +153,7 @@ def test_the_one_that_was_asked_for_has_no_substitute(damaged):
         next(estimator.predict(eval_input, checkpoint_path=path))
 
 
+@pytest.mark.filterwarnings("ignore:To make it possible to preserve tf.data options")
 @pytest.mark.parametrize("make_strategy", [lambda: None, lambda: tf.distribute.MirroredStrategy(["/cpu:0"])])
 def test_without_an_earlier_one_training_says_what_to_do(damaged, make_strategy):
     def alone(model_dir):

@@ -368,17 +368,3 @@ def test_each_step_is_one_of_the_profilers(tmp_path, monkeypatch):
     monkeypatch.setattr(tf.profiler.experimental, "Trace", trace)
     linear_model.estimator(tmp_path).train(train_input, steps=3)
     assert traced == [("train", 1), ("train", 2), ("train", 3)]
-
-
-def test_the_log_says_once_in_a_session_that_the_graph_was_finalized(tmp_path, caplog):
-    estimator = linear_model.estimator(tmp_path)
-    logger = tf.get_logger()
-    logger.addHandler(caplog.handler)
-    try:
-        with caplog.at_level("INFO", logger="tensorflow"):
-            estimator.train(train_input, steps=1)
-            estimator.train(train_input, steps=1)
-    finally:
-        logger.removeHandler(caplog.handler)
-    assert caplog.messages.count("Graph was finalized.") == 2
-    assert [line for line in caplog.messages if line.startswith("Restoring parameters")]
