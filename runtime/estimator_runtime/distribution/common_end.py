@@ -43,6 +43,7 @@ class CommonEnd:
     Attributes:
         sees_next: says, when a step is asked for, whether a hook of this task sees the one after it.
         is_unseen: whether no hook of any task sees the next step.
+        is_wished: whether a hook of this task wishes to stop.
     """
 
     def __init__(self, strategy: Any, dataset: Any) -> None:
@@ -54,7 +55,7 @@ class CommonEnd:
         self._said_by_all: Any = None
         self._promised = StandingFeeds()
         self._promised_unseen = StandingFeeds()
-        self._is_wished = False
+        self.is_wished = False
         self._is_endless = False
         self.sees_next: Callable[[], bool] = lambda: True
         self.is_unseen = False
@@ -132,15 +133,15 @@ class CommonEnd:
 
     def wish(self) -> None:
         """Asks all tasks to stop after the next step."""
-        if not self._is_wished:
+        if not self.is_wished:
             tf.compat.v1.logging.info("A hook asks to stop: all tasks stop together after the next step.")
-        self._is_wished = True
+        self.is_wished = True
 
     def before_run(self) -> Any:
         """The request of a step: what is said of it, and by all."""
         is_promised = self._is_endless and self._steps > 0
         self._steps += 1
-        if self._is_wished:
+        if self.is_wished:
             said = np.array([1, int(interruption.requested()), 1], np.int32)
             fed = {**(self._promised if is_promised else {}), self._said: said}
         elif is_promised:

@@ -130,12 +130,17 @@ class Stretches:
             NanLossDuringTrainingError: the loss became NaN.
             tf.errors.OpError: a step failed; the input's end is OutOfRangeError. Those before it are made.
         """
-        if self._session is None or self._loop is None or replaced.run_of(self._session):
+        if self._session is None or self._loop is None:
             return
         steps = self._quiet_steps()
         started = time.monotonic()
         # Where no task sees the next step all make it so, also one that has found since that it would.
-        if steps > 0 if self._together is None else self._together.is_unseen:
+        is_quiet = (
+            steps > 0 and not replaced.run_of(self._session)
+            if self._together is None
+            else self._together.is_unseen
+        )
+        if is_quiet:
             made = self._stretch(self._loop, steps, run_context)
             self._since = time.monotonic()
             self._pace.stretched(steps if self._together is None else made, self._since - started)
@@ -157,11 +162,13 @@ class Stretches:
         return looks.of(looks.looking(hooks if self._together is None else self._together.own_hooks(hooks)))
 
     def _quiet_steps(self) -> int:
+        if self._together is not None and self._together.is_to_stop:
+            return 0
         return min([self._pace.most, *(look.quiet_steps(self._step) for look in self._looks)])
 
     def _sees_next(self) -> bool:
         """Whether this task's hooks see the step after the one that is about to be made."""
-        if self._session is None or not self._pace.most:
+        if self._session is None or not self._pace.most or replaced.run_of(self._session):
             return True
         return any(look.quiet_steps(self._step) <= 1 for look in self._looks)
 

@@ -59,6 +59,11 @@ class Together:
         return self._end.is_unseen
 
     @property
+    def is_to_stop(self) -> bool:
+        """Whether a hook of this task wishes that all stop, which is said in the next step that is made by itself."""
+        return self._end.is_wished
+
+    @property
     def inputs(self) -> list[Any]:
         """Tensors of a step that the loop has values of its own for: `inputs_of` in the same order."""
         return [self._end.said, *self._end.promises]
