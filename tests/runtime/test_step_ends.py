@@ -116,6 +116,51 @@ def test_a_lost_server(steps_before):
     assert theirs[-1][0] == "closed"
 
 
+CANCELLED_FOR = """Graph execution error:
+
+=====================
+CANCELLED: From /job:worker/replica:0/task:0:
+RecvFromRemoteAsync is cancelled.
+{}
+====================="""
+
+
+@pytest.mark.parametrize(
+    ("beside", "sessions"),
+    [
+        ("ABORTED: From /job:ps/replica:0/task:1:\nSession handle is not found.", 2),
+        ("UNAVAILABLE: From /job:ps/replica:0/task:1:\nfailed to connect.", 2),
+        ("INTERNAL: From /job:ps/replica:0/task:1:\nABORTED: From here.", 1),
+    ],
+)
+def test_a_step_that_is_cancelled_for_a_lost_server(beside, sessions):
+    made = []
+
+    class Fails(v1.train.SessionRunHook):
+        calls = 0
+
+        def after_create_session(self, session, coord):
+            made.append(session)
+
+        def before_run(self, run_context):
+            self.calls += 1
+            if self.calls == 2:
+                raise tf.errors.CancelledError(None, None, CANCELLED_FOR.format(beside))
+
+    def steps():
+        with tf.Graph().as_default():
+            fetched = tf.constant(7)
+            with merging(v1.train.ChiefSessionCreator(), [Fails()]) as session:
+                return [int(session.run(fetched)) for _ in range(3)]
+
+    if sessions == 1:
+        with pytest.raises(tf.errors.CancelledError):
+            steps()
+    else:
+        assert steps() == [7, 7, 7]
+    assert len(made) == sessions
+
+
 def test_a_stop_is_forgotten_with_a_session_that_is_lost():
     def scenario(log):
         lost = []

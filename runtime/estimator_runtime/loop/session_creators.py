@@ -21,6 +21,7 @@ from estimator_runtime.checkpoints import faults
 from estimator_runtime.cluster.chief_watch import ChiefWatch
 from estimator_runtime.errors import CheckpointDamagedError
 from estimator_runtime.loop.live_variables import LiveVariables
+from estimator_runtime.loop.steps import run_errors
 
 _FIRST_LOOK_FOR_MODEL_SECS = 0.5
 _LAST_LOOK_FOR_MODEL_SECS = 8.0
@@ -32,8 +33,6 @@ _DAMAGED = (tf.errors.DataLossError, tf.errors.OutOfRangeError)
 _WHERE = re.compile(
     r"Graph execution error:|Detected at node|Node: |File \"|From /job:|\[\[|\d+ root error|\(\d\) "
 )
-# What a monitored session takes for a lost server.
-_LOST = (tf.errors.AbortedError, tf.errors.UnavailableError)
 
 
 class RestoringSessionCreator(tf.compat.v1.train.SessionCreator):  # type: ignore[misc]  # TensorFlow is untyped
@@ -254,7 +253,9 @@ class PacedSessionCreator(tf.compat.v1.train.SessionCreator):  # type: ignore[mi
         while True:
             try:
                 session = self._creator.create_session()
-            except _LOST as error:
+            except tf.errors.OpError as error:
+                if not run_errors.is_lost_server(error):
+                    raise
                 failures += 1
                 if failures == 1:
                     tf.compat.v1.logging.warning(

@@ -9,7 +9,8 @@ Invariants:
 * hooks see what a MonitoredSession shows them: the order of calls, the values, options and metadata of their own step,
   the raw session, and what stops or loses it;
 * a step in which a hook asks for feeds (but `StandingFeeds`) or options is run by `Session.run`, with all of them;
-* an error in a step is a new session, an end or an error exactly where MonitoredSession has it so.
+* an error in a step is a new session, an end or an error where MonitoredSession has it so; also a new session where the first
+  of several errors is that the step was cancelled, for a server was lost. MonitoredSession ends by chance of that.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -188,6 +189,8 @@ class MergingSession:
         except _LOST:
             raise
         except Exception as error:
+            if isinstance(error, tf.errors.CancelledError) and run_errors.is_lost_server(error):
+                raise tf.errors.AbortedError(error.node_def, error.op, error.message) from error
             try:
                 self._made.coordinator.raise_requested_exception()
             except _LOST:

@@ -10,11 +10,21 @@ _TAG = re.compile(
     r"\{\{(?P<kind>[A-Za-z0-9_.][A-Za-z0-9_.\-/]*) (?P<name>[A-Za-z0-9_.][A-Za-z0-9_.\-/]*)\}\}"
 )
 _FAILED_NODE = re.compile(r"\[\[(?:Node: )?(?:\{\{node )?(?P<name>[^} ]*)")
+# Of several errors of one call TensorFlow shows the first, be it that the call was cancelled for the others.
+_LOST_BESIDE = re.compile(r"^(?:ABORTED|UNAVAILABLE): From /job:", re.MULTILINE)
+_LOST = (tf.errors.AbortedError, tf.errors.UnavailableError)
 _NHWC_ONLY = "only supports NHWC tensor format"
 _NHWC_ADVICE = (
     "\nA possible workaround: Try disabling Grappler optimizer\nby modifying the config for creating the session eg."
     "\nsession_config.graph_options.rewrite_options.disable_meta_optimizer = True"
 )
+
+
+def is_lost_server(error: BaseException) -> bool:
+    """Whether an error is that a server is lost, which a new session may mend."""
+    if isinstance(error, tf.errors.CancelledError):
+        return bool(_LOST_BESIDE.search(tf.compat.as_text(error.message)))
+    return isinstance(error, _LOST)
 
 
 def explained(error: tf.errors.OpError, graph: Any) -> tf.errors.OpError:
