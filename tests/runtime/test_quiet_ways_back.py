@@ -183,6 +183,18 @@ def test_a_strategy(tmp_path, stretches):
     assert [one.made for one in stretches] == [0]
 
 
+@pytest.mark.filterwarnings("ignore:To make it possible to preserve tf.data options")
+def test_an_evaluation_by_a_strategy(tmp_path, tf_log, monkeypatch):
+    stretches = stretched.watch_evaluations(monkeypatch)
+    strategy = tf.distribute.OneDeviceStrategy("/cpu:0")
+    settings = {**NOBODY, "save_checkpoints_steps": STEPS, "eval_distribute": strategy}
+    estimator = stretched.estimator(tmp_path, linear_model.model_fn, 10, **settings)
+    estimator.train(steady, steps=1)
+    estimator.evaluate(steady, steps=STEPS)
+    assert [one.made for one in stretches] == [0]
+    assert "Evaluation runs one batch in a call of the session: a strategy replicates it." in tf_log
+
+
 @pytest.mark.parametrize("kind", [v1.Session, v1.train.MonitoredSession])
 def test_a_program_that_has_replaced_run(tmp_path, stretches, monkeypatch, kind):
     called = []

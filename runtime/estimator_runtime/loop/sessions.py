@@ -106,7 +106,7 @@ def training_session(
                 *hooks,
             ],
             stop_grace_period_secs=_stop_grace_secs(tf.compat.v1.get_default_graph()),
-            ahead=None if tf.distribute.has_strategy() else ahead,
+            ahead=ahead,
         )
     return tf.compat.v1.train.MonitoredTrainingSession(
         master=config.master,

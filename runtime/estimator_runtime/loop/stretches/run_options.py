@@ -25,6 +25,8 @@ def check(config: RunConfig, graph: Any, *, is_together: bool = False) -> None:
     """
     if not is_together and (config.master or config.num_ps_replicas or config.num_worker_replicas > 1):
         raise NotLoopableError("it is part of a cluster")
+    if not is_together and tf.distribute.has_strategy():
+        raise NotLoopableError("a strategy replicates it")
     if config.device_fn is not None:
         raise NotLoopableError("RunConfig.device_fn places the operations")
     if not tf.compat.v1.control_flow_v2_enabled():
