@@ -24,8 +24,6 @@ from estimator_runtime.loop.steps import replaced, run_errors
 from estimator_runtime.loop.steps.requests import Plans
 
 _train: Any = tf.compat.v1.train
-# What a monitored session takes for a lost server.
-_LOST = (tf.errors.AbortedError, tf.errors.UnavailableError)
 _CALLER = "caller"
 
 
@@ -155,7 +153,7 @@ class MergingSession:
         while True:
             try:
                 return self._coordinated(fetches)
-            except _LOST as error:
+            except run_errors.LOST as error:
                 self._renew(error)
 
     def __enter__(self) -> Self:
@@ -186,14 +184,14 @@ class MergingSession:
         """One step; raises what a thread lost a server by, if that may be why the step failed."""
         try:
             return self._step(fetches)
-        except _LOST:
+        except run_errors.LOST:
             raise
         except Exception as error:
             if isinstance(error, tf.errors.CancelledError) and run_errors.is_lost_server(error):
                 raise tf.errors.AbortedError(error.node_def, error.op, error.message) from error
             try:
                 self._made.coordinator.raise_requested_exception()
-            except _LOST:
+            except run_errors.LOST:
                 raise
             except Exception:  # noqa: BLE001 - comes out when the threads are waited for
                 raise error from None

@@ -2,7 +2,7 @@
 
 import re
 import traceback
-from typing import Any
+from typing import Any, Final
 
 import tensorflow as tf
 
@@ -10,9 +10,10 @@ _TAG = re.compile(
     r"\{\{(?P<kind>[A-Za-z0-9_.][A-Za-z0-9_.\-/]*) (?P<name>[A-Za-z0-9_.][A-Za-z0-9_.\-/]*)\}\}"
 )
 _FAILED_NODE = re.compile(r"\[\[(?:Node: )?(?:\{\{node )?(?P<name>[^} ]*)")
+LOST: Final = (tf.errors.AbortedError, tf.errors.UnavailableError)
+"""What a monitored session takes for a lost server."""
 # Of several errors of one call TensorFlow shows the first, be it that the call was cancelled for the others.
 _LOST_BESIDE = re.compile(r"^(?:ABORTED|UNAVAILABLE): From /job:", re.MULTILINE)
-_LOST = (tf.errors.AbortedError, tf.errors.UnavailableError)
 _NHWC_ONLY = "only supports NHWC tensor format"
 _NHWC_ADVICE = (
     "\nA possible workaround: Try disabling Grappler optimizer\nby modifying the config for creating the session eg."
@@ -24,7 +25,7 @@ def is_lost_server(error: BaseException) -> bool:
     """Whether an error is that a server is lost, which a new session may mend."""
     if isinstance(error, tf.errors.CancelledError):
         return bool(_LOST_BESIDE.search(tf.compat.as_text(error.message)))
-    return isinstance(error, _LOST)
+    return isinstance(error, LOST)
 
 
 def explained(error: tf.errors.OpError, graph: Any) -> tf.errors.OpError:

@@ -31,7 +31,6 @@ class StepGraph:
         handles: tensors of the resources that it uses, which are not in the definition, by the name of their operation.
         train: name of the training operation or Tensor.
         loss: the Tensor of the loss.
-        inputs: tensors that are computed in the step, and given to its copy.
         is_seeded: whether random numbers in it have a seed.
     """
 
@@ -39,7 +38,6 @@ class StepGraph:
     handles: dict[str, Any]
     train: str
     loss: Any
-    inputs: tuple[Any, ...]
     is_seeded: bool
 
 
@@ -85,7 +83,7 @@ def of(
     is_seeded = _change_seeds(definition.node)
     if any(_is_seeded(node) for function in functions for node in function.node_def):
         raise NotLoopableError("a function in it draws random numbers with a seed")
-    return StepGraph(definition, handles, train_op.name, loss, tuple(inputs), is_seeded)
+    return StepGraph(definition, handles, train_op.name, loss, is_seeded)
 
 
 def _needed(ends: Iterable[Any], inputs: Iterable[Any]) -> tuple[list[Any], dict[str, Any]]:

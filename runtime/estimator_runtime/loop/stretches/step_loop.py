@@ -116,14 +116,14 @@ def build(
 
         def body(number: Any, loss: Any, *said: Any) -> Any:
             del loss, said
-            values = []
+            given = {}
             if together is not None:
-                values = together.inputs_of(tf.logical_or(number + 1 >= limit, is_late(number)))
+                given = together.given(tf.logical_or(number + 1 >= limit, is_late(number)))
             done, *answers = tf.graph_util.import_graph_def(
                 step_graph.definition,
                 input_map={
                     **{f"{name}:0": tf.identity(tensor) for name, tensor in step_graph.handles.items()},
-                    **{of.name: value for of, value in zip(step_graph.inputs, values, strict=True)},
+                    **given,
                 },
                 return_elements=[
                     step_graph.train,

@@ -99,12 +99,10 @@ class Stretches:
         if self._loop is None:
             return
         found = self._found(hooks)
-        nan = (
-            next((look for look in found if isinstance(look, NanHook)), None)
-            if isinstance(found, list)
-            else None
-        )
-        if not isinstance(found, list) or (self._is_training and nan is None):
+        if not isinstance(found, list):
+            return
+        nan = next((look for look in found if isinstance(look, NanHook)), None)
+        if self._is_training and nan is None:
             return
         _, step = session.run([self._loop.forget, self._loop.step])
         self._session, self._looks, self._nan = session, found, nan

@@ -65,17 +65,17 @@ class Together:
 
     @property
     def inputs(self) -> list[Any]:
-        """Tensors of a step that the loop has values of its own for: `inputs_of` in the same order."""
+        """Tensors of a step that the loop has values of its own for."""
         return [self._end.said, *self._end.promises]
 
-    def inputs_of(self, sees_next: Any) -> list[Any]:
-        """The values of `inputs` in a step of the loop.
+    def given(self, sees_next: Any) -> dict[str, Any]:
+        """The values of `inputs` in a step of the loop, by their names.
 
         Args:
             sees_next: bool Tensor, whether this task has to see the next step, or its time is over.
         """
         said = tf.stack([0, 0, tf.cast(sees_next, tf.int32)])
-        return [said, *[tf.constant(True) for _ in self._end.promises]]
+        return {self._end.said.name: said, **{one.name: tf.constant(True) for one in self._end.promises}}
 
     @property
     def said_by_all(self) -> Any:
