@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -186,24 +185,22 @@ class Bucket:
 
         def done() -> Stored:
             found = obstore.get(self._store, key)
-            digest, size = digests.new(), 0
             # A chunk is digested while it is written and the next one comes: each of the three takes as long.
-            with path.open("wb") as file, ThreadPoolExecutor(1, "digest") as beside:
-                digested: Future[None] | None = None
+            with path.open("wb") as file, digests.Running() as running:
+                size = 0
                 for chunk in found.stream():
                     view = memoryview(chunk)
-                    if digested is not None:
-                        digested.result()
-                    digested = beside.submit(digest.update, view)
+                    running.update(view)
                     file.write(view)
                     size += len(view)
+                digest = running.hexdigest()
             attributes: Mapping[str, Any] = found.attributes
             wanted = attributes.get(digests.ATTRIBUTE)
-            if size != found.meta["size"] or wanted not in (None, digest.hexdigest()):
+            if size != found.meta["size"] or wanted not in (None, digest):
                 raise ObjectDamagedError(
                     f"{self.uri}: the {size} bytes of {key} that arrived are not what was put there"
                 )
-            return _stored(found.meta, digest.hexdigest())
+            return _stored(found.meta, digest)
 
         try:
             return self._asked(f"read {key}", done)
