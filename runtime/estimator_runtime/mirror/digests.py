@@ -1,7 +1,7 @@
-"""What tells one content of a file from another: its length and a digest of 128 bits.
+"""What tells one content of a file from another: its length and a digest.
 
 The stores' own tags are digests of the content with some stores and some kinds of upload alone, so each object carries
-this one among its metadata: BLAKE2b of the content, and of more than a piece BLAKE2b of its pieces' digests in their
+this one among its metadata: SHA-256 of the content, and of more than a piece SHA-256 of its pieces' digests in their
 order, for those can be made by several threads at once.
 """
 
@@ -12,12 +12,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, Self
 
-ATTRIBUTE: Final = "blake2b8m"
+ATTRIBUTE: Final = "sha256of8m"
 """Name of the metadata field: letters and digits, for Azure takes no hyphens and proxies no underscores."""
 PIECE_BYTES: Final = 8 << 20
 """Length of a piece; the last one may be shorter."""
 _READ_BYTES: Final = 1 << 20
-_DIGEST_BYTES: Final = 16
 _AT_ONCE: Final = min(4, os.cpu_count() or 1)
 """Threads of one digest: what it does not share it holds up."""
 _WAITING: Final = 4
@@ -50,7 +49,7 @@ class Running:
                 self._submit()
 
     def hexdigest(self) -> str:
-        """The digest of all, 32 hexadecimal digits; nothing can be added after it."""
+        """The digest of all, 64 hexadecimal digits; nothing can be added after it."""
         if self._length or not self._pieces:
             self._submit()
         return _joined([piece.result() for piece in self._pieces])
@@ -63,7 +62,7 @@ class Running:
 
 
 def of_bytes(content: bytes) -> str:
-    """Digest of `content`, 32 hexadecimal digits."""
+    """Digest of `content`, 64 hexadecimal digits."""
     view = memoryview(content)
     return _joined([_of_parts([view[start : start + PIECE_BYTES]]) for start in _starts(len(view))])
 
@@ -101,7 +100,7 @@ def _read(file: int, start: int, length: int) -> Iterator[bytes]:
 
 
 def _of_parts(parts: Iterable[bytes | memoryview]) -> bytes:
-    digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
+    digest = hashlib.sha256()
     for part in parts:
         digest.update(part)
     return digest.digest()
