@@ -7,6 +7,7 @@ predicting an untrained model is an error.
 """
 
 import copy
+import dataclasses
 import numbers
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -74,7 +75,7 @@ class Estimator(StepwiseEstimator):
         self._fresh_variables_if_untrained = (
             self._runs_untrained if fresh_variables_if_untrained is None else fresh_variables_if_untrained
         )
-        # By the names that libraries read in tf.estimator; read only, for the loops go by what is bound below.
+        # By the names that libraries read and assign in tf.estimator.
         self._model_dir = self._config.model_dir
         self._session_config = self._config.session_config
         self._device_fn = self._config.device_fn or sessions.replica_device_fn(self._config)
@@ -89,6 +90,41 @@ class Estimator(StepwiseEstimator):
             device_fn=self._device_fn,
             warm_start=self._warm_start_settings,
             calls=self._calls_of_loops(),
+        )
+
+    @property
+    def _bound(self) -> BoundModel:
+        """What the loops go by. It is another one when one of the attributes above has been assigned since."""
+        now = self._assignable()
+        if any(one is not before for one, before in zip(now, self._was_assigned, strict=True)):
+            config = RunConfig.replace(
+                self._config,
+                model_dir=self._model_dir,
+                session_config=self._session_config,
+                train_distribute=self._train_distribution,
+                eval_distribute=self._eval_distribution,
+            )
+            self._bound = dataclasses.replace(
+                self._made_bound,
+                config=run_settings.completed(config, None),
+                device_fn=self._device_fn,
+                warm_start=warm_start.settings_of(self._warm_start_settings),
+            )
+        return self._made_bound
+
+    @_bound.setter
+    def _bound(self, bound: BoundModel) -> None:
+        self._made_bound, self._was_assigned = bound, self._assignable()
+
+    def _assignable(self) -> tuple[Any, ...]:
+        return (
+            self._config,
+            self._model_dir,
+            self._session_config,
+            self._device_fn,
+            self._train_distribution,
+            self._eval_distribution,
+            self._warm_start_settings,
         )
 
     @property

@@ -24,7 +24,13 @@ _SERVING_KEYS = ("DEFAULT_SERVING_KEY", "CLASSIFY_SERVING_KEY", "REGRESS_SERVING
 # By the module below tf.estimator's directory.
 NAMES = {
     "canned.baseline": ("_baseline_logit_fn_builder", "_baseline_model_fn", "_baseline_model_fn_v2"),
-    "canned.dnn": ("_dnn_model_fn", "dnn_model_fn_v2", "dnn_logit_fn_builder", "dnn_logit_fn_builder_v2"),
+    "canned.dnn": (
+        "_add_hidden_layer_summary",
+        "_dnn_model_fn",
+        "dnn_model_fn_v2",
+        "dnn_logit_fn_builder",
+        "dnn_logit_fn_builder_v2",
+    ),
     "canned.dnn_linear_combined": ("_dnn_linear_combined_model_fn", "_dnn_linear_combined_model_fn_v2"),
     "canned.head": (
         *(f"_{name}" for name in (*_HEAD_PARTS, *_SERVING_KEYS)),
@@ -49,6 +55,7 @@ NAMES = {
         "_summary_key",
     ),
     "canned.linear": (
+        "_compute_fraction_of_zero",
         "_linear_model_fn",
         "_linear_model_fn_v2",
         "linear_logit_fn_builder",
@@ -137,6 +144,7 @@ NAMES = {
         "_GRPC_SCHEME",
         "_LOCAL_MASTER",
         "_TF_CONFIG_ENV",
+        "_USE_DEFAULT",
     ),
     "training": (
         "TrainSpec",
@@ -238,6 +246,8 @@ def ways_to_the_modules_that_tensorflow_handed_on(directory):
         "of tpus": "from tensorflow.python.tpu import tpu_config, tpu_estimator; found = tpu_config.TPUConfig",
         "of tpus, by its name": "import tensorflow.python.tpu.tpu_estimator; found = tensorflow.python.tpu.tpu_estimator.TPUEstimator",
         "of tpus, a name": "from tensorflow.python.tpu.tpu_estimator import TPUEstimatorSpec as found",
+        "of strategies": "from tensorflow.python.distribute import estimator_training; found = estimator_training.should_run_distribute_coordinator",
+        "of the names": "from tensorflow_estimator.python.estimator.estimator_export import estimator_export as found",
         "of tpus, no name": "from tensorflow.python.tpu.tpu_config import Nothing as found",
         "no name": "from tensorflow.python.estimator.run_config import Nothing as found",
     }

@@ -63,10 +63,10 @@ def test_hooks_are_tensorflows_own():
         assert getattr(estimator_runtime, name) is getattr(tf.compat.v1.train, name)
 
 
-# But tensorflow.python.estimator, and modules below tensorflow.python.tpu, which TensorFlow has no more: compat has them
+# But tensorflow.python.estimator, and modules below tensorflow.python.tpu and .distribute that TensorFlow has no more: compat has them
 # again for libraries.
 PRIVATE = re.compile(
-    r"^(tf|tensorflow)\.(.*\.)?(python(?!\.(?:estimator|tpu)$)|core|compiler|_api|__internal__|lite\.python)(\.|$)|^(keras|tf_keras)\.src\b"
+    r"^(tf|tensorflow)\.(.*\.)?(python(?!\.(?:estimator|tpu|distribute)$)|core|compiler|_api|__internal__|lite\.python)(\.|$)|^(keras|tf_keras)\.src\b"
 )
 
 

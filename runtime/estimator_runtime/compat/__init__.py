@@ -29,7 +29,7 @@ from typing import Any
 from estimator_runtime.compat import keras_layers, keras_module, keras_names
 from estimator_runtime.compat.deep_modules import DEEP_MODULES
 from estimator_runtime.compat.finder import EstimatorModules, WhenTensorFlowComes
-from estimator_runtime.compat.forwarded_modules import FORWARDED, FORWARDED_TPU
+from estimator_runtime.compat.forwarded_modules import DISTRIBUTE_MODULES, FORWARDED, FORWARDED_TPU
 from estimator_runtime.compat.modules import FaceModule
 from estimator_runtime.compat.replaced_names import REPLACED_IN_FACES, REPLACED_MODULES, REPLACED_NAMES
 from estimator_runtime.faces import V1, V2
@@ -39,6 +39,7 @@ _OLD_ROOT = f"{_OLD_PACKAGE}.python.estimator"
 # TensorFlow's own package of modules that handed on those of tensorflow_estimator, until they were removed.
 _FORWARDING_PACKAGE = "tensorflow.python.estimator"
 _TPU_PACKAGE = "tensorflow.python.tpu"
+_DISTRIBUTE_PACKAGE = "tensorflow.python.distribute"
 # Other names of the modules inside tensorflow_estimator that hold the two faces.
 _V1_ALIASES = (
     "tensorflow_estimator._api.v1.estimator",
@@ -88,7 +89,11 @@ def install() -> ModuleType:
     sys.modules.update(modules)
     sys.meta_path.insert(0, EstimatorModules(modules, _OLD_PACKAGE, REPLACED_MODULES))
     sys.meta_path.append(EstimatorModules(forwarding, _FORWARDING_PACKAGE, REPLACED_MODULES))
-    for name, module in _internal_modules(_TPU_PACKAGE, FORWARDED_TPU).items():
+    others = _internal_modules(_TPU_PACKAGE, FORWARDED_TPU)
+    for path, face in DISTRIBUTE_MODULES.items():
+        name = f"{_DISTRIBUTE_PACKAGE}.{path}"
+        others[name] = FaceModule(name, face, f"distribute.{path}.", REPLACED_NAMES)
+    for name, module in others.items():
         sys.meta_path.append(EstimatorModules({name: module}, name))
     _Installed.v2 = v2
 

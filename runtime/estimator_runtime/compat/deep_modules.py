@@ -189,6 +189,7 @@ DEEP_MODULES: Mapping[str, Face] = {
         "DNNEstimator",
         "DNNRegressor",
         logit_fn="dnn_logit_fn_builder",
+        _add_hidden_layer_summary="add_hidden_layer_summary",
         _dnn_model_fn="dnn_model_fn",
         dnn_logit_fn_builder_v2="dnn_logit_fn_builder_v2",
         dnn_model_fn_v2="dnn_model_fn_v2",
@@ -209,6 +210,7 @@ DEEP_MODULES: Mapping[str, Face] = {
                 "LinearEstimator",
                 "LinearRegressor",
                 logit_fn="linear_logit_fn_builder",
+                _compute_fraction_of_zero="compute_fraction_of_zero",
                 _linear_model_fn="linear_model_fn",
                 _linear_model_fn_v2="linear_model_fn_v2",
                 _validate_linear_sdca_optimizer_for_linear_classifier="check_optimizer_of_linear_classifier",
@@ -254,6 +256,7 @@ DEEP_MODULES: Mapping[str, Face] = {
         }
     ),
     "estimator": Face(_ESTIMATOR),
+    "estimator_export": Face(_internal("exported_names", "estimator_export")),
     "estimator_lib": Face({**V1.homes, **_OF_THE_LIBRARY}, V1.submodules),
     "export.export": Face({**_RECEIVERS, **_MORE_RECEIVERS}),
     "export.export_lib": Face({**EXPORT.homes, **_MORE_RECEIVERS, **at("export.supervised", "TrainOutput")}),
@@ -329,7 +332,7 @@ DEEP_MODULES: Mapping[str, Face] = {
     "run_config": Face(
         {
             **_of(V1, "RunConfig"),
-            **at("config.run_config", "TaskType"),
+            **at("config.run_config", "TaskType", _USE_DEFAULT="_UNSET"),
             **at(
                 "cluster.tf_config",
                 _GRPC_SCHEME="_GRPC_SCHEME",

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from estimator_runtime import arguments
 from estimator_runtime.export import best_result
-from estimator_runtime.loop import event_files
+from estimator_runtime.loop import event_files as files_of_events
 from estimator_runtime.loop.evaluation import EmptyResult
 
 _COMPARED = ("best_eval_result", "current_eval_result")
@@ -112,14 +112,14 @@ def _delete_oldest(export_path: str, exports_to_keep: int | None) -> None:
 
 
 class _SavedModelExporter(Exporter):
-    """The part that the three exporters share: one call of the estimator's export."""
+    """One call of the estimator's export each time; the three exporters below ask theirs, which programs replace."""
 
     def __init__(
         self,
         name: str,
         serving_input_receiver_fn: ReceiverFn | None,
-        assets_extra: Mapping[str, str] | None,
-        as_text: bool,
+        assets_extra: Mapping[str, str] | None = None,
+        as_text: bool = False,
     ) -> None:
         self._name = name
         self._serving_input_receiver_fn = serving_input_receiver_fn
@@ -130,7 +130,15 @@ class _SavedModelExporter(Exporter):
     def name(self) -> str:
         return self._name
 
-    def _save(self, estimator: Any, export_path: str, checkpoint_path: str) -> Any:
+    def export(
+        self,
+        estimator: Any,
+        export_path: str,
+        checkpoint_path: str,
+        eval_result: EvalResult | None,  # noqa: ARG002 - Exporter's signature
+        is_the_final_export: bool,  # noqa: ARG002 - Exporter's signature
+    ) -> Any:
+        """Exports."""
         return estimator.export_saved_model(
             export_path,
             self._serving_input_receiver_fn,
@@ -140,7 +148,17 @@ class _SavedModelExporter(Exporter):
         )
 
 
-class LatestExporter(_SavedModelExporter):
+class _AskingExporter(Exporter):
+    """An exporter that decides when, and has `_saved_model_exporter` do it."""
+
+    _saved_model_exporter: Any
+
+    @property
+    def name(self) -> Any:
+        return self._saved_model_exporter.name
+
+
+class LatestExporter(_AskingExporter):
     """Exports after each evaluation and keeps the newest exports.
 
     Args:
@@ -162,7 +180,9 @@ class LatestExporter(_SavedModelExporter):
         as_text: bool = False,
         exports_to_keep: int | None = 5,
     ) -> None:
-        super().__init__(name, serving_input_receiver_fn, assets_extra, as_text)
+        self._saved_model_exporter = _SavedModelExporter(
+            name, serving_input_receiver_fn, assets_extra, as_text
+        )
         _check_exports_to_keep(exports_to_keep)
         self._exports_to_keep = exports_to_keep
 
@@ -171,16 +191,21 @@ class LatestExporter(_SavedModelExporter):
         estimator: Any,
         export_path: str,
         checkpoint_path: str,
-        eval_result: EvalResult,  # noqa: ARG002 - Exporter's signature
-        is_the_final_export: bool,  # noqa: ARG002 - Exporter's signature
+        eval_result: EvalResult,
+        is_the_final_export: bool,
     ) -> Any:
         """Exports, then deletes the oldest exports."""
-        exported = self._save(estimator, export_path, checkpoint_path)
-        _delete_oldest(export_path, self._exports_to_keep)
+        exported = self._saved_model_exporter.export(
+            estimator, export_path, checkpoint_path, eval_result, is_the_final_export
+        )
+        self._garbage_collect_exports(export_path)
         return exported
 
+    def _garbage_collect_exports(self, export_dir_base: str) -> None:
+        _delete_oldest(export_dir_base, self._exports_to_keep)
 
-class FinalExporter(_SavedModelExporter):
+
+class FinalExporter(_AskingExporter):
     """Exports once, when training has ended.
 
     Args:
@@ -197,24 +222,28 @@ class FinalExporter(_SavedModelExporter):
         assets_extra: Mapping[str, str] | None = None,
         as_text: bool = False,
     ) -> None:
-        super().__init__(name, serving_input_receiver_fn, assets_extra, as_text)
+        self._saved_model_exporter = _SavedModelExporter(
+            name, serving_input_receiver_fn, assets_extra, as_text
+        )
 
     def export(
         self,
         estimator: Any,
         export_path: str,
         checkpoint_path: str,
-        eval_result: EvalResult,  # noqa: ARG002 - Exporter's signature
+        eval_result: EvalResult,
         is_the_final_export: bool,
     ) -> Any:
         """Exports if this is the final evaluation."""
         if not is_the_final_export:
             return None
         tf.compat.v1.logging.info("Performing the final export in the end of training.")
-        return self._save(estimator, export_path, checkpoint_path)
+        return self._saved_model_exporter.export(
+            estimator, export_path, checkpoint_path, eval_result, is_the_final_export
+        )
 
 
-class BestExporter(_SavedModelExporter):
+class BestExporter(_AskingExporter):
     """Exports a model when it is better than the best one so far, also across restarts.
 
     Args:
@@ -243,7 +272,9 @@ class BestExporter(_SavedModelExporter):
         as_text: bool = False,
         exports_to_keep: int | None = 5,
     ) -> None:
-        super().__init__(name, serving_input_receiver_fn, assets_extra, as_text)
+        self._saved_model_exporter = _SavedModelExporter(
+            name, serving_input_receiver_fn, assets_extra, as_text
+        )
         if compare_fn is None:
             raise ValueError("`compare_fn` must not be None.")
         _check_compare_fn(compare_fn)
@@ -252,7 +283,10 @@ class BestExporter(_SavedModelExporter):
         self._event_file_pattern = event_file_pattern
         self._exports_to_keep = exports_to_keep
         self._export_path: str | None = None
-        self._best: EvalResult | None = None
+        # By the names that subclasses know from tf.estimator, as the methods below.
+        self._best_eval_result: EvalResult | None = None
+        self._model_dir: str | None = None
+        self._has_exported = False
         self._is_recorded = False
 
     def export(
@@ -261,7 +295,7 @@ class BestExporter(_SavedModelExporter):
         export_path: str,
         checkpoint_path: str,
         eval_result: EvalResult | None,
-        is_the_final_export: bool,  # noqa: ARG002 - Exporter's signature
+        is_the_final_export: bool,
     ) -> Any:
         """Exports if the result is better than that of the model exported last, or there is no such model.
 
@@ -270,45 +304,48 @@ class BestExporter(_SavedModelExporter):
         """
         if isinstance(eval_result, EmptyResult):
             return None
+        self._model_dir = tf.compat.as_str_any(estimator.model_dir)
         if self._export_path != export_path:
-            self._best = self._exported_so_far(estimator, export_path, eval_result or {})
+            self._best_eval_result = self._exported_so_far(export_path, eval_result or {})
             self._export_path = export_path
             self._is_recorded = True
-        if self._best is not None and not self._beaten_by(eval_result):
+        if self._best_eval_result is not None and not self._beaten_by(eval_result):
             return None
         tf.compat.v1.logging.info("Performing best model export.")
-        exported = self._save(estimator, export_path, checkpoint_path)
-        self._best, self._is_recorded = eval_result, False
+        exported = self._saved_model_exporter.export(
+            estimator, export_path, checkpoint_path, eval_result, is_the_final_export
+        )
+        self._best_eval_result, self._is_recorded, self._has_exported = eval_result, False, True
         if eval_result is not None:
             best_result.write(export_path, eval_result)
-        _delete_oldest(export_path, self._exports_to_keep)
+        self._garbage_collect_exports(export_path)
         return exported
 
+    def _garbage_collect_exports(self, export_dir_base: str) -> None:
+        _delete_oldest(export_dir_base, self._exports_to_keep)
+
+    def _get_best_eval_result(self, event_files: str) -> EvalResult | None:
+        """The best evaluation in the event files of a pattern; None where there is none."""
+        results = files_of_events.scalars(sorted(tf.io.gfile.glob(event_files)))
+        newest = list(results.values())[-1:]
+        return best_result.best_of(self._compare_fn, results, current=newest[0]) if newest else None
+
     def _beaten_by(self, eval_result: EvalResult | None) -> bool:
-        assert self._best is not None
+        assert self._best_eval_result is not None
         if self._is_recorded:
             return best_result.is_better_than_recorded(
-                self._compare_fn, recorded=self._best, current=eval_result
+                self._compare_fn, recorded=self._best_eval_result, current=eval_result
             )
-        return best_result.is_better(self._compare_fn, best=self._best, current=eval_result)
+        return best_result.is_better(self._compare_fn, best=self._best_eval_result, current=eval_result)
 
-    def _exported_so_far(
-        self, estimator: Any, export_path: str, eval_result: EvalResult
-    ) -> EvalResult | None:
+    def _exported_so_far(self, export_path: str, eval_result: EvalResult) -> EvalResult | None:
         if not _list_exports(export_path):
             return None
         recorded = best_result.read(export_path)
         if recorded is not None or not self._event_file_pattern:
             return recorded
         tf.compat.v1.logging.info("Loading best metric from event files.")
-        model_dir = tf.compat.as_str_any(estimator.model_dir)
-        files = event_files.matching(model_dir, self._event_file_pattern)
-        return best_result.best_of(
-            self._compare_fn,
-            {
-                step: result
-                for step, result in event_files.scalars(files).items()
-                if step != eval_result.get("global_step")
-            },
-            current=eval_result,
-        )
+        files = files_of_events.matching(self._model_dir or "", self._event_file_pattern)
+        results = files_of_events.scalars(files)
+        results.pop(eval_result.get("global_step", -1), None)
+        return best_result.best_of(self._compare_fn, results, current=eval_result)

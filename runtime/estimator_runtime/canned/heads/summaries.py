@@ -26,10 +26,11 @@ def summarize_linear(bias: Any, weights: Sequence[Any], units: int) -> None:
         tf.compat.v1.summary.histogram("bias", value)
     else:
         tf.compat.v1.summary.scalar("bias", value[0])
-    tf.compat.v1.summary.scalar("fraction_of_zero_weights", _zero_fraction(weights))
+    tf.compat.v1.summary.scalar("fraction_of_zero_weights", zero_fraction(weights))
 
 
-def _zero_fraction(weights: Sequence[Any]) -> Any:
+def zero_fraction(weights: Sequence[Any]) -> Any:
+    """The share of zeros in several variables together, a scalar."""
     zeros, total = tf.constant(0.0), tf.constant(0.0)
     for variable in weights:
         values = tf.convert_to_tensor(variable)

@@ -15,7 +15,7 @@ from estimator_runtime.canned import (
     network,
     wide_and_deep,
 )
-from estimator_runtime.canned.heads import reductions
+from estimator_runtime.canned.heads import reductions, summaries
 from estimator_runtime.model.model_fn import EstimatorSpec
 
 Activation = Callable[[Any], Any] | str | None
@@ -263,3 +263,23 @@ linear_logit_fn_builder_v2 = logit_fn_builders.linear_logit_fn_builder
 def _check_no_tpu(use_tpu: bool) -> None:
     if use_tpu:
         raise ValueError("use_tpu: there is no support for TPUs here. Leave it out, or pass use_tpu=False.")
+
+
+def add_hidden_layer_summary(value: Any, tag: str) -> None:
+    """The share of zeros in a layer's output, and its distribution, as summaries.
+
+    Args:
+        value: Tensor, the output.
+        tag: what their names begin with.
+    """
+    summaries.summarize_activation(value, tag)
+
+
+def compute_fraction_of_zero(variables: Sequence[Any]) -> Any:
+    """The share of zeros in variables, or in the parts of some: a float32 scalar Tensor.
+
+    Args:
+        variables: the variables; one that stands as a list of its parts counts as these.
+    """
+    parts = [part for one in variables for part in (one if isinstance(one, list | tuple) else [one])]
+    return summaries.zero_fraction(parts)

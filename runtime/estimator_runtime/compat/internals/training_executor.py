@@ -103,3 +103,13 @@ class TrainingExecutor:
     def _do(self, role: Any, **listener: Any) -> None:
         with event_writers.call(), keeping.call():
             role(self._estimator, self._train_spec, self._eval_spec, **listener)
+
+
+def should_run_distribute_coordinator(config: Any) -> bool:
+    """False: training by a strategy over several tasks is `train_and_evaluate`'s, as that without one.
+
+    Args:
+        config: the RunConfig.
+    """
+    del config
+    return False
