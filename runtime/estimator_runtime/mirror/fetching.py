@@ -64,16 +64,20 @@ def fetch(bucket: Bucket, root: Path, staging: Path, *, mine: Callable[[str], bo
         passed_over = _orphans(bucket, stored, named)
     orphans = frozenset(passed_over)
     passed_over |= leftovers.half(stored, named)
+    exported = {key for group in files.exports(stored).values() for key in group}
     alike = {}
     for key, one in stored.items():
         is_own = key in (files.STATE, files.WRITER)
         if not mine(key) or key in passed_over or is_own or not files.can_be_a_file(key):
             continue
+        if files.is_temporary(key):
+            # Locally nobody would see it, and so it would be deleted in the store as what is gone.
+            continue
         path = root / key
         group = files.checkpoint_of(key, named)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            if group is None and _is_read_again(key, one):
+            if group is None and key not in exported and _is_read_again(key, one):
                 bring(bucket, key, path, staging)
             elif group is None or group != newest:
                 path.touch()
@@ -183,9 +187,4 @@ def _set_time(path: Path, stored: Stored) -> None:
 def _is_read_again(key: str, stored: Stored) -> bool:
     if files.is_events(key):
         return "/" in key
-    return (
-        files.export_of(key) is None
-        and not key.startswith("predictions/")
-        and key != files.SUCCESS
-        and stored.size <= _SMALL_BYTES
-    )
+    return not key.startswith("predictions/") and key != files.SUCCESS and stored.size <= _SMALL_BYTES

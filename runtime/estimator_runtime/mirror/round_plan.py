@@ -84,7 +84,9 @@ def steps(situation: Situation) -> Iterator[Step]:
     )
     if signs:
         yield Delete(signs, ())
-    plain = sorted(key for key in situation.local if _is_plain(key, known))
+    exports = files.exports(situation.local)
+    exported = {key for group in exports.values() for key in group}
+    plain = sorted(key for key in situation.local if key not in exported and _is_plain(key, known))
     plain.sort(key=files.place_among_plain)
     yield from _uploads(situation, plain)
     groups = files.checkpoints(situation.local, known)
@@ -105,9 +107,8 @@ def steps(situation: Situation) -> Iterator[Step]:
                 there.add(name)
                 yield NameCheckpoints((*(one for one in situation.named[:-1] if one in there), newest))
     yield from _delete(key for key in plain_gone if key not in signs)
-    for group in files.exports(situation.local).values():
-        if files.is_saved_model(group[-1]):
-            yield from _uploads(situation, group)
+    for group in exports.values():
+        yield from _uploads(situation, group)
     if situation.events_are_due:
         yield from _uploads(situation, sorted(filter(files.is_events, situation.local)))
     if files.FINISHED in situation.local:
@@ -118,7 +119,6 @@ def _is_plain(key: str, known: Collection[str]) -> bool:
     return not (
         key in (files.STATE, files.FINISHED)
         or files.checkpoint_of(key, known) is not None
-        or files.export_of(key) is not None
         or files.is_events(key)
     )
 
@@ -143,5 +143,10 @@ def _saved(situation: Situation, prefix: str, groups: Mapping[str, list[str]]) -
 def _delete(keys: Iterable[str]) -> Iterator[Delete]:
     gone = sorted(keys)
     if gone:
-        first = tuple(filter(files.says_that_others_are_whole, gone))
+        of_exports = {key for group in files.exports(gone).values() for key in group}
+        first = tuple(
+            key
+            for key in gone
+            if files.is_saved_model(key) or (key not in of_exports and files.place_among_plain(key) > 0)
+        )
         yield Delete(first, tuple(key for key in gone if key not in first))

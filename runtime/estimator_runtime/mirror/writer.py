@@ -172,7 +172,7 @@ class Writer:
             return False
         self._alike[key] = signature
         folder = files.export_of(key)
-        if folder is not None and files.is_saved_model(key):
+        if folder is not None:
             self._reporter.exported(folder)
         return True
 
@@ -349,8 +349,15 @@ class Writer:
         self._check_others()
         self._clean_due = self._clock() + _CLEAN_EVERY_SECS
         told = [self._renamed.get(prefix, prefix) for prefix in self._told]
-        old = leftovers.to_clean(self._bucket.list(), told, self._reporter.now())
-        if old:
-            self._bucket.delete(old)
-            for key in old:
-                self._stored.pop(key, None)
+        for keys in leftovers.to_clean(self._bucket.list(), told, self._reporter.now()):
+            if all(map(self._is_left_by_a_mirror, keys)):
+                self._bucket.delete(keys)
+                for key in keys:
+                    self._stored.pop(key, None)
+
+    def _is_left_by_a_mirror(self, key: str) -> bool:
+        """Whether a mirror has put an object there, and not for a file that is here, with which it stays and goes."""
+        if key in self._alike:
+            return False
+        found = self._bucket.look(key)
+        return found is not None and found.digest is not None
