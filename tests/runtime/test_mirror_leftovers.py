@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import obstore
 import pytest
-from stored_models import FaultyBucket, Process, refuse
+from stored_models import FaultyBucket, Process, newest, refuse
 
 from estimator_runtime.errors import ModelDirUnavailableError
 from estimator_runtime.mirror import digests
@@ -144,3 +144,20 @@ def test_what_is_left_of_an_export_goes_whatever_of_it_has_gone_up(tmp_path):
         pass_days(after)
         after.round()
         assert set(bucket.list()) == {*keys_of(1), "checkpoint"}, refused
+
+
+def test_a_process_that_saves_no_checkpoint_cleans_nothing(tmp_path):
+    """It knows those alone that there were at its start: what a training beside it has saved since is beyond them."""
+    bucket = FaultyBucket()
+    trainer = Process(tmp_path / "trainer", bucket, run="training", keep=3)
+    trainer.save(1)
+    trainer.round()
+    predictor = Process(tmp_path / "predictor", bucket, run="predicting")
+    predictor.round()
+    for step in (2, 3):
+        trainer.save(step)
+        trainer.round()
+    predictor.clocks.seconds += timedelta(hours=25).total_seconds()
+    predictor.round(everything=True)
+    assert set(bucket.list()) == {*keys_of(1, 2, 3), "checkpoint", ".estimator-writer"}
+    assert newest(bucket, tmp_path / "reader") == (3, [3, 3, 3])

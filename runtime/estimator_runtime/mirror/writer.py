@@ -342,10 +342,13 @@ class Writer:
         return known.size == size and known.digest == digest
 
     def _clean(self) -> None:
-        """Deletes what killed processes have left, now and then; for the process that writes checkpoints."""
-        if not self._mine(files.STATE) or self._clock() < self._clean_due:
+        """Deletes what killed processes have left, now and then; for the process that writes checkpoints.
+
+        Another one knows those checkpoints alone that there were when it began, and would take newer ones for half.
+        """
+        is_owner = self._mine(files.STATE) and (self._run is None or self._is_known)
+        if not is_owner or self._clock() < self._clean_due:
             return
-        # An older process would take the newer checkpoints of another one for half.
         self._check_others()
         self._clean_due = self._clock() + _CLEAN_EVERY_SECS
         told = [self._renamed.get(prefix, prefix) for prefix in self._told]
