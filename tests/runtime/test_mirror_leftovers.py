@@ -161,3 +161,55 @@ def test_a_process_that_saves_no_checkpoint_cleans_nothing(tmp_path):
     predictor.round(everything=True)
     assert set(bucket.list()) == {*keys_of(1, 2, 3), "checkpoint", ".estimator-writer"}
     assert newest(bucket, tmp_path / "reader") == (3, [3, 3, 3])
+
+
+def test_a_newer_checkpoint_goes_before_those_that_nobody_is_told_of(tmp_path):
+    bucket = FaultyBucket()
+    process = Process(tmp_path / "a", bucket, for_ever=True)
+    for step in range(1, 6):
+        process.save(step)
+    process.export(1700000001)
+
+    def train_on(verb, key):
+        if (verb, key) == ("after put", "model.ckpt-3.index"):
+            process.save(6)
+
+    bucket.fault = train_on
+    assert not process.round()
+    assert process.reporter.report().behind_since is not None
+    assert process.round()
+    whole = [key for verb, key in bucket.changes if verb == "put" and key.endswith((".index", ".pb"))]
+    assert whole == [
+        *(f"model.ckpt-{step}.index" for step in (5, 4)),
+        "export/best/1700000001/variables/variables.index",
+        "export/best/1700000001/saved_model.pb",
+        *(f"model.ckpt-{step}.index" for step in (3, 6, 2, 1)),
+    ]
+
+
+def test_checkpoints_that_the_saver_keeps_for_ever_go_up_when_the_store_is_back(tmp_path):
+    """The file `checkpoint` names them no more by then."""
+    bucket = FaultyBucket()
+    process = Process(tmp_path / "a", bucket, for_ever=True)
+
+    def away(verb, key):
+        raise ModelDirUnavailableError("SlowDown")
+
+    bucket.fault = away
+    for step in range(1, 6):
+        process.save(step)
+        with pytest.raises(ModelDirUnavailableError):
+            process.round()
+    bucket.fault = lambda verb, key: None
+    assert process.round()
+    assert set(bucket.list()) == {*keys_of(1, 2, 3, 4, 5), "checkpoint"}
+    assert newest(bucket, tmp_path / "reader") == (5, [5, 5, 5])
+    pass_days(process)
+    bucket.changes.clear()
+    process.round(everything=True)
+    assert bucket.changes == []
+    after = Process(tmp_path / "b", bucket, for_ever=True)
+    after.save(6)
+    after.round()
+    # A saver counts from its own beginning, so the new one deletes what was named before.
+    assert set(bucket.list()) == {*keys_of(1, 2, 3, 5, 6), "checkpoint"}

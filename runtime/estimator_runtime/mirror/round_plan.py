@@ -7,7 +7,8 @@ The order is what keeps readers from seeing half of something:
 3. the newest checkpoint, then the file `checkpoint` that names it;
 4. what was deleted locally, a checkpoint only when `checkpoint` names it no more;
 5. older checkpoints that were saved faster than they went up, the newer ones first;
-6. exports, each with its `saved_model.pb` last; event files; `finished` last of all.
+6. exports, each with its `saved_model.pb` last; event files;
+7. older checkpoints that a saver keeps without naming them; `finished` last of all.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -111,6 +112,8 @@ def steps(situation: Situation) -> Iterator[Step]:
         yield from _uploads(situation, group)
     if situation.events_are_due:
         yield from _uploads(situation, sorted(filter(files.is_events, situation.local)))
+    if situation.named:
+        yield from _kept_unnamed(situation, groups)
     if files.FINISHED in situation.local:
         yield from _uploads(situation, [files.FINISHED])
 
@@ -138,6 +141,15 @@ def _is_there(situation: Situation, group: Collection[str] | None) -> bool:
 def _saved(situation: Situation, prefix: str, groups: Mapping[str, list[str]]) -> Iterator[SaveCheckpoint]:
     if _changed(situation, groups[prefix]):
         yield SaveCheckpoint(prefix, tuple(groups[prefix]))
+
+
+def _kept_unnamed(situation: Situation, groups: Mapping[str, list[str]]) -> Iterator[SaveCheckpoint]:
+    """Checkpoints that have not gone up while they were named; one beyond the newest may not be complete yet."""
+    newest = files.checkpoint_step(situation.named[-1])
+    for prefix in sorted(groups, key=files.checkpoint_step, reverse=True):
+        is_older = prefix not in situation.named and files.checkpoint_step(prefix) <= newest
+        if is_older and files.is_whole(groups[prefix]):
+            yield from _saved(situation, prefix, groups)
 
 
 def _delete(keys: Iterable[str]) -> Iterator[Delete]:

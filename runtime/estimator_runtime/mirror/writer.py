@@ -108,7 +108,7 @@ class Writer:
                 case round_plan.Upload(key):
                     done &= self._upload(key)
                 case round_plan.SaveCheckpoint(prefix, keys):
-                    if not self._save(prefix, keys):
+                    if self._is_overtaken(state, prefix) or not self._save(prefix, keys):
                         return False
                 case round_plan.NameCheckpoints(prefixes, deleted):
                     assert state is not None, "it names them"
@@ -195,6 +195,13 @@ class Writer:
                 self._renamed[prefix] = name
                 self._orphans.update(self._under(before, prefix, key) for key in keys)
         return True
+
+    def _is_overtaken(self, state: state_file.State | None, prefix: str) -> bool:
+        """Whether a checkpoint that nobody is told of has to wait: there may be many, and there is a newer one now."""
+        if state is None or prefix in state.named:
+            return False
+        now = state_file.read(self._root)
+        return now is not None and now.newest != state.newest
 
     def _name_for(self, prefix: str, before: str, changed: Sequence[str], folder: Path) -> str:
         """The name in the store: another one when readers are told of this name and other values are to go there.
