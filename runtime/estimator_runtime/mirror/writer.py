@@ -100,7 +100,8 @@ class Writer:
             self._reporter.behind()
         if is_behind or self._doomed:
             self._check_others(begins=any(isinstance(step, round_plan.SaveCheckpoint) for step in steps))
-        self._delete_doomed()
+        if self._may_clean:
+            self._delete_doomed()
         done = True
         begun = self._clock()
         for step in steps:
@@ -349,12 +350,8 @@ class Writer:
         return known.size == size and known.digest == digest
 
     def _clean(self) -> None:
-        """Deletes what killed processes have left, now and then; for the process that writes checkpoints.
-
-        Another one knows those checkpoints alone that there were when it began, and would take newer ones for half.
-        """
-        is_owner = self._mine(files.STATE) and (self._run is None or self._is_known)
-        if not is_owner or self._clock() < self._clean_due:
+        """Deletes what killed processes have left, now and then."""
+        if not self._may_clean or self._clock() < self._clean_due:
             return
         self._check_others()
         self._clean_due = self._clock() + _CLEAN_EVERY_SECS
@@ -364,6 +361,14 @@ class Writer:
                 self._bucket.delete(keys)
                 for key in keys:
                     self._stored.pop(key, None)
+
+    @property
+    def _may_clean(self) -> bool:
+        """Whether this process writes checkpoints.
+
+        Another one knows those alone that there were when it began, and would take newer ones for half.
+        """
+        return self._mine(files.STATE) and (self._run is None or self._is_known)
 
     def _is_left_by_a_mirror(self, key: str) -> bool:
         """Whether a mirror has put an object there, and not for a file that is here, with which it stays and goes."""
