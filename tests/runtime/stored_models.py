@@ -108,11 +108,13 @@ class _Model:
     def set(self, values):
         self.session.run(self._assign, {self._new: values})
 
-    def saver(self, keep):
+    def saver(self, keep, for_ever):
         """A saver that knows of no checkpoint yet; all of them use the same operations."""
         definition = type(self._definition)()
         definition.CopyFrom(self._definition)
         definition.max_to_keep = keep
+        if for_ever:
+            definition.keep_checkpoint_every_n_hours = 1e-12
         with self.graph.as_default():
             return v1.train.Saver(saver_def=definition, save_relative_paths=True)
 
@@ -128,12 +130,15 @@ class Process:
     Args:
         folder: an empty folder.
         bucket: the store.
-        keep: how many checkpoints its saver keeps.
+        keep: how many checkpoints its saver names.
+        for_ever: whether its saver keeps those that it names no more.
         mine: which keys it writes.
         run: its name among the processes that write checkpoints there.
     """
 
-    def __init__(self, folder: Path, bucket, *, keep=2, mine=lambda key: True, clocks=None, run=None):
+    def __init__(
+        self, folder: Path, bucket, *, keep=2, for_ever=False, mine=lambda key: True, clocks=None, run=None
+    ):
         self.clocks = clocks or Clocks()
         self.root, self.staging = folder / "model", folder / "staging"
         self.root.mkdir(parents=True)
@@ -151,7 +156,7 @@ class Process:
             run=run,
             clock=self.clocks.monotonic,
         )
-        self._saver = _model().saver(keep)
+        self._saver = _model().saver(keep, for_ever)
         state = tf.train.get_checkpoint_state(str(self.root))
         if state is not None:
             self._saver.recover_last_checkpoints(state.all_model_checkpoint_paths)

@@ -101,6 +101,31 @@ def test_a_process_that_writes_no_checkpoint_takes_nothing_over(tmp_path, bucket
     assert newest(bucket, tmp_path / "reader") == (2, [2, 2, 2])
 
 
+@pytest.mark.parametrize("saved", [1, 2, 3])
+def test_a_process_that_begins_while_checkpoints_are_saved_takes_nothing_over(
+    tmp_path, bucket, old, monkeypatch, saved
+):
+    """It has listed the store by then: what came after that is not its own all the same."""
+    listed, last = bucket.list, 1 + saved
+
+    def save_then(*arguments):
+        found = listed(*arguments)
+        monkeypatch.setattr(bucket, "list", listed)
+        for step in range(2, last + 1):
+            old.save(step)
+            old.round()
+        return found
+
+    monkeypatch.setattr(bucket, "list", save_then)
+    predictor = Process(tmp_path / "predictor", bucket, run="predicting")
+    bucket.changes.clear()
+    assert predictor.round(everything=True)
+    assert bucket.changes == []
+    old.save(last + 1)
+    assert old.round()
+    assert newest(bucket, tmp_path / "reader") == (last + 1, [last + 1] * 3)
+
+
 def test_a_store_that_compares_nothing_is_written_to_all_the_same(tmp_path, bucket, monkeypatch):
     from estimator_runtime.mirror import bucket as buckets
 

@@ -58,22 +58,28 @@ def fetch(bucket: Bucket, root: Path, staging: Path, *, mine: Callable[[str], bo
     newest, named = None, tuple[str, ...]()
     passed_over: set[str] = set()
     if mine(files.STATE):
-        found = fetch_checkpoint(bucket, root, staging)
+        found, there = _newest_there(bucket, root, staging)
+        # What was saved since the list was made has to be known for the store's, or it would be sent there as new.
+        stored.update(there)
         if found is not None:
             newest, named = found.newest, found.named
         passed_over = _orphans(bucket, stored, named)
     orphans = frozenset(passed_over)
     passed_over |= leftovers.half(stored, named)
+    exported = {key for group in files.exports(stored).values() for key in group}
     alike = {}
     for key, one in stored.items():
         is_own = key in (files.STATE, files.WRITER)
         if not mine(key) or key in passed_over or is_own or not files.can_be_a_file(key):
             continue
+        if files.is_temporary(key):
+            # Locally nobody would see it, and so it would be deleted in the store as what is gone.
+            continue
         path = root / key
         group = files.checkpoint_of(key, named)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            if group is None and _is_read_again(key, one):
+            if group is None and key not in exported and _is_read_again(key, one):
                 bring(bucket, key, path, staging)
             elif group is None or group != newest:
                 path.touch()
@@ -102,10 +108,18 @@ def fetch_checkpoint(bucket: Bucket, root: Path, staging: Path) -> state_file.St
     Raises:
         ModelDirUnavailableError: the store cannot be read.
     """
+    return _newest_there(bucket, root, staging)[0]
+
+
+def _newest_there(
+    bucket: Bucket, root: Path, staging: Path
+) -> tuple[state_file.State | None, dict[str, Stored]]:
+    """What `fetch_checkpoint` returns, and the objects in no folder among which all was that it names."""
     for _ in range(_ATTEMPTS):
         text = bucket.read(files.STATE)
         state = None if text is None else state_file.parse(text, staging)
-        groups = files.checkpoints(bucket.root(), () if state is None else state.named)
+        there = bucket.root()
+        groups = files.checkpoints(there, () if state is None else state.named)
         whole = {prefix for prefix, group in groups.items() if files.is_whole(group)}
         try:
             for prefix in _candidates(state, whole):
@@ -114,10 +128,10 @@ def fetch_checkpoint(bucket: Bucket, root: Path, staging: Path) -> state_file.St
                     kept = [name for name in named if name in whole and name != prefix]
                     brought = state_file.State((*kept, prefix), None if state is None else state.message)
                     _write_state(root, staging, brought)
-                    return brought
+                    return brought, there
         except FileNotFoundError:
             continue
-        return None
+        return None, there
     raise errors.ModelDirUnavailableError(
         f"{bucket.uri}: its checkpoints are deleted faster than they can be read"
     )
@@ -183,9 +197,4 @@ def _set_time(path: Path, stored: Stored) -> None:
 def _is_read_again(key: str, stored: Stored) -> bool:
     if files.is_events(key):
         return "/" in key
-    return (
-        files.export_of(key) is None
-        and not key.startswith("predictions/")
-        and key != files.SUCCESS
-        and stored.size <= _SMALL_BYTES
-    )
+    return not key.startswith("predictions/") and key != files.SUCCESS and stored.size <= _SMALL_BYTES

@@ -27,7 +27,12 @@ _TEMPORARY: Final = re.compile(
 )
 _CHECKPOINT: Final = re.compile(r"(?P<prefix>[^/]+)\.(index|meta|data-(?P<shard>\d{5})-of-(?P<shards>\d{5}))")
 _EVENTS: Final = re.compile(r"(^|/)[^/]*\.tfevents\.[^/]*$")
-_EXPORT: Final = re.compile(r"(?P<folder>(?:[^/]+/)+\d{10,})/(?P<inside>.+)")
+_EXPORT: Final = re.compile(r"(?:[^/]+/)+\d{10,}")
+_HALF_EXPORT: Final = re.compile(r"(?P<folder>export/(?:[^/]+/)*?\d{10})/(?P<inside>.+)")
+"""Stricter: what is half is deleted, and a folder that is called by a time may be anybody's."""
+_OF_SAVED_MODEL: Final = re.compile(
+    r"variables/variables\.(index|data-\d{5}-of-\d{5})|assets(\.extra)?/.+|fingerprint\.pb"
+)
 _STANDARD_BASE: Final = "model.ckpt"
 _SAVED_MODEL: Final = ("saved_model.pb", "saved_model.pbtxt")
 
@@ -62,7 +67,7 @@ def _walked(folder: Path, above: str) -> Iterator[tuple[str, Signature]]:
     except FileNotFoundError:
         return
     for entry in entries:
-        if _TEMPORARY.fullmatch(entry.name):
+        if is_temporary(entry.name):
             continue
         if entry.is_dir(follow_symlinks=False):
             yield from _walked(Path(entry.path), f"{above}{entry.name}/")
@@ -71,6 +76,11 @@ def _walked(folder: Path, above: str) -> Iterator[tuple[str, Signature]]:
                 yield f"{above}{entry.name}", signature(Path(entry.path))
             except FileNotFoundError:
                 continue
+
+
+def is_temporary(key: str) -> bool:
+    """Tells whether a key, or a folder of it, has a name by which it is no file of the model directory yet."""
+    return any(_TEMPORARY.fullmatch(part) for part in key.split("/"))
 
 
 def checkpoint_of(key: str, named: Collection[str]) -> str | None:
@@ -130,36 +140,64 @@ def is_events(key: str) -> bool:
     return _EVENTS.search(key) is not None
 
 
-def export_of(key: str) -> str | None:
-    """Folder of the export that a file belongs to; None for other files."""
-    match = _EXPORT.fullmatch(key)
-    return match["folder"] if match is not None else None
-
-
 def is_saved_model(key: str) -> bool:
     """Tells whether this is the file without which an export is none."""
     return key.rpartition("/")[2] in _SAVED_MODEL
 
 
-def exports(keys: Iterable[str]) -> dict[str, list[str]]:
-    """The files of each export by its folder, `saved_model.pb` last."""
+def export_of(key: str) -> str | None:
+    """Folder of the export that this is the `saved_model.pb` of; None for other files."""
+    folder = key.rpartition("/")[0]
+    return folder if is_saved_model(key) and _EXPORT.fullmatch(folder) else None
+
+
+def exports(keys: Collection[str]) -> dict[str, list[str]]:
+    """The files of each export by its folder, values first and `saved_model.pb` last.
+
+    A folder without that file is no export, however it is called.
+    """
+    folders = {folder for key in keys if (folder := export_of(key)) is not None}
     groups: dict[str, list[str]] = {}
-    for key in sorted(keys):
-        folder = export_of(key)
+    for key in sorted(keys) if folders else ():
+        folder = next((above for above in _folders(key) if above in folders), None)
         if folder is not None:
             groups.setdefault(folder, []).append(key)
-    return {folder: sorted(group, key=is_saved_model) for folder, group in groups.items()}
+    return {
+        folder: sorted(group, key=lambda key: _place_in_export(key, folder))
+        for folder, group in groups.items()
+    }
 
 
-def says_that_others_are_whole(key: str) -> bool:
-    """Tells whether readers take this file as the sign that what it belongs to is complete."""
-    return is_saved_model(key) or (export_of(key) is None and place_among_plain(key) > 0)
+def _place_in_export(key: str, folder: str) -> int:
+    inside = key.removeprefix(f"{folder}/")
+    # Values first: without them nothing is taken for the half of an export.
+    return 2 if inside in _SAVED_MODEL else 0 if inside.startswith("variables/") else 1
+
+
+def _folders(key: str) -> Iterator[str]:
+    """The folders that a key is in, the outermost first."""
+    return (key[:place] for place, letter in enumerate(key) if letter == "/")
+
+
+def half_exports(keys: Iterable[str]) -> dict[str, list[str]]:
+    """What is in folders of exports and can be nothing but a part of a SavedModel that lacks `saved_model.pb`."""
+    groups: dict[str, dict[str, str]] = {}
+    for key in sorted(keys):
+        match = _HALF_EXPORT.fullmatch(key)
+        if match is not None:
+            groups.setdefault(match["folder"], {})[key] = match["inside"]
+    return {
+        folder: list(group)
+        for folder, group in groups.items()
+        if all(map(_OF_SAVED_MODEL.fullmatch, group.values()))
+        and any(inside.startswith("variables/") for inside in group.values())
+    }
 
 
 def place_among_plain(key: str) -> int:
     """Files of a higher place are written after those of a lower one: they speak of these."""
     name = key.rpartition("/")[2]
-    if name in (SUCCESS, FINISHED) or name == STATE or name.startswith(f"{STATE}_"):
+    if name in (SUCCESS, FINISHED, *_SAVED_MODEL) or name == STATE or name.startswith(f"{STATE}_"):
         return 2
     return 1 if name.endswith(".index") else 0
 

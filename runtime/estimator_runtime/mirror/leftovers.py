@@ -1,7 +1,7 @@
 """What a process that was killed has left half in the store.
 
 Nobody reads it: `checkpoint` does not name such a checkpoint, and an export without `saved_model.pb` is none. It is
-kept for a day, for another process may be about to complete it.
+kept for a day, for another process may be about to complete it. What a mirror cannot have left there is somebody's own.
 """
 
 from collections.abc import Iterable, Mapping
@@ -28,17 +28,14 @@ def half(keys: Iterable[str], named: Iterable[str]) -> set[str]:
         beyond = newest is not None and files.checkpoint_step(prefix) > newest
         if prefix not in known and (beyond or not files.is_whole(group)):
             found.update(group)
-    for group in files.exports(keys).values():
-        if not files.is_saved_model(group[-1]):
-            found.update(group)
+    for group in files.half_exports(keys).values():
+        found.update(group)
     return found
 
 
-def to_clean(stored: Mapping[str, Stored], named: Iterable[str], now: datetime) -> list[str]:
-    """The keys of what is half and has been for a day: nothing of it is younger."""
+def to_clean(stored: Mapping[str, Stored], named: Iterable[str], now: datetime) -> list[list[str]]:
+    """The keys of each thing that is half and has been for a day: nothing of it is younger."""
     known = set(named)
     found = half(stored, known)
-    groups = [*files.checkpoints(found, known).values(), *files.exports(found).values()]
-    return sorted(
-        key for group in groups if all(now - stored[one].modified > AGE for one in group) for key in group
-    )
+    groups = [*files.checkpoints(found, known).values(), *files.half_exports(found).values()]
+    return [group for group in groups if all(now - stored[key].modified > AGE for key in group)]

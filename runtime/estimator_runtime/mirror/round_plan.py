@@ -7,7 +7,8 @@ The order is what keeps readers from seeing half of something:
 3. the newest checkpoint, then the file `checkpoint` that names it;
 4. what was deleted locally, a checkpoint only when `checkpoint` names it no more;
 5. older checkpoints that were saved faster than they went up, the newer ones first;
-6. exports, each with its `saved_model.pb` last; event files; `finished` last of all.
+6. exports, each with its `saved_model.pb` last; event files;
+7. older checkpoints that a saver keeps without naming them; `finished` last of all.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -84,7 +85,9 @@ def steps(situation: Situation) -> Iterator[Step]:
     )
     if signs:
         yield Delete(signs, ())
-    plain = sorted(key for key in situation.local if _is_plain(key, known))
+    exports = files.exports(situation.local)
+    exported = {key for group in exports.values() for key in group}
+    plain = sorted(key for key in situation.local if key not in exported and _is_plain(key, known))
     plain.sort(key=files.place_among_plain)
     yield from _uploads(situation, plain)
     groups = files.checkpoints(situation.local, known)
@@ -105,11 +108,12 @@ def steps(situation: Situation) -> Iterator[Step]:
                 there.add(name)
                 yield NameCheckpoints((*(one for one in situation.named[:-1] if one in there), newest))
     yield from _delete(key for key in plain_gone if key not in signs)
-    for group in files.exports(situation.local).values():
-        if files.is_saved_model(group[-1]):
-            yield from _uploads(situation, group)
+    for group in exports.values():
+        yield from _uploads(situation, group)
     if situation.events_are_due:
         yield from _uploads(situation, sorted(filter(files.is_events, situation.local)))
+    if situation.named:
+        yield from _kept_unnamed(situation, groups)
     if files.FINISHED in situation.local:
         yield from _uploads(situation, [files.FINISHED])
 
@@ -118,7 +122,6 @@ def _is_plain(key: str, known: Collection[str]) -> bool:
     return not (
         key in (files.STATE, files.FINISHED)
         or files.checkpoint_of(key, known) is not None
-        or files.export_of(key) is not None
         or files.is_events(key)
     )
 
@@ -140,8 +143,22 @@ def _saved(situation: Situation, prefix: str, groups: Mapping[str, list[str]]) -
         yield SaveCheckpoint(prefix, tuple(groups[prefix]))
 
 
+def _kept_unnamed(situation: Situation, groups: Mapping[str, list[str]]) -> Iterator[SaveCheckpoint]:
+    """Checkpoints that have not gone up while they were named; one beyond the newest may not be complete yet."""
+    newest = files.checkpoint_step(situation.named[-1])
+    for prefix in sorted(groups, key=files.checkpoint_step, reverse=True):
+        is_older = prefix not in situation.named and files.checkpoint_step(prefix) <= newest
+        if is_older and files.is_whole(groups[prefix]):
+            yield from _saved(situation, prefix, groups)
+
+
 def _delete(keys: Iterable[str]) -> Iterator[Delete]:
     gone = sorted(keys)
     if gone:
-        first = tuple(filter(files.says_that_others_are_whole, gone))
+        of_exports = {key for group in files.exports(gone).values() for key in group}
+        first = tuple(
+            key
+            for key in gone
+            if files.is_saved_model(key) or (key not in of_exports and files.place_among_plain(key) > 0)
+        )
         yield Delete(first, tuple(key for key in gone if key not in first))

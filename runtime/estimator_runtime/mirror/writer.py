@@ -100,7 +100,8 @@ class Writer:
             self._reporter.behind()
         if is_behind or self._doomed:
             self._check_others(begins=any(isinstance(step, round_plan.SaveCheckpoint) for step in steps))
-        self._delete_doomed()
+        if self._may_clean:
+            self._delete_doomed()
         done = True
         begun = self._clock()
         for step in steps:
@@ -108,7 +109,7 @@ class Writer:
                 case round_plan.Upload(key):
                     done &= self._upload(key)
                 case round_plan.SaveCheckpoint(prefix, keys):
-                    if not self._save(prefix, keys):
+                    if self._is_overtaken(state, prefix) or not self._save(prefix, keys):
                         return False
                 case round_plan.NameCheckpoints(prefixes, deleted):
                     assert state is not None, "it names them"
@@ -172,7 +173,7 @@ class Writer:
             return False
         self._alike[key] = signature
         folder = files.export_of(key)
-        if folder is not None and files.is_saved_model(key):
+        if folder is not None:
             self._reporter.exported(folder)
         return True
 
@@ -195,6 +196,13 @@ class Writer:
                 self._renamed[prefix] = name
                 self._orphans.update(self._under(before, prefix, key) for key in keys)
         return True
+
+    def _is_overtaken(self, state: state_file.State | None, prefix: str) -> bool:
+        """Whether a checkpoint that nobody is told of has to wait: there may be many, and there is a newer one now."""
+        if state is None or prefix in state.named:
+            return False
+        now = state_file.read(self._root)
+        return now is not None and now.newest != state.newest
 
     def _name_for(self, prefix: str, before: str, changed: Sequence[str], folder: Path) -> str:
         """The name in the store: another one when readers are told of this name and other values are to go there.
@@ -342,15 +350,29 @@ class Writer:
         return known.size == size and known.digest == digest
 
     def _clean(self) -> None:
-        """Deletes what killed processes have left, now and then; for the process that writes checkpoints."""
-        if not self._mine(files.STATE) or self._clock() < self._clean_due:
+        """Deletes what killed processes have left, now and then."""
+        if not self._may_clean or self._clock() < self._clean_due:
             return
-        # An older process would take the newer checkpoints of another one for half.
         self._check_others()
         self._clean_due = self._clock() + _CLEAN_EVERY_SECS
         told = [self._renamed.get(prefix, prefix) for prefix in self._told]
-        old = leftovers.to_clean(self._bucket.list(), told, self._reporter.now())
-        if old:
-            self._bucket.delete(old)
-            for key in old:
-                self._stored.pop(key, None)
+        for keys in leftovers.to_clean(self._bucket.list(), told, self._reporter.now()):
+            if all(map(self._is_left_by_a_mirror, keys)):
+                self._bucket.delete(keys)
+                for key in keys:
+                    self._stored.pop(key, None)
+
+    @property
+    def _may_clean(self) -> bool:
+        """Whether this process writes checkpoints.
+
+        Another one knows those alone that there were when it began, and would take newer ones for half.
+        """
+        return self._mine(files.STATE) and (self._run is None or self._is_known)
+
+    def _is_left_by_a_mirror(self, key: str) -> bool:
+        """Whether a mirror has put an object there, and not for a file that is here, with which it stays and goes."""
+        if key in self._alike:
+            return False
+        found = self._bucket.look(key)
+        return found is not None and found.digest is not None
