@@ -69,14 +69,10 @@ class Bucket:
         self.uri = uri
 
     def list(self, prefix: str = "") -> dict[str, Stored]:
-        """All objects, or those in the folder `prefix`, by key."""
+        """All objects, or those in the folder `prefix`, by key. An empty one may stand for a folder, which cannot be read."""
 
         def listed() -> dict[str, Stored]:
-            return {
-                one["path"]: _stored(one)
-                for some in obstore.list(self._store, prefix or None)
-                for one in some
-            }
+            return stores.listed(obstore.list(self._store, prefix or None), _stored)
 
         return self._asked("list", listed)
 
@@ -84,8 +80,7 @@ class Bucket:
         """The objects that are in no folder, in one request for each thousand of them."""
 
         def listed() -> dict[str, Stored]:
-            found = obstore.list_with_delimiter(self._store)
-            return {one["path"]: _stored(one) for one in found["objects"]}
+            return stores.listed([obstore.list_with_delimiter(self._store)["objects"]], _stored)
 
         return self._asked("list", listed)
 

@@ -181,6 +181,9 @@ def _set_time(path: Path, stored: Stored) -> None:
 
 
 def _is_read_again(key: str, stored: Stored) -> bool:
+    if not stored.size:
+        # It may stand for a folder, which only the store can tell.
+        return True
     if files.is_events(key):
         return "/" in key
     return (
