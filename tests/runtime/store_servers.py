@@ -1,5 +1,7 @@
 """Real object stores for tests (`hack/stores`), and a proxy in front of one that answers as a bad line does."""
 
+import hashlib
+import hmac
 import http.client
 import os
 import re
@@ -9,6 +11,7 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -140,6 +143,32 @@ def _handler(proxy, address):
             pass
 
     return Handler
+
+
+def make_folder(environment, key):
+    """Has an S3 server store an empty object of which the key ends in a slash, as consoles do; the client drops the slash.
+
+    Signed by hand (AWS Signature Version 4). Returns the answer's status.
+    """
+    host = environment["AWS_ENDPOINT_URL"].removeprefix("http://")
+    time, path = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}", f"/models/{key}/"
+    scope = f"{time[:8]}/{environment['AWS_REGION']}/s3/aws4_request"
+    headers = {"host": host, "x-amz-content-sha256": hashlib.sha256().hexdigest(), "x-amz-date": time}
+    names = ";".join(headers)
+    lines = [f"{name}:{value}" for name, value in headers.items()]
+    request = "\n".join(["PUT", path, "", *lines, "", names, headers["x-amz-content-sha256"]])
+    digest = hashlib.sha256(request.encode()).hexdigest()
+    secret = f"AWS4{environment['AWS_SECRET_ACCESS_KEY']}".encode()
+    for part in scope.split("/"):
+        secret = hmac.digest(secret, part.encode(), "sha256")
+    signature = hmac.digest(secret, f"AWS4-HMAC-SHA256\n{time}\n{scope}\n{digest}".encode(), "sha256").hex()
+    credential = f"{environment['AWS_ACCESS_KEY_ID']}/{scope}"
+    signed = f"Credential={credential}, SignedHeaders={names}, Signature={signature}"
+    server = http.client.HTTPConnection(host, timeout=30)
+    server.request("PUT", path, b"", {**headers, "Authorization": f"AWS4-HMAC-SHA256 {signed}"})
+    status = server.getresponse().status
+    server.close()
+    return status
 
 
 def clear_environment(monkeypatch, environment):

@@ -167,6 +167,10 @@ class Process:
         with _model().graph.as_default():
             self._saver.save(_model().session, str(self.root / "model.ckpt"), global_step=step)
 
+    def forget(self):
+        """The saver knows of no checkpoint, as in a directory that a program has cleared."""
+        self._saver.set_last_checkpoints_with_time([])
+
     def write(self, key, content):
         path = self.root / key
         path.parent.mkdir(parents=True, exist_ok=True)

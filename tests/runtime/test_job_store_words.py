@@ -10,7 +10,7 @@ from estimator_runtime.errors import ModelDirUnavailableError
 from estimator_runtime.job import model_store
 from estimator_runtime.job.model_store import AT_THE_START_SECS
 from estimator_runtime.job.progress import exposition
-from estimator_runtime.job.progress.in_store import InStore
+from estimator_runtime.job.progress.in_store import KEPT, InStore
 from estimator_runtime.job.settings import environment
 from estimator_runtime.mirror.report import Report
 
@@ -43,8 +43,8 @@ def test_without_a_store_arguments_stay():
 class Told:
     """Documents of one replica."""
 
-    def __init__(self, *, checkpoints=True, writes=True):
-        self.report = Report()
+    def __init__(self, *, checkpoints=True, writes=True, begun=None):
+        self.report = Report(checkpoint=begun)
         self.progress = Progress(role="chief")
         self._in_store = InStore(
             root="/tmp/model",
@@ -72,6 +72,50 @@ def test_a_checkpoint_is_told_when_it_is_in_the_store():
     assert told.document(checkpoint=checkpoint(10)).checkpoint.global_step == 5
     told.report = Report(checkpoint="model.ckpt.1-10")
     assert told.document().checkpoint.path == f"{URI}/model.ckpt.1-10"
+    assert told.document().checkpoint.kept == 2
+
+
+def test_a_checkpoint_is_told_though_a_newer_one_is_on_its_way():
+    told = Told()
+    for step in (5, 10, 15):
+        assert told.document(checkpoint=checkpoint(step)).checkpoint is None
+    told.report = Report(checkpoint="model.ckpt-5")
+    assert told.document().checkpoint == checkpoint(5).model_copy(update={"path": f"{URI}/model.ckpt-5"})
+    told.report = Report(checkpoint="model.ckpt-10")
+    assert told.document(checkpoint=checkpoint(20)).checkpoint.global_step == 10
+
+
+def test_a_checkpoint_that_nobody_has_asked_about_is_told_too():
+    told = Told()
+    told.report = Report(checkpoint="model.ckpt.1-7")
+    wanted = CheckpointProgress(path=f"{URI}/model.ckpt.1-7", global_step=7, time="2026-05-01T12:00:00.000Z")
+    assert told.document(checkpoint=checkpoint(10)).checkpoint == wanted
+    assert Told().document().checkpoint is None
+
+
+def test_what_the_process_before_has_saved_is_not_told_anew():
+    """The time when that was saved is not known here, and the status has it."""
+    told = Told(begun="model.ckpt-100")
+    assert told.document().checkpoint is None
+    assert told.document(checkpoint=checkpoint(110)).checkpoint is None
+    told.report = Report(checkpoint="model.ckpt-110")
+    assert told.document().checkpoint.global_step == 110
+
+
+def test_a_checkpoint_without_a_number_tells_no_step():
+    told = Told()
+    told.report = Report(checkpoint="model.ckpt-5")
+    told.document(checkpoint=checkpoint(5))
+    told.report = Report(checkpoint="best")
+    assert told.document().checkpoint.global_step == 5
+
+
+def test_what_is_kept_of_checkpoints_that_never_arrive_is_bounded():
+    told = Told()
+    for step in range(10 * KEPT):
+        told.document(checkpoint=checkpoint(step))
+    assert len(told._in_store._seen) == KEPT
+    told.report = Report(checkpoint=f"model.ckpt-{9 * KEPT}")
     assert told.document().checkpoint.kept == 2
 
 

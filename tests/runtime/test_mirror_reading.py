@@ -2,11 +2,16 @@
 
 import threading
 
+import obstore
 import pytest
+import tensorflow as tf
+from linear_model import model_fn, train_input
 from stored_models import FaultyBucket, Process, refuse
 
-from estimator_runtime import checkpoints
+from estimator_runtime import Estimator, RunConfig, checkpoints
 from estimator_runtime.errors import ModelDirUnavailableError
+from estimator_runtime.mirror import digests
+from estimator_runtime.mirror.fetching import fetch
 from estimator_runtime.mirror.follower import Checkpoints, Follower, following
 from estimator_runtime.mirror.mirroring import Mirroring
 from estimator_runtime.mirror.report import Reporter
@@ -109,6 +114,114 @@ def test_a_damaged_object_is_no_checkpoint(tmp_path, bucket, caplog):
     reader.follower.look()
     assert checkpoints.latest(str(reader.root)) == str(reader.root / "model.ckpt-1")
     assert "not what was put there" in caplog.text
+
+
+def damage_values(bucket, prefix):
+    """Other values under the name, put there as whole as any: an upload of another process that ended late."""
+    key = f"{prefix}.data-00000-of-00001"
+    other = bytes(255 - one for one in bucket.read(key))
+    bucket.put(key, other, size=len(other), digest=digests.of_bytes(other))
+
+
+def test_of_a_checkpoint_with_damaged_values_readers_take_the_one_before(tmp_path, bucket, caplog):
+    chief = Process(tmp_path / "a", bucket)
+    for step in (1, 2):
+        chief.save(step)
+        chief.round()
+    damage_values(bucket, "model.ckpt-2")
+    reader = Reader(tmp_path / "b", bucket)
+    reader.follower.look()
+    assert checkpoints.latest(str(reader.root)) == str(reader.root / "model.ckpt-1")
+    assert "model.ckpt-2 in s3://models/vision is damaged (the value of w cannot be read" in caplog.text
+    assert not list((tmp_path / "b/staging").iterdir())
+    again = Process(tmp_path / "c", bucket)
+    assert checkpoints.latest(str(again.root)) == str(again.root / "model.ckpt-1")
+    again.save(2, value=7)
+    again.round()
+    reader.follower.look()
+    assert values(checkpoints.latest(str(reader.root))) == [7, 7, 7]
+
+
+def test_a_worker_reads_no_values_for_which_it_may_have_no_room(tmp_path, bucket):
+    chief = Process(tmp_path / "a", bucket)
+    chief.save(1)
+    chief.round()
+    damage_values(bucket, "model.ckpt-1")
+    reader = Reader(tmp_path / "b", bucket, checkpoints=Checkpoints.FIRST)
+    reader.follower.look()
+    assert checkpoints.latest(str(reader.root)) == str(reader.root / "model.ckpt-1")
+
+
+def test_a_training_goes_on_from_the_checkpoint_before_one_with_damaged_values(tmp_path, bucket):
+    def fetched(name):
+        root, staging = tmp_path / name / "model", tmp_path / name / "staging"
+        root.mkdir(parents=True)
+        staging.mkdir()
+        fetch(bucket, root, staging, mine=lambda key: True)
+        return Estimator(model_fn, str(root), RunConfig(save_checkpoints_steps=1))
+
+    fetched("a").train(train_input, steps=2)
+    for path in (tmp_path / "a/model").glob("[cm]*"):
+        content = path.read_bytes()
+        bucket.put(path.name, content, size=len(content), digest=digests.of_bytes(content))
+    damage_values(bucket, "model.ckpt-2")
+    estimator = fetched("b")
+    restored = RestoredStep()
+    estimator.train(train_input, steps=1, hooks=[restored])
+    assert restored.step == 1
+
+
+class RestoredStep(tf.compat.v1.train.SessionRunHook):
+    """At which step a training begins."""
+
+    def after_create_session(self, session, coord):
+        self.step = session.run(tf.compat.v1.train.get_global_step())
+
+
+def test_a_name_that_a_new_run_uses_again_is_brought_again(tmp_path, bucket):
+    chief, reader = Process(tmp_path / "a", bucket), Reader(tmp_path / "b", bucket)
+    for step in (0, 100):
+        chief.save(step, value=1)
+        chief.round()
+        reader.follower.look()
+    # The program of the next pod clears its directory first.
+    again = Process(tmp_path / "c", bucket)
+    for path in again.root.glob("[cm]*"):
+        path.unlink()
+    again.forget()
+    again.save(0, value=2)
+    again.round()
+    reader.follower.look()
+    assert checkpoints.latest(str(reader.root)) == str(reader.root / "model.ckpt.1-0")
+    again.save(100, value=2)
+    again.round()
+    reader.follower.look()
+    newest = checkpoints.latest(str(reader.root))
+    assert newest.endswith("-100")
+    assert values(newest) == [2, 2, 2]
+
+
+@pytest.mark.parametrize("digest", ["ours", "nobody's"])
+def test_what_is_here_is_not_brought_again(tmp_path, bucket, monkeypatch, digest):
+    chief, reader = Process(tmp_path / "a", bucket), Reader(tmp_path / "b", bucket)
+    chief.save(1)
+    chief.round()
+    if digest != "ours":
+        key = "model.ckpt-1.index"
+        obstore.put(bucket.store, key, bucket.read(key))
+    reader.follower.look()
+    downloaded, download = [], bucket.download
+    monkeypatch.setattr(
+        bucket, "download", lambda key, path: (downloaded.append(key), download(key, path))[1]
+    )
+    text = bucket.read("checkpoint") + b"# another\n"
+    bucket.put("checkpoint", text, size=len(text), digest=digests.of_bytes(text))
+    assert reader.follower.look()
+    assert downloaded == []
+
+
+def values(path):
+    return tf.train.load_checkpoint(path).get_tensor("w").tolist()
 
 
 def test_a_state_file_of_another_directory_is_understood(tmp_path, bucket):

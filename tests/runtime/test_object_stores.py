@@ -11,12 +11,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from google_storage import google_storage
+from obstore.store import MemoryStore
 from store_servers import FaultyProxy, clear_environment, running
 from stored_models import Process, newest
 
 from estimator_runtime.errors import ModelDirUnavailableError
+from estimator_runtime.mirror import bucket as buckets
 from estimator_runtime.mirror import digests, stores
-from estimator_runtime.mirror.bucket import PART_BYTES, open_bucket
+from estimator_runtime.mirror.bucket import PART_BYTES, Bucket, open_bucket
 
 KINDS = {"s3": "s3", "azure": "az", "google": "gs"}
 LARGE = b"0123456789abcdef" * ((2 * PART_BYTES + PART_BYTES // 2) // 16)
@@ -316,3 +318,27 @@ def test_credentials_that_are_rotated_reach_the_process_that_runs(servers, monke
     assert before is None or step > int(before.rpartition("-")[2])
     identity.shutdown()
     identity.server_close()
+
+
+@pytest.mark.parametrize("size", [PART_BYTES + 1, 10_000 * PART_BYTES + 1, 5 << 40])
+def test_a_file_of_any_size_fits_into_the_parts_that_stores_allow(monkeypatch, tmp_path, size):
+    """Ten thousand in S3 and Google's store, of five gigabytes at most; Azure allows more and smaller ones."""
+    sent = []
+    monkeypatch.setattr(buckets.obstore, "put", lambda *what, **how: sent.append(how))
+    Bucket(MemoryStore(), uri="s3://models").put("model.ckpt-1", tmp_path / "data", size=size, digest="0")
+    (how,) = sent
+    assert PART_BYTES <= how["chunk_size"] <= 5 << 30
+    assert -(-size // how["chunk_size"]) <= 10_000
+    assert how["use_multipart"]
+    assert 1 <= how["max_concurrency"] <= 8
+    assert how["max_concurrency"] * how["chunk_size"] <= max(512 << 20, how["chunk_size"]), (
+        "they are in memory"
+    )
+
+
+def test_files_up_to_75_gb_go_up_in_parts_of_8_mb(monkeypatch, tmp_path):
+    sent = []
+    monkeypatch.setattr(buckets.obstore, "put", lambda *what, **how: sent.append(how))
+    bucket = Bucket(MemoryStore(), uri="s3://models")
+    bucket.put("model.ckpt-1", tmp_path / "data", size=9_000 * PART_BYTES, digest="0")
+    assert [(how["chunk_size"], how["max_concurrency"]) for how in sent] == [(PART_BYTES, 8)]

@@ -105,14 +105,6 @@ def _mirrored(
             _LOG.warning("What is not in %s is in %s.", bucket.uri, root)
 
     reporter = Reporter()
-    told = InStore(
-        root=str(root),
-        uri=bucket.uri,
-        report=reporter.report,
-        now=reporter.now,
-        writes=role in (CHIEF, EVALUATOR),
-        checkpoints=role == CHIEF,
-    )
     with contextlib.ExitStack() as stack:
         stack.callback(leave)
         if role != CHIEF:
@@ -134,6 +126,14 @@ def _mirrored(
                 lost=interruption.request,
             )
             stack.enter_context(_carried(mirroring, termination))
+        told = InStore(
+            root=str(root),
+            uri=bucket.uri,
+            report=reporter.report,
+            now=reporter.now,
+            writes=role in (CHIEF, EVALUATOR),
+            checkpoints=role == CHIEF,
+        )
         recorder.tell_through(told.document)
         yield
 

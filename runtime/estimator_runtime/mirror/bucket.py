@@ -7,6 +7,7 @@ somebody has looked whether it has arrived all the same, so it is sent once.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,8 +28,12 @@ if TYPE_CHECKING:
 
 _Result = TypeVar("_Result")
 PART_BYTES: Final = 8 << 20
-"""What is longer goes up in parts of this size."""
+"""What is longer goes up in parts of this size, or of larger ones where there would be too many."""
+_MOST_PARTS: Final = 9_000
+"""Stores take 10,000."""
 _PARTS_AT_ONCE: Final = 8
+_BYTES_AT_ONCE: Final = 512 << 20
+"""Parts are in memory while they go up."""
 _PANIC: Final = "PanicException"
 """What a panic of the library is, which is no Exception and can be imported from nowhere."""
 _KNOWS_NO_CONDITIONS: Final = re.compile(r"not.?implemented|not.?supported|\b501\b", re.IGNORECASE)
@@ -69,14 +74,10 @@ class Bucket:
         self.uri = uri
 
     def list(self, prefix: str = "") -> dict[str, Stored]:
-        """All objects, or those in the folder `prefix`, by key."""
+        """All objects, or those in the folder `prefix`, by key. An empty one may stand for a folder, which cannot be read."""
 
         def listed() -> dict[str, Stored]:
-            return {
-                one["path"]: _stored(one)
-                for some in obstore.list(self._store, prefix or None)
-                for one in some
-            }
+            return stores.listed(obstore.list(self._store, prefix or None), _stored)
 
         return self._asked("list", listed)
 
@@ -84,8 +85,7 @@ class Bucket:
         """The objects that are in no folder, in one request for each thousand of them."""
 
         def listed() -> dict[str, Stored]:
-            found = obstore.list_with_delimiter(self._store)
-            return {one["path"]: _stored(one) for one in found["objects"]}
+            return stores.listed([obstore.list_with_delimiter(self._store)["objects"]], _stored)
 
         return self._asked("list", listed)
 
@@ -112,6 +112,7 @@ class Bucket:
             digest: `digests` of the content.
         """
         in_parts = size > PART_BYTES
+        part = _part_bytes(size)
 
         def done() -> None:
             obstore.put(
@@ -120,8 +121,8 @@ class Bucket:
                 content,
                 attributes={digests.ATTRIBUTE: digest},
                 use_multipart=in_parts,
-                chunk_size=PART_BYTES,
-                max_concurrency=_PARTS_AT_ONCE,
+                chunk_size=part,
+                max_concurrency=max(1, min(_PARTS_AT_ONCE, _BYTES_AT_ONCE // part)),
             )
 
         self._asked(f"write {key}", done)
@@ -278,6 +279,11 @@ class Bucket:
             if mistake.certain
             else ModelDirUnavailableError(words, may_be_settings=True)
         )
+
+
+def _part_bytes(size: int) -> int:
+    """Length of the parts of an object, in whole MiB."""
+    return max(PART_BYTES, math.ceil(size / _MOST_PARTS / (1 << 20)) << 20)
 
 
 def _stored(meta: Any, digest: str | None = None) -> Stored:

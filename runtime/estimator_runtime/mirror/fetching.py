@@ -1,6 +1,6 @@
 """What a process brings from the store before it begins.
 
-Of the checkpoints the newest that is whole is brought. Of the rest it is what the runtime reads again: small files, and
+Of the checkpoints the newest of which every value can be read is brought. Of the rest it is what the runtime reads again: small files, and
 the event files of evaluations, from which BestExporter knows the best one. Everything else gets an empty file of its
 name in its place. So TensorFlow counts and deletes older checkpoints and exports as it does in a directory, and what it
 deletes is deleted in the store.
@@ -8,6 +8,7 @@ deletes is deleted in the store.
 
 import logging
 import os
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Final
 
 from estimator_runtime import errors
 from estimator_runtime.checkpoints import faults
-from estimator_runtime.mirror import files, leftovers, state_file
+from estimator_runtime.mirror import digests, files, leftovers, state_file
 from estimator_runtime.mirror.bucket import Bucket, Stored
 from estimator_runtime.mirror.files import Signature
 
@@ -99,8 +100,17 @@ def _orphans(bucket: Bucket, stored: Mapping[str, Stored], named: tuple[str, ...
     return {key for prefix in going for key in groups.get(prefix, ())}
 
 
-def fetch_checkpoint(bucket: Bucket, root: Path, staging: Path) -> state_file.State | None:
+def fetch_checkpoint(
+    bucket: Bucket, root: Path, staging: Path, *, reads_values: bool = True
+) -> state_file.State | None:
     """Brings the newest whole checkpoint and then writes the file `checkpoint`, which names what the store's names.
+
+    Args:
+        bucket: where from.
+        root: the local model directory.
+        staging: a folder on the same file system, for files that are not complete.
+        reads_values: whether one of which a value is damaged is passed over. It takes the memory of the largest value,
+            which a process that holds no values may not have.
 
     Returns:
         What the store's file names, with the checkpoint that was brought as the newest; None when there is none.
@@ -123,7 +133,7 @@ def _newest_there(
         whole = {prefix for prefix, group in groups.items() if files.is_whole(group)}
         try:
             for prefix in _candidates(state, whole):
-                if _bring_checkpoint(bucket, prefix, groups[prefix], root, staging):
+                if _bring_checkpoint(bucket, prefix, groups[prefix], root, staging, reads_values):
                     named = () if state is None else state.named
                     kept = [name for name in named if name in whole and name != prefix]
                     brought = state_file.State((*kept, prefix), None if state is None else state.message)
@@ -143,22 +153,49 @@ def _candidates(state: state_file.State | None, whole: set[str]) -> list[str]:
     return named or sorted(whole, key=files.checkpoint_step, reverse=True)
 
 
-def _bring_checkpoint(bucket: Bucket, prefix: str, group: list[str], root: Path, staging: Path) -> bool:
-    """Brings a checkpoint unless it is there; tells whether it is whole."""
-    if faults.fault(str(root / prefix)) is None:
+def _bring_checkpoint(
+    bucket: Bucket, prefix: str, group: list[str], root: Path, staging: Path, reads_values: bool
+) -> bool:
+    """Brings a checkpoint unless it is there; tells whether it is whole. In `root` it is seen when it is."""
+    if _is_here(bucket, prefix, root):
         return True
-    try:
-        for key in group:
-            bring(bucket, key, root / key, staging)
-        fault = faults.fault(str(root / prefix))
-    except errors.ObjectDamagedError as error:
-        fault = str(error)
-    if fault is None:
-        return True
+    # A folder of a new name each time: what is known of a checkpoint is remembered by its path, and by times in seconds.
+    with tempfile.TemporaryDirectory(prefix="brought-", dir=staging) as folder:
+        there = f"{folder}/{prefix}"
+        try:
+            for key in group:
+                bring(bucket, key, Path(folder, key), staging)
+        except errors.ObjectDamagedError as error:
+            fault: str | None = str(error)
+        else:
+            fault = faults.fault(there)
+            # Each object may be what was put there, and still not be of one checkpoint with the others.
+            if fault is None and reads_values and faults.condemn(there):
+                fault = faults.fault(there)
+        if fault is None:
+            for key in group:
+                Path(folder, key).rename(root / key)
+            return True
     _LOG.warning("The checkpoint %s in %s is damaged (%s); looking for another.", prefix, bucket.uri, fault)
     for key in group:
         (root / key).unlink(missing_ok=True)
     return False
+
+
+def _is_here(bucket: Bucket, prefix: str, root: Path) -> bool:
+    """Whether the local checkpoint of this name is whole and the store's: a run that began anew uses names again.
+
+    The index has the checksums of all values.
+    """
+    if faults.fault(str(root / prefix)) is not None:
+        return False
+    index = f"{prefix}.index"
+    found, path = bucket.look(index), root / index
+    if found is None:
+        raise FileNotFoundError(index)
+    if found.digest is None:
+        return bucket.read(index) == path.read_bytes()
+    return found.digest == digests.of_file(path, None)
 
 
 def bring(bucket: Bucket, key: str, path: Path, staging: Path) -> None:
@@ -195,6 +232,9 @@ def _set_time(path: Path, stored: Stored) -> None:
 
 
 def _is_read_again(key: str, stored: Stored) -> bool:
+    if not stored.size:
+        # It may stand for a folder, which only the store can tell.
+        return True
     if files.is_events(key):
         return "/" in key
     return not key.startswith("predictions/") and key != files.SUCCESS and stored.size <= _SMALL_BYTES

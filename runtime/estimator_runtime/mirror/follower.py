@@ -64,7 +64,9 @@ class Follower:
         changed = False
         if self._is_new(files.STATE, there) and self._wants_another:
             changed = True
-            found = fetch_checkpoint(self._bucket, self._root, self._staging)
+            # Of the first one a worker reads the step alone: it may have no room for the values of parameter servers.
+            reads_values = self._checkpoints is Checkpoints.EACH
+            found = fetch_checkpoint(self._bucket, self._root, self._staging, reads_values=reads_values)
             if found is not None:
                 self._keep(found)
             self._note(files.STATE, there)

@@ -50,6 +50,7 @@ _MISTAKES: Final = (
     (r"InvalidAccessKeyId|SignatureDoesNotMatch|AuthenticationFailed|InvalidAuthenticationInfo", "look at the access key and its secret", False),
     (r"AuthenticationRequired|InvalidSecurity|invalid_grant|invalid_client", "look at the credentials: the file that names them, or the service account", False),
     (r"169\.254\.169\.254|metadata\.google\.internal", "no credentials are in the environment, and the machine has none to give: give them by envFrom or a service account; those of a profile by `aws configure export-credentials --format env`", False),
+    (r"empty path segment|illegal character sequence", "a key there has a part that is empty (two slashes), . or .., or characters that cannot be seen: delete or rename that object, or name a folder without it", False),
     (r"Name or service not known|Name does not resolve|No address associated with hostname|nodename nor servname", f"nobody knows the host: look at {_ENDPOINT}, or the name of the account", False),
 )  # fmt: skip
 _CAUSE: Final = re.compile(r'(?:message|error): "([^"]{1,150})"')
@@ -76,6 +77,8 @@ def of(error: BaseException, variables: Mapping[str, str] = os.environ) -> str:
     if code is not None:
         line = f"{code[1]}: {line}"
     line = _USER.sub(r"\1", _QUERY.sub(r"\1", line))
+    # A key may hold any, and the line goes to terminals and into the status.
+    line = "".join(one if one.isprintable() else f"\\x{ord(one):02x}" for one in line)
     for secret in _secrets(variables):
         if len(secret) >= _SHORTEST_SECRET:
             line = line.replace(secret, "***")

@@ -8,10 +8,10 @@ has become of a request.
 import os
 import re
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Final, cast
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
 from obstore.exceptions import BaseError
 from obstore.store import AzureStore, GCSStore, S3Store
@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     # The library has these names for type checkers alone.
     from obstore.store import AzureConfig, ClientConfig, ObjectStore, RetryConfig
 
+
+class _Sized(Protocol):
+    @property
+    def size(self) -> int | None: ...
+
+
+_Object = TypeVar("_Object", bound=_Sized)
 UNUSABLE: Final = (BaseError, OSError, ValueError, TypeError)
 """What is raised where the environment says what cannot be."""
 _REQUEST_TIMEOUT: Final = "2m"
@@ -91,6 +98,27 @@ def open_store(
     return AzureStore(
         place.container, config=azure or None, prefix=prefix, client_options=client, retry_config=retry
     )
+
+
+def listed(pages: Iterable[Sequence[Any]], made: Callable[[Any], _Object]) -> dict[str, _Object]:
+    """The objects of a listing by key, without those that are seen to stand for folders.
+
+    Consoles and file system gateways put an empty object under `folder/`. The library drops that slash, so it has the
+    key of a file, which nobody can read. One that has nothing below it looks like an empty file.
+
+    Args:
+        pages: what the library lists.
+        made: makes of an object of the library's what is returned.
+    """
+    found: dict[str, _Object] = {}
+    for page in pages:
+        for one in page:
+            key: str = one["path"]
+            # A file and a folder may have the same name.
+            if key and (one["size"] or key not in found):
+                found[key] = made(one)
+    above = {folder.as_posix() for key in found for folder in PurePosixPath(key).parents}
+    return {key: one for key, one in found.items() if one.size or key not in above}
 
 
 def _azure_options(variables: Mapping[str, str]) -> "AzureConfig":

@@ -58,17 +58,18 @@ def checkpoint(uri: str, *, field: str, task: Any = None) -> str:
     """
     folder = _folder() if task is None else _folder_of_all(uri, task)
     with tempfile.TemporaryDirectory(prefix="staging-", dir=folder) as staging:
-        return _brought(uri, field, folder / "model", Path(staging))
+        # All tasks have to come to one checkpoint, and some have no room for its values.
+        return _brought(uri, field, folder / "model", Path(staging), reads_values=task is None)
 
 
-def _brought(uri: str, field: str, root: Path, staging: Path) -> str:
+def _brought(uri: str, field: str, root: Path, staging: Path, *, reads_values: bool) -> str:
     root.mkdir(exist_ok=True)
     given = uri.rstrip("/")
     above, _, name = given.rpartition("/")
     if name == files.STATE:
         given = above
     within = _bucket(given, field)
-    state = fetch_checkpoint(within, root, staging)
+    state = fetch_checkpoint(within, root, staging, reads_values=reads_values)
     if state is not None:
         return str(root / state.newest)
     variables = within.list(_VARIABLES)

@@ -10,6 +10,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -25,6 +26,7 @@ from estimator_runtime.mirror import digests, locations, plain_words, stores
 _STORES: Final = ("s3", "gs", "az")
 _CHUNK: Final = 1 << 20
 _TIMEOUT_SECS: Final = 60.0
+_LOOKS_AT_ONCE: Final = 8
 _MD5_LENGTH: Final = 32
 _OF_SHA256: Final = "sha256:"
 """Begins the mark of an archive of which nothing is known but the digest that it must have."""
@@ -111,7 +113,7 @@ class StoreSource:
     def entries(self) -> list[Entry]:
         """All objects below the prefix, else the object of that name."""
         try:
-            found = [_entry(one) for some in obstore.list(self._store) for one in some]
+            found = self._files()
             if not found and self._place.prefix:
                 folder, _, name = self._place.prefix.rpartition("/")
                 store = self._opened(locations.Location(self._place.scheme, self._place.container, folder))
@@ -122,8 +124,21 @@ class StoreSource:
                 self._store = store
         except (BaseError, OSError, ValueError) as error:
             raise self._plain(error) from None
-        # A key that ends with a slash stands for a folder.
-        return [one for one in found if one.key and not one.key.endswith("/")]
+        return found
+
+    def _files(self) -> list[Entry]:
+        """What is below the prefix. Of an empty object with nothing below it only the store knows whether it is a folder."""
+        found = stores.listed(obstore.list(self._store), _entry).values()
+        with ThreadPoolExecutor(_LOOKS_AT_ONCE) as pool:
+            is_file = pool.map(lambda one: bool(one.size) or self._is_there(one.key), found)
+            return [one for one, is_one in zip(found, is_file, strict=True) if is_one]
+
+    def _is_there(self, key: str) -> bool:
+        try:
+            obstore.head(self._store, key)
+        except FileNotFoundError:
+            return False
+        return True
 
     def read(self, entry: Entry, offset: int) -> Iterator[bytes]:
         """The object from a byte on, as long as it is the one that was listed."""
