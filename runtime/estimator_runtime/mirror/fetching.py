@@ -118,11 +118,11 @@ def fetch_checkpoint(
     Raises:
         ModelDirUnavailableError: the store cannot be read.
     """
-    return _newest_there(bucket, root, staging)[0]
+    return _newest_there(bucket, root, staging, reads_values)[0]
 
 
 def _newest_there(
-    bucket: Bucket, root: Path, staging: Path
+    bucket: Bucket, root: Path, staging: Path, reads_values: bool = True
 ) -> tuple[state_file.State | None, dict[str, Stored]]:
     """What `fetch_checkpoint` returns, and the objects in no folder among which all was that it names."""
     for _ in range(_ATTEMPTS):
