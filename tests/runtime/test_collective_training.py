@@ -76,6 +76,13 @@ def test_tasks_end_after_the_same_step(job, settings, last, is_finished):
     assert [task.lines("^INTERRUPTED (True)") for task in running.trainers] == 3 * [told]
 
 
+def test_after_the_end_of_the_input_a_task_may_take_longer_than_the_others(job):
+    running = job(examples={"worker-1": 32}, steps=100, outlives={"chief-0": True}).start()
+    assert running.await_ends() == [0, 0, 0], running.logs()
+    assert running.chief.lines("^END"), running.logs()
+    assert running.last_step() == 4
+
+
 def test_an_input_called_endless_that_ends_in_training_fails_its_task(job):
     running = job(repeats_nothing_after={"worker-1": 24}, steps=100).start()
     codes = running.await_ends()

@@ -32,6 +32,8 @@ _SUMMED_AS = {
 class OneSession(tf.compat.v1.train.SessionCreator):  # type: ignore[misc]  # TensorFlow is untyped
     """Makes one session and no other: collectives that were aborted stay so until the process ends.
 
+    Nor is one begun again that could not be made: its graph is final, and the others may have made their calls of it.
+
     Args:
         creator: makes it.
         peers: is told when this task waits for the others.
@@ -40,20 +42,20 @@ class OneSession(tf.compat.v1.train.SessionCreator):  # type: ignore[misc]  # Te
     def __init__(self, creator: Any, peers: PeerWatch) -> None:
         self._creator = creator
         self._peers = peers
-        self._is_made = False
+        self._is_begun = False
 
     def create_session(self) -> Any:
         """Returns the session.
 
         Raises:
-            PeerLostError: it was made before, and a monitored session asks for another since a task was lost.
+            PeerLostError: it was asked for before, and a monitored session asks for another since a task was lost.
         """
-        if self._is_made:
+        if self._is_begun:
             raise PeerLostError(ANOTHER_IS_GONE)
+        self._is_begun = True
         self._peers.waits()
         session = self._creator.create_session()
         self._peers.goes_on()
-        self._is_made = True
         return session
 
 
@@ -76,7 +78,10 @@ class CallHook(tf.compat.v1.train.SessionRunHook):  # type: ignore[misc]  # Tens
 
 
 class ReturnHook(tf.compat.v1.train.SessionRunHook):  # type: ignore[misc]  # TensorFlow is untyped
-    """Comes first after the call of a step, and says that it has returned.
+    """Comes first after the call of a step, and says that it has returned; also of one that ended with the input.
+
+    Nobody comes after a step that fails, but `end` does where the input has ended: then the hooks after this one take their
+    time, to save for one, and the others may be gone by then.
 
     Args:
         peers: is told.
@@ -90,6 +95,11 @@ class ReturnHook(tf.compat.v1.train.SessionRunHook):  # type: ignore[misc]  # Te
     def after_run(self, run_context: Any, run_values: Any) -> None:
         """Says so."""
         del run_context, run_values
+        self._peers.goes_on()
+
+    def end(self, session: Any) -> None:
+        """Says so."""
+        del session
         self._peers.goes_on()
 
 
