@@ -4,7 +4,8 @@ Settings: `strategy` ("eager", "graph" or "v1"), `optimizer`, `rows` (of a table
 `session_secs`, `steps_per_loop`, `seed`, `log_steps`, and what this or that task does: `looks` {task: steps from one look of its
 hook to the next},
 `examples` {task: number}, `nothing_to_repeat` {task: true}, `repeats_nothing_after` {task: examples},
-`stops_after` {task: calls}, `nan_at` {task: example}, `sigterm_after` {task: calls}, `outlives` {task: true}, `pace`.
+`stops_after` {task: calls}, `nan_at` {task: example}, `sigterm_after` {task: calls}, `outlives` {task: true}, `pace`; `call` ("train" for
+`Estimator.train`).
 """
 
 import json
@@ -185,12 +186,16 @@ config = er.RunConfig(
     train_distribute=strategy(),
 )
 estimator = er.Estimator(model_fn, config=config)
+last = SETTINGS.get("steps", 150)
 try:
-    er.train_and_evaluate(
-        estimator,
-        er.TrainSpec(train_input, max_steps=SETTINGS.get("steps", 150)),
-        er.EvalSpec(eval_input, steps=None, start_delay_secs=0, throttle_secs=0),
-    )
+    if SETTINGS.get("call") == "train":
+        estimator.train(train_input, max_steps=last)
+    else:
+        er.train_and_evaluate(
+            estimator,
+            er.TrainSpec(train_input, max_steps=last),
+            er.EvalSpec(eval_input, steps=None, start_delay_secs=0, throttle_secs=0),
+        )
 except er.NanLossDuringTrainingError:
     print("NAN")
     sys.exit(3)

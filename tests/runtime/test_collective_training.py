@@ -43,6 +43,14 @@ def test_all_tasks_make_the_same_steps(job, strategy):
     assert running.last_step() == 120
 
 
+@pytest.mark.parametrize("strategy", ["graph", "eager"])
+def test_the_method_train_trains_alike(job, strategy):
+    running = job(call="train", strategy=strategy, steps=20, workers=1).start()
+    assert running.await_ends() == [0, 0], running.logs()
+    assert [running.steps(task) for task in running.trainers] == 2 * [list(range(1, 21))]
+    assert running.last_step() == 20
+
+
 def test_a_cluster_of_one_task_trains(job):
     running = job(workers=0, steps=60).start()
     assert running.await_ends() == [0], running.logs()
