@@ -1,8 +1,8 @@
 """How tasks that make every step together come to the same variables: the chief's.
 
 The chief looks for the newest checkpoint and says whether it has one. If so it alone restores it, else all initialise
-their variables. Then all take the chief's values. So workers read no model directory, and none can begin with another
-checkpoint than the others.
+their variables. Then all take the chief's values, of a checkpoint also of tables. So workers read no model directory, and
+none can begin with another checkpoint than the others.
 
 Every call of the session that has a collective in it is made by all tasks equally often and in the same order: TensorFlow
 numbers such calls, and a task that is one ahead waits for ever.
@@ -17,6 +17,7 @@ from estimator_runtime.cluster.peers import ANOTHER_IS_GONE, PeerWatch
 from estimator_runtime.distribution import common_end, on_read_variables
 from estimator_runtime.distribution.each_replica import in_each
 from estimator_runtime.distribution.on_read_variables import OnReadVariables
+from estimator_runtime.distribution.restored_tables import RestoredTables
 from estimator_runtime.errors import PeerLostError
 
 _SUM = tf.distribute.ReduceOp.SUM
@@ -133,6 +134,7 @@ class CollectiveSessionCreator(tf.compat.v1.train.SessionCreator):  # type: igno
         on_read = on_read_variables.of(tf.compat.v1.get_default_graph())
         shared_first = self._shared(None)
         shared_restored = self._shared(on_read) if on_read else shared_first
+        tables = RestoredTables(self._strategy)
         first_read = on_read.read_after(tf.no_op()) if on_read else None
         end = common_end.of(tf.compat.v1.get_default_graph())
         endless = end.all_endless() if end else None
@@ -147,6 +149,7 @@ class CollectiveSessionCreator(tf.compat.v1.train.SessionCreator):  # type: igno
         self._peers.met()
         if is_any_restored:
             session.run(shared_restored)
+            tables.share(session, is_chief=self._restoring is not None)
         else:
             session.run(scaffold.init_op, scaffold.init_feed_dict)
             if scaffold.init_fn is not None:
