@@ -4,8 +4,8 @@ Settings: `strategy` ("eager", "graph" or "v1"), `optimizer`, `rows` (of a table
 `session_secs`, `steps_per_loop`, `seed`, `log_steps`, and what this or that task does: `looks` {task: steps from one look of its
 hook to the next},
 `examples` {task: number}, `nothing_to_repeat` {task: true}, `repeats_nothing_after` {task: examples},
-`stops_after` {task: calls}, `nan_at` {task: example}, `sigterm_after` {task: calls}, `outlives` {task: true}, `pace`; `call` ("train" for
-`Estimator.train`).
+`stops_after` {task: calls}, `nan_at` {task: example}, `sigterm_after` {task: calls}, `outlives` {task: true}, `pace`, `stops_at` {task:
+last step of a StopAtStepHook}; `stops_at_checkpoint` (step), `call` ("train" for `Estimator.train`).
 """
 
 import json
@@ -187,13 +187,19 @@ config = er.RunConfig(
 )
 estimator = er.Estimator(model_fn, config=config)
 last = SETTINGS.get("steps", 150)
+hooks = [er.StopAtStepHook(last_step=own("stops_at"))] if own("stops_at") else []
+if "stops_at_checkpoint" in SETTINGS:
+    at = SETTINGS["stops_at_checkpoint"]
+    hooks.append(
+        er.experimental.make_stop_at_checkpoint_step_hook(estimator, at, wait_after_file_check_secs=1)
+    )
 try:
     if SETTINGS.get("call") == "train":
-        estimator.train(train_input, max_steps=last)
+        estimator.train(train_input, max_steps=last, hooks=hooks)
     else:
         er.train_and_evaluate(
             estimator,
-            er.TrainSpec(train_input, max_steps=last),
+            er.TrainSpec(train_input, max_steps=last, hooks=hooks),
             er.EvalSpec(eval_input, steps=None, start_delay_secs=0, throttle_secs=0),
         )
 except er.NanLossDuringTrainingError:

@@ -66,6 +66,8 @@ def test_a_cluster_of_one_task_trains(job):
         ),
         pytest.param({"stops_after": {"worker-0": 3}, "steps": 100}, 4, True, id="a worker's hook stops"),
         pytest.param({"stops_after": {"chief-0": 3}, "steps": 100}, 4, True, id="the chief's hook stops"),
+        pytest.param({"stops_at": {"worker-1": 5}, "steps": 100}, 5, True, id="a worker's last step"),
+        pytest.param({"stops_at_checkpoint": 5, "steps": 100}, 5, True, id="a checkpoint's step"),
         pytest.param(
             {"sigterm_after": {"worker-1": 5}, "strategy": "eager", "steps": 100}, 6, False, id="SIGTERM"
         ),
