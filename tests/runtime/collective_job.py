@@ -4,13 +4,15 @@ Settings: `strategy` ("eager", "graph" or "v1"), `optimizer`, `rows` (of a table
 `session_secs`, `steps_per_loop`, `seed`, `log_steps`, and what this or that task does: `looks` {task: steps from one look of its
 hook to the next},
 `examples` {task: number}, `nothing_to_repeat` {task: true}, `repeats_nothing_after` {task: examples},
-`stops_after` {task: calls}, `nan_at` {task: example}, `sigterm_after` {task: calls}, `pace`.
+`stops_after` {task: calls}, `nan_at` {task: example}, `sigterm_after` {task: calls}, `outlives` {task: true}, `pace`, `stops_at` {task:
+last step of a StopAtStepHook}; `stops_at_checkpoint` (step), `call` ("train" for `Estimator.train`).
 """
 
 import json
 import os
 import signal
 import sys
+import threading
 import time
 
 os.environ["TF_CONFIG"] = TASK["tf_config"]  # noqa: F821
@@ -23,6 +25,7 @@ import tensorflow as tf  # noqa: E402
 
 import estimator_runtime as er  # noqa: E402
 from estimator_runtime import interruption  # noqa: E402
+from estimator_runtime.cluster import peers, server  # noqa: E402
 
 v1 = tf.compat.v1
 v1.logging.set_verbosity(v1.logging.INFO)
@@ -30,6 +33,11 @@ SETTINGS = TASK  # noqa: F821
 ROLE = json.loads(TASK["tf_config"])["task"]  # noqa: F821
 NAME = f"{ROLE['type']}-{ROLE['index']}"
 TRUE = np.array([[1.0], [-2.0], [3.0], [0.5]], np.float32)
+
+
+LOOKS = threading.Semaphore(0)
+ENOUGH_LOOKS = 8
+"""After so many the watch of the other tasks has found that they are gone, where it looks at all."""
 
 
 def own(setting):
@@ -107,6 +115,29 @@ def model_fn(features, labels, mode):
     )
 
 
+def count_looks():
+    """Has the watch of the other tasks say each time that it asks whether this one waits."""
+    asked = peers.PeerWatch.waiting_since.fget
+
+    def waiting_since(watch):
+        LOOKS.release()
+        return asked(watch)
+
+    peers.PeerWatch.waiting_since = property(waiting_since)
+
+
+def outlive_others():
+    """Returns when nobody else is there, and whoever watches has had the time to see it."""
+    addresses = {address for role in json.loads(TASK["tf_config"])["cluster"].values() for address in role}  # noqa: F821
+    addresses.remove(json.loads(TASK["tf_config"])["cluster"][ROLE["type"]][ROLE["index"]])  # noqa: F821
+    while any(map(server.listens, addresses)):
+        time.sleep(0.05)
+    while LOOKS.acquire(blocking=False):
+        pass
+    for _ in range(ENOUGH_LOOKS):
+        LOOKS.acquire()
+
+
 class Trace(er.SessionRunHook):
     """Tells each step, or each that it looks at, and does what this task is to do."""
 
@@ -137,9 +168,13 @@ class Trace(er.SessionRunHook):
 
     def end(self, session):
         del session
+        if own("outlives"):
+            outlive_others()
         print("END")
 
 
+if own("outlives"):
+    count_looks()
 signal.signal(signal.SIGTERM, lambda *_: interruption.request())
 config = er.RunConfig(
     save_checkpoints_steps=SETTINGS.get("save_steps", 50),
@@ -151,12 +186,22 @@ config = er.RunConfig(
     train_distribute=strategy(),
 )
 estimator = er.Estimator(model_fn, config=config)
-try:
-    er.train_and_evaluate(
-        estimator,
-        er.TrainSpec(train_input, max_steps=SETTINGS.get("steps", 150)),
-        er.EvalSpec(eval_input, steps=None, start_delay_secs=0, throttle_secs=0),
+last = SETTINGS.get("steps", 150)
+hooks = [er.StopAtStepHook(last_step=own("stops_at"))] if own("stops_at") else []
+if "stops_at_checkpoint" in SETTINGS:
+    at = SETTINGS["stops_at_checkpoint"]
+    hooks.append(
+        er.experimental.make_stop_at_checkpoint_step_hook(estimator, at, wait_after_file_check_secs=1)
     )
+try:
+    if SETTINGS.get("call") == "train":
+        estimator.train(train_input, max_steps=last, hooks=hooks)
+    else:
+        er.train_and_evaluate(
+            estimator,
+            er.TrainSpec(train_input, max_steps=last, hooks=hooks),
+            er.EvalSpec(eval_input, steps=None, start_delay_secs=0, throttle_secs=0),
+        )
 except er.NanLossDuringTrainingError:
     print("NAN")
     sys.exit(3)

@@ -8,6 +8,7 @@ from cluster_tasks import Job, free_ports
 
 PROGRAM = pathlib.Path(__file__).with_name("collective_job.py")
 AVERAGES_PROGRAM = pathlib.Path(__file__).with_name("collective_averages_job.py")
+TABLES_PROGRAM = pathlib.Path(__file__).with_name("collective_tables_job.py")
 
 
 class CollectiveJob(Job):

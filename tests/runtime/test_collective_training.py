@@ -43,6 +43,14 @@ def test_all_tasks_make_the_same_steps(job, strategy):
     assert running.last_step() == 120
 
 
+@pytest.mark.parametrize("strategy", ["graph", "eager"])
+def test_the_method_train_trains_alike(job, strategy):
+    running = job(call="train", strategy=strategy, steps=20, workers=1).start()
+    assert running.await_ends() == [0, 0], running.logs()
+    assert [running.steps(task) for task in running.trainers] == 2 * [list(range(1, 21))]
+    assert running.last_step() == 20
+
+
 def test_a_cluster_of_one_task_trains(job):
     running = job(workers=0, steps=60).start()
     assert running.await_ends() == [0], running.logs()
@@ -58,6 +66,8 @@ def test_a_cluster_of_one_task_trains(job):
         ),
         pytest.param({"stops_after": {"worker-0": 3}, "steps": 100}, 4, True, id="a worker's hook stops"),
         pytest.param({"stops_after": {"chief-0": 3}, "steps": 100}, 4, True, id="the chief's hook stops"),
+        pytest.param({"stops_at": {"worker-1": 5}, "steps": 100}, 5, True, id="a worker's last step"),
+        pytest.param({"stops_at_checkpoint": 5, "steps": 100}, 5, True, id="a checkpoint's step"),
         pytest.param(
             {"sigterm_after": {"worker-1": 5}, "strategy": "eager", "steps": 100}, 6, False, id="SIGTERM"
         ),
@@ -74,6 +84,13 @@ def test_tasks_end_after_the_same_step(job, settings, last, is_finished):
     assert (running.model_dir / "finished").exists() == is_finished
     told = [] if is_finished else ["True"]
     assert [task.lines("^INTERRUPTED (True)") for task in running.trainers] == 3 * [told]
+
+
+def test_after_the_end_of_the_input_a_task_may_take_longer_than_the_others(job):
+    running = job(examples={"worker-1": 32}, steps=100, outlives={"chief-0": True}).start()
+    assert running.await_ends() == [0, 0, 0], running.logs()
+    assert running.chief.lines("^END"), running.logs()
+    assert running.last_step() == 4
 
 
 def test_an_input_called_endless_that_ends_in_training_fails_its_task(job):

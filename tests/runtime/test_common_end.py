@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from estimator_runtime import interruption
 from estimator_runtime.distribution.common_end import CommonEnd
+from estimator_runtime.loop.stretches.default_hooks import StopHook
 
 v1 = tf.compat.v1
 TASKS = 3
@@ -103,6 +104,66 @@ def test_the_own_wish_is_among_those_of_all(task):
     assert task.step() == [True, 1.5, False]
     task.end.wish()
     assert task.step() == [True, 1.5, True]
+
+
+class Likewise(v1.train.StopAtStepHook):
+    """A program's own class of it."""
+
+
+class AtOnce(v1.train.StopAtStepHook):
+    """Stops when it likes."""
+
+    def after_run(self, run_context, run_values):
+        run_context.request_stop()
+
+
+def begun(task, hook):
+    """The hook in a session, at step 3."""
+    step = v1.train.get_or_create_global_step()
+    _, wishing = task.end.hooks([hook])
+    wishing.begin()
+    task.session.run(step.assign(3))
+    wishing.after_create_session(task.session, None)
+    return wishing
+
+
+def stepped(task, wishing):
+    """Makes a step with the hook."""
+    context = v1.train.SessionRunContext(None, task.session)
+    request = wishing.before_run(context)
+    results = None if request is None else task.session.run(request.fetches)
+    task.session.run(v1.train.get_global_step().assign_add(1))
+    wishing.after_run(context, v1.train.SessionRunValues(results, None, None))
+    assert not context.stop_requested, "no task leaves alone"
+
+
+@pytest.mark.parametrize("made", [v1.train.StopAtStepHook, Likewise])
+@pytest.mark.parametrize("given", [{"last_step": 6}, {"num_steps": 3}])
+def test_a_hook_that_knows_its_last_step_wishes_in_time_for_it(task, made, given):
+    wishing = begun(task, made(**given))
+    wished = [task.end.is_wished]
+    for _ in range(2):
+        stepped(task, wishing)
+        wished.append(task.end.is_wished)
+    assert wished == [False, False, True], "said in the third step, after which all stop"
+
+
+@pytest.mark.parametrize("given", [{"last_step": 4}, {"last_step": 2}, {"num_steps": 1}])
+def test_a_hook_whose_last_step_is_the_next_one_wishes_when_the_session_begins(task, given):
+    begun(task, v1.train.StopAtStepHook(**given))
+    assert task.end.is_wished
+
+
+def test_a_hook_that_stops_in_its_own_way_wishes_when_it_does(task):
+    wishing = begun(task, AtOnce(last_step=4))
+    assert not task.end.is_wished
+    stepped(task, wishing)
+    assert task.end.is_wished
+
+
+def test_what_all_tasks_have_alike_stops_without_asking(task):
+    hook = StopHook(None, 6, most_steps=3)
+    assert task.end.hooks([hook], of_all=(StopHook,))[1] is hook
 
 
 @pytest.mark.parametrize(("own", "others"), [(True, 0), (False, 1), (False, 0)])

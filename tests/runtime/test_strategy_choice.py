@@ -10,7 +10,13 @@ import linear_model
 import pytest
 import tensorflow as tf
 
-from estimator_runtime import CheckpointInputPipelineHook, DistributionNotSupportedError, Estimator, RunConfig
+from estimator_runtime import (
+    CheckpointInputPipelineHook,
+    DistributionNotSupportedError,
+    Estimator,
+    RunConfig,
+    interruption,
+)
 from estimator_runtime.config import strategies
 
 FIELDS = ["train_distribute", "eval_distribute"]
@@ -145,6 +151,22 @@ def test_sigterm_ends_a_program_without_a_handler_though_the_strategy_took_it(mo
         assert (libc.signal(signal.SIGTERM, signal.SIG_DFL) or 0) == signal.SIG_DFL
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.parametrize("field", [*FIELDS, "experimental_distribute"])
+def test_the_handler_is_kept_whichever_way_the_strategy_is_given(monkeypatch, field):
+    kept = []
+    monkeypatch.setattr(interruption, "keep_handler", lambda: kept.append(True))
+    with tf.Graph().as_default():
+        strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    both = types.SimpleNamespace(train_distribute=strategy, eval_distribute=strategy)
+    given = {field: strategy if field in FIELDS else both}
+    config = RunConfig()
+    assert not kept, "TensorFlow takes the signal with such a strategy only"
+    config.replace(**given)
+    assert len(kept) == 1
+    RunConfig(**given)
+    assert len(kept) == 2
 
 
 @pytest.mark.parametrize("task_type", ["chief", "worker", "ps"])

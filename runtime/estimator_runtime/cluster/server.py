@@ -25,8 +25,8 @@ def start(config: Any, spanning: Any = None) -> Any:
         spanning: the strategy whose replicas are in all tasks that train; None for another or none.
 
     Returns:
-        The `tf.distribute.Server`; None when the task is the only one of its cluster and needs none, or when its
-        strategy, made eagerly, has started one.
+        The `tf.distribute.Server`; None when the task is the only one of its cluster and needs none, or when a task of a
+        spanning strategy has one: its strategy, made eagerly, has started it, or an earlier call.
 
     Raises:
         RuntimeError: the configuration does not say which server to start.
@@ -49,7 +49,7 @@ def start(config: Any, spanning: Any = None) -> Any:
     session_config = tf.compat.v1.ConfigProto(log_device_placement=False)
     if spanning:
         if listens(config.cluster_spec.task_address(config.task_type, config.task_id)):
-            tf.compat.v1.logging.info("The strategy has started this task's server.")
+            tf.compat.v1.logging.info("This task's server is there already.")
             return None
         # Collectives are made by the server, so it needs the leader as the sessions do.
         session_config = spanning.update_config_proto(session_config)

@@ -160,8 +160,6 @@ class RunConfig:
             checkpoint_save_graph_def=checkpoint_save_graph_def,
             steps_per_loop=steps_per_loop,
         )
-        if strategies.spans_tasks(self.train_distribute):
-            interruption.keep_handler()
         placement = tf_configs.place_task(document)
         self._task_type = placement.task_type
         self._task_id = placement.task_id
@@ -187,6 +185,8 @@ class RunConfig:
         strategies.check_experimental(self._experimental_distribute)
         for name in _STRATEGIES:
             strategies.check(name, self._strategy(name))
+        if any(map(strategies.spans_tasks, (self.train_distribute, self.eval_distribute))):
+            interruption.keep_handler()
 
     def _strategy(self, name: str) -> Any:
         return strategies.choose(name, getattr(self, f"_{name}"), self._experimental_distribute)

@@ -1,8 +1,8 @@
 """How tasks that make every step together come to the same variables: the chief's.
 
 The chief looks for the newest checkpoint and says whether it has one. If so it alone restores it, else all initialise
-their variables. Then all take the chief's values. So workers read no model directory, and none can begin with another
-checkpoint than the others.
+their variables. Then all take the chief's values, of a checkpoint also of tables. So workers read no model directory, and
+none can begin with another checkpoint than the others.
 
 Every call of the session that has a collective in it is made by all tasks equally often and in the same order: TensorFlow
 numbers such calls, and a task that is one ahead waits for ever.
@@ -17,6 +17,7 @@ from estimator_runtime.cluster.peers import ANOTHER_IS_GONE, PeerWatch
 from estimator_runtime.distribution import common_end, on_read_variables
 from estimator_runtime.distribution.each_replica import in_each
 from estimator_runtime.distribution.on_read_variables import OnReadVariables
+from estimator_runtime.distribution.restored_tables import RestoredTables
 from estimator_runtime.errors import PeerLostError
 
 _SUM = tf.distribute.ReduceOp.SUM
@@ -32,6 +33,8 @@ _SUMMED_AS = {
 class OneSession(tf.compat.v1.train.SessionCreator):  # type: ignore[misc]  # TensorFlow is untyped
     """Makes one session and no other: collectives that were aborted stay so until the process ends.
 
+    Nor is one begun again that could not be made: its graph is final, and the others may have made their calls of it.
+
     Args:
         creator: makes it.
         peers: is told when this task waits for the others.
@@ -40,20 +43,20 @@ class OneSession(tf.compat.v1.train.SessionCreator):  # type: ignore[misc]  # Te
     def __init__(self, creator: Any, peers: PeerWatch) -> None:
         self._creator = creator
         self._peers = peers
-        self._is_made = False
+        self._is_begun = False
 
     def create_session(self) -> Any:
         """Returns the session.
 
         Raises:
-            PeerLostError: it was made before, and a monitored session asks for another since a task was lost.
+            PeerLostError: it was asked for before, and a monitored session asks for another since a task was lost.
         """
-        if self._is_made:
+        if self._is_begun:
             raise PeerLostError(ANOTHER_IS_GONE)
+        self._is_begun = True
         self._peers.waits()
         session = self._creator.create_session()
         self._peers.goes_on()
-        self._is_made = True
         return session
 
 
@@ -76,7 +79,10 @@ class CallHook(tf.compat.v1.train.SessionRunHook):  # type: ignore[misc]  # Tens
 
 
 class ReturnHook(tf.compat.v1.train.SessionRunHook):  # type: ignore[misc]  # TensorFlow is untyped
-    """Comes first after the call of a step, and says that it has returned.
+    """Comes first after the call of a step, and says that it has returned; also of one that ended with the input.
+
+    Nobody comes after a step that fails, but `end` does where the input has ended: then the hooks after this one take their
+    time, to save for one, and the others may be gone by then.
 
     Args:
         peers: is told.
@@ -90,6 +96,11 @@ class ReturnHook(tf.compat.v1.train.SessionRunHook):  # type: ignore[misc]  # Te
     def after_run(self, run_context: Any, run_values: Any) -> None:
         """Says so."""
         del run_context, run_values
+        self._peers.goes_on()
+
+    def end(self, session: Any) -> None:
+        """Says so."""
+        del session
         self._peers.goes_on()
 
 
@@ -123,6 +134,7 @@ class CollectiveSessionCreator(tf.compat.v1.train.SessionCreator):  # type: igno
         on_read = on_read_variables.of(tf.compat.v1.get_default_graph())
         shared_first = self._shared(None)
         shared_restored = self._shared(on_read) if on_read else shared_first
+        tables = RestoredTables(self._strategy)
         first_read = on_read.read_after(tf.no_op()) if on_read else None
         end = common_end.of(tf.compat.v1.get_default_graph())
         endless = end.all_endless() if end else None
@@ -137,6 +149,7 @@ class CollectiveSessionCreator(tf.compat.v1.train.SessionCreator):  # type: igno
         self._peers.met()
         if is_any_restored:
             session.run(shared_restored)
+            tables.share(session, is_chief=self._restoring is not None)
         else:
             session.run(scaffold.init_op, scaffold.init_feed_dict)
             if scaffold.init_fn is not None:

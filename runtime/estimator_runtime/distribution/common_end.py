@@ -12,8 +12,9 @@ first step asks all the same. The wishes go along with the loss, which all sum a
 A task that is told to end (SIGTERM) says so with its wish. Then all tasks have been told to end: they save and leave, and
 none takes the training for finished, for it goes on when all are started again.
 
-What ends a training at the same step everywhere needs no agreement: `StopAtStepHook`, and a loss that is not a number,
-since the loss is that of all.
+What ends a training at the same step everywhere needs no agreement: the Estimator's own `max_steps` and `steps`, and a loss
+that is not a number, since the loss is that of all. A program's `StopAtStepHook` may be on one task alone. It knows its last
+step beforehand, so it wishes before that one, and all stop where it says.
 """
 
 import sys
@@ -124,11 +125,16 @@ class CommonEnd:
         """The sum over all tasks of what they say of a step, known after it."""
         return self._said_by_all
 
-    def hooks(self, hooks: Iterable[Any]) -> list[Any]:
-        """The hooks of a session: those given, whose request to stop becomes a wish, and the one that stops for all."""
+    def hooks(self, hooks: Iterable[Any], *, of_all: tuple[type, ...] = ()) -> list[Any]:
+        """The hooks of a session: those given, whose request to stop becomes a wish, and the one that stops for all.
+
+        Args:
+            hooks: those given.
+            of_all: classes of hooks that all tasks have alike, which stop without asking.
+        """
         return [
             _Together(self),
-            *(hook if _stops_everywhere(hook) else _Wishing(hook, self) for hook in hooks),
+            *(hook if isinstance(hook, of_all) else _wishing(hook, self) for hook in hooks),
         ]
 
     def wish(self) -> None:
@@ -167,8 +173,10 @@ def own_hooks(hooks: Iterable[Any]) -> list[Any]:
     return [hook.hook if isinstance(hook, _Wishing) else hook for hook in hooks]
 
 
-def _stops_everywhere(hook: Any) -> bool:
-    return isinstance(hook, _train.StopAtStepHook)
+def _wishing(hook: Any, end: CommonEnd) -> "_Wishing":
+    # A class of a program's own may stop when it likes.
+    stops_at_step = getattr(type(hook), "after_run", None) is _train.StopAtStepHook.after_run
+    return (_WishingBefore if stops_at_step else _Wishing)(hook, end)
 
 
 class _Together(_train.SessionRunHook):  # type: ignore[misc]  # TensorFlow is untyped
@@ -226,4 +234,26 @@ class _Wishing(_train.SessionRunHook):  # type: ignore[misc]  # TensorFlow is un
 
     def _notice(self, own: Any) -> None:
         if own.stop_requested:
+            self._end.wish()
+
+
+class _WishingBefore(_Wishing):
+    """A `StopAtStepHook`, which wishes one step before its last: the wish goes along with that."""
+
+    def after_create_session(self, session: Any, coord: Any) -> None:
+        super().after_create_session(session, coord)
+        self._look(session)
+
+    def after_run(self, run_context: Any, run_values: Any) -> None:
+        super().after_run(run_context, run_values)
+        # As the hook does itself: the number may be that before the step or after it.
+        if run_values.results + 1 >= self._last_but_one:
+            self._look(run_context.session)
+
+    @property
+    def _last_but_one(self) -> int:
+        return int(self.hook._last_step) - 1  # noqa: SLF001 - it has no public name
+
+    def _look(self, session: Any) -> None:
+        if session.run(self.hook._global_step_tensor) >= self._last_but_one:  # noqa: SLF001 - the same
             self._end.wish()

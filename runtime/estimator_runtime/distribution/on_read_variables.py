@@ -11,6 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from estimator_runtime.distribution import restored_tables
 from estimator_runtime.distribution.each_replica import in_each
 
 # By graph. They are no collections: those are written with the graph.
@@ -45,17 +46,18 @@ class OnReadVariables:
         return bool(self._read)
 
     def saver(self, **options: Any) -> Any:
-        """A saver of all variables of the graph, with these options of Saver; it is built when the graph is finalised."""
+        """A saver of all that the graph has to be saved, with these options of Saver; it is built when the graph is finalised."""
         return _Saver(self._to_save, options)
 
     def _to_save(self) -> dict[str, Any]:
-        """All variables of the graph by their names, of mirrored ones this task's first copy, of these the plain ones."""
+        """All variables of the graph by their names, of mirrored ones this task's first copy, of these the plain ones; tables."""
         saved = {id(variable): plain for variable, plain in self._read}
         copies = self._strategy.experimental_local_results
-        return {
+        variables = {
             variable.op.name: saved.get(id(variable), copies(variable)[0])
             for variable in tf.compat.v1.global_variables()
         }
+        return variables | {one.name: one for one in restored_tables.saved_beside_variables()}
 
     def read_after(self, operation: Any) -> Any:
         """The operation, and then that which reads the variables; it belongs to every step of all tasks."""

@@ -29,7 +29,7 @@ from estimator_runtime.loop.session_creators import (
     WorkerSessionCreator,
 )
 from estimator_runtime.loop.steps import merging_session
-from estimator_runtime.loop.stretches.default_hooks import SpeedHook, SummaryHook
+from estimator_runtime.loop.stretches.default_hooks import SpeedHook, StopHook, SummaryHook
 
 _STOP_GRACE_SECS = 120.0  # TensorFlow's
 _STUCK_STOP_GRACE_SECS = 2.0
@@ -134,7 +134,7 @@ def _collective_session(
     """The session of a task that makes every step together with the others."""
     end = common_end.of(tf.compat.v1.get_default_graph())
     if end is not None:
-        hooks = end.hooks(hooks)
+        hooks = end.hooks(hooks, of_all=(StopHook,))
     restorer = CheckpointRestorer(scaffold, config.model_dir) if config.is_chief else None
     creator = CollectiveSessionCreator(
         config.train_distribute, scaffold, config.master, config.session_config, restorer, peers

@@ -19,6 +19,7 @@ import tensorflow as tf
 
 from estimator_runtime import checkpoints, observation
 from estimator_runtime.checkpoints import shared_files, storage
+from estimator_runtime.cluster import server, tf_config
 from estimator_runtime.cluster.chief_watch import ChiefWatch, EndWithChiefHook, TrainingEnded
 from estimator_runtime.cluster.peers import PeerWatch, others
 from estimator_runtime.cluster.watcher import WatchingHook
@@ -105,6 +106,9 @@ def train_with_spec(
     tf2_writer = default_writer.of(graph)
     strategy = strategies.replicating(model.config.train_distribute)
     is_collective = strategies.is_collective(strategy, model.config.cluster_spec)
+    if is_collective and not tf_config.is_google_environment():
+        # A strategy that was made in a graph has started none, and `Estimator.train` may come without `train_and_evaluate`.
+        server.start(model.config, strategy)
     if model.warm_start is not None:
         model.warm_start_unless(checkpoints.latest(model.model_dir))
     _add_loss_summary(spec.loss)

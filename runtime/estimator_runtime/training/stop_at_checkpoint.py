@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from estimator_runtime import checkpoints, interruption
 from estimator_runtime.cluster.watcher import Sight, Watcher, WatchingHook
+from estimator_runtime.config import strategies
 
 _LOOK_FOR_INTERRUPTION_SECS = 0.5
 _SHORTEST_WAIT_SECS = 0.2
@@ -30,12 +31,14 @@ def make_stop_at_checkpoint_step_hook(
         wait_after_file_check_secs: seconds that a worker waits between two looks into the model directory.
 
     Returns:
-        A `SessionRunHook` for `TrainSpec.hooks` of every task.
+        A `SessionRunHook` for `TrainSpec.hooks` of every task. Tasks that make every step together stop at `last_step` alike:
+        none trains on, or could wait while the chief has not stopped.
 
     Raises:
         ValueError: there is no `last_step` or no model directory.
     """
-    if estimator.config.is_chief:
+    config = estimator.config
+    if config.is_chief or strategies.is_collective(config.train_distribute, config.cluster_spec):
         return tf.compat.v1.train.StopAtStepHook(last_step=last_step)
     return StopAtCheckpointStepHook(estimator.model_dir, last_step, wait_after_file_check_secs)
 
