@@ -90,9 +90,9 @@ def install() -> ModuleType:
     sys.meta_path.insert(0, EstimatorModules(modules, _OLD_PACKAGE, REPLACED_MODULES))
     sys.meta_path.append(EstimatorModules(forwarding, _FORWARDING_PACKAGE, REPLACED_MODULES))
     others = _internal_modules(_TPU_PACKAGE, FORWARDED_TPU)
-    for path, face in DISTRIBUTE_MODULES.items():
+    for path, names in DISTRIBUTE_MODULES.items():
         name = f"{_DISTRIBUTE_PACKAGE}.{path}"
-        others[name] = FaceModule(name, face, f"distribute.{path}.", REPLACED_NAMES)
+        others[name] = FaceModule(name, names, f"distribute.{path}.", REPLACED_NAMES)
     for name, module in others.items():
         sys.meta_path.append(EstimatorModules({name: module}, name))
     _Installed.v2 = v2

@@ -80,7 +80,9 @@ def fetch(bucket: Bucket, root: Path, staging: Path, *, mine: Callable[[str], bo
         group = files.checkpoint_of(key, named)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            if group is None and key not in exported and _is_read_again(key, one):
+            # An empty object may stand for a folder, which only the store can tell.
+            is_read = not one.size or (key not in exported and _is_read_again(key, one))
+            if group is None and is_read:
                 bring(bucket, key, path, staging)
             elif group is None or group != newest:
                 path.touch()
@@ -232,9 +234,6 @@ def _set_time(path: Path, stored: Stored) -> None:
 
 
 def _is_read_again(key: str, stored: Stored) -> bool:
-    if not stored.size:
-        # It may stand for a folder, which only the store can tell.
-        return True
     if files.is_events(key):
         return "/" in key
     return not key.startswith("predictions/") and key != files.SUCCESS and stored.size <= _SMALL_BYTES
