@@ -275,6 +275,7 @@ class Reconciler:
             return False
         if made.progress_only:
             wait = write_wait(record, self._progress_interval(), self._clock.monotonic())
+            wait = wait if made.write_within is None else min(wait, made.write_within)
             if wait > 0:
                 self._later(record.key, wait, PROGRESS)
                 return False

@@ -252,6 +252,7 @@ class Plan:
         progress_only: The new status differs from the old in progress, evaluation, checkpoints, exports, counts of
             pods and what else can be read from the pods again: the write may wait until
             `Settings.progress_interval` after the last write.
+        write_within: Seconds that such a write may wait in any case, or None: later, nothing tells again what it says.
         leave_status: The stored status cannot be read, so it is not written over, whatever is wrong with it besides.
         based_on: resourceVersion of the job that the plan was made from: the precondition of writes to the job.
     """
@@ -271,5 +272,6 @@ class Plan:
     requeue_after: float | None = None
     requeue_reason: str = ""
     progress_only: bool = False
+    write_within: float | None = None
     leave_status: bool = False
     based_on: str | None = None
