@@ -238,6 +238,8 @@ class Plan:
         create_service: Manifest of the headless Service, or None.
         create_pods: Manifests of pods to create, each made when it is asked for (`PodManifests`); names are
             deterministic, "already exists" with our owner is success.
+        optional: The job can do without the pods to create, and nothing else is created.
+        put_off: Such pods are missing and come later, so that they keep nothing from being made.
         create_tensorboard_pod: Manifest of TensorBoard's pod to create, or None.
         create_tensorboard_service: Manifest of the Service of TensorBoard, or None.
         delete_tensorboard_service: TensorBoard is over, and so is its Service.
@@ -261,6 +263,8 @@ class Plan:
     create_claim: dict[str, Any] | None = None
     create_service: dict[str, Any] | None = None
     create_pods: Sequence[dict[str, Any]] = ()
+    optional: bool = False
+    put_off: bool = False
     create_tensorboard_pod: dict[str, Any] | None = None
     create_tensorboard_service: dict[str, Any] | None = None
     delete_tensorboard_service: bool = False

@@ -71,14 +71,27 @@ def running(draft: Draft) -> Plan:
         return draft.stored_first()
     missing = to_be_made(draft.decided, draft.needed, now)
     deadlines = list(schedule.of_running_job(draft, row, active=deadline, chief_completed_at=chief_at))
+    claim = None if observed.claim_exists else claim_manifest(job)
+    service = None if observed.service_exists else service_manifest(job)
+    # One refusal ends the making of pods: what the job can do without, which a quota may refuse, comes last.
+    required = tuple(one for one in missing if is_required(job, one))
+    optional = tuple(one for one in missing if not is_required(job, one))
+    put_off = bool(optional) and bool(required or claim or service)
+    first, later = (required, optional) if put_off else (missing, ())
     # The status is written once the pods are made, so they count; not while the API server refuses them.
     draft.count_pods(created=() if observed.refused is not None else tuple(one.replica for one in missing))
     draft.settle(row)
     return draft.plan(
         deadlines,
-        create_claim=None if observed.claim_exists else claim_manifest(job),
-        create_service=None if observed.service_exists else service_manifest(job),
-        create_pods=PodManifests(factory, ((one.replica, one.attempt) for one in missing)),
+        create_claim=claim,
+        create_service=service,
+        create_pods=PodManifests(
+            factory,
+            ((one.replica, one.attempt) for one in first),
+            later=((one.replica, one.attempt) for one in later),
+        ),
+        optional=bool(first) and not required,
+        put_off=put_off,
         delete_pods=cleanup.while_running(job, draft.roster, now),
         events=draft.events(),
         write_within=_write_within(draft, chief_at),
