@@ -125,6 +125,8 @@ class Applier(JobWriter):
             if not made.create_pods and record.creation.message != before:
                 # Every pod runs, so the status has no place for it.
                 await self._tell_surroundings(record)
+        elif made.put_off and not wanted:
+            record.creation.put_off(self._clock.monotonic())
         elif (creating and not apart) or not wanted:
             record.creation.clear()
         await self._see_to_tensorboard(record, made, board)

@@ -328,7 +328,9 @@ class Reconciler:
             spins = made.requeue_after <= 0 and not look.wrote
             why = made.requeue_reason or "a time of the plan"
             self._later(key, _IDLE_SPIN if spins else made.requeue_after, why)
-        if _created(record, made) or made.delete_pods or (made.put_off and _may_create(record, made)):
+        surroundings = made.create_claim is not None or made.create_service is not None
+        follow = made.put_off and surroundings and _may_create(record, made)
+        if _created(record, made) or made.delete_pods or follow:
             # What the watch tells of our own doing may be known from the API server's answer, and no news then.
             self._later(key, _AFTER_ACTING, "pods were made or deleted")
         self._later(key, self._applier.creation_wait(record), "creation is refused")

@@ -95,6 +95,10 @@ class Refusal:
         """What was refused has changed: the next try need not wait."""
         self.retry_at = 0.0
 
+    def put_off(self, now: float) -> None:
+        """What was refused waits for something else, and is not tried before that."""
+        self.retry_at = max(self.retry_at, now + RETRY_FIRST)
+
     def wait(self, now: float) -> float | None:
         """Seconds until the next try, or None while nothing is refused."""
         return None if self.message is None else max(0.0, self.retry_at - now)

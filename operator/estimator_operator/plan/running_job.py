@@ -76,7 +76,11 @@ def running(draft: Draft) -> Plan:
     # One refusal ends the making of pods: what the job can do without, which a quota may refuse, comes last.
     required = tuple(one for one in missing if is_required(job, one))
     optional = tuple(one for one in missing if not is_required(job, one))
-    put_off = bool(optional) and bool(required or claim or service)
+    # Nor does it take the room that one leaves which starts again in a while.
+    awaited = observed.refused is not None and any(
+        one.pod is None and is_required(job, one) for one in draft.needed
+    )
+    put_off = bool(optional) and bool(required or claim or service or awaited)
     first, later = (required, optional) if put_off else (missing, ())
     # The status is written once the pods are made, so they count; not while the API server refuses them.
     draft.count_pods(created=() if observed.refused is not None else tuple(one.replica for one in missing))

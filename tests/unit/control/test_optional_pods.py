@@ -136,3 +136,25 @@ async def test_a_mistake_of_a_worker_that_comes_later_is_found_before_a_pod_runs
     await operator.pass_(5)
     assert world.pods == []
     assert world.condition("Ready")["reason"] == "InvalidSpec"
+
+
+async def test_the_room_of_a_chief_that_waits_for_its_backoff_stays_its_own(world, operator):
+    await trained(world, operator)
+    limit_pods(world, 4)
+    await operator.pass_(3)
+    assert world.state == "PodCreationForbidden"
+    for attempt in ("", "-r1", "-r2", "-r3"):
+        world.finish(f"mnist-chief-0{attempt}", 137, "killed")
+        await operator.settle()
+        await operator.pass_(1)
+        world.collect()
+        looks = operator.results.total()
+        await operator.pass_(150)
+        assert operator.results.total() - looks < 45, "no look after another"
+        world.run()
+        await operator.settle()
+        assert "mnist-worker-2" not in world.pods
+    assert "mnist-chief-0-r4" in world.pods
+    world.quota = 6
+    await operator.pass_(310)
+    assert len(world.pods) == 6

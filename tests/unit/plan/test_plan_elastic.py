@@ -330,3 +330,16 @@ def test_nobody_waits_for_others_in_a_job_that_is_not_elastic():
     made = plan_of(make_job(workers=2), Observed())
     assert len(made.create_pods) == 5
     assert (made.optional, made.put_off) == (False, False)
+
+
+@pytest.mark.parametrize(("refused", "made"), [("quota", []), (None, ["digits-worker-2"])])
+def test_workers_that_are_refused_leave_a_chief_that_waits_for_its_backoff_its_room(refused, made):
+    job = training(elastic())
+    job = settled(scale(job, 3), seen(*pods_of(job)))
+    pods = pods_of(elastic(), failed_pod("chief-0", 137))
+    job = stored(job, seen(*pods, refused=refused))
+    waits = plan_of(job, seen(*pods, refused=refused))
+    assert names(waits.create_pods) == made
+    assert waits.put_off is (refused is not None)
+    later = plan_of(job, seen(*pods, refused=refused), after(60))
+    assert "digits-chief-0-r1" in names(later.create_pods)
