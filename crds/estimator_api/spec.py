@@ -36,7 +36,8 @@ class TensorBoard(ApiModel):
     image: Image | None = None
     """Image with the command `tensorboard`. Default: the job's image, else the operator's runtime image."""
     resources: dict[str, Any] | None = pod_field("resources")
-    """Compute resources of its container."""
+    """Compute resources of its container; of the container beside it too, where a store's event files are brought (cpu,
+    memory and ephemeral-storage)."""
     ttl_seconds_after_finished: Seconds | None = None
     """How long it stays when the job has ended. Absent: as long as the job."""
 

@@ -106,8 +106,10 @@ class Applier(JobWriter):
         """
         before = record.creation.message
         wanted = bool(made.create_claim or made.create_service or made.create_pods)
+        # What is refused of pods that the job can do without, as a quota may for hours, holds up nothing else.
+        apart = record.creation.optional and not made.optional
         # While creation is refused no manifest is made either.
-        creating = wanted and record.creation.allows(self._clock.monotonic())
+        creating = wanted and (apart or record.creation.allows(self._clock.monotonic()))
         error: ApiError | None = None
         if creating:
             error = await error_of(self._prepare(record, made))
@@ -119,11 +121,13 @@ class Applier(JobWriter):
                 return Acted(anew=True, failed=failed)
             error = await self._create_pods(record, made)
         if error is not None:
-            self._refuse(record, error)
+            self._refuse(record, error, optional=made.optional)
             if not made.create_pods and record.creation.message != before:
                 # Every pod runs, so the status has no place for it.
                 await self._tell_surroundings(record)
-        elif creating or not wanted:
+        elif made.put_off and not wanted:
+            record.creation.put_off(self._clock.monotonic())
+        elif (creating and not apart) or not wanted:
             record.creation.clear()
         await self._see_to_tensorboard(record, made, board)
         if made.delete_environment_file is not None:
@@ -146,14 +150,14 @@ class Applier(JobWriter):
         )
         await self._recorder.record(record, event)
 
-    def _refuse(self, record: JobRecord, error: ApiError) -> None:
+    def _refuse(self, record: JobRecord, error: ApiError, *, optional: bool) -> None:
         """Notes a refusal of creation, or raises what is none."""
         now, creation = self._clock.monotonic(), record.creation
         if not is_refusal(error) and (
             isinstance(error, InvalidError) or not creation.persists(error, now, outage=self._away())
         ):
             raise error
-        delay = creation.note(error, now)
+        delay = creation.note(error, now, optional=optional)
         _log.warning("refused, next try in %.0f s: %s", delay, error.message, extra=_about(record))
 
     def creation_wait(self, record: JobRecord) -> float | None:

@@ -9,7 +9,7 @@ controls it and its label names this job.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
@@ -61,14 +61,36 @@ class Creator:
         """Lets the API server judge one pod of each kind before anything is created, once per version of the spec.
 
         A template that the API server will never accept is found before the first pod of another role runs. Roles of
-        which the spec says the same are one kind, and pods of which it says nothing cannot be wrong.
+        which the spec says the same are one kind, and pods of which it says nothing cannot be wrong. Of a kind that comes
+        later only a fault of the spec is of interest now.
         """
         work, generation = record.work, record.object.generation
         if work.dry_run_generation != generation:
             work.dry_run, work.dry_run_generation = set(), generation
-        samples = manifests.samples(work.dry_run) if isinstance(manifests, PodManifests) else {}
-        await every([self._dry_run(record, one) for one in samples.values()])
-        work.dry_run |= samples.keys()
+        if not isinstance(manifests, PodManifests):
+            return
+        samples = manifests.samples(work.dry_run)
+        later = manifests.later_samples({*work.dry_run, *samples})
+        *_, judged = await every(
+            [
+                *(self._dry_run(record, one) for one in samples.values()),
+                self._dry_run_later(record, later),
+            ]
+        )
+        work.dry_run |= samples.keys() | judged
+
+    async def _dry_run_later(self, record: JobRecord, samples: Mapping[str, Json]) -> set[str]:
+        """The kinds that are judged by this; what a quota has against the others will be asked in their turn."""
+        judged = set()
+        for kind, manifest in samples.items():
+            try:
+                await self._dry_run(record, manifest)
+            except ApiError as error:
+                if isinstance(error, InvalidError) and not is_refusal(error):
+                    raise
+            else:
+                judged.add(kind)
+        return judged
 
     async def _dry_run(self, record: JobRecord, manifest: Json) -> None:
         try:

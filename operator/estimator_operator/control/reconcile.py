@@ -275,6 +275,7 @@ class Reconciler:
             return False
         if made.progress_only:
             wait = write_wait(record, self._progress_interval(), self._clock.monotonic())
+            wait = wait if made.write_within is None else min(wait, made.write_within)
             if wait > 0:
                 self._later(record.key, wait, PROGRESS)
                 return False
@@ -327,7 +328,9 @@ class Reconciler:
             spins = made.requeue_after <= 0 and not look.wrote
             why = made.requeue_reason or "a time of the plan"
             self._later(key, _IDLE_SPIN if spins else made.requeue_after, why)
-        if _created(record, made) or made.delete_pods:
+        surroundings = made.create_claim is not None or made.create_service is not None
+        follow = made.put_off and surroundings and _may_create(record, made)
+        if _created(record, made) or made.delete_pods or follow:
             # What the watch tells of our own doing may be known from the API server's answer, and no news then.
             self._later(key, _AFTER_ACTING, "pods were made or deleted")
         self._later(key, self._applier.creation_wait(record), "creation is refused")
@@ -366,8 +369,14 @@ class Reconciler:
 
 def _created(record: JobRecord, made: Plan) -> bool:
     """Pods of the plan were made: it wants some, and they are not refused."""
-    pods = bool(made.create_pods) and record.creation.message is None
+    pods = bool(made.create_pods) and _may_create(record, made)
     return pods or (made.create_tensorboard_pod is not None and record.tensorboard.message is None)
+
+
+def _may_create(record: JobRecord, made: Plan) -> bool:
+    """Nothing of what the plan creates is refused."""
+    creation = record.creation
+    return creation.message is None or (creation.optional and not made.optional)
 
 
 def _metadata(record: JobRecord) -> Metadata:

@@ -41,6 +41,7 @@ class Refusal:
         count: Refusals in a row.
         retry_at: Monotonic time before which nothing is created.
         leftover: Something of an earlier job stands in the way.
+        optional: Only pods that the job can do without were refused: what it needs is tried all the same.
         errors: Errors in a row that were not refusals by themselves.
         failing_since: Monotonic time of the first of them, or None.
     """
@@ -49,6 +50,7 @@ class Refusal:
     count: int = 0
     retry_at: float = 0.0
     leftover: bool = False
+    optional: bool = False
     errors: int = 0
     failing_since: float | None = None
 
@@ -56,8 +58,12 @@ class Refusal:
         """Whether it is time to try."""
         return now >= self.retry_at
 
-    def note(self, error: ApiError, now: float) -> float:
+    def note(self, error: ApiError, now: float, *, optional: bool = False) -> float:
         """Notes a refusal; returns the seconds until the next try."""
+        if self.optional and not optional:
+            # The first of what the job needs.
+            self.count = 0
+        self.optional = optional
         self.leftover = isinstance(error, LeftoverError)
         most = LEFTOVER_MOST if self.leftover else TRANSIENT_MOST if passes(error) else RETRY_MOST
         delay = min(RETRY_FIRST * 2.0 ** min(self.count, 10), most)
@@ -82,11 +88,16 @@ class Refusal:
     def clear(self) -> None:
         """Nothing is refused any more."""
         self.message, self.count, self.retry_at, self.leftover = None, 0, 0.0, False
+        self.optional = False
         self.errors, self.failing_since = 0, None
 
     def try_at_once(self) -> None:
         """What was refused has changed: the next try need not wait."""
         self.retry_at = 0.0
+
+    def put_off(self, now: float) -> None:
+        """What was refused waits for something else, and is not tried before that."""
+        self.retry_at = max(self.retry_at, now + RETRY_FIRST)
 
     def wait(self, now: float) -> float | None:
         """Seconds until the next try, or None while nothing is refused."""

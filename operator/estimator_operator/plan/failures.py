@@ -37,7 +37,6 @@ _REFUSALS: Final = frozenset(
         "NodeAffinity",
         "NodePorts",
         "NodeShutdown",
-        "Terminated",
         "TopologyAffinityError",
         "UnexpectedAdmissionError",
     }

@@ -21,8 +21,6 @@ from estimator_operator.plan.runtime_container import runtime_container
 _COMMAND: Final = ("python", "-m", "estimator_runtime.job.staging")
 _OF_THE_PROGRAM: Final = (c.ENV_TF_CONFIG, c.ENV_SPEC, c.ENV_ENVIRONMENT_DIR, c.ENV_INPUTS)
 """Variables of the main container that are long, or say what is no business of the staging."""
-_RESOURCES: Final = ("cpu", "memory", "ephemeral-storage")
-"""What the init container asks for as the main container does; devices it needs none."""
 
 
 def inputs_of(job: EstimatorJob, role: str) -> list[tuple[str, Input]]:
@@ -83,15 +81,8 @@ def staging_container(
             *(one for one in main.get("volumeMounts") or () if one.get("name") not in own),
             *({"name": name, "mountPath": folder} for name, folder in folders.items()),
         ],
+        resources=main.get("resources"),
     )
     container["terminationMessagePolicy"] = "FallbackToLogsOnError"
-    resources = {
-        kind: kept
-        for kind, amounts in (main.get("resources") or {}).items()
-        if isinstance(amounts, Mapping)
-        and (kept := {name: value for name, value in amounts.items() if name in _RESOURCES})
-    }
-    if resources:
-        container["resources"] = resources
     restrict_container(container, pod_spec, assign_user=assigns_user(job, settings))
     return container

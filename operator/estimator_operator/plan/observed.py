@@ -238,6 +238,8 @@ class Plan:
         create_service: Manifest of the headless Service, or None.
         create_pods: Manifests of pods to create, each made when it is asked for (`PodManifests`); names are
             deterministic, "already exists" with our owner is success.
+        optional: The job can do without the pods to create, and nothing else is created.
+        put_off: Such pods are missing and come later, so that they keep nothing from being made.
         create_tensorboard_pod: Manifest of TensorBoard's pod to create, or None.
         create_tensorboard_service: Manifest of the Service of TensorBoard, or None.
         delete_tensorboard_service: TensorBoard is over, and so is its Service.
@@ -252,6 +254,7 @@ class Plan:
         progress_only: The new status differs from the old in progress, evaluation, checkpoints, exports, counts of
             pods and what else can be read from the pods again: the write may wait until
             `Settings.progress_interval` after the last write.
+        write_within: Seconds that such a write may wait in any case, or None: later, nothing tells again what it says.
         leave_status: The stored status cannot be read, so it is not written over, whatever is wrong with it besides.
         based_on: resourceVersion of the job that the plan was made from: the precondition of writes to the job.
     """
@@ -260,6 +263,8 @@ class Plan:
     create_claim: dict[str, Any] | None = None
     create_service: dict[str, Any] | None = None
     create_pods: Sequence[dict[str, Any]] = ()
+    optional: bool = False
+    put_off: bool = False
     create_tensorboard_pod: dict[str, Any] | None = None
     create_tensorboard_service: dict[str, Any] | None = None
     delete_tensorboard_service: bool = False
@@ -271,5 +276,6 @@ class Plan:
     requeue_after: float | None = None
     requeue_reason: str = ""
     progress_only: bool = False
+    write_within: float | None = None
     leave_status: bool = False
     based_on: str | None = None

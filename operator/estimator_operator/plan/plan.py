@@ -81,4 +81,5 @@ def _plan(job: EstimatorJob, observed: Observed, now: datetime, settings: Settin
     told = news(stored, made.status)
     if told is News.NONE:
         return replace(made, status=stored)
-    return replace(made, progress_only=not made.status_first and told is News.PATIENT)
+    waits = told is News.PATIENT and (made.write_within is None or made.write_within > 0)
+    return replace(made, progress_only=waits and not made.status_first)

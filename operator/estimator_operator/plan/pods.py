@@ -154,11 +154,18 @@ class PodManifests(Sequence[dict[str, Any]]):
     Args:
         factory: Makes them.
         wanted: Replicas and attempts.
+        later: Replicas and attempts whose pods are made once these are.
     """
 
-    def __init__(self, factory: PodFactory, wanted: Iterable[tuple[Replica, int]]) -> None:
+    def __init__(
+        self,
+        factory: PodFactory,
+        wanted: Iterable[tuple[Replica, int]],
+        later: Iterable[tuple[Replica, int]] = (),
+    ) -> None:
         self._factory = factory
         self._wanted = tuple(wanted)
+        self._later = tuple(later)
 
     def __len__(self) -> int:
         return len(self._wanted)
@@ -186,6 +193,10 @@ class PodManifests(Sequence[dict[str, Any]]):
             if kind is not None and kind not in known:
                 first.setdefault(kind, (replica, attempt))
         return {kind: self._factory.manifest(*one) for kind, one in first.items()}
+
+    def later_samples(self, known: Container[str]) -> dict[str, dict[str, Any]]:
+        """The same of the pods that come later."""
+        return PodManifests(self._factory, self._later).samples(known)
 
     def __eq__(self, other: object) -> bool:
         """They would make the same pods."""

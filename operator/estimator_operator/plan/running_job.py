@@ -27,12 +27,15 @@ from estimator_operator.plan.stall import not_heard
 from estimator_operator.plan.state import row_of
 from estimator_operator.plan.store_outage import outage_of
 from estimator_operator.plan.success import outcome
-from estimator_operator.plan.timestamps import from_text, to_text
+from estimator_operator.plan.timestamps import from_text, seconds_until, to_text
 from estimator_operator.plan.training_group import completed_at_resume
 from estimator_operator.plan.unhandled_job import unhandled
 
 _NOTICED_WITHIN: Final = timedelta(seconds=60)
 """The clock of the node that tells when the chief ended is believed this far back."""
+_STORED_WITHIN: Final = _NOTICED_WITHIN / 2
+"""After that what the node tells is written, however many jobs there are: soon it is not believed any more, and the
+evaluator's grace would begin at each look anew."""
 
 
 def running(draft: Draft) -> Plan:
@@ -68,16 +71,34 @@ def running(draft: Draft) -> Plan:
         return draft.stored_first()
     missing = to_be_made(draft.decided, draft.needed, now)
     deadlines = list(schedule.of_running_job(draft, row, active=deadline, chief_completed_at=chief_at))
+    claim = None if observed.claim_exists else claim_manifest(job)
+    service = None if observed.service_exists else service_manifest(job)
+    # One refusal ends the making of pods: what the job can do without, which a quota may refuse, comes last.
+    required = tuple(one for one in missing if is_required(job, one))
+    optional = tuple(one for one in missing if not is_required(job, one))
+    # Nor does it take the room that one leaves which starts again in a while.
+    awaited = observed.refused is not None and any(
+        one.pod is None and is_required(job, one) for one in draft.needed
+    )
+    put_off = bool(optional) and bool(required or claim or service or awaited)
+    first, later = (required, optional) if put_off else (missing, ())
     # The status is written once the pods are made, so they count; not while the API server refuses them.
     draft.count_pods(created=() if observed.refused is not None else tuple(one.replica for one in missing))
     draft.settle(row)
     return draft.plan(
         deadlines,
-        create_claim=None if observed.claim_exists else claim_manifest(job),
-        create_service=None if observed.service_exists else service_manifest(job),
-        create_pods=PodManifests(factory, ((one.replica, one.attempt) for one in missing)),
+        create_claim=claim,
+        create_service=service,
+        create_pods=PodManifests(
+            factory,
+            ((one.replica, one.attempt) for one in first),
+            later=((one.replica, one.attempt) for one in later),
+        ),
+        optional=bool(first) and not required,
+        put_off=put_off,
         delete_pods=cleanup.while_running(job, draft.roster, now),
         events=draft.events(),
+        write_within=_write_within(draft, chief_at),
     )
 
 
@@ -146,6 +167,15 @@ def _chief_completed_at(draft: Draft) -> datetime | None:
         return known
     said = draft.chief.finished_at if draft.chief is not None else None
     return said if said is not None and draft.now - _NOTICED_WITHIN <= said <= draft.now else draft.now
+
+
+def _write_within(draft: Draft, chief_at: datetime | None) -> float | None:
+    """How long the write of when the chief completed may wait: not at all if the next look would say another time."""
+    known = None if draft.resumed else from_text(draft.job.status.chief_completion_time)
+    if chief_at is None or known is not None:
+        return None
+    said = draft.chief.finished_at if draft.chief is not None else None
+    return seconds_until(chief_at + _STORED_WITHIN, draft.now) if said == chief_at else 0.0
 
 
 def _awaiting_refused(draft: Draft, restarts: Restarts) -> Restarts:

@@ -7,9 +7,12 @@ its variables and mounts, of which the caller says which.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from estimator_operator.plan.observed import Settings
+
+_SHARED: Final = ("cpu", "memory", "ephemeral-storage")
+"""What it asks for as the container beside it does; devices it needs none."""
 
 
 def runtime_container(
@@ -20,6 +23,7 @@ def runtime_container(
     command: Sequence[str],
     env: Iterable[dict[str, Any]],
     mounts: Iterable[dict[str, Any]],
+    resources: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     """The container, without a security context.
 
@@ -30,6 +34,8 @@ def runtime_container(
         command: Of the container.
         env: Its variables, beside those that the main container has from ConfigMaps and Secrets.
         mounts: Its mounts.
+        resources: What the container that it works for asks for: a quota for compute resources refuses a pod one
+            container of which says nothing.
     """
     container: dict[str, Any] = {
         "name": name,
@@ -42,4 +48,12 @@ def runtime_container(
         container["envFrom"] = main["envFrom"]
     if main.get("image") == settings.runtime_image and main.get("imagePullPolicy"):
         container["imagePullPolicy"] = main["imagePullPolicy"]
+    shared = {
+        kind: kept
+        for kind, amounts in (resources or {}).items()
+        if isinstance(amounts, Mapping)
+        and (kept := {key: value for key, value in amounts.items() if key in _SHARED})
+    }
+    if shared:
+        container["resources"] = shared
     return container

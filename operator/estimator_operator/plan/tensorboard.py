@@ -266,6 +266,7 @@ def _events_container(
     job: EstimatorJob, main: Mapping[str, Any], mounts: Collection[dict[str, Any]], settings: Settings
 ) -> dict[str, Any]:
     """The container that brings event files, with what the chief reaches the store by."""
+    section = job.spec.tensor_board
     container = runtime_container(
         main,
         settings,
@@ -277,6 +278,7 @@ def _events_container(
             {"name": c.ENV_BOARD_DIR, "value": _EVENTS_PATH},
         ],
         mounts=[*mounts, {"name": _EVENTS, "mountPath": _EVENTS_PATH}],
+        resources=None if section is None else section.resources,
     )
     if main.get("securityContext"):
         container["securityContext"] = main["securityContext"]

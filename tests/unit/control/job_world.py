@@ -76,6 +76,7 @@ class World:
                 "exitCode": code,
                 "reason": "Completed" if code == 0 else "Error",
                 "message": message,
+                "finishedAt": self.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ"),
             }
         }
         self._report(name, state, phase="Failed" if code else "Succeeded", ready="False")

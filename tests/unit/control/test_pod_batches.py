@@ -26,6 +26,9 @@ class Counted(PodManifests):
     def samples(self, known):
         return {} if "worker" in known else {"worker": self[0]}
 
+    def later_samples(self, known):
+        return {}
+
     def __len__(self) -> int:
         return len(self._names)
 

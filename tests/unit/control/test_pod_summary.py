@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from estimator_operator.kube.pod_summary import summarize
 from estimator_operator.plan import Replica
+from estimator_operator.plan.failures import failure_of_ended, is_disruption
 
 JOB = "estimator.dev/job-name"
 ROLE, INDEX, ATTEMPT = (f"estimator.dev/{name}" for name in ("role", "index", "attempt"))
@@ -150,3 +152,25 @@ def test_a_pod_that_stages_its_inputs_says_so(state, reason, code):
     record = summarize(manifest)
     assert record is not None
     assert (record.pod.reason, record.pod.exit_code) == (reason, code)
+
+
+@pytest.mark.parametrize(
+    "conditions", [[], [{"type": "DisruptionTarget", "status": "True"}]], ids=["old", "new"]
+)
+@pytest.mark.parametrize("code", [143, 137, 0])
+def test_a_pod_that_a_graceful_node_shutdown_ended_was_disrupted(code, conditions):
+    manifest = pod(
+        phase="Failed",
+        reason="Terminated",
+        message="Pod was terminated in response to imminent node shutdown.",
+        conditions=conditions,
+        containerStatuses=[
+            {"name": "estimator", "state": {"terminated": {"exitCode": code, "reason": "Error"}}}
+        ],
+    )
+    record = summarize(manifest)
+    assert record is not None
+    failure = failure_of_ended("worker-3", record.pod, datetime(2026, 1, 1, tzinfo=UTC))
+    assert is_disruption(failure)
+    assert (failure.reason, failure.exit_code) == ("Disrupted", code)
+    assert failure.message == "Pod was terminated in response to imminent node shutdown."

@@ -38,6 +38,27 @@ async def test_progress_is_written_at_the_interval_that_the_number_of_jobs_allow
     assert step(world) == 2
 
 
+async def test_the_end_of_the_chief_is_written_in_time_however_many_jobs_there_are(world, operator):
+    """The evaluator's grace runs from what is stored: an interval longer than what a node is believed would move it."""
+    operator.reconciler._progress_interval = lambda: 200.0
+    world.submit(evaluator={"replicas": 1}, runPolicy={"evaluatorGraceSeconds": 100})
+    await operator.settle()
+    world.run()
+    await operator.settle()
+    began = world.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+    world.finish("mnist-chief-0")
+    writes = world.api.calls["patch estimatorjobs/status"]
+    await operator.pass_(25)
+    assert world.api.calls["patch estimatorjobs/status"] == writes, "it may be part of another write"
+    await operator.pass_(10)
+    assert world.api.calls["patch estimatorjobs/status"] == writes + 1
+    for _ in range(6):
+        assert (world.state, world.status["chiefCompletionTime"]) == ("Evaluating", began)
+        await operator.pass_(10)
+    await operator.pass_(10)
+    assert world.state == "Completed"
+
+
 async def test_an_answer_without_news_is_looked_at_when_a_stall_timeout_waits_for_it(world):
     """No news is what a stall is told by; without a timeout it is nothing to look at."""
     deliver = await polled(world)

@@ -232,10 +232,13 @@ def test_another_number_of_workers_after_a_suspension_is_no_scaling():
     job = with_spec(training(elastic()), suspend=True)
     job = stored(stored(job, seen(*pods_of(job))), seen())
     assert job.status.worker_replicas == 0
-    made = plan_of(with_spec(job, suspend=False, worker={"replicas": 4}), seen(), after(100))
-    assert len(made.create_pods) == 7
+    job = with_spec(job, suspend=False, worker={"replicas": 4})
+    made = plan_of(job, seen(), after(100))
+    assert names(made.create_pods) == ["digits-chief-0", "digits-ps-0", "digits-evaluator-0"]
     assert [one.reason for one in made.events] == ["Resumed"]
     assert made.status.worker_replicas == 4
+    made = plan_of(with_status(job, made.status), seen(*pods_of(elastic(0))), after(101))
+    assert names(made.create_pods) == [f"digits-worker-{index}" for index in range(4)]
 
 
 def test_scaling_before_all_pods_were_seen():
@@ -243,12 +246,9 @@ def test_scaling_before_all_pods_were_seen():
     job = settled(scale(job, 2), seen(make_pod("chief-0")))
     assert job.status.start_time is None
     made = plan_of(job, seen(make_pod("chief-0")))
-    assert names(made.create_pods) == [
-        "digits-worker-0",
-        "digits-worker-1",
-        "digits-ps-0",
-        "digits-evaluator-0",
-    ]
+    assert names(made.create_pods) == ["digits-ps-0", "digits-evaluator-0"]
+    made = plan_of(job, seen(*pods_of(elastic(0))))
+    assert names(made.create_pods) == ["digits-worker-0", "digits-worker-1"]
     assert counts(job) == (0, 0, 0)
 
 
@@ -290,3 +290,56 @@ def test_an_elastic_job_does_not_begin_without_workers_that_it_needs():
     made = plan_of(job, seen(*pods_of(job, without=("worker-2",)), refused="quota"))
     assert made.status.start_time is None
     assert made.status.restarts.pending == []
+
+
+def test_workers_that_a_job_can_do_without_are_made_once_it_has_what_it_needs():
+    job = with_spec(make_job(), worker={"replicas": 3}, elastic={"minReplicas": 1, "maxReplicas": 3})
+    made = plan_of(job, Observed())
+    needs = ["digits-chief-0", "digits-worker-0", "digits-ps-0", "digits-evaluator-0"]
+    assert names(made.create_pods) == needs
+    assert (made.optional, made.put_off) == (False, True)
+    assert {one.role: one.active for one in made.status.roles}["worker"] == 3, "they are made in a moment"
+    job = with_status(job, made.status)
+    pods = pods_of(job, without=("worker-1", "worker-2"))
+    made = plan_of(job, seen(*pods))
+    assert names(made.create_pods) == ["digits-worker-1", "digits-worker-2"]
+    assert (made.optional, made.put_off) == (True, False)
+
+
+def test_a_chief_that_is_made_again_comes_before_workers_that_are_refused():
+    job = training(elastic(4))
+    left = pods_of(job, without=("chief-0", "worker-2", "worker-3"))
+    pending = job.status.restarts.model_copy(update={"pending": ["chief-0", "worker-2", "worker-3"]})
+    job = with_status(job, job.status.model_copy(update={"restarts": pending}))
+    made = plan_of(job, seen(*left, refused="quota"))
+    assert names(made.create_pods) == ["digits-chief-0"]
+    assert (made.optional, made.put_off) == (False, True)
+
+
+def test_a_service_that_is_made_again_comes_before_workers_that_may_be_refused():
+    job = training(elastic())
+    pods = pods_of(job)
+    job = settled(scale(job, 3), seen(*pods))
+    made = plan_of(job, seen(*pods, service_exists=False))
+    assert made.create_service is not None
+    assert not made.create_pods
+    assert (made.optional, made.put_off) == (False, True)
+
+
+def test_nobody_waits_for_others_in_a_job_that_is_not_elastic():
+    made = plan_of(make_job(workers=2), Observed())
+    assert len(made.create_pods) == 5
+    assert (made.optional, made.put_off) == (False, False)
+
+
+@pytest.mark.parametrize(("refused", "made"), [("quota", []), (None, ["digits-worker-2"])])
+def test_workers_that_are_refused_leave_a_chief_that_waits_for_its_backoff_its_room(refused, made):
+    job = training(elastic())
+    job = settled(scale(job, 3), seen(*pods_of(job)))
+    pods = pods_of(elastic(), failed_pod("chief-0", 137))
+    job = stored(job, seen(*pods, refused=refused))
+    waits = plan_of(job, seen(*pods, refused=refused))
+    assert names(waits.create_pods) == made
+    assert waits.put_off is (refused is not None)
+    later = plan_of(job, seen(*pods, refused=refused), after(60))
+    assert "digits-chief-0-r1" in names(later.create_pods)

@@ -50,6 +50,28 @@ def test_grace_of_the_evaluator():
     assert "digits-evaluator-0" in [one.name for one in made.delete_pods]
 
 
+@pytest.mark.parametrize("said", [None, -61, 5])
+def test_when_a_node_does_not_tell_the_beginning_of_the_grace_it_is_stored_at_once(said):
+    job = training(make_job())
+    chief = done_pod("chief-0", finished_at=None if said is None else after(said))
+    made = plan_of(job, seen(*pods_of(job, chief)))
+    assert made.status.chief_completion_time == text(NOW)
+    assert not made.progress_only, "the next look would say another time"
+
+
+def test_what_a_node_tells_of_the_beginning_of_the_grace_is_stored_while_it_is_believed():
+    job = training(make_job(policy={"evaluatorGraceSeconds": 300}))
+    pods = pods_of(job, done_pod("chief-0", finished_at=NOW))
+    for seconds, within in ((0, 30), (29, 1)):
+        made = plan_of(job, seen(*pods), after(seconds))
+        assert (made.progress_only, made.write_within) == (True, within), "it may be part of the next write"
+    late = plan_of(job, seen(*pods), after(30))
+    assert not late.progress_only
+    assert made.status.chief_completion_time == late.status.chief_completion_time == text(NOW)
+    stored_job = with_status(job, late.status)
+    assert plan_of(stored_job, seen(*pods), after(120)).status is stored_job.status
+
+
 def test_evaluator_is_restarted_within_its_grace():
     job = training(make_job())
     made = plan_of(job, seen(*pods_of(job, done_pod("chief-0"), failed_pod("evaluator-0"))))

@@ -51,6 +51,10 @@ def failing(exit_code=1, *, role="worker-0", policy=None, **fields):
         ({"exit_code": None, "reason": "OutOfnvidia.com/gpu"}, 0, "OutOfnvidia.com/gpu"),
         ({"exit_code": None, "reason": "UnexpectedAdmissionError"}, 0, "UnexpectedAdmissionError"),
         ({"exit_code": None, "reason": "NodeShutdown", "disrupted": True}, 0, "NodeShutdown"),
+        ({"exit_code": 143, "reason": "Terminated", "disrupted": True}, 0, "Disrupted"),
+        ({"exit_code": 137, "reason": "Terminated", "disrupted": True}, 0, "Disrupted"),
+        ({"exit_code": 0, "reason": "Terminated", "disrupted": True}, 0, "Disrupted"),
+        ({"exit_code": None, "reason": "Terminated", "disrupted": True}, 0, "Disrupted"),
         ({"exit_code": 1, "reason": "OutOfcpu"}, 1, "OutOfcpu"),
         (
             {

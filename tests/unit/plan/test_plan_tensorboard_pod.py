@@ -149,6 +149,16 @@ def test_a_store_that_is_mirrored_is_read_by_a_container_of_its_own():
     assert spec["volumes"][-1] == {"name": "estimator-events", "emptyDir": {}}
 
 
+def test_a_quota_finds_the_resources_of_every_container_of_a_mirrored_job():
+    """A namespace with a compute quota refuses a pod one container of which says nothing."""
+    plain = {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"cpu": "2", "memory": "2Gi"}}
+    asked = {**plain, "limits": {**plain["limits"], "nvidia.com/gpu": 1}, "claims": [{"name": "screen"}]}
+    job = boarded({"resources": asked}, modelDir={"uri": "s3://models/digits"})
+    board, events = pod_of(job)["spec"]["containers"]
+    assert board["resources"] == asked
+    assert events["resources"] == plain, "devices are for the one that shows"
+
+
 @pytest.mark.parametrize("uri", ["gs://models/digits", "file:///mnt/digits", "/mnt/digits"])
 def test_what_tensorboard_reads_by_itself_takes_no_other_container(uri):
     assert len(pod_of(boarded(modelDir={"uri": uri}))["spec"]["containers"]) == 1
