@@ -6,6 +6,9 @@ main thread may be deep in TensorFlow: waiting for a server that is gone, evalua
 the signal wakes directly ends the process when the main thread has not managed to in time: the step of a chief may
 take long, for it is followed by a save; what saves nothing gets little time. It never does so while a checkpoint is
 being saved, for whose time the pod's own grace period is the limit. A second signal ends the process at once.
+
+A child that the program forks, as multiprocessing does, is not meant: a signal for it would wake this process's thread,
+for the two share what it is woken by. So a child has the signal's default action.
 """
 
 import contextlib
@@ -41,6 +44,7 @@ class Termination:
         self._leave = leave
         self._stops_itself = False
         self._saving = False
+        self._is_over = False
 
     def install(self) -> None:
         """Takes over SIGTERM; call from the main thread."""
@@ -48,10 +52,13 @@ class Termination:
         os.set_blocking(wake, False)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         signal.signal(signal.SIGTERM, self._handle)
+        # A signal that comes in the moment between waits until the child has let go.
+        os.register_at_fork(before=_block, after_in_parent=_unblock, after_in_child=self._let_go)
         threading.Thread(target=self._watch, args=(woken,), name="sigterm", daemon=True).start()
 
     def ignore(self) -> None:
         """Lets the end of the process, which has been reached, go undisturbed."""
+        self._is_over = True
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
     def check(self) -> None:
@@ -98,6 +105,13 @@ class Termination:
         if not self._stops_itself:
             raise interruption.Interrupted
 
+    def _let_go(self) -> None:
+        own = signal.SIG_IGN if self._is_over else self._handle
+        if signal.getsignal(signal.SIGTERM) == own:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.set_wakeup_fd(-1)
+        _unblock()
+
     def _watch(self, woken: int) -> None:
         while not (terms := os.read(woken, 64).count(signal.SIGTERM)):
             pass
@@ -111,3 +125,11 @@ class Termination:
 
     def _is_overdue(self, secs: float) -> bool:
         return not self._saving and secs >= (self._step_secs if self._stops_itself else REST_SECS)
+
+
+def _block() -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+
+
+def _unblock() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
