@@ -84,19 +84,18 @@ class Estimator(StepwiseEstimator):
         self._warm_start_settings = warm_start.settings_of(warm_start_from)
         self._bound = BoundModel(
             model_fn=model_fn,
-            copy_of_params=lambda: copy.deepcopy(self._params),
-            copy_of_config=lambda: copy.deepcopy(self._config),
             config=self._config,
             device_fn=self._device_fn,
             warm_start=self._warm_start_settings,
-            calls=self._calls_of_loops(),
+            **self._own_calls(),
         )
 
     @property
     def _bound(self) -> BoundModel:
-        """What the loops go by. It is another one when one of the attributes above has been assigned since."""
+        """What the loops go by: another one when one of the attributes above has been assigned since, or this is a copy."""
         now = self._assignable()
-        if any(one is not before for one, before in zip(now, self._was_assigned, strict=True)):
+        is_changed = any(one is not before for one, before in zip(now, self._was_assigned, strict=True))
+        if is_changed or self._bound_for != id(self):
             config = RunConfig.replace(
                 self._config,
                 model_dir=self._model_dir,
@@ -109,12 +108,20 @@ class Estimator(StepwiseEstimator):
                 config=run_settings.completed(config, None),
                 device_fn=self._device_fn,
                 warm_start=warm_start.settings_of(self._warm_start_settings),
+                **self._own_calls(),
             )
         return self._made_bound
 
     @_bound.setter
     def _bound(self, bound: BoundModel) -> None:
-        self._made_bound, self._was_assigned = bound, self._assignable()
+        self._made_bound, self._was_assigned, self._bound_for = bound, self._assignable(), id(self)
+
+    def _own_calls(self) -> dict[str, Any]:
+        return {
+            "copy_of_params": lambda: copy.deepcopy(self._params),
+            "copy_of_config": lambda: copy.deepcopy(self._config),
+            "calls": self._calls_of_loops(),
+        }
 
     def _assignable(self) -> tuple[Any, ...]:
         return (

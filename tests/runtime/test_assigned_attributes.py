@@ -1,5 +1,8 @@
 """Attributes of an Estimator that programs assign are what its loops go by from then on."""
 
+import copy
+
+import pytest
 import tensorflow as tf
 
 from estimator_runtime import Estimator, EstimatorSpec, RunConfig, WarmStartSettings
@@ -31,6 +34,19 @@ def test_what_the_loops_go_by_is_one_object_until_something_is_assigned(tmp_path
     assert estimator._bound is not bound
     assert estimator._bound is estimator._bound
     assert estimator._bound.warm_start is estimator._warm_start_settings
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
+def test_a_copy_goes_by_its_own_attributes(tmp_path, copied):
+    estimator = made(tmp_path / "one")
+    other = copied(estimator)
+    other._model_dir = str(tmp_path / "other")
+    other._params = {"of": "the copy"}
+    other.train(batches, steps=2)
+    estimator.train(batches, steps=1)
+    assert (other.get_variable_value("global_step"), estimator.get_variable_value("global_step")) == (2, 1)
+    assert (other._bound.copy_of_params(), estimator._bound.copy_of_params()) == ({"of": "the copy"}, {})
+    assert other._bound is other._bound
 
 
 def test_a_configuration_keeps_the_directory_and_the_session_of_the_estimator(tmp_path):

@@ -213,6 +213,20 @@ def test_a_checkpoint_in_evaluation_is_not_lost_to_keep_checkpoint_max(tmp_path,
     assert not [line for line in tf_log if "was deleted" in line]
 
 
+@pytest.mark.parametrize("model_dir", ["./model", "model", ".//model/"])
+def test_a_checkpoint_is_held_however_its_directory_is_written(tmp_path, monkeypatch, model_dir):
+    monkeypatch.chdir(tmp_path)
+    linear_model.estimator("model").train(linear_model.train_input, steps=5)
+    path = tf.train.latest_checkpoint(model_dir)
+    hold = holds.CheckpointHold(model_dir)
+    with hold.holding(path):
+        for file in (tmp_path / "model").glob("model.ckpt-5.*"):
+            file.unlink()
+        held = hold.readable(path)
+        assert held != path
+        assert tf.train.load_checkpoint(held).get_tensor("global_step") == 5
+
+
 def test_what_cannot_be_held_is_not(tmp_path, monkeypatch):
     def refuse(*_):
         raise PermissionError

@@ -84,6 +84,13 @@ def test_the_raw_receiver_of_eager_and_single_tensors():
             assert tensor.shape.as_list() == [None, 1]
 
 
+@pytest.mark.parametrize("key", ["sepal length (cm)", "größe", "_hidden", "a:0", "(", "a/b", "7"])
+def test_the_raw_receiver_of_a_key_that_is_no_name_of_an_operation(key):
+    with tf.Graph().as_default():
+        receiver = export.build_raw_serving_input_receiver_fn({key: tf.constant([[1.0]])})()
+        assert receiver.receiver_tensors[key].op.type == "Placeholder"
+
+
 def test_single_tensors_get_names():
     with tf.Graph().as_default():
         x = tf.constant(1.0)

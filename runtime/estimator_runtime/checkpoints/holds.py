@@ -35,7 +35,7 @@ class CheckpointHold:
         """Holds the files of a checkpoint; also clears away what an evaluator that was killed has held."""
         self._clear()
         try:
-            self._link(Path(checkpoint_path))
+            self._link(checkpoint_path)
             yield
         finally:
             self._clear()
@@ -47,9 +47,10 @@ class CheckpointHold:
             return checkpoint_path
         return held if faults.fault(held) is None else checkpoint_path
 
-    def _link(self, prefix: Path) -> None:
+    def _link(self, checkpoint_path: str) -> None:
         if self._directory is None:
             return
+        prefix = Path(checkpoint_path)
         try:
             files = [
                 file
@@ -61,7 +62,8 @@ class CheckpointHold:
                 os.link(file, self._directory / file.name)
         except OSError:
             return
-        self._held[str(prefix)] = str(self._directory / prefix.name)
+        # By the words that it is asked for: of `./model` a Path is another text.
+        self._held[checkpoint_path] = str(self._directory / prefix.name)
 
     def _clear(self) -> None:
         self._held.clear()

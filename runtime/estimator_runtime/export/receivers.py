@@ -1,7 +1,8 @@
 """How an exported model is asked: the receiver of a request and the functions that build the usual ones."""
 
+import re
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 import tensorflow as tf
 
@@ -10,6 +11,8 @@ from estimator_runtime.model.export_outputs import is_plain
 
 _SINGLE_FEATURE_NAME = "feature"
 _SINGLE_RECEIVER_NAME = "input"
+_NAME: Final = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\\\/>-]*")
+_NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9_.-]")
 
 
 class _Receiver(NamedTuple):
@@ -139,13 +142,22 @@ def _like(key: Any, tensor: Any, batch_size: int | None) -> Any:
     if not _is_tensor(tensor):
         what = "a feature or label" if key is None else f"feature {key}"
         raise ValueKindError(f"{what} must be a Tensor, SparseTensor, or RaggedTensor. Given: {tensor}")
-    name = tensor.op.name if hasattr(tensor, "op") and not hasattr(tensor, "numpy") else key
-    name = str(name) if name is not None else _SINGLE_FEATURE_NAME
+    name: str | None = _SINGLE_FEATURE_NAME
+    if hasattr(tensor, "op") and not hasattr(tensor, "numpy"):
+        name = tensor.op.name
+    elif key is not None:
+        name = _name_of_operation(str(key))
     # Of a scalar, too: it describes a feature of one number for each example.
     shape = tf.TensorShape([batch_size]).concatenate(tensor.shape[1:])
     if isinstance(tensor, tf.SparseTensor):
         return tf.compat.v1.sparse_placeholder(tensor.dtype, shape=shape, name=name)
     return tf.compat.v1.placeholder(tensor.dtype, shape=shape, name=name)
+
+
+def _name_of_operation(key: str) -> str | None:
+    """As the key where TensorFlow takes it for a name; None, for a name of its own, where nothing of it is left to begin with."""
+    name = key if _NAME.fullmatch(key) else _NOT_IN_NAMES.sub("_", key)
+    return name if _NAME.fullmatch(name) else None
 
 
 def _has_tensor(value: Any) -> bool:
