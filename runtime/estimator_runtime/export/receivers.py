@@ -11,7 +11,7 @@ from estimator_runtime.model.export_outputs import is_plain
 
 _SINGLE_FEATURE_NAME = "feature"
 _SINGLE_RECEIVER_NAME = "input"
-_NAME: Final = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\\\/>-]*")
+_NAME: Final = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*")
 _NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9_.-]")
 
 
