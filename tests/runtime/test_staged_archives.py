@@ -84,6 +84,75 @@ def test_a_zip_that_leads_out_of_the_folder_is_refused(tmp_path):
     assert not (tmp_path / "up").exists()
 
 
+def changed_zip(path, local, central, value):
+    """A zip of one file, with two bytes at these places of its two headers set to a value."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("digits-\u00e9", b"1")
+    content = bytearray(path.read_bytes())
+    for header, place in ((b"PK\x03\x04", local), (b"PK\x01\x02", central)):
+        start = content.index(header) + place
+        content[start : start + 2] = value.to_bytes(2, "little")
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("local", "central", "value", "words"),
+    [
+        (6, 8, 0x801, "is encrypted, password required"),
+        (6, 8, 0x840, "strong encryption"),
+        (6, 8, 0x820, "patched data"),
+        (8, 10, 9, "compression method is not supported"),
+        (8, 10, 77, "compression method is not supported"),
+        (4, 6, 99, "zip file version 9.9"),
+        # The last character of the name.
+        (37, 53, 0xFFFF, "codec can't decode"),
+    ],
+    ids=[
+        "encrypted",
+        "strongly encrypted",
+        "patched",
+        "Deflate64",
+        "unknown method",
+        "newer version",
+        "no UTF-8",
+    ],
+)
+def test_a_zip_that_python_cannot_unpack_is_said_to_be(tmp_path, local, central, value, words):
+    path = changed_zip(tmp_path / "a.zip", local, central, value)
+    with pytest.raises(JobConfigError, match=f"^a cannot be unpacked: .*{words}"):
+        archives.unpack(path, archives.clear(tmp_path / "to"), most=None, name="a")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"path": "a\0b"}, {"GNU.sparse.map": "some"}, {"GNU.sparse.major": "1", "GNU.sparse.minor": "0"}],
+)
+def test_a_tar_whose_extended_headers_are_nonsense_is_said_to_be(tmp_path, headers):
+    path = tmp_path / "a"
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as archive:
+        info = tarfile.TarInfo("digits")
+        info.pax_headers, info.size = headers, 1024
+        archive.addfile(info, io.BytesIO(b"x" * 1024))
+    with pytest.raises(JobConfigError, match="^a cannot be unpacked"):
+        archives.unpack(path, archives.clear(tmp_path / "to"), most=None, name="a")
+
+
+@pytest.mark.usefixtures("python")
+def test_a_time_that_no_file_can_have(tmp_path):
+    path = tmp_path / "a"
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as archive:
+        info = tarfile.TarInfo("digits")
+        info.pax_headers = {"mtime": "1e40"}
+        archive.addfile(info)
+    to = archives.clear(tmp_path / "to")
+    if hasattr(tarfile, "data_filter"):
+        with pytest.raises(JobConfigError, match="^a cannot be unpacked"):
+            archives.unpack(path, to, most=None, name="a")
+    else:
+        assert archives.unpack(path, to, most=None, name="a") == 0
+
+
 def test_an_archive_that_unpacks_to_more_than_there_is_room_for_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("zeros", bytes(10**6))

@@ -18,9 +18,10 @@ import aiohttp
 from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
 from kubernetes.aio.client.exceptions import ApiException
-from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
+from kubernetes.aio.config import ConfigException, load_incluster_config
 
 from estimator_api import constants as c
+from estimator_operator.cluster_access import USUAL_KUBECONFIG, Kubeconfig, reach_as_kubectl
 from estimatorctl.cluster.refusal import JOBS_ROOT, refusal
 from estimatorctl.errors import ClusterError, JobNotFound, Unreachable
 
@@ -48,7 +49,8 @@ class Connection:
         retry_seconds: Pause before the first new attempt after a lost connection.
 
     Args:
-        kubeconfig: Path of a kubeconfig; None: KUBECONFIG, then ~/.kube/config, then the pod's ServiceAccount.
+        kubeconfig: Path of a kubeconfig; None: KUBECONFIG or else ~/.kube/config, and where neither says anything, the
+            pod's ServiceAccount.
         context: Context of the kubeconfig; None: its current one.
         retry_seconds: As the attribute.
     """
@@ -67,7 +69,12 @@ class Connection:
         # The client's own retries would hold up the messages of ours.
         configuration.retries = None
         self.namespace = await self._load(configuration)
-        self._client = ApiClient(configuration)
+        reach_as_kubectl(configuration)
+        try:
+            self._client = ApiClient(configuration)
+        except OSError as error:
+            # Certificates and keys are read here; OpenSSL's errors are of this kind.
+            raise _no_way(error) from error
         self._client.user_agent = "estimatorctl"
         return self
 
@@ -288,20 +295,20 @@ class Connection:
 
     async def _load(self, configuration: Any) -> str:
         """Fills in how to reach the API server; returns the namespace to use when none is named."""
-        path = self._kubeconfig or os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
+        named = self._kubeconfig or os.environ.get("KUBECONFIG") or USUAL_KUBECONFIG
         in_pod = "KUBERNETES_SERVICE_HOST" in os.environ
-        explicit = self._kubeconfig or self._context or os.environ.get("KUBECONFIG")
         try:
-            if in_pod and not explicit:
+            found = Kubeconfig.read(named)
+            if in_pod and not (self._kubeconfig or self._context or found.context):
                 load_incluster_config(configuration)
                 return _own_namespace()
-            loader = await load_kube_config(path, self._context, configuration, persist_config=False)
+            return await found.load(self._context, configuration) or "default"
         except (ConfigException, OSError) as error:
-            raise ClusterError(
-                f"no way to a cluster: {error}. Set KUBECONFIG or --kubeconfig as for kubectl"
-            ) from error
-        current: Document = dict((loader.current_context or {}).get("context") or {})
-        return str(current.get("namespace") or "default")
+            raise _no_way(error) from error
+
+
+def _no_way(error: Exception) -> ClusterError:
+    return ClusterError(f"no way to a cluster: {error}. Set KUBECONFIG or --kubeconfig as for kubectl")
 
 
 def _own_namespace() -> str:

@@ -10,7 +10,11 @@ def add_cluster_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="name of the EstimatorJob")
     parser.add_argument("-n", "--namespace", help="its namespace (default: the context's)")
     parser.add_argument("--context", help="context of the kubeconfig (default: the current one)")
-    parser.add_argument("--kubeconfig", metavar="FILE", help="default: KUBECONFIG, then ~/.kube/config")
+    parser.add_argument(
+        "--kubeconfig",
+        metavar="FILE",
+        help="default: KUBECONFIG or else ~/.kube/config; in a pod without them, its account",
+    )
 
 
 def whole_number(text: str) -> int:

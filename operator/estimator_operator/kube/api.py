@@ -18,8 +18,9 @@ import aiohttp
 from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.exceptions import ApiException
 
+from estimator_operator.cluster_access import reach_as_kubectl
 from estimator_operator.errors import PreflightError, TooManyRequestsError, UnauthorizedError, api_error
-from estimator_operator.kube.credentials import Credentials, environment_proxy
+from estimator_operator.kube.credentials import Credentials
 from estimator_operator.kube.decoding import (
     NAMELESS,
     UndecodableError,
@@ -86,10 +87,7 @@ class Api:
     ) -> None:
         self._credentials = credentials
         configuration = credentials.configuration
-        # Told to trust the environment, aiohttp looks into .netrc before every call, in a thread, and refuses to send
-        # our token where it finds something. All that is wanted of the environment is the proxy.
-        configuration.client_session_kwargs = {"trust_env": False}
-        configuration.proxy = configuration.proxy or environment_proxy(configuration.host)
+        reach_as_kubectl(configuration)
         # Every watch holds a connection for as long as it lasts, and there may be hundreds of namespaces.
         configuration.connection_pool_maxsize = 0
         self._client = ApiClient(configuration)

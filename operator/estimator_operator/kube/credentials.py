@@ -8,18 +8,18 @@ clusters.
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import kopf
 from kubernetes.aio.client.configuration import Configuration
-from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
+from kubernetes.aio.config import ConfigException, load_incluster_config
 
+from estimator_operator.cluster_access import USUAL_KUBECONFIG, Kubeconfig, environment_proxy
 from estimator_operator.errors import PreflightError
 
 _NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
@@ -69,20 +69,15 @@ class Credentials:
             certificate_path=conf.cert_file,
             private_key_path=conf.key_file,
         )
+        verification = info.as_ssl_context()
+        # As the operator's own calls have it.
+        verification.verify_flags &= ~ssl.VERIFY_X509_STRICT
         session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ssl=info.as_ssl_context()),
+            connector=aiohttp.TCPConnector(limit=0, ssl=verification),
             headers=info.as_http_headers(),
             proxy=conf.proxy or environment_proxy(conf.host),
         )
         return kopf.AiohttpSession(server=info.server, aiohttp_session=wrapped(session))
-
-
-def environment_proxy(url: str) -> str | None:
-    """The proxy that HTTPS_PROXY, HTTP_PROXY and NO_PROXY name for `url`, or None."""
-    parts = urlsplit(url)
-    if parts.hostname is None or proxy_bypass(parts.hostname):
-        return None
-    return getproxies().get(parts.scheme)
 
 
 async def find_credentials(*, kubeconfig: str | None, context: str | None) -> Credentials:
@@ -111,8 +106,8 @@ async def _load(kubeconfig: str | None, context: str | None, configuration: Any)
         if in_pod and not explicit:
             load_incluster_config(configuration)
         else:
-            path = kubeconfig or os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
-            await load_kube_config(path, context, configuration, persist_config=False)
+            found = Kubeconfig.read(kubeconfig or os.environ.get("KUBECONFIG") or USUAL_KUBECONFIG)
+            await found.load(context, configuration)
     except (ConfigException, OSError) as error:
         raise PreflightError(
             f"no way to an API server: {error}. Set KUBECONFIG or --kubeconfig, or run in a pod with a ServiceAccount"

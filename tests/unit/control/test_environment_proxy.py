@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from estimator_operator.kube.credentials import environment_proxy
+from estimator_operator.cluster_access import environment_proxy
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,9 @@ from typing import IO, Final
 from estimator_runtime.job.settings.errors import JobConfigError
 
 _CHUNK: Final = 1 << 20
+_DAMAGED: Final = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError)
+_BEYOND_PYTHON: Final = (RuntimeError, ValueError, OverflowError)
+"""A zip that is encrypted or compressed as Python cannot do it; names, numbers and times that there cannot be."""
 
 
 def unpack(path: Path, folder: Path, *, most: int | None, name: str) -> int:
@@ -32,7 +35,7 @@ def unpack(path: Path, folder: Path, *, most: int | None, name: str) -> int:
             _unpack_zip(path, folder, room, name)
         else:
             _unpack_tar(path, folder, room)
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError) as error:
+    except (*_DAMAGED, *_BEYOND_PYTHON) as error:
         raise JobConfigError(f"{name} cannot be unpacked: {error}") from error
     except OSError as error:
         # The disk's errors have a number, those of gzip and bz2 about what they read have none.
