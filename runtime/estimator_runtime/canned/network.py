@@ -100,12 +100,21 @@ def network_of(
     return Network(
         hidden_units=tuple([_checked_units(units) for units in hidden_units]),
         columns=feature_layers.checked_columns(feature_columns),
-        activation_fn=tf.keras.activations.get(activation_fn)
-        if isinstance(activation_fn, str)
-        else activation_fn,
+        activation_fn=_activation(activation_fn) if isinstance(activation_fn, str) else activation_fn,
         dropout=dropout,
         batch_norm=batch_norm,
     )
+
+
+def _activation(name: str) -> Any:
+    """The function that Keras 2 has by a name, or Keras 3 where that has more."""
+    # The other names that both have mean the same in both.
+    return _hard_sigmoid if name == "hard_sigmoid" else tf.keras.activations.get(name)
+
+
+def _hard_sigmoid(x: Any) -> Any:
+    """That of Keras 2; in Keras 3 the slope is 1/6."""
+    return tf.clip_by_value(0.2 * x + 0.5, 0.0, 1.0)
 
 
 def _checked_units(units: Any) -> int:
