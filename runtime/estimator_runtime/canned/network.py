@@ -2,7 +2,7 @@
 
 import numbers
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,14 @@ from estimator_runtime.model.model_fn import ModeKeys
 SCOPE = "dnn"
 _SMALLEST_INPUT_SLICE = 64 << 20  # bytes; tf.estimator's
 _MOMENTUM, _EPSILON = 0.999, 0.001  # of batch normalization
+# Names that mean something else in Keras 3, or nothing: the slope of its hard_sigmoid is 1/6, and it takes none of layers.
+_OF_KERAS_2: Mapping[str, Callable[[Any], Any]] = {
+    "ELU": tf.nn.elu,
+    "LeakyReLU": lambda x: tf.nn.leaky_relu(x, 0.3),
+    "ReLU": tf.nn.relu,
+    "Softmax": tf.nn.softmax,
+    "hard_sigmoid": lambda x: tf.clip_by_value(0.2 * x + 0.5, 0.0, 1.0),
+}
 
 
 def trainable_variables(scope: str) -> list[Any]:
@@ -108,13 +116,7 @@ def network_of(
 
 def _activation(name: str) -> Any:
     """The function that Keras 2 has by a name, or Keras 3 where that has more."""
-    # The other names that both have mean the same in both.
-    return _hard_sigmoid if name == "hard_sigmoid" else tf.keras.activations.get(name)
-
-
-def _hard_sigmoid(x: Any) -> Any:
-    """That of Keras 2; in Keras 3 the slope is 1/6."""
-    return tf.clip_by_value(0.2 * x + 0.5, 0.0, 1.0)
+    return _OF_KERAS_2[name] if name in _OF_KERAS_2 else tf.keras.activations.get(name)
 
 
 def _checked_units(units: Any) -> int:
