@@ -41,11 +41,14 @@ def test_an_activation_may_be_named(face):
         stepped("no such activation")
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["elu", "exponential", "gelu", "hard_sigmoid", "leaky_relu", "linear", "log_softmax", "mish", "relu"]
-    + ["ELU", "LeakyReLU", "ReLU", "Softmax", "relu6", "selu", "sigmoid", "silu", "softmax", "softplus", "softsign", "swish", "tanh"],
+ACTIVATIONS = (
+    *("ELU", "LeakyReLU", "ReLU", "Softmax", "elu", "exponential", "gelu", "hard_sigmoid", "leaky_relu"),
+    *("linear", "log_softmax", "mish", "relu", "relu6", "selu", "sigmoid", "silu", "softmax", "softplus"),
+    *("softsign", "swish", "tanh"),
 )
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
 def test_a_name_of_an_activation_means_what_it_means_in_keras_2(name):
     made = network.network_of([2], [tf.feature_column.numeric_column("x")], name, None, False)
     given = tf.constant(np.linspace(-6, 6, 50, dtype=np.float32).reshape(10, 5))

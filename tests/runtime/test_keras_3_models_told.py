@@ -79,12 +79,11 @@ WEIGHTS = np.linspace(0, 2, 32, dtype=np.float32), np.linspace(3, 0, 32, dtype=n
 )
 def test_labels_and_sample_weights_go_by_the_names_of_the_outputs(make, given, names, tmp_path):
     labels = SIZE, -2 * SIZE
-    by_name = {name: dict(zip(names, values, strict=True)) for name, values in (("y", labels), ("w", WEIGHTS))}
     # In another order than that of the outputs.
-    by_name = {name: dict(reversed(values.items())) for name, values in by_name.items()}
-    features = {"features": given, "sample_weights": by_name["w"]}
-    made = estimator(make(), tmp_path).train(batches(features, by_name["y"]))
-    result = made.evaluate(batches(features, by_name["y"], 32))
+    targets, weights = (dict(reversed(list(zip(names, values, strict=True)))) for values in (labels, WEIGHTS))
+    features = {"features": given, "sample_weights": weights}
+    made = estimator(make(), tmp_path).train(batches(features, targets))
+    result = made.evaluate(batches(features, targets, 32))
     keras.utils.clear_session()
     keras.utils.set_random_seed(1)
     model = make()
