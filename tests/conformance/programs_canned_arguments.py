@@ -74,6 +74,9 @@ def hidden_units_of_networks(directory):
     }
 
 
+NAMES_OF_ACTIVATIONS = ("LeakyReLU", "gelu", "hard_sigmoid", "selu", "softmax", "softsign", "swish")
+
+
 @program("DNN")
 def activations_of_networks(directory):
     functions = {
@@ -83,6 +86,7 @@ def activations_of_networks(directory):
         "lambda": lambda net: 2 * net,
         "a name": "relu",
         "leaky": lambda net: tf.nn.leaky_relu(net, alpha=0.3),
+        **{f"named {name}": name for name in NAMES_OF_ACTIVATIONS},
     }
     return {
         name: both(

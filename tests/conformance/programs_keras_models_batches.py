@@ -92,6 +92,18 @@ def metrics_of_every_kind(directory):
     return [made.evaluate(once({"line_input": X}, SIZE)) for _ in range(2)]
 
 
+@program("Keras metrics", "input_fn dataset", differs=FIRST)
+def outputs_of_one_layer(directory):
+    keras.backend.clear_session()
+    a, b = keras.Input((2,), name="a"), keras.Input((2,), name="b")
+    layer = dense(1, name="enc")
+    model = keras.Model([a, b], [layer(a), layer(b)])
+    model.compile(legacy.SGD(0.1), loss="mse", metrics=["mae"])
+    targets = {"enc": SIZE, "enc_1": 2 * SIZE}
+    made = keras_models.estimator(directory, model)
+    return told(made, batches(NAMED, targets), once(NAMED, targets), keras_models.features_only(NAMED))
+
+
 LOSSES = {
     "mae": ("mae", SIZE),
     "huber": (keras.losses.Huber(0.5), SIZE),

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras
 from canned_data import v1
 
 import estimator_runtime as er
 from estimator_runtime import faces
+from estimator_runtime.canned import network
 
 FORMS = {"V1": faces.V1, "V2": faces.V2}
 
@@ -37,6 +39,22 @@ def test_an_activation_may_be_named(face):
         np.testing.assert_allclose(one[1], other[1])
     with pytest.raises(ValueError, match="activation"):
         stepped("no such activation")
+
+
+ACTIVATIONS = (
+    *("ELU", "LeakyReLU", "ReLU", "Softmax", "elu", "exponential", "gelu", "hard_sigmoid", "leaky_relu"),
+    *("linear", "log_softmax", "mish", "relu", "relu6", "selu", "sigmoid", "silu", "softmax", "softplus"),
+    *("softsign", "swish", "tanh"),
+)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_a_name_of_an_activation_means_what_it_means_in_keras_2(name):
+    made = network.network_of([2], [tf.feature_column.numeric_column("x")], name, None, False)
+    given = tf.constant(np.linspace(-6, 6, 50, dtype=np.float32).reshape(10, 5))
+    np.testing.assert_allclose(
+        made.activation_fn(given), tf_keras.activations.get(name)(given), rtol=1e-5, atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("face", FORMS.values(), ids=FORMS)

@@ -70,3 +70,32 @@ def refused(directory):
 
 def test_an_optimizer_that_runs_on_one_device_alone_is_refused_by_name(process, tmp_path):
     process.submit(refused, str(tmp_path)).result()
+
+
+def counted(directory, strategy):
+    """What an evaluation says of a metric that begins with another number than 0."""
+    import keras
+
+    keras.backend.clear_session()
+
+    class Counted(keras.metrics.Metric):
+        def __init__(self):
+            super().__init__(name="counted")
+            self.count = self.add_weight(shape=(), initializer=keras.initializers.Constant(8.0))
+
+        def update_state(self, y_true, y_pred, sample_weight=None):
+            self.count.assign_add(keras.ops.cast(keras.ops.shape(y_pred)[0], "float32"))
+
+        def result(self):
+            return self.count + 0
+
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse", metrics=[Counted()])
+    made = model_to_estimator(model, model_dir=directory, config=replicated.config(None, strategy))
+    result = made.evaluate(lambda: tf.data.Dataset.from_tensor_slices((X, Y)).batch(4))
+    return float(result["counted"])
+
+
+@pytest.mark.parametrize("strategy", [None, "mirrored"])
+def test_what_a_metric_begins_with_counts_once(strategy, process, tmp_path):
+    assert process.submit(counted, str(tmp_path), strategy).result() == 8 + len(X)

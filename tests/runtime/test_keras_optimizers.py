@@ -197,3 +197,73 @@ def test_clipping_keeps_gradients_of_embeddings_sparse():
             made = keras_optimizers.translated(KERAS.SGD(0.1, **{limit: 0.01}))
             ((gradient_, _),) = made.compute_gradients(loss, [table])
             assert isinstance(gradient_, tf.IndexedSlices)
+
+
+class FallingOfKeras2(tf_keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule without a config."""
+
+    def __call__(self, step):
+        return 0.1 / (1.0 + tf.cast(step, tf.float32))
+
+
+class Scaled(LEGACY.SGD):
+    """An optimizer whose config does not say all that it is made with."""
+
+    def __init__(self, scale, learning_rate=0.01, **kwargs):
+        super().__init__(learning_rate, **kwargs)
+        self.scale = scale
+
+    def _decayed_lr(self, var_dtype):
+        return super()._decayed_lr(var_dtype) * self.scale
+
+
+class ScaledByDefault(Scaled):
+    def __init__(self, scale=2.0, **kwargs):
+        super().__init__(scale, **kwargs)
+
+
+class FallingWithConfig(FallingOfKeras2):
+    """One that Keras does not know by its name."""
+
+    def get_config(self):
+        return {}
+
+
+class ExponentialDecay(FallingWithConfig):
+    """One that Keras knows another one by the name of."""
+
+    def get_config(self):
+        return {"initial_learning_rate": 0.0, "decay_steps": 1, "decay_rate": 0.5}
+
+
+def falling(rate):
+    step = v1.train.get_global_step()
+    return rate / (1.0 + tf.cast(step, tf.float32))
+
+
+WITHOUT_CONFIG = {
+    "a schedule": lambda: LEGACY.SGD(FallingOfKeras2()),
+    "a schedule with a config": lambda: LEGACY.SGD(FallingWithConfig()),
+    "a name of Keras": lambda: LEGACY.SGD(ExponentialDecay()),
+    "a function": lambda: LEGACY.SGD(lambda: falling(0.1)),
+    "an argument": lambda: Scaled(4.0, 0.025),
+    "an argument with a default": lambda: ScaledByDefault(4.0, learning_rate=0.025),
+}
+
+
+@pytest.mark.parametrize("name", WITHOUT_CONFIG)
+def test_an_optimizer_of_keras_2_that_its_config_does_not_make_again_is_taken_as_it_is(name, tmp_path):
+    given = {
+        "own": WITHOUT_CONFIG[name](),
+        "like": lambda: LEGACY.SGD(0.1 if "argument" in name else falling(0.1)),
+    }
+    weights = []
+    for directory, optimizer in given.items():
+        made = er.LinearRegressor(
+            columns()["wide"], str(tmp_path / directory), optimizer=optimizer, config=config()
+        )
+        for steps in (2, 5):  # each call has a graph of its own
+            made.train(input_of("numbers"), max_steps=steps)
+        assert made.get_variable_value("global_step") == 5
+        weights.append(made.get_variable_value("linear/linear_model/x/weights"))
+    np.testing.assert_allclose(*weights, rtol=1e-5)

@@ -2,7 +2,7 @@
 
 import numbers
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,14 @@ from estimator_runtime.model.model_fn import ModeKeys
 SCOPE = "dnn"
 _SMALLEST_INPUT_SLICE = 64 << 20  # bytes; tf.estimator's
 _MOMENTUM, _EPSILON = 0.999, 0.001  # of batch normalization
+# Names that mean something else in Keras 3, or nothing: the slope of its hard_sigmoid is 1/6, and it takes none of layers.
+_OF_KERAS_2: Mapping[str, Callable[[Any], Any]] = {
+    "ELU": tf.nn.elu,
+    "LeakyReLU": lambda x: tf.nn.leaky_relu(x, 0.3),
+    "ReLU": tf.nn.relu,
+    "Softmax": tf.nn.softmax,
+    "hard_sigmoid": lambda x: tf.clip_by_value(0.2 * x + 0.5, 0.0, 1.0),
+}
 
 
 def trainable_variables(scope: str) -> list[Any]:
@@ -100,12 +108,15 @@ def network_of(
     return Network(
         hidden_units=tuple([_checked_units(units) for units in hidden_units]),
         columns=feature_layers.checked_columns(feature_columns),
-        activation_fn=tf.keras.activations.get(activation_fn)
-        if isinstance(activation_fn, str)
-        else activation_fn,
+        activation_fn=_activation(activation_fn) if isinstance(activation_fn, str) else activation_fn,
         dropout=dropout,
         batch_norm=batch_norm,
     )
+
+
+def _activation(name: str) -> Any:
+    """The function that Keras 2 has by a name, or Keras 3 where that has more."""
+    return _OF_KERAS_2[name] if name in _OF_KERAS_2 else tf.keras.activations.get(name)
 
 
 def _checked_units(units: Any) -> int:

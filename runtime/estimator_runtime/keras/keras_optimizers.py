@@ -6,12 +6,14 @@ Keras 2 had since TensorFlow 2.11. The older ones of Keras 2 (`tf_keras.optimize
 as they are.
 """
 
+import copy
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import tensorflow as tf
 
+from estimator_runtime import arguments
 from estimator_runtime.keras import former_checkpoints
 from estimator_runtime.keras.rms_prop import RMSPropFromZero, RMSPropOfKeras2
 
@@ -45,6 +47,38 @@ def runs_in_graphs(given: Any) -> bool:
         and not hasattr(given, "stateless_apply")
         and not isinstance(given, type)
     )
+
+
+def anew(optimizer: Any) -> Any:
+    """An optimizer of Keras 2 that runs in graphs, in the state in which `optimizer` was made."""
+    kind = type(optimizer)
+    try:
+        config = _config(optimizer)
+        made_with = set(arguments.declared(kind.__init__)) - {"self"}
+        if kind.__module__.partition(".")[0] in _PACKAGES or made_with <= set(config):
+            return kind.from_config(config)
+    except (KeyError, NotImplementedError, TypeError, ValueError):
+        pass  # a program's own, that nobody has asked for a config
+    made = copy.copy(optimizer)
+    # Its variables will be in these, each in its own.
+    vars(made).update(
+        (name, copy.copy(value)) for name, value in vars(made).items() if type(value) in (dict, list, set)
+    )
+    return made
+
+
+def _config(optimizer: Any) -> dict[str, Any]:
+    """The config of an optimizer of Keras 2, with its schedules and functions themselves.
+
+    A schedule of a program's own may have none, and be found by no name; a function's config is its value of now.
+    """
+    own = {name: value for name, value in vars(optimizer).get("_hyper", {}).items() if callable(value)}
+    if not own:
+        return dict(optimizer.get_config())
+    told = object.__new__(type(optimizer))
+    vars(told).update(vars(optimizer), _hyper={**vars(optimizer)["_hyper"], **dict.fromkeys(own, 0.0)})
+    config = dict(told.get_config())
+    return {**config, **{name: value for name, value in own.items() if name in config}}
 
 
 def is_translatable(given: Any) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from estimator_runtime import arguments
 from estimator_runtime.keras_models import (
     batches,
     first_weights,
@@ -50,6 +51,7 @@ def model_fn_of(
     # own class of which Keras says after `model.build(shape)` that it is.
     made_before = _names_of(model)
     first: dict[str, Any] = {}
+    begun = keras_3_metrics.first_values(model)
 
     def model_fn(features: Any, labels: Any, mode: str) -> EstimatorSpec:
         features, weights = batches.without_weights(features)
@@ -57,13 +59,15 @@ def model_fn_of(
         needs_loss = mode != ModeKeys.PREDICT
         if needs_loss:
             batches.check_labels(labels, model.loss)
-        keras_3_building.prepared(model, inputs, labels, weights, is_compiled=needs_loss)
+            labels, weights = _targets(model, labels, weights)
+        with begun.noted(model):
+            keras_3_building.prepared(model, inputs, labels, weights, is_compiled=needs_loss)
         if not _names_of(model) <= made_before.union(first):
             late = {name: value for name, value in values_of(model).items() if name not in made_before}
             first.update({**late, **first})
         variables = model.variables
         own = stand_ins.of_model(variables, model.trainable_variables, first)
-        metrics = keras_3_metrics.Metrics(model) if mode == ModeKeys.EVAL else None
+        metrics = keras_3_metrics.Metrics(model, begun) if mode == ModeKeys.EVAL else None
         # The loss and some layers count in metrics, whether they are asked for or not.
         counted = model.metrics_variables
         if metrics is None:
@@ -76,7 +80,7 @@ def model_fn_of(
             if needs_loss:
                 loss = _loss(model, (inputs, labels, predicted, weights), mode)
             if metrics is not None:
-                model.compute_metrics(inputs, labels, predicted, weights)
+                model.compute_metrics(inputs, labels, predicted, sample_weight=weights)
         predictions = outputs.by_name(predicted, _output_names(model))
         made: dict[str, Any] = {
             "predictions": predictions,
@@ -85,7 +89,7 @@ def model_fn_of(
         if metrics is not None:
             made["eval_metric_ops"] = metrics.pairs(values, metric_names)
         if mode == ModeKeys.TRAIN:
-            trained = keras_3_steps.train_op(model.optimizer, loss, _trainable(model, variables, own))
+            trained = keras_3_steps.train_op(model.optimizer, loss, *_trainable(model, variables, own))
             made["train_op"] = tf.group(trained, *_state_updates(values.changes(variables, own), loss))
         return EstimatorSpec(mode, loss=loss, **made)
 
@@ -114,7 +118,11 @@ def values_of(model: Any) -> dict[str, Any]:
 
 def _loss(model: Any, batch: tuple[Any, Any, Any, Any], mode: str) -> Any:
     """The loss of a batch (inputs, labels, outputs, weights), as it is on one device."""
-    loss = model.compute_loss(*batch, training=mode == ModeKeys.TRAIN)
+    told = {"training": mode == ModeKeys.TRAIN}
+    if "training" not in arguments.declared(model.compute_loss):
+        # A program's own, of the time before Keras 3.3.
+        told = {}
+    loss = model.compute_loss(*batch, **told)
     if not tf.distribute.has_strategy():
         return loss
     # Keras divides it by the number of replicas, and so does the optimizer.
@@ -141,17 +149,48 @@ def _structure(model: Any) -> Any:
     return getattr(model, "input", None)
 
 
+def _targets(model: Any, labels: Any, weights: Any) -> tuple[Any, Any]:
+    """Labels and sample weights in the order of the outputs, where they are given by the outputs' names.
+
+    Keras takes labels so, if no two outputs are of one layer, and weights in the structure of the outputs alone.
+    """
+    structure, names = getattr(model, "output", None), _output_names(model)
+    if not names or isinstance(structure, Mapping):
+        return labels, weights
+    keras: Any = importlib.import_module("keras")
+
+    def in_order(given: Any) -> Any:
+        return keras.tree.pack_sequence_as(structure, batches.ordered(given, names, "output"))
+
+    # What labels may lack, as those of an output without a loss, Keras knows.
+    if isinstance(labels, Mapping) and all(name in labels for name in names):
+        labels = in_order(labels)
+    if isinstance(weights, Mapping):
+        weights = in_order(weights)
+    return labels, weights
+
+
 def _output_names(model: Any) -> list[str] | None:
+    """The names of the outputs: those of their layers, with a number for the next output of one, as Keras 2 had them."""
     names = getattr(model, "output_names", None)
-    layers = getattr(model, "layers", None)
-    if names or not layers or type(model).__name__ != "Sequential":
-        return names
-    return [layers[-1].name]
+    if not names:
+        layers = getattr(model, "layers", None)
+        return [layers[-1].name] if layers and type(model).__name__ == "Sequential" else names
+    unique: dict[str, None] = {}
+    for layer in names:
+        name, number = layer, 0
+        while name in unique:
+            number += 1
+            name = f"{layer}_{number}"
+        unique[name] = None
+    return list(unique)
 
 
-def _trainable(model: Any, variables: Any, own: Any) -> list[Any]:
+def _trainable(model: Any, variables: Any, own: Any) -> tuple[list[Any], list[Any]]:
+    """(what stands for them, the variables themselves) of those that are trained."""
     ids = {id(variable) for variable in model.trainable_variables}
-    return [stand_in for variable, stand_in in zip(variables, own, strict=True) if id(variable) in ids]
+    pairs = [pair for pair in zip(own, variables, strict=True) if id(pair[1]) in ids]
+    return [stand_in for stand_in, _ in pairs], [variable for _, variable in pairs]
 
 
 def _state_updates(new: list[tuple[Any, Any]], loss: Any) -> list[Any]:

@@ -1,11 +1,13 @@
 """The metrics of a Keras 3 model in an evaluation."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime.keras_models import outputs, stand_ins
+from estimator_runtime.keras_models import keras_3_building, outputs, stand_ins
 
 
 class Metrics:
@@ -13,12 +15,13 @@ class Metrics:
 
     Args:
         model: the model, built with its metrics.
+        first: what they begin with.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, first: "FirstValues") -> None:
         self._model = model
         self.variables: Sequence[Any] = model.metrics_variables
-        self.own: Sequence[Any] = stand_ins.of_metrics(self.variables)
+        self.own: Sequence[Any] = stand_ins.of_metrics(self.variables, first.of(self.variables))
 
     def pairs(
         self, values: stand_ins.Values, renamed: Mapping[str, str] | None
@@ -52,3 +55,51 @@ class Metrics:
         # The parts are called after outputs, keys of a dict of them, or functions; no public name tells which they are.
         parts = self._model._compile_loss  # noqa: SLF001
         return {"loss", *(part.name for part in (parts.metrics if parts is not None else ()))}
+
+
+class FirstValues:
+    """What an evaluation by Keras would begin the metrics of a model with.
+
+    Keras resets those that are built, and builds the others, which begin with what their initialisers give. In a graph
+    they stay as they were built, for nothing is assigned to them.
+    """
+
+    def __init__(self) -> None:
+        # With the variables themselves, for ids of objects that are gone are given again.
+        self._known: dict[int, tuple[Any, Any]] = {}
+
+    @contextlib.contextmanager
+    def noted(self, model: Any) -> Iterator[None]:
+        """Surrounds what may build the metrics of the model."""
+        before = {id(variable) for variable in model.metrics_variables}
+        yield
+        every = model.metrics_variables
+        if all(id(variable) in self._known for variable in every):
+            return
+        built, reset = keras_3_building.eagerly(lambda: _values_of(model, every))
+        for variable, of_built, of_reset in zip(every, built, reset, strict=True):
+            value = of_reset if id(variable) in before else of_built
+            self._known.setdefault(id(variable), (variable, value))
+
+    def of(self, variables: Sequence[Any]) -> list[Any]:
+        """The first value of each of the variables, a numpy array."""
+        return [self._known[id(variable)][1] for variable in variables]
+
+
+# A model that becomes an Estimator a second time has been built by the first.
+_OF_MODELS: weakref.WeakKeyDictionary[Any, FirstValues] = weakref.WeakKeyDictionary()
+
+
+def first_values(model: Any) -> FirstValues:
+    """Those of a model."""
+    return _OF_MODELS.setdefault(model, FirstValues())
+
+
+def _values_of(model: Any, variables: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+    """(their values, those after a reset) of the variables of a model's metrics, which keep what they have counted."""
+    built = [variable.numpy() for variable in variables]
+    model.reset_metrics()
+    reset = [variable.numpy() for variable in variables]
+    for variable, value in zip(variables, built, strict=True):
+        variable.assign(value)
+    return built, reset

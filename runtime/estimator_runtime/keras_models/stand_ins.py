@@ -53,13 +53,21 @@ def of_model(variables: Sequence[Any], trainable: Sequence[Any], first: Mapping[
     return made
 
 
-def of_metrics(variables: Sequence[Any]) -> list[Any]:
-    """A local variable of the default graph for each of some metrics', 0 at first.
+def of_metrics(variables: Sequence[Any], first: Sequence[Any]) -> list[Any]:
+    """A local variable of the default graph for each of some metrics'.
 
-    On the replicas of a strategy each counts for itself; read outside of them, they are the sum.
+    Args:
+        variables: the `keras.Variable`s of the metrics.
+        first: the first value of each, a numpy array.
+
+    Returns:
+        `tf.Variable`s in the order of `variables`. On the replicas of a strategy each counts for itself; read outside of
+        them, they are the sum. So each begins with its share of the first value, as with Keras.
     """
     replicated: dict[str, Any] = {}
     if tf.distribute.has_strategy():
+        count = tf.distribute.get_strategy().num_replicas_in_sync
+        first = [(value / count).astype(value.dtype) if value.any() else value for value in first]
         replicated = {
             "synchronization": tf.VariableSynchronization.ON_READ,
             "aggregation": tf.VariableAggregation.SUM,
@@ -69,13 +77,13 @@ def of_metrics(variables: Sequence[Any]) -> list[Any]:
             f"metrics/{name}",
             tuple(variable.shape),
             tf.as_dtype(variable.dtype),
-            v1.zeros_initializer(),
+            _value(value),
             trainable=False,
             use_resource=True,
             collections=[v1.GraphKeys.LOCAL_VARIABLES, v1.GraphKeys.METRIC_VARIABLES],
             **replicated,
         )
-        for name, variable in zip(names_of(variables), variables, strict=True)
+        for name, variable, value in zip(names_of(variables), variables, first, strict=True)
     ]
 
 

@@ -61,9 +61,7 @@ def is_known(name: str) -> bool:
 
 def _fresh(optimizer: Any) -> Any:
     """An optimizer of Keras 2 in the state in which it was made: its variables belong to one graph, of one training."""
-    if keras_optimizers.runs_in_graphs(optimizer):
-        return type(optimizer).from_config(optimizer.get_config())
-    return optimizer
+    return keras_optimizers.anew(optimizer) if keras_optimizers.runs_in_graphs(optimizer) else optimizer
 
 
 def leave_out(optimizer: Any) -> None:
