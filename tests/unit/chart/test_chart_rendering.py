@@ -24,8 +24,6 @@ from rendered_chart import (
 from estimator_api import crd, parse_job
 from estimator_api.strict import unknown_fields
 from estimator_operator.kube.lease import LeaseTiming
-from estimator_operator.plan import Replica, Settings
-from estimator_operator.plan.pods import pod_manifest
 from estimator_operator.settings import read_settings
 
 PROMETHEUS = "--api-versions=monitoring.coreos.com/v1"
@@ -177,31 +175,6 @@ def test_test_job_is_valid(objects: list[Object]) -> None:
     script = the("ConfigMap", objects, pod["spec"]["volumes"][0]["configMap"]["name"])["data"]
     compile(script["wait_for_job.py"], "wait_for_job.py", "exec")
     assert pod["spec"]["containers"][0]["args"][:2] == [job["metadata"]["namespace"], job["metadata"]["name"]]
-
-
-@pytest.mark.parametrize(
-    ("namespaces", "secrets"),
-    [
-        ([], [{"name": "registry"}]),
-        (["team", "estimator-operator"], [{"name": "registry"}]),
-        # The Secret is in the release's namespace, and nothing says that another has one of that name.
-        (["team"], None),
-    ],
-)
-def test_test_job_runs_where_the_operator_does(namespaces: list[str], secrets: list[Object] | None) -> None:
-    tolerations = [{"key": "dedicated", "operator": "Exists"}]
-    values = {
-        "watchNamespaces": namespaces,
-        "imagePullSecrets": [{"name": "registry"}],
-        "nodeSelector": {"pool": "tools"},
-        "tolerations": tolerations,
-    }
-    job = the("EstimatorJob", render(values))
-    assert unknown_fields(job) == ()
-    pod = pod_manifest(parse_job(job), Replica("chief", 0), 0, Settings())
-    assert pod["spec"]["nodeSelector"] == {"pool": "tools"}
-    assert pod["spec"]["tolerations"] == tolerations
-    assert pod["spec"].get("imagePullSecrets") == secrets
 
 
 def test_default_objects(defaults: list[Object]) -> None:
