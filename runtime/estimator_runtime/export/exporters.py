@@ -158,7 +158,16 @@ class _AskingExporter(Exporter):
         return self._saved_model_exporter.name
 
 
-class LatestExporter(_AskingExporter):
+class _KeepingExporter(_AskingExporter):
+    """One that keeps so many exports."""
+
+    _exports_to_keep: int | None
+
+    def _garbage_collect_exports(self, export_dir_base: str) -> None:
+        _delete_oldest(export_dir_base, self._exports_to_keep)
+
+
+class LatestExporter(_KeepingExporter):
     """Exports after each evaluation and keeps the newest exports.
 
     Args:
@@ -201,9 +210,6 @@ class LatestExporter(_AskingExporter):
         self._garbage_collect_exports(export_path)
         return exported
 
-    def _garbage_collect_exports(self, export_dir_base: str) -> None:
-        _delete_oldest(export_dir_base, self._exports_to_keep)
-
 
 class FinalExporter(_AskingExporter):
     """Exports once, when training has ended.
@@ -243,7 +249,7 @@ class FinalExporter(_AskingExporter):
         )
 
 
-class BestExporter(_AskingExporter):
+class BestExporter(_KeepingExporter):
     """Exports a model when it is better than the best one so far, also across restarts.
 
     Args:
@@ -320,9 +326,6 @@ class BestExporter(_AskingExporter):
             best_result.write(export_path, eval_result)
         self._garbage_collect_exports(export_path)
         return exported
-
-    def _garbage_collect_exports(self, export_dir_base: str) -> None:
-        _delete_oldest(export_dir_base, self._exports_to_keep)
 
     def _get_best_eval_result(self, event_files: str) -> EvalResult | None:
         """The best evaluation in the event files of a pattern; None where there is none."""

@@ -159,7 +159,7 @@ def exports(keys: Collection[str]) -> dict[str, list[str]]:
     folders = {folder for key in keys if (folder := export_of(key)) is not None}
     groups: dict[str, list[str]] = {}
     for key in sorted(keys) if folders else ():
-        folder = next((above for above in _folders(key) if above in folders), None)
+        folder = next((above for above in folders_of(key) if above in folders), None)
         if folder is not None:
             groups.setdefault(folder, []).append(key)
     return {
@@ -174,7 +174,7 @@ def _place_in_export(key: str, folder: str) -> int:
     return 2 if inside in _SAVED_MODEL else 0 if inside.startswith("variables/") else 1
 
 
-def _folders(key: str) -> Iterator[str]:
+def folders_of(key: str) -> Iterator[str]:
     """The folders that a key is in, the outermost first."""
     return (key[:place] for place, letter in enumerate(key) if letter == "/")
 

@@ -10,13 +10,13 @@ import re
 import urllib.parse
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
 from obstore.exceptions import BaseError
 from obstore.store import AzureStore, GCSStore, S3Store
 
-from estimator_runtime.mirror import plain_words
+from estimator_runtime.mirror import files, plain_words
 from estimator_runtime.mirror.locations import Location
 
 if TYPE_CHECKING:
@@ -117,7 +117,9 @@ def listed(pages: Iterable[Sequence[Any]], made: Callable[[Any], _Object]) -> di
             # A file and a folder may have the same name.
             if key and (one["size"] or key not in found):
                 found[key] = made(one)
-    above = {folder.as_posix() for key in found for folder in PurePosixPath(key).parents}
+    if all(one.size for one in found.values()):
+        return found
+    above = {folder for key in found for folder in files.folders_of(key)}
     return {key: one for key, one in found.items() if one.size or key not in above}
 
 
