@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from linear_model import eval_input, global_step, train_input
 
-from estimator_runtime import checkpoints
+from estimator_runtime import Estimator, checkpoints
 from estimator_runtime.checkpoints import faults
 from estimator_runtime.errors import CheckpointDamagedError
 
@@ -163,13 +163,64 @@ def test_without_an_earlier_one_training_says_what_to_do(damaged, make_strategy)
                 file.unlink()
 
     estimator = linear_model.estimator(damaged(alone).model_dir, train_distribute=make_strategy())
-    with pytest.raises(
-        CheckpointDamagedError, match=r"model.ckpt-10 is damaged \(the value of .* Put one back"
+    for use in (
+        lambda: estimator.train(train_input, steps=1),
+        lambda: estimator.evaluate(eval_input),
+        lambda: next(estimator.predict(eval_input)),
+        lambda: estimator.get_variable_value("w"),
     ):
-        estimator.train(train_input, steps=1)
-    with pytest.raises(tf.errors.DataLossError):
-        estimator.evaluate(eval_input)
+        with pytest.raises(
+            CheckpointDamagedError, match=r"model.ckpt-10 is damaged \(the value of .* Put one back"
+        ):
+            use()
     assert all(file.exists() for file in files(estimator.model_dir, 10))
+
+
+@pytest.mark.parametrize(
+    ("damage", "what"),
+    [
+        (no_data, "1 of its 1 data files are missing"),
+        (bad_index, "its index file cannot be read"),
+        (no_index, "its index file is missing"),
+        (gone, "its index file is missing"),
+    ],
+)
+def test_files_that_the_only_one_lacks_are_named(damage, what, damaged):
+    """To TensorFlow a data file that is missing is a variable that is, and an index that is cut short no table."""
+
+    def alone(model_dir):
+        for file in (*files(model_dir, 0), *files(model_dir, 5)):
+            file.unlink()
+        damage(model_dir)
+
+    with pytest.raises(CheckpointDamagedError, match=f"model.ckpt-10 is damaged .{what}.*Put one back"):
+        damaged(alone).train(train_input, steps=1)
+
+
+@pytest.mark.parametrize("damage", [no_data, bad_index])
+def test_readers_of_the_only_one_say_the_same(damage, damaged):
+    def alone(model_dir):
+        for file in (*files(model_dir, 0), *files(model_dir, 5)):
+            file.unlink()
+        damage(model_dir)
+
+    estimator = damaged(alone)
+    for use in (
+        lambda: estimator.evaluate(eval_input),
+        lambda: next(estimator.predict(eval_input)),
+        lambda: estimator.get_variable_value("w"),
+    ):
+        with pytest.raises(CheckpointDamagedError, match=r"model.ckpt-10 is damaged"):
+            use()
+
+
+def test_an_error_of_the_model_is_not_blamed_on_a_checkpoint_that_is_whole(trained):
+    def lacking(features, labels, mode):
+        v1.get_variable("of_another_model", [])
+        return linear_model.model_fn(features, labels, mode)
+
+    with pytest.raises(tf.errors.NotFoundError, match="of_another_model"):
+        Estimator(lacking, trained.model_dir).evaluate(eval_input)
 
 
 def test_a_damaged_input_is_not_blamed_on_the_checkpoint(trained):

@@ -16,7 +16,11 @@ import tensorflow as tf
 
 from estimator_runtime.checkpoints import faults, object_based
 from estimator_runtime.checkpoints.faults import UNREADABLE
-from estimator_runtime.errors import CheckpointMismatchError, EstimatorNotTrainedError
+from estimator_runtime.errors import (
+    CheckpointDamagedError,
+    CheckpointMismatchError,
+    EstimatorNotTrainedError,
+)
 
 _Path = TypeVar("_Path", str, str | None)
 _Result = TypeVar("_Result")
@@ -80,18 +84,36 @@ def on_newest(choose: Callable[[], _Path], use: Callable[[_Path], _Result], *, g
 
     Raises:
         CheckpointPathError: the checkpoint is one of objects.
+        CheckpointDamagedError: it cannot be read, and there is no other one.
     """
     while True:
         path = choose()
         try:
             return _used(use, path)
-        except tf.errors.OpError as error:
-            # A checkpoint reader's error is of no class in particular; and the input may be what is damaged.
-            is_data = isinstance(error, tf.errors.DataLossError | tf.errors.OutOfRangeError)
-            if given or path is None or not (is_data or type(error) is tf.errors.OpError):
+        except (tf.errors.OpError, IndexError) as error:
+            if given or path is None or not condemned(path, error):
                 raise
-            if not faults.condemn(path) or choose() == path:
-                raise
+            if choose() == path:
+                raise damaged(path) from error
+
+
+def condemned(path: str, error: Exception) -> bool:
+    """Whether a checkpoint is damaged that could not be used for an error; remembers that it is."""
+    # A checkpoint reader's error is of no class in particular; and the input may be what is damaged. A data file that is
+    # missing is to TensorFlow a variable that is: of those only what is wrong with the files is looked for.
+    is_data = isinstance(error, tf.errors.DataLossError | tf.errors.OutOfRangeError | IndexError)
+    if is_data or type(error) is tf.errors.OpError:
+        return faults.condemn(path)
+    is_missing = isinstance(error, tf.errors.NotFoundError | ValueError)
+    return is_missing and faults.fault(path) is not None and faults.condemn(path)
+
+
+def damaged(path: str) -> CheckpointDamagedError:
+    """The error for a damaged checkpoint that has no substitute."""
+    return CheckpointDamagedError(
+        f"The checkpoint {path} is damaged ({faults.fault(path)}) and {os.path.dirname(path)} has no other one that is "  # noqa: PTH120 - may be a URI
+        "whole. Put one back, or train from the beginning in another model_dir."
+    )
 
 
 def _used(use: Callable[[_Path], _Result], path: _Path) -> _Result:
@@ -161,16 +183,14 @@ def check_shapes_of(path: str, variables: Iterable[Any]) -> None:
     Raises:
         CheckpointMismatchError: a variable has another shape in the checkpoint.
     """
-    try:
-        _check_shapes(path, variables, "Use the model of the checkpoint, or another checkpoint.")
-    except CheckpointMismatchError:
-        raise
-    except UNREADABLE:
-        return  # restoring it says so
+    _check_shapes(path, variables, "Use the model of the checkpoint, or another checkpoint.")
 
 
 def _check_shapes(path: str, variables: Iterable[Any], advice: str) -> None:
-    saved = tf.compat.v1.train.NewCheckpointReader(path).get_variable_to_shape_map()
+    try:
+        saved = _reader(path).get_variable_to_shape_map()
+    except UNREADABLE:
+        return  # restoring it says so
     for variable in variables:
         name = variable.op.name
         if name in saved and not variable.shape.is_compatible_with(saved[name]):
@@ -185,8 +205,13 @@ def variable_names(model_dir: str) -> list[str]:
 
     Raises:
         EstimatorNotTrainedError: there is no checkpoint.
+        CheckpointDamagedError: it cannot be read, and there is no other one.
     """
-    return sorted(_reader(trained(model_dir)).get_variable_to_shape_map())
+    return on_newest(
+        lambda: trained(model_dir),
+        lambda path: sorted(_reader(path).get_variable_to_shape_map()),
+        given=False,
+    )
 
 
 def variable_value(model_dir: str, name: str) -> Any:
@@ -196,6 +221,7 @@ def variable_value(model_dir: str, name: str) -> Any:
 
     Raises:
         EstimatorNotTrainedError: there is no checkpoint.
+        CheckpointDamagedError: it cannot be read, and there is no other one.
         tf.errors.NotFoundError: the checkpoint has no such variable.
     """
     return on_newest(

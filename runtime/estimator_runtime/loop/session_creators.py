@@ -17,9 +17,7 @@ from typing import Any
 import tensorflow as tf
 
 from estimator_runtime import checkpoints, interruption
-from estimator_runtime.checkpoints import faults
 from estimator_runtime.cluster.chief_watch import ChiefWatch
-from estimator_runtime.errors import CheckpointDamagedError
 from estimator_runtime.loop.live_variables import LiveVariables
 from estimator_runtime.loop.steps import run_errors
 
@@ -29,7 +27,12 @@ _FIRST_PAUSE_SECS = 0.5
 _LONGEST_PAUSE_SECS = 2.0
 _STEADY_AFTER_SECS = 60.0
 _LOOK_UP_SECS = 0.5
-_DAMAGED = (tf.errors.DataLossError, tf.errors.OutOfRangeError)
+_DAMAGED = (
+    tf.errors.DataLossError,
+    tf.errors.OutOfRangeError,
+    tf.errors.NotFoundError,  # a data file
+    ValueError,  # the index
+)
 _WHERE = re.compile(
     r"Graph execution error:|Detected at node|Node: |File \"|From /job:|\[\[|\d+ root error|\(\d\) "
 )
@@ -151,14 +154,16 @@ def _remember_checkpoints(saver: Any, model_dir: str | None) -> None:
 
 def _set_aside(model_dir: str | None, error: Exception) -> None:
     """Makes the checkpoint before the newest one, which cannot be read, the newest."""
-    path = None if model_dir is None else checkpoints.latest(model_dir)
-    if model_dir is None or path is None or not faults.condemn(path):
+    if model_dir is None:
         raise error
-    if checkpoints.latest(model_dir) == path:
-        raise CheckpointDamagedError(
-            f"The checkpoint {path} is damaged ({faults.fault(path)}) and {model_dir} has no other one that is whole. Put "
-            "one back, or train from the beginning in another model_dir."
-        ) from error
+    newest = checkpoints.latest(model_dir)
+    # Without any that is whole, TensorFlow restores the one that the directory names, be it there or not.
+    state = checkpoints.named_checkpoints(model_dir) if newest is None else None
+    path = newest if state is None else str(state.model_checkpoint_path)
+    if path is None or not checkpoints.condemned(path, error):
+        raise error
+    if newest is None or checkpoints.latest(model_dir) == path:
+        raise checkpoints.damaged(path) from error
     checkpoints.repair(model_dir)
 
 
