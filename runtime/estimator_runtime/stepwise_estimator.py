@@ -18,6 +18,7 @@ from estimator_runtime.distribution import replicas
 from estimator_runtime.exporting_estimator import ExportingEstimator
 from estimator_runtime.inputs import model_input
 from estimator_runtime.loop import evaluation, prediction, training
+from estimator_runtime.loop.stretches import evaluated_batches
 from estimator_runtime.loop.stretches.default_hooks import StopHook
 from estimator_runtime.model.bound_model import Calls
 from estimator_runtime.model.model_fn import EstimatorSpec
@@ -125,7 +126,7 @@ class StepwiseEstimator(ExportingEstimator):
 
     def _convert_eval_steps_to_hooks(self, steps: int | None) -> list[Any]:
         """The hooks that end an evaluation after `steps` batches; none for all of the input."""
-        return [] if steps is None else [evaluation.StopAfterBatchesHook(steps)]
+        return [] if steps is None else [evaluated_batches.StopAfterBatchesHook(steps)]
 
     def _get_iterator_from_input_fn(
         self, input_fn: _InputFn, mode: str, distribution: Any = None

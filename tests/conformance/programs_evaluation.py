@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 from catalogue import V1, program
 from models import Recorder, v1
+from tensorflow.python.training import evaluation as slim
 
 
 def trained(directory, model_fn=models.linear, **config):
@@ -75,6 +76,33 @@ def nested_metric(directory):
         return {"nested": ((mean, {"twice": 2 * mean}), update)}
 
     return trained(directory, models.linear_in("eval", eval_metric_ops=metrics)).evaluate(models.once)
+
+
+@program("evaluate hooks", "evaluate steps")
+def hooks_and_counters_of_tf_slim(directory):
+    """tf_slim hands these on as StopAfterNEvalsHook and get_or_create_eval_step."""
+
+    def model_fn(features, labels, mode):
+        y = models.line(features["x"])
+        if mode != "eval":
+            return models.regression(mode, y, labels)
+        counted = tf.cast(v1.convert_to_tensor(slim._get_or_create_eval_step()), tf.float32)  # noqa: SLF001
+        metrics = {"counted": v1.metrics.mean(tf.zeros_like(counted)), "all": (counted, tf.no_op())}
+        return models.regression(mode, y, labels, eval_metric_ops=metrics)
+
+    estimator = trained(directory, model_fn)
+    results = {}
+    with models.logged("Evaluation [") as lines:
+        for batches in (1, 3):
+            hook = slim._StopAfterNEvalsHook(batches)  # noqa: SLF001
+            results[batches] = estimator.evaluate(models.batches, hooks=[hook], name=f"of_{batches}")
+        results["both"] = estimator.evaluate(
+            models.batches,
+            2,
+            hooks=[slim._StopAfterNEvalsHook(4)],
+            name="both",  # noqa: SLF001
+        )
+    return {"results": results, "log": lines}
 
 
 @program("evaluate hooks", "evaluate steps")

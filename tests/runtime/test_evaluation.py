@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from linear_model import Recorder, X, eval_input, v1
+from tensorflow.python.training import evaluation as internals
 
 from estimator_runtime import BestExporter, Estimator, EstimatorNotTrainedError, ModeKeys
 
@@ -143,6 +144,34 @@ def test_hooks_of_the_model(trained):
     model_fn = linear_model.model_with(evaluation_hooks=[Recorder("model", calls)])
     evaluated(trained, model_fn, hooks=[Recorder("user", calls)])
     assert calls == [("begin", "user"), ("begin", "model"), ("end", "user"), ("end", "model")]
+
+
+def test_hooks_and_counters_that_tf_slim_hands_on(trained):
+    """StopAfterNEvalsHook and get_or_create_eval_step there."""
+    counters, seen = [], []
+
+    class Batches(v1.train.SessionRunHook):
+        def after_run(self, run_context, run_values):
+            seen.append(run_values)
+
+    def model_fn(features, labels, mode):
+        counters.append(internals._get_or_create_eval_step())
+        return linear_model.spec(mode, linear_model.linear(features["x"]), labels)
+
+    hooks = [internals._StopAfterNEvalsHook(3), Batches()]
+    Estimator(model_fn, trained.model_dir).evaluate(lambda: eval_input().repeat(), hooks=hooks)
+    assert len(seen) == 3
+    assert counters[0].graph.get_collection(v1.GraphKeys.EVAL_STEP) == counters
+
+
+def test_two_counters_of_batches_are_refused(trained):
+    def model_fn(features, labels, mode):
+        for name in "ab":
+            v1.add_to_collection(v1.GraphKeys.EVAL_STEP, v1.get_variable(name, [], collections=["mine"]))
+        return linear_model.spec(mode, linear_model.linear(features["x"]), labels)
+
+    with pytest.raises(ValueError, match=r"Multiple tensors added to tf.GraphKeys.EVAL_STEP"):
+        evaluated(trained, model_fn)
 
 
 def test_a_local_init_op_of_the_model_is_run_beside_the_default_one(trained):

@@ -18,7 +18,7 @@ from estimator_runtime.distribution import replicas
 from estimator_runtime.loop import default_writer, event_writers, sessions, summaries
 from estimator_runtime.loop.kept import keeping
 from estimator_runtime.loop.kept.kept_session import KeptSession
-from estimator_runtime.loop.stretches.looks import Look
+from estimator_runtime.loop.stretches import evaluated_batches
 from estimator_runtime.loop.stretches.looped_graph import LoopedGraph
 from estimator_runtime.loop.stretches.stretches import Stretches
 from estimator_runtime.model.bound_model import BoundModel
@@ -26,9 +26,8 @@ from estimator_runtime.model.model_fn import EstimatorSpec, ModeKeys
 
 LOSS = "loss"
 GLOBAL_STEP: str = tf.compat.v1.GraphKeys.GLOBAL_STEP
-# Attributes of a graph: what holds on to it could not be held elsewhere without keeping it alive.
+# An attribute of a graph: what holds on to it could not be held elsewhere without keeping it alive.
 _MODEL = "estimator_runtime_evaluated_model"
-_COUNTER = "estimator_runtime_evaluated_batches"
 
 
 class EmptyResult(dict[str, Any]):
@@ -37,51 +36,6 @@ class EmptyResult(dict[str, Any]):
     Programs index it, so it has the names of a result, as tf.estimator's, with the values that the metrics begin with.
     They measure nothing: they are no summary, and no comparison may prefer them.
     """
-
-
-class StopAfterBatchesHook(tf.compat.v1.train.SessionRunHook, Look):  # type: ignore[misc]  # TensorFlow is untyped
-    """Stops an evaluation after a number of batches.
-
-    Args:
-        batches: how many; must be positive.
-
-    Attributes:
-        completed: scalar int64 Tensor that counts a batch when it is run; set before the evaluation is.
-    """
-
-    completed: Any = None
-
-    def __init__(self, batches: int) -> None:
-        self._batches = batches
-        self._log_every = max(1, batches // 10)
-
-    @property
-    def most_steps(self) -> int:
-        """All batches."""
-        return self._batches
-
-    @property
-    def period(self) -> int:
-        """The number of batches between two lines of the log."""
-        return self._log_every
-
-    def quiet_steps(self, step: int) -> int:
-        """Up to the next line of the log, or the last batch."""
-        due = min(step - step % self._log_every + self._log_every, self._batches)
-        return due - 1 - step
-
-    def before_run(self, run_context: Any) -> Any:
-        """Asks for the number of batches."""
-        del run_context
-        return tf.compat.v1.train.SessionRunArgs({"completed": self.completed})
-
-    def after_run(self, run_context: Any, run_values: Any) -> None:
-        """Stops at the last batch."""
-        completed = int(run_values.results["completed"])
-        if completed % self._log_every == 0 or completed == self._batches:
-            tf.compat.v1.logging.info("Evaluation [%d/%d]", completed, self._batches)
-        if completed >= self._batches:
-            run_context.request_stop()
 
 
 class EvaluationParts(NamedTuple):
@@ -168,7 +122,7 @@ def build(
     check_name(GLOBAL_STEP, values)
     model.calls.warm_start(checkpoint_path)
     values = {**values, GLOBAL_STEP: tf.compat.v1.train.get_global_step(graph) if step is None else step}
-    _counter(graph)
+    evaluated_batches.counted(graph)
     return EvaluationParts(
         _evaluation_scaffold(scaffold), updates, values, [*input_hooks, *hooks, *evaluation_hooks]
     )
@@ -190,10 +144,8 @@ def run(
     Returns:
         The metrics by name; an `EmptyResult` when the input had no batch.
     """
-    completed, _ = _counter(tf.compat.v1.get_default_graph())
-    for hook in parts.all_hooks:
-        if isinstance(hook, StopAfterBatchesHook):
-            hook.completed = completed
+    completed, _ = evaluated_batches.counted(tf.compat.v1.get_default_graph())
+    evaluated_batches.tell(parts.all_hooks, completed)
     final = tf.compat.v1.train.FinalOpsHook(parts.eval_dict)
     has_batches = False
     with summaries.timed(), session_with([*parts.all_hooks, final]) as session:
@@ -252,7 +204,7 @@ def run_checkpoint(
     built, stretches = getattr(graph, _MODEL, None), None
     # On a server of its own, or in a program's own graph, no loop takes batches that nobody sees.
     if built is not None and isinstance(graph, LoopedGraph) and not model.config.evaluation_master:
-        completed, counter = _counter(graph)
+        completed, counter = evaluated_batches.counted(graph)
         updates = tf.group(parts.update_op, completed)
         stretches = Stretches(model.config, graph, updates, built.spec.loss, counter, is_training=False)
 
@@ -289,7 +241,7 @@ def _results(
     checkpoint_path: str | None,
     eval_dir: str,
 ) -> dict[str, Any]:
-    has_own = any(type(hook) is not StopAfterBatchesHook for hook in hooks)
+    has_own = any(type(hook) is not evaluated_batches.StopAfterBatchesHook for hook in hooks)
     may_keep = not has_own and checkpoint_path is not None and model.calls.keeps_evaluations()
     keeps = keeping.current() if may_keep else None
     promised = None if keeps is None else keeps.promised_session(model, input_fn)
@@ -330,7 +282,7 @@ def _kept(
         or not all(isinstance(value, tf.Tensor | tf.Variable) for value in parts.eval_dict.values())
     ):
         return None
-    completed, _ = _counter(tf.compat.v1.get_default_graph())
+    completed, _ = evaluated_batches.counted(tf.compat.v1.get_default_graph())
     return keeps.session(
         parts._replace(all_hooks=list(built.input_hooks)),
         model=model,
@@ -369,24 +321,6 @@ def check_name(reserved: str, metrics: Mapping[str, Any]) -> None:
             f"Metric with name {quote}{reserved}{quote} is not allowed, because Estimator already defines a default metric "
             "with the same name."
         )
-
-
-def _counter(graph: Any) -> tuple[Any, Any]:
-    """What counts a batch of the (default) graph when it is run, and the variable; made when first asked for."""
-    if not hasattr(graph, _COUNTER):
-        counter = tf.compat.v1.get_variable(
-            "eval_step",
-            shape=[],
-            dtype=tf.int64,
-            initializer=tf.compat.v1.zeros_initializer(),
-            trainable=False,
-            collections=[tf.compat.v1.GraphKeys.LOCAL_VARIABLES, tf.compat.v1.GraphKeys.EVAL_STEP],
-        )
-        setattr(
-            graph, _COUNTER, (tf.identity(tf.compat.v1.assign_add(counter, 1, use_locking=True)), counter)
-        )
-    counted: tuple[Any, Any] = getattr(graph, _COUNTER)
-    return counted
 
 
 def _evaluation_scaffold(scaffold: Any) -> Any:
