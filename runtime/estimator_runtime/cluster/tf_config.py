@@ -16,7 +16,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from estimator_runtime.cluster import environment_files
+from estimator_runtime.cluster import environment_files, proxies
 from estimator_runtime.errors import ClusterKindError
 
 ENVIRONMENT_VARIABLE = "TF_CONFIG"
@@ -72,6 +72,7 @@ def read_tf_config() -> dict[str, Any]:
     What of it is too large for an environment is read from its file, also in a process without the job runner.
     """
     environment_files.load()
+    proxies.leave_out()
     document = json.loads(os.environ.get(ENVIRONMENT_VARIABLE) or "{}")
     if not isinstance(document, dict):
         raise ClusterKindError(f"TF_CONFIG must be a JSON object. Given {type(document)}")

@@ -17,6 +17,7 @@ from typing import NoReturn
 
 from estimator_api.constants import CHIEF, ENV_ROLE, ENV_SPEC, EXIT_CONFIG
 from estimator_runtime import interruption, observation
+from estimator_runtime.cluster import proxies
 from estimator_runtime.job.progress import termination_message
 from estimator_runtime.job.progress.endpoint import Endpoint
 from estimator_runtime.job.progress.recorder import Recorder
@@ -101,6 +102,8 @@ def run(work: Work, settings: Environment) -> int:
             from estimator_runtime.job.observer import JobObserver
 
             deprecations.leave_out()
+            # A program may make its strategy, and that its connections, before anything reads TF_CONFIG.
+            proxies.leave_out()
             devices.tell_of_missing_gpus()
             observation.install(JobObserver(recorder, termination, leave_message=leave_message))
             with model_store.opened(settings, recorder, termination) as placed:
