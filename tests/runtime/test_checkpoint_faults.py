@@ -286,6 +286,49 @@ def test_sharded_and_partitioned_variables_and_texts(tmp_path):
     assert not faults.condemn(path)
 
 
+def stateful_input():
+    """Batches whose iterator is saved with the model's variables, as a value that numpy has no type for."""
+    iterator = v1.data.make_one_shot_iterator(train_input())
+    saveable = tf.data.experimental.make_saveable_from_iterator(iterator)
+    v1.add_to_collection(v1.GraphKeys.SAVEABLE_OBJECTS, saveable)
+    return iterator.get_next()
+
+
+@pytest.fixture
+def with_iterator(tmp_path):
+    """An Estimator whose checkpoints 1 and 2 hold an iterator."""
+    estimator = linear_model.estimator(tmp_path / "model", save_checkpoints_steps=1)
+    estimator.train(stateful_input, steps=2)
+    return estimator
+
+
+def flip_state(model_dir, step):
+    """Other bytes for the iterator alone, which has the largest file of the checkpoint."""
+    parts = Path(model_dir).glob(f"model.ckpt-{step}.data-*")
+    data = max(parts, key=lambda path: path.stat().st_size)
+    content = data.read_bytes()
+    data.write_bytes(bytes([255 - content[0]]) + content[1:])
+    reader = tf.train.load_checkpoint(str(Path(model_dir, f"model.ckpt-{step}")))
+    for name, dtype in reader.get_variable_to_dtype_map().items():
+        if dtype != tf.variant:
+            reader.get_tensor(name)
+
+
+def test_the_state_of_an_iterator_is_no_damage(with_iterator):
+    path = str(Path(with_iterator.model_dir, "model.ckpt-2"))
+    assert not faults.condemn(path)
+    assert faults.fault(path) is None
+    with_iterator.train(stateful_input, steps=1)
+    assert global_step(with_iterator) == 3
+
+
+def test_a_damaged_iterator_is_set_aside_with_its_checkpoint(with_iterator, tf_log):
+    flip_state(with_iterator.model_dir, 2)
+    with_iterator.train(stateful_input, steps=1)
+    assert len([line for line in tf_log if "going on with" in line and "model.ckpt-1," in line]) == 1
+    assert tf.train.latest_checkpoint(with_iterator.model_dir).endswith("model.ckpt-2")
+
+
 def test_an_export_of_a_whole_checkpoint_reads_no_value_before_it_restores(trained, tmp_path, monkeypatch):
     """It would read the largest table twice, and hold a second copy of it."""
     monkeypatch.setattr(faults, "condemn", pytest.fail)

@@ -1,6 +1,7 @@
 """Reading a model directory in a store: the follower, and the mirror beside a training."""
 
 import threading
+from pathlib import Path
 
 import obstore
 import pytest
@@ -15,6 +16,8 @@ from estimator_runtime.mirror.fetching import fetch
 from estimator_runtime.mirror.follower import Checkpoints, Follower, following
 from estimator_runtime.mirror.mirroring import Mirroring
 from estimator_runtime.mirror.report import Reporter
+
+v1 = tf.compat.v1
 
 
 class Reader:
@@ -152,30 +155,62 @@ def test_a_worker_reads_no_values_for_which_it_may_have_no_room(tmp_path, bucket
     assert checkpoints.latest(str(reader.root)) == str(reader.root / "model.ckpt-1")
 
 
-def test_a_training_goes_on_from_the_checkpoint_before_one_with_damaged_values(tmp_path, bucket):
-    def fetched(name):
+@pytest.fixture
+def fetched(tmp_path, bucket):
+    """A function that returns an Estimator in a new directory, which has what the store has."""
+
+    def make(name, **settings):
         root, staging = tmp_path / name / "model", tmp_path / name / "staging"
         root.mkdir(parents=True)
         staging.mkdir()
         fetch(bucket, root, staging, mine=lambda key: True)
-        return Estimator(model_fn, str(root), RunConfig(save_checkpoints_steps=1))
+        return Estimator(model_fn, str(root), RunConfig(save_checkpoints_steps=1, **settings))
 
-    fetched("a").train(train_input, steps=2)
-    for path in (tmp_path / "a/model").glob("[cm]*"):
+    return make
+
+
+def carry(estimator, bucket):
+    """Puts all checkpoints of an Estimator into the store."""
+    for path in Path(estimator.model_dir).glob("[cm]*"):
         content = path.read_bytes()
         bucket.put(path.name, content, size=len(content), digest=digests.of_bytes(content))
-    damage_values(bucket, "model.ckpt-2")
-    estimator = fetched("b")
+
+
+def begun_at(estimator, input_fn=train_input):
+    """The step at which a training begins there."""
     restored = RestoredStep()
-    estimator.train(train_input, steps=1, hooks=[restored])
-    assert restored.step == 1
+    estimator.train(input_fn, steps=1, hooks=[restored])
+    return restored.step
 
 
-class RestoredStep(tf.compat.v1.train.SessionRunHook):
+def test_a_training_goes_on_from_the_checkpoint_before_one_with_damaged_values(bucket, fetched):
+    before = fetched("a")
+    before.train(train_input, steps=2)
+    carry(before, bucket)
+    damage_values(bucket, "model.ckpt-2")
+    assert begun_at(fetched("b")) == 1
+
+
+def test_a_training_goes_on_from_a_checkpoint_that_holds_an_iterator(bucket, fetched):
+    """numpy has no type for its state."""
+
+    def input_fn():
+        iterator = v1.data.make_one_shot_iterator(train_input())
+        saveable = tf.data.experimental.make_saveable_from_iterator(iterator)
+        v1.add_to_collection(v1.GraphKeys.SAVEABLE_OBJECTS, saveable)
+        return iterator.get_next()
+
+    before = fetched("a")
+    before.train(input_fn, steps=2)
+    carry(before, bucket)
+    assert begun_at(fetched("b"), input_fn) == 2
+
+
+class RestoredStep(v1.train.SessionRunHook):
     """At which step a training begins."""
 
     def after_create_session(self, session, coord):
-        self.step = session.run(tf.compat.v1.train.get_global_step())
+        self.step = session.run(v1.train.get_global_step())
 
 
 def test_a_name_that_a_new_run_uses_again_is_brought_again(tmp_path, bucket):

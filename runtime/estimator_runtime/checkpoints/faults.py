@@ -3,7 +3,8 @@
 A process that is killed, a disk that is full and a file system that shows files late leave checkpoints of which a file
 is missing, cut short or overwritten. `fault` finds what can be seen without reading the values: missing files and
 files too short for the shapes that the index lists. `condemn` reads every value, which also finds flipped bits; it is
-for a checkpoint that failed to restore, and what it finds is remembered for the life of the process.
+for a checkpoint that failed to restore or has come from a store, and what it finds is remembered for the life of the
+process.
 """
 
 import math
@@ -48,16 +49,23 @@ def fault(prefix: str) -> str | None:
     return found
 
 
-def condemn(prefix: str) -> bool:
-    """Reads all of a checkpoint; returns whether something is wrong with it, and remembers that."""
+def condemn(prefix: str, *, in_session: bool = True) -> bool:
+    """Reads all of a checkpoint; returns whether something is wrong with it, and remembers that.
+
+    Args:
+        prefix: of the checkpoint.
+        in_session: whether a session is made for values that numpy has no type for, such as the states of iterators. A
+            process must not that has made none yet: the first one decides how many threads all have.
+    """
     version = _version(prefix)
     if version is None or version in _CONDEMNED:
         return True
     if version in _READ:
         return False
-    found = _missing_data(prefix) or _bad_value(prefix)
+    found = _missing_data(prefix) or _bad_value(prefix, in_session=in_session)
     if found is None:
-        _READ.add(version)
+        if in_session:
+            _READ.add(version)
     else:
         _CONDEMNED[version] = found
     return found is not None
@@ -109,17 +117,42 @@ def _least_bytes(prefix: str) -> int:
     )
 
 
-def _bad_value(prefix: str) -> str | None:
+def _bad_value(prefix: str, *, in_session: bool) -> str | None:
     try:
         reader = tf.compat.v1.train.NewCheckpointReader(prefix)
-        names = sorted(reader.get_variable_to_shape_map())
+        types = reader.get_variable_to_dtype_map()
     except UNREADABLE as error:
         return f"its index file cannot be read ({type(error).__name__})"
-    for name in names:
+    for name in sorted(types):
+        if not _has_numpy(types[name]):
+            if in_session and _is_lost(prefix, name, types[name]):
+                return f"the value of {name} cannot be read"
+            continue
         try:
             reader.get_tensor(name)
-        except tf.errors.UnimplementedError:
-            continue  # a type that numpy has not; nothing is known against it
         except UNREADABLE as error:
             return f"the value of {name} cannot be read ({type(error).__name__})"
     return None
+
+
+def _has_numpy(dtype: tf.DType) -> bool:
+    try:
+        return dtype.as_numpy_dtype is not None
+    except KeyError:
+        return False
+
+
+def _is_lost(prefix: str, name: str, dtype: tf.DType) -> bool:
+    """Whether a value is not as it was saved; other errors say nothing of it: its kind may be unknown here."""
+    without_devices = tf.compat.v1.ConfigProto(device_count={"GPU": 0})
+    with tf.Graph().as_default(), tf.compat.v1.Session(config=without_devices) as session:
+        read = tf.raw_ops.RestoreV2(
+            prefix=prefix, tensor_names=[name], shape_and_slices=[""], dtypes=[dtype]
+        )
+        try:
+            session.run(read[0].op)
+        except (tf.errors.DataLossError, tf.errors.OutOfRangeError):
+            return True
+        except tf.errors.OpError:
+            return False
+    return False

@@ -172,7 +172,7 @@ def _bring_checkpoint(
         else:
             fault = faults.fault(there)
             # Each object may be what was put there, and still not be of one checkpoint with the others.
-            if fault is None and reads_values and faults.condemn(there):
+            if fault is None and reads_values and faults.condemn(there, in_session=False):
                 fault = faults.fault(there)
         if fault is None:
             for key in group:
