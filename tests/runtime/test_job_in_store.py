@@ -97,6 +97,19 @@ def test_a_chief_trains_evaluates_and_exports_into_a_bucket(start, uri, tmp_path
     assert newest_step(bucket, tmp_path) == 30
 
 
+def test_a_chief_does_not_begin_anew_over_damaged_checkpoints(start, uri):
+    assert start(spec=SAVED_SPEC).await_end() == 0
+    bucket = open_bucket(uri)
+    for step in (15, 20):
+        bucket.put(f"model.ckpt-{step}.index", b"other", size=5, digest=digests.of_bytes(b"other"))
+    before = {key: one.modified for key, one in bucket.list().items()}
+    again = start(spec=SAVED_SPEC, ESTIMATOR_ATTEMPT="1")
+    assert again.await_end() == 1, again.text()
+    words = f"CheckpointDamagedError: The checkpoint {uri}/model.ckpt-20 is damaged (its index file cannot be read"
+    assert again.message().error.startswith(words)
+    assert {key: one.modified for key, one in bucket.list().items()} == before
+
+
 def newest_step(bucket, tmp_path):
     folder = tmp_path / uuid.uuid4().hex
     folder.mkdir()

@@ -10,7 +10,7 @@ from linear_model import model_fn, train_input
 from stored_models import FaultyBucket, Process, refuse
 
 from estimator_runtime import Estimator, RunConfig, checkpoints
-from estimator_runtime.errors import ModelDirUnavailableError
+from estimator_runtime.errors import CheckpointDamagedError, ModelDirUnavailableError
 from estimator_runtime.mirror import digests
 from estimator_runtime.mirror.fetching import fetch
 from estimator_runtime.mirror.follower import Checkpoints, Follower, following
@@ -204,6 +204,91 @@ def test_a_training_goes_on_from_a_checkpoint_that_holds_an_iterator(bucket, fet
     before.train(input_fn, steps=2)
     carry(before, bucket)
     assert begun_at(fetched("b"), input_fn) == 2
+
+
+def lose_data(bucket, prefix):
+    bucket.delete([f"{prefix}.data-00000-of-00001"])
+
+
+def lose_all(bucket, prefix):
+    bucket.delete([key for key in bucket.list() if key.startswith(f"{prefix}.")])
+
+
+def cut_index(bucket, prefix):
+    bucket.put(f"{prefix}.index", b"", size=0, digest="0")
+
+
+@pytest.mark.parametrize(
+    ("damage", "what"),
+    [
+        (damage_values, "the value of w cannot be read"),
+        (cut_index, "are not what was put there"),
+        (lose_data, "of its data files are missing"),
+        (lose_all, "its index file is missing"),
+    ],
+)
+def test_over_checkpoints_that_are_all_damaged_nothing_is_trained(tmp_path, bucket, damage, what):
+    chief = Process(tmp_path / "a", bucket)
+    for step in (1, 2):
+        chief.save(step)
+        chief.round()
+        damage(bucket, f"model.ckpt-{step}")
+    before = bucket.list()
+    words = rf"s3://models/vision/model\.ckpt-2 is damaged \(.*{what}.* and s3://models/vision has no other one"
+    with pytest.raises(CheckpointDamagedError, match=words):
+        Process(tmp_path / "b", bucket)
+    assert bucket.list() == before
+    reader = Reader(tmp_path / "c", bucket)
+    assert reader.follower.look()
+    assert checkpoints.latest(str(reader.root)) is None
+    assert not reader.follower.look(), "it waits for another"
+    chief.save(3)
+    chief.round()
+    reader.follower.look()
+    assert checkpoints.latest(str(reader.root)) == str(reader.root / "model.ckpt-3")
+
+
+def test_damaged_checkpoints_that_nobody_names_are_not_trained_over_either(tmp_path, bucket):
+    chief = Process(tmp_path / "a", bucket)
+    chief.save(1)
+    chief.round()
+    damage_values(bucket, "model.ckpt-1")
+    bucket.delete(["checkpoint"])
+    with pytest.raises(CheckpointDamagedError, match=r"vision/model\.ckpt-1 is damaged"):
+        Process(tmp_path / "b", bucket)
+
+
+def test_what_was_killed_in_its_first_upload_is_trained_over(tmp_path, bucket):
+    bucket.fault = refuse("model.ckpt-1.index")
+    chief = Process(tmp_path / "a", bucket)
+    chief.save(1)
+    with pytest.raises(ModelDirUnavailableError):
+        chief.round()
+    assert Process(tmp_path / "b", bucket).beginning.named == ()
+
+
+def test_a_checkpoint_that_is_kept_and_not_named_stands_in_for_damaged_ones(tmp_path, bucket):
+    chief = Process(tmp_path / "a", bucket, keep=1, for_ever=True)
+    for step in (1, 2, 3, 4):
+        chief.save(step)
+        chief.round()
+    for part in ("data-00000-of-00001", "index"):
+        content = bucket.read(f"model.ckpt-1.{part}")
+        bucket.put(f"model.ckpt-9.{part}", content, size=len(content), digest=digests.of_bytes(content))
+    damage_values(bucket, "model.ckpt-4")
+    # Of step 3 a process that was killed has not deleted everything, and step 9 is of one that was killed in its upload.
+    text = bucket.read("checkpoint") + b"# deleted: model.ckpt-3\n"
+    bucket.put("checkpoint", text, size=len(text), digest=digests.of_bytes(text))
+    reader = Reader(tmp_path / "b", bucket)
+    reader.follower.look()
+    assert values(checkpoints.latest(str(reader.root))) == [2, 2, 2]
+    again = Process(tmp_path / "c", bucket, keep=1, for_ever=True)
+    assert values(checkpoints.latest(str(again.root))) == [2, 2, 2]
+    again.save(3, value=7)
+    assert again.round()
+    reader.follower.look()
+    assert values(checkpoints.latest(str(reader.root))) == [7, 7, 7]
+    assert {"model.ckpt-1.index", "model.ckpt-2.index"} <= set(bucket.list())
 
 
 class RestoredStep(v1.train.SessionRunHook):

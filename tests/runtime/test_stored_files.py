@@ -11,6 +11,7 @@ import tensorflow as tf
 from store_servers import FaultyProxy, clear_environment, running
 
 from estimator_runtime import Estimator, RunConfig
+from estimator_runtime.errors import CheckpointDamagedError
 from estimator_runtime.job import declared
 from estimator_runtime.job.modes.prediction_files import OURS
 from estimator_runtime.job.settings import environment, stored_files
@@ -89,6 +90,16 @@ def test_each_way_to_name_a_checkpoint(uri, given, step):
 def test_what_is_no_checkpoint_is_said_to_be_none(uri, given):
     with pytest.raises(JobConfigError, match=re.escape(f"{FIELD}: there is no checkpoint {uri}{given}")):
         stored_files.checkpoint(uri + given, field=FIELD)
+
+
+def test_what_is_damaged_is_not_said_to_be_no_checkpoint(uri):
+    bucket = open_bucket(uri)
+    for step in (0, 2, 4):
+        key = f"model.ckpt-{step}.data-00000-of-00001"
+        other = bytes(255 - one for one in bucket.read(key))
+        bucket.put(key, other, size=len(other), digest=digests.of_bytes(other))
+    with pytest.raises(CheckpointDamagedError, match=re.escape(f"{uri}/model.ckpt-4 is damaged (the value")):
+        stored_files.checkpoint(uri, field=FIELD)
 
 
 def task(monkeypatch, role, *, ports=(1, 2, 3), index=0):

@@ -108,10 +108,15 @@ def condemned(path: str, error: Exception) -> bool:
     return is_missing and faults.fault(path) is not None and faults.condemn(path)
 
 
-def damaged(path: str) -> CheckpointDamagedError:
-    """The error for a damaged checkpoint that has no substitute."""
+def damaged(path: str, what: str | None = None) -> CheckpointDamagedError:
+    """The error for a damaged checkpoint that has no substitute.
+
+    Args:
+        path: of the checkpoint.
+        what: what is wrong with it; None for what its files say.
+    """
     return CheckpointDamagedError(
-        f"The checkpoint {path} is damaged ({faults.fault(path)}) and {os.path.dirname(path)} has no other one that is "  # noqa: PTH120 - may be a URI
+        f"The checkpoint {path} is damaged ({what or faults.fault(path)}) and {os.path.dirname(path)} has no other one that is "  # noqa: PTH120 - may be a URI
         "whole. Put one back, or train from the beginning in another model_dir."
     )
 

@@ -58,6 +58,7 @@ def opened(settings: Environment, recorder: Recorder, termination: Termination) 
     Raises:
         JobConfigError: the model directory cannot be in a store.
         StoreSettingsError: what the environment says of the store cannot be.
+        CheckpointDamagedError: the store has checkpoints, and the chief finds none of them whole.
         ModelDirUnavailableError: the store cannot be read at the start, or does not take everything at the end.
     """
     uri = settings.model_dir

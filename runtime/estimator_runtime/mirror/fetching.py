@@ -9,12 +9,12 @@ deletes is deleted in the store.
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from estimator_runtime import errors
+from estimator_runtime import checkpoints, errors
 from estimator_runtime.checkpoints import faults
 from estimator_runtime.mirror import digests, files, leftovers, state_file
 from estimator_runtime.mirror.bucket import Bucket, Stored
@@ -53,6 +53,7 @@ def fetch(bucket: Bucket, root: Path, staging: Path, *, mine: Callable[[str], bo
         mine: which keys the process writes itself.
 
     Raises:
+        CheckpointDamagedError: it is to have a checkpoint, there are some, and none is whole.
         ModelDirUnavailableError: the store cannot be read.
     """
     stored = bucket.list()
@@ -110,7 +111,7 @@ def fetch_checkpoint(
     Args:
         bucket: where from.
         root: the local model directory.
-        staging: a folder on the same file system, for files that are not complete.
+        staging: a folder on the same file system.
         reads_values: whether one of which a value is damaged is passed over. It takes the memory of the largest value,
             which a process that holds no values may not have.
 
@@ -118,6 +119,7 @@ def fetch_checkpoint(
         What the store's file names, with the checkpoint that was brought as the newest; None when there is none.
 
     Raises:
+        CheckpointDamagedError: there are some, and none is whole.
         ModelDirUnavailableError: the store cannot be read.
     """
     return _newest_there(bucket, root, staging, reads_values)[0]
@@ -130,37 +132,66 @@ def _newest_there(
     for _ in range(_ATTEMPTS):
         text = bucket.read(files.STATE)
         state = None if text is None else state_file.parse(text, staging)
+        named = () if state is None else state.named
         there = bucket.root()
-        groups = files.checkpoints(there, () if state is None else state.named)
+        groups = files.checkpoints(there, named)
         whole = {prefix for prefix, group in groups.items() if files.is_whole(group)}
+        going = set() if text is None else {*state_file.deleted(text)}
+        damaged: dict[str, str] = {}
         try:
-            for prefix in _candidates(state, whole):
-                if _bring_checkpoint(bucket, prefix, groups[prefix], root, staging, reads_values):
-                    named = () if state is None else state.named
+            for prefix in _candidates(named, whole, going):
+                fault = _bring_checkpoint(bucket, prefix, groups[prefix], root, staging, reads_values)
+                if fault is None:
                     kept = [name for name in named if name in whole and name != prefix]
                     brought = state_file.State((*kept, prefix), None if state is None else state.message)
                     _write_state(root, staging, brought)
                     return brought, there
+                damaged[prefix] = fault
         except FileNotFoundError:
             continue
-        return None, there
+        newest = state.newest if state is not None else next(iter(damaged), None)
+        if newest is None:
+            return None, there
+        if bucket.read(files.STATE) == text:
+            what = damaged.get(newest) or _what_is_missing(newest, groups.get(newest, ()))
+            raise checkpoints.damaged(f"{bucket.uri}/{newest}", what)
     raise errors.ModelDirUnavailableError(
         f"{bucket.uri}: its checkpoints are deleted faster than they can be read"
     )
 
 
-def _candidates(state: state_file.State | None, whole: set[str]) -> list[str]:
-    """The checkpoints that may be the newest: those that are named, else the one of the highest step."""
-    named = [] if state is None else [name for name in reversed(state.named) if name in whole]
-    return named or sorted(whole, key=files.checkpoint_step, reverse=True)
+def _candidates(named: Sequence[str], whole: set[str], going: set[str]) -> list[str]:
+    """The checkpoints that may be the newest: those that are named, then those that are kept, of the highest step first.
+
+    What is beyond those that are named counts where none of these is there.
+
+    Args:
+        named: the checkpoints that the file `checkpoint` names, the newest last.
+        whole: those of which all files are there.
+        going: those that are about to be deleted.
+    """
+    first = [name for name in reversed(named) if name in whole]
+    newest = max(map(files.checkpoint_step, first), default=None)
+    others = (
+        name
+        for name in whole.difference(first)
+        if newest is None or (name not in going and files.checkpoint_step(name) <= newest)
+    )
+    return [*first, *sorted(others, key=files.checkpoint_step, reverse=True)]
+
+
+def _what_is_missing(prefix: str, group: Collection[str]) -> str:
+    """What is wrong with a checkpoint that is not whole, in the words for one in a local directory."""
+    is_there = f"{prefix}.index" in group
+    return "some of its data files are missing" if is_there else "its index file is missing"
 
 
 def _bring_checkpoint(
     bucket: Bucket, prefix: str, group: list[str], root: Path, staging: Path, reads_values: bool
-) -> bool:
-    """Brings a checkpoint unless it is there; tells whether it is whole. In `root` it is seen when it is."""
+) -> str | None:
+    """Brings a checkpoint unless it is there; returns what is wrong with it. In `root` it is seen when it is whole."""
     if _is_here(bucket, prefix, root):
-        return True
+        return None
     # A folder of a new name each time: what is known of a checkpoint is remembered by its path, and by times in seconds.
     with tempfile.TemporaryDirectory(prefix="brought-", dir=staging) as folder:
         there = f"{folder}/{prefix}"
@@ -177,11 +208,11 @@ def _bring_checkpoint(
         if fault is None:
             for key in group:
                 Path(folder, key).rename(root / key)
-            return True
+            return None
     _LOG.warning("The checkpoint %s in %s is damaged (%s); looking for another.", prefix, bucket.uri, fault)
     for key in group:
         (root / key).unlink(missing_ok=True)
-    return False
+    return fault
 
 
 def _is_here(bucket: Bucket, prefix: str, root: Path) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from estimator_runtime.errors import ModelDirUnavailableError
+from estimator_runtime.errors import CheckpointDamagedError, ModelDirUnavailableError
 from estimator_runtime.mirror import files, state_file
 from estimator_runtime.mirror.bucket import Bucket, Stored
 from estimator_runtime.mirror.fetching import fetch_checkpoint
@@ -66,9 +66,11 @@ class Follower:
             changed = True
             # Of the first one a worker reads the step alone: it may have no room for the values of parameter servers.
             reads_values = self._checkpoints is Checkpoints.EACH
-            found = fetch_checkpoint(self._bucket, self._root, self._staging, reads_values=reads_values)
-            if found is not None:
-                self._keep(found)
+            # Where all are damaged it waits for another: whether to go on without is for the process that trains.
+            with contextlib.suppress(CheckpointDamagedError):
+                found = fetch_checkpoint(self._bucket, self._root, self._staging, reads_values=reads_values)
+                if found is not None:
+                    self._keep(found)
             self._note(files.STATE, there)
         for key in MARKERS:
             if not self._is_new(key, there):

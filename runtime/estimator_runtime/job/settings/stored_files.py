@@ -54,6 +54,7 @@ def checkpoint(uri: str, *, field: str, task: Any = None) -> str:
 
     Raises:
         JobConfigError: no checkpoint is there, or the URI names no container.
+        CheckpointDamagedError: there are some, and none is whole.
         ModelDirUnavailableError: the store cannot be read.
     """
     folder = _folder() if task is None else _folder_of_all(uri, task)
