@@ -2,6 +2,7 @@
 
 import os
 import uuid
+from dataclasses import replace
 
 import pytest
 from google_storage import google_storage
@@ -108,6 +109,49 @@ def test_a_model_directory_has_none(storage, tmp_path):
     assert set(fetched.alike) == files
     assert "" not in bucket.list()
     assert "" not in bucket.root()
+
+
+EVENTS = "eval/events.out.tfevents.1.host"
+
+
+@pytest.fixture
+def fetched(tmp_path):
+    """A function that brings what a bucket holds; returns that and the local files."""
+
+    def make(bucket):
+        root, staging = tmp_path / "model", tmp_path / "staging"
+        root.mkdir()
+        staging.mkdir()
+        brought = fetch(bucket, root, staging, mine=lambda key: True)
+        return brought, {one.relative_to(root).as_posix() for one in root.rglob("*") if one.is_file()}
+
+    return make
+
+
+def test_an_object_without_a_slash_that_stands_for_a_folder_is_no_file(storage, fetched):
+    """As blobfuse, AzCopy and Hadoop on Azure write them."""
+    storage.put("vision/eval", b"", {}, None)
+    storage.put("vision/nothing in it", b"", {}, None)
+    storage.put("vision/sub/eval", b"", {}, None)
+    put(storage, "vision", {EVENTS: b"evaluations", f"sub/{EVENTS}": b"evaluations"})
+    bucket = open_bucket("gs://models/vision")
+    files = {EVENTS, f"sub/{EVENTS}", "nothing in it"}
+    assert set(bucket.list()) == files
+    assert set(bucket.root()) == {"nothing in it"}
+    brought, local = fetched(bucket)
+    assert set(brought.stored) == set(brought.alike) == local == files
+
+
+@pytest.mark.parametrize("content", [b"", b"short", b"events"])
+def test_a_file_with_the_name_of_a_folder_that_is_here_is_passed_over(storage, fetched, caplog, content):
+    key = "events.out.tfevents.2.host" if content == b"events" else "folder"
+    bucket = open_bucket("gs://models/vision")
+    put(storage, "vision", {f"{key}/within": b"1", key: content, "after it": b"2"})
+    found = bucket.list() | {key: replace(bucket.list()["after it"], size=len(content))}
+    bucket.list = lambda: {one: found[one] for one in (f"{key}/within", key, "after it")}
+    brought, local = fetched(bucket)
+    assert set(brought.alike) == local == {f"{key}/within", "after it"}
+    assert f"gs://models/vision: {key} is left there: here a folder has its name" in caplog.text
 
 
 @pytest.mark.parametrize("key", ["train/a//b", "train/a\x01b", "train/../b"])

@@ -85,7 +85,8 @@ class Bucket:
         """The objects that are in no folder, in one request for each thousand of them."""
 
         def listed() -> dict[str, Stored]:
-            return stores.listed([obstore.list_with_delimiter(self._store)["objects"]], _stored)
+            found = obstore.list_with_delimiter(self._store)
+            return stores.listed([found["objects"]], _stored, found["common_prefixes"])
 
         return self._asked("list", listed)
 

@@ -61,10 +61,11 @@ def fetch(bucket: Bucket, root: Path, staging: Path, *, mine: Callable[[str], bo
     passed_over: set[str] = set()
     if mine(files.STATE):
         found, there = _newest_there(bucket, root, staging)
-        # What was saved since the list was made has to be known for the store's, or it would be sent there as new.
-        stored.update(there)
         if found is not None:
             newest, named = found.newest, found.named
+        # What was saved since the list was made has to be known for the store's, or it would be sent there as new.
+        saved = {key for group in files.checkpoints(there, named).values() for key in group}
+        stored.update({key: one for key, one in there.items() if key in saved or key == files.STATE})
         passed_over = _orphans(bucket, stored, named)
     orphans = frozenset(passed_over)
     passed_over |= leftovers.half(stored, named)
@@ -81,6 +82,8 @@ def fetch(bucket: Bucket, root: Path, staging: Path, *, mine: Callable[[str], bo
         group = files.checkpoint_of(key, named)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            if path.is_dir():
+                raise IsADirectoryError(path)
             # An empty object may stand for a folder, which only the store can tell.
             is_read = not one.size or (key not in exported and _is_read_again(key, one))
             if group is None and is_read:
@@ -89,9 +92,12 @@ def fetch(bucket: Bucket, root: Path, staging: Path, *, mine: Callable[[str], bo
                 path.touch()
                 _set_time(path, one)
             alike[key] = files.signature(path)
-        except (FileNotFoundError, FileExistsError, NotADirectoryError):
-            # It was deleted meanwhile, or a store has a file and a folder of the same name.
-            continue
+        except FileNotFoundError:
+            continue  # it was deleted meanwhile
+        except IsADirectoryError:
+            _LOG.warning("%s: %s is left there: here a folder has its name.", bucket.uri, key)
+        except (FileExistsError, NotADirectoryError):
+            _LOG.warning("%s: %s is left there: here a file has the name of its folder.", bucket.uri, key)
     return Fetched(stored, alike, named, orphans)
 
 

@@ -100,7 +100,9 @@ def open_store(
     )
 
 
-def listed(pages: Iterable[Sequence[Any]], made: Callable[[Any], _Object]) -> dict[str, _Object]:
+def listed(
+    pages: Iterable[Sequence[Any]], made: Callable[[Any], _Object], folders: Iterable[str] = ()
+) -> dict[str, _Object]:
     """The objects of a listing by key, without those that are seen to stand for folders.
 
     Consoles and file system gateways put an empty object under `folder/`. The library drops that slash, so it has the
@@ -109,6 +111,7 @@ def listed(pages: Iterable[Sequence[Any]], made: Callable[[Any], _Object]) -> di
     Args:
         pages: what the library lists.
         made: makes of an object of the library's what is returned.
+        folders: of which the listing tells the names alone.
     """
     found: dict[str, _Object] = {}
     for page in pages:
@@ -119,7 +122,7 @@ def listed(pages: Iterable[Sequence[Any]], made: Callable[[Any], _Object]) -> di
                 found[key] = made(one)
     if all(one.size for one in found.values()):
         return found
-    above = {folder for key in found for folder in files.folders_of(key)}
+    above = {*folders, *(folder for key in found for folder in files.folders_of(key))}
     return {key: one for key, one in found.items() if one.size or key not in above}
 
 
