@@ -187,6 +187,79 @@ def test_a_newer_checkpoint_goes_before_those_that_nobody_is_told_of(tmp_path):
     ]
 
 
+EVENTS = "events.out.tfevents.1.host"
+
+
+def saves_while_one_goes_up(process, *, fails_at=None):
+    """A saver that is faster than the line, and a store that fails once."""
+    process.step = 2
+    for step in (1, 2):
+        process.save(step)
+
+    def fault(verb, key):
+        if verb == "after put" and key.endswith(".index"):
+            for _ in range(2):
+                process.step += 1
+                process.save(process.step)
+        elif verb == "before put" and process.step == fails_at and key.endswith(".index"):
+            process.step += 1
+            process.save(process.step)
+            raise ModelDirUnavailableError("SlowDown")
+
+    process.bucket.fault = fault
+
+
+@pytest.mark.parametrize("for_ever", [True, False])
+def test_a_saver_that_is_faster_than_the_store_keeps_nothing_else_from_going_up(tmp_path, for_ever):
+    bucket = FaultyBucket()
+    process = Process(tmp_path / "a", bucket, keep=1 if for_ever else 2, for_ever=for_ever)
+    bucket.put("model.ckpt-99.index", b"half", size=4, digest="0")
+    process.write(EVENTS, b"some")
+    process.write("export/words", b"some")
+    saves_while_one_goes_up(process, fails_at=4)
+    process.round()
+    assert process.reporter.report().checkpoint == "model.ckpt-2"
+    assert bucket.read(EVENTS) == bucket.read("export/words") == b"some"
+    with pytest.raises(ModelDirUnavailableError) as raised:
+        process.round()
+    process.reporter.failed(str(raised.value))
+    process.write(EVENTS, b"more")
+    process.clocks.seconds += 1
+    begun = process.reporter.now()
+    process.round()
+    report = process.reporter.report()
+    assert report.checkpoint == "model.ckpt-5"
+    assert report.error is None
+    assert report.behind_since is None or report.behind_since >= begun, "what was saved before has gone up"
+    assert bucket.read(EVENTS) == b"some", "they go up now and then"
+    pass_days(process)
+    process.round()
+    assert bucket.read(EVENTS) == b"more"
+    assert "model.ckpt-99.index" not in bucket.list()
+    bucket.fault = lambda verb, key: None
+    assert process.round(everything=True)
+    assert process.reporter.report().behind_since is None
+    assert newest(bucket, tmp_path / "reader") == (process.step, [process.step] * 3)
+
+
+def test_a_newest_checkpoint_that_is_gone_before_it_goes_up_is_not_named(tmp_path):
+    bucket = FaultyBucket()
+    process = Process(tmp_path / "a", bucket, keep=1)
+    process.save(1)
+    process.round()
+    process.save(2)
+    process.write("graph.pbtxt", b"graph")
+    process.write(EVENTS, b"some")
+    process.clocks.seconds += timedelta(minutes=1).total_seconds()
+    bucket.fault = lambda verb, key: process.save(3) if (verb, key) == ("after put", "graph.pbtxt") else None
+    assert not process.round()
+    assert newest(bucket, tmp_path / "before") == (1, [1, 1, 1])
+    assert process.reporter.report().behind_since is not None
+    assert process.round()
+    assert bucket.read(EVENTS) == b"some", "nothing has gone up in their turn"
+    assert newest(bucket, tmp_path / "after") == (3, [3, 3, 3])
+
+
 def test_checkpoints_that_the_saver_keeps_for_ever_go_up_when_the_store_is_back(tmp_path):
     """The file `checkpoint` names them no more by then."""
     bucket = FaultyBucket()

@@ -234,7 +234,9 @@ def test_over_checkpoints_that_are_all_damaged_nothing_is_trained(tmp_path, buck
         chief.round()
         damage(bucket, f"model.ckpt-{step}")
     before = bucket.list()
-    words = rf"s3://models/vision/model\.ckpt-2 is damaged \(.*{what}.* and s3://models/vision has no other one"
+    words = (
+        rf"s3://models/vision/model\.ckpt-2 is damaged \(.*{what}.* and s3://models/vision has no other one"
+    )
     with pytest.raises(CheckpointDamagedError, match=words):
         Process(tmp_path / "b", bucket)
     assert bucket.list() == before

@@ -146,13 +146,11 @@ def _is_lost(prefix: str, name: str, dtype: tf.DType) -> bool:
     """Whether a value is not as it was saved; other errors say nothing of it: its kind may be unknown here."""
     without_devices = tf.compat.v1.ConfigProto(device_count={"GPU": 0})
     with tf.Graph().as_default(), tf.compat.v1.Session(config=without_devices) as session:
-        read = tf.raw_ops.RestoreV2(
-            prefix=prefix, tensor_names=[name], shape_and_slices=[""], dtypes=[dtype]
-        )
+        read = tf.raw_ops.RestoreV2(prefix=prefix, tensor_names=[name], shape_and_slices=[""], dtypes=[dtype])
         try:
             session.run(read[0].op)
         except (tf.errors.DataLossError, tf.errors.OutOfRangeError):
             return True
         except tf.errors.OpError:
-            return False
+            pass
     return False

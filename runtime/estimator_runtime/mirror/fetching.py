@@ -80,10 +80,11 @@ def fetch(bucket: Bucket, root: Path, staging: Path, *, mine: Callable[[str], bo
             continue
         path = root / key
         group = files.checkpoint_of(key, named)
+        if path.is_dir():
+            _LOG.warning("%s: %s is left there: here a folder has its name.", bucket.uri, key)
+            continue
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            if path.is_dir():
-                raise IsADirectoryError(path)
             # An empty object may stand for a folder, which only the store can tell.
             is_read = not one.size or (key not in exported and _is_read_again(key, one))
             if group is None and is_read:
@@ -94,8 +95,6 @@ def fetch(bucket: Bucket, root: Path, staging: Path, *, mine: Callable[[str], bo
             alike[key] = files.signature(path)
         except FileNotFoundError:
             continue  # it was deleted meanwhile
-        except IsADirectoryError:
-            _LOG.warning("%s: %s is left there: here a folder has its name.", bucket.uri, key)
         except (FileExistsError, NotADirectoryError):
             _LOG.warning("%s: %s is left there: here a file has the name of its folder.", bucket.uri, key)
     return Fetched(stored, alike, named, orphans)

@@ -22,7 +22,8 @@ class Report:
         uploaded_bytes: bytes of all objects that were put into the store.
         checkpoint: name of the newest checkpoint that the store's file `checkpoint` names.
         exports: folders of the exports that this process has put into the store.
-        behind_since: since when something has been waiting that the store has not; None when it has all.
+        behind_since: since when something has been waiting that the store has not; None when it has all. Where the
+            store takes each newest checkpoint and older ones wait: since when there is a newer one.
         error: why the last attempt failed, without credentials; None when it did not.
     """
 
@@ -79,6 +80,15 @@ class Reporter:
     def alike(self) -> None:
         """Takes that the store has everything."""
         self._put(behind_since=None, error=None)
+
+    def works(self, since: datetime | None) -> None:
+        """Takes that the store does what it is asked for, and that something is waiting all the same.
+
+        Args:
+            since: since when at most: the newest of what was there before is in the store. None where that is not so.
+        """
+        before = self.report().behind_since
+        self._put(error=None, behind_since=None if before is None else since or before)
 
     def failed(self, error: str) -> None:
         """Takes why an attempt failed."""

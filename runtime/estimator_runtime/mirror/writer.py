@@ -92,6 +92,7 @@ class Writer:
             ModelDirUnavailableError: the store did not do what it was asked for; what was done is kept.
             AnotherWriterError: another process writes checkpoints there now.
         """
+        moment = self._reporter.now()
         state = state_file.read(self._root) if self._mine(files.STATE) else None
         situation = self._situation(state, everything=everything)
         steps = list(round_plan.steps(situation))
@@ -104,24 +105,36 @@ class Writer:
             self._delete_doomed()
         done = True
         begun = self._clock()
-        for step in steps:
+        lost: set[str] = set()
+        left = iter(steps)
+        for step in left:
             match step:
                 case round_plan.Upload(key):
                     done &= self._upload(key)
                 case round_plan.SaveCheckpoint(prefix, keys):
-                    if self._is_overtaken(state, prefix) or not self._save(prefix, keys):
-                        return False
+                    if self._is_overtaken(state, prefix):
+                        done = False
+                        break
+                    if not self._save(prefix, keys):
+                        done = False
+                        lost.add(prefix)
                 case round_plan.NameCheckpoints(prefixes, deleted):
                     assert state is not None, "it names them"
-                    self._name(state, prefixes, deleted)
+                    if prefixes[-1] in lost:
+                        # Nothing may be deleted before another is named.
+                        break
+                    self._name(state, [one for one in prefixes if one not in lost], deleted)
                 case round_plan.Delete(first, rest):
                     self._delete(first)
                     self._delete(rest)
-        if situation.events_are_due:
+        was_named = not lost.intersection(situation.named[-1:])
+        if situation.events_are_due and not any(map(self._is_event_upload, left)):
             spent = self._clock() - begun
             self._events_due = self._clock() + max(EVENTS_EVERY_SECS, spent / _EVENTS_SHARE)
         if done:
             self._reporter.alike()
+        else:
+            self._reporter.works(since=moment if was_named else None)
         self._clean()
         return done
 
