@@ -146,7 +146,14 @@ DEEP = "/".join(5000 * ["a"])
 @pytest.mark.parametrize(
     "names",
     [[LONG], [DEEP], ["a", "a/b"], ["a", "a/b/c"], ["a/b", "a"], ["a", "a/"]],
-    ids=["a long name", "a long path", "below a file", "deep below a file", "over a folder", "a folder over a file"],
+    ids=[
+        "a long name",
+        "a long path",
+        "below a file",
+        "deep below a file",
+        "over a folder",
+        "a folder over a file",
+    ],
 )
 def test_a_zip_whose_names_cannot_be_files_is_said_to_be(tmp_path, names):
     with zipfile.ZipFile(tmp_path / "a", "w") as archive:
