@@ -10,11 +10,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import yaml
 from kubernetes.aio.config import ConfigException, load_kube_config
+
+from estimator_operator.environment_proxy import environment_proxy
 
 USUAL_KUBECONFIG: Final = "~/.kube/config"
 """Expanded when it is read: who has neither HOME nor an entry in the list of users has no such file, and may do without."""
@@ -92,11 +92,3 @@ def reach_as_kubectl(configuration: Any) -> None:
     # environment is the proxy.
     configuration.client_session_kwargs = {"trust_env": False}
     configuration.proxy = configuration.proxy or environment_proxy(configuration.host)
-
-
-def environment_proxy(url: str) -> str | None:
-    """The proxy that HTTPS_PROXY, HTTP_PROXY and NO_PROXY name for `url`, or None."""
-    parts = urlsplit(url)
-    if parts.hostname is None or proxy_bypass(parts.hostname):
-        return None
-    return getproxies().get(parts.scheme)

@@ -1,7 +1,7 @@
 """One task of a synchronous training whose model looks up in tables that are saved, and are filled before the first step.
 
 It is started with a global TASK by `cluster_tasks`; settings: `steps`, `averages` (whether the model has a variable that is
-read as the mean over the replicas).
+read as the mean over the replicas), `piece` (of how many bytes tables are shared at a time; None for as many as usual).
 """
 
 import json
@@ -16,9 +16,12 @@ os.dup2(sys.stdout.fileno(), 2)
 import tensorflow as tf  # noqa: E402
 
 import estimator_runtime as er  # noqa: E402
+from estimator_runtime.distribution import restored_tables  # noqa: E402
 
 v1 = tf.compat.v1
 SETTINGS = TASK  # noqa: F821
+if SETTINGS["piece"] is not None:
+    restored_tables._PIECE_BYTES = SETTINGS["piece"]
 WORDS = ["one", "two and more", ""]
 
 

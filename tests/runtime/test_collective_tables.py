@@ -6,10 +6,13 @@ import pytest
 from collective_tasks import TABLES_PROGRAM, CollectiveJob
 
 
-@pytest.mark.parametrize("averages", [False, True], ids=["", "averages"])
-def test_all_tasks_have_the_tables_of_the_checkpoint(tmp_path, averages):
+@pytest.mark.parametrize(
+    ("averages", "piece"), [(False, None), (True, None), (False, 300_000)], ids=["", "averages", "pieces"]
+)
+def test_all_tasks_have_the_tables_of_the_checkpoint(tmp_path, averages, piece):
     filled = [[[1.0, 0.5], [2.0, 0.25], [3.0, 0.125], [0.0, 0.0]], [0, 1, 4, 9, 16, -1]]
-    running = CollectiveJob(tmp_path, 2, {"averages": averages}, program=TABLES_PROGRAM)
+    settings = {"averages": averages, "piece": piece}
+    running = CollectiveJob(tmp_path, 2, settings, program=TABLES_PROGRAM)
     try:
         for steps, fills in ((2, ["FILLED"]), (4, [])):
             running.settings["steps"] = steps

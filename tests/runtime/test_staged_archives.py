@@ -1,6 +1,7 @@
 """Archives as inputs: continued, checked and unpacked, and nothing outside of their folder."""
 
 import contextlib
+import errno
 import http.server
 import io
 import tarfile
@@ -136,6 +137,72 @@ def test_a_tar_whose_extended_headers_are_nonsense_is_said_to_be(tmp_path, heade
         archive.addfile(info, io.BytesIO(b"x" * 1024))
     with pytest.raises(JobConfigError, match="^a cannot be unpacked"):
         archives.unpack(path, archives.clear(tmp_path / "to"), most=None, name="a")
+
+
+LONG = "long/" + 256 * "a"
+DEEP = "/".join(5000 * ["a"])
+
+
+@pytest.mark.parametrize(
+    "names",
+    [[LONG], [DEEP], ["a", "a/b"], ["a", "a/b/c"], ["a/b", "a"], ["a", "a/"]],
+    ids=[
+        "a long name",
+        "a long path",
+        "below a file",
+        "deep below a file",
+        "over a folder",
+        "a folder over a file",
+    ],
+)
+def test_a_zip_whose_names_cannot_be_files_is_said_to_be(tmp_path, names):
+    with zipfile.ZipFile(tmp_path / "a", "w") as archive:
+        for name in names:
+            archive.writestr(name, b"")
+    with pytest.raises(JobConfigError, match="^a cannot be unpacked"):
+        archives.unpack(tmp_path / "a", archives.clear(tmp_path / "to"), most=None, name="a")
+
+
+@pytest.mark.usefixtures("python")
+@pytest.mark.parametrize(
+    "members",
+    [
+        [(LONG, b"", tarfile.REGTYPE)],
+        [(DEEP, b"", tarfile.REGTYPE)],
+        [("a", b"", tarfile.REGTYPE), ("a/b", b"", tarfile.REGTYPE)],
+        [("a", b"", tarfile.REGTYPE), ("a/b/c", b"", tarfile.REGTYPE)],
+        [("a/b", b"", tarfile.REGTYPE), ("a", b"", tarfile.REGTYPE)],
+        [("a", b"a", tarfile.SYMTYPE), ("a/b", b"", tarfile.REGTYPE)],
+        [("a", b"a", tarfile.SYMTYPE), ("a", b"", tarfile.REGTYPE)],
+        [("a", b"none", tarfile.LNKTYPE)],
+    ],
+    ids=[
+        "a long name",
+        "a long path",
+        "below a file",
+        "deep below a file",
+        "over a folder",
+        "below a link to itself",
+        "over a link to itself",
+        "a link to nothing",
+    ],
+)
+def test_a_tar_whose_names_cannot_be_files_is_said_to_be(tmp_path, members):
+    tar(tmp_path / "a", *members)
+    with pytest.raises(JobConfigError, match="^a cannot be unpacked"):
+        archives.unpack(tmp_path / "a", archives.clear(tmp_path / "to"), most=None, name="a")
+
+
+def test_errors_of_the_disk_stay_its_own(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(archives, "_copy", full)
+    with zipfile.ZipFile(tmp_path / "a", "w") as archive:
+        archive.writestr("b", b"1")
+    with pytest.raises(OSError, match="No space left") as raised:
+        archives.unpack(tmp_path / "a", archives.clear(tmp_path / "to"), most=None, name="a")
+    assert raised.value.errno == errno.ENOSPC
 
 
 @pytest.mark.usefixtures("python")

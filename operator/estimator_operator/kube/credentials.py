@@ -19,7 +19,8 @@ import kopf
 from kubernetes.aio.client.configuration import Configuration
 from kubernetes.aio.config import ConfigException, load_incluster_config
 
-from estimator_operator.cluster_access import USUAL_KUBECONFIG, Kubeconfig, environment_proxy
+from estimator_operator.cluster_access import USUAL_KUBECONFIG, Kubeconfig
+from estimator_operator.environment_proxy import environment_proxy
 from estimator_operator.errors import PreflightError
 
 _NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")

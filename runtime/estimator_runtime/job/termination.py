@@ -7,6 +7,9 @@ the signal wakes directly ends the process when the main thread has not managed 
 take long, for it is followed by a save; what saves nothing gets little time. It never does so while a checkpoint is
 being saved, for whose time the pod's own grace period is the limit. A second signal ends the process at once.
 
+In a finalizer, a callback of the collector or a hook of a fork nobody can leave: what is raised there Python hands to
+`sys.unraisablehook`, and goes on. Where that is `Interrupted`, the thread has the main thread raise it once more.
+
 A child that the program forks, as multiprocessing does, is not meant: a signal for it would wake this process's thread,
 for the two share what it is woken by. So a child has the signal's default action.
 """
@@ -15,6 +18,7 @@ import contextlib
 import os
 import select
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -45,16 +49,21 @@ class Termination:
         self._stops_itself = False
         self._saving = False
         self._is_over = False
+        self._is_dropped = False
+        self._tell_dropped = sys.unraisablehook
 
     def install(self) -> None:
         """Takes over SIGTERM; call from the main thread."""
         woken, wake = os.pipe()
         os.set_blocking(wake, False)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+        self._tell_dropped, sys.unraisablehook = sys.unraisablehook, self._drop
         signal.signal(signal.SIGTERM, self._handle)
         # A signal that comes in the moment between waits until the child has let go.
         os.register_at_fork(before=_block, after_in_parent=_unblock, after_in_child=self._let_go)
-        threading.Thread(target=self._watch, args=(woken,), name="sigterm", daemon=True).start()
+        threading.Thread(
+            target=self._watch, args=(woken, threading.get_ident()), name="sigterm", daemon=True
+        ).start()
 
     def ignore(self) -> None:
         """Lets the end of the process, which has been reached, go undisturbed."""
@@ -105,6 +114,13 @@ class Termination:
         if not self._stops_itself:
             raise interruption.Interrupted
 
+    def _drop(self, dropped: "sys.UnraisableHookArgs") -> None:
+        if dropped.exc_type is interruption.Interrupted:
+            # The last thing here: the thread sends its signal from now on, which would be dropped here untold.
+            self._is_dropped = True
+        else:
+            self._tell_dropped(dropped)
+
     def _let_go(self) -> None:
         own = signal.SIG_IGN if self._is_over else self._handle
         if signal.getsignal(signal.SIGTERM) == own:
@@ -112,12 +128,18 @@ class Termination:
         signal.set_wakeup_fd(-1)
         _unblock()
 
-    def _watch(self, woken: int) -> None:
+    def _watch(self, woken: int, main: int) -> None:
         while not (terms := os.read(woken, 64).count(signal.SIGTERM)):
             pass
         interruption.request()
         asked = time.monotonic()
-        while terms < 2 and not self._is_overdue(time.monotonic() - asked):
+        own = 0
+        while terms - own < 2 and not self._is_overdue(time.monotonic() - asked):
+            if self._is_dropped and signal.getsignal(signal.SIGTERM) == self._handle:
+                self._is_dropped = False
+                own += 1
+                # To the main thread itself, which may be waiting in a system call.
+                signal.pthread_kill(main, signal.SIGTERM)
             readable, _, _ = select.select([woken], [], [], _LOOK_AGAIN_SECS)
             if readable:
                 terms += os.read(woken, 64).count(signal.SIGTERM)

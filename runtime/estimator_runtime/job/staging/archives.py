@@ -1,5 +1,6 @@
 """Unpacking archives of somebody else: nothing outside of the folder, no devices, no more than there is room for."""
 
+import errno
 import lzma
 import shutil
 import tarfile
@@ -13,8 +14,10 @@ from estimator_runtime.job.settings.errors import JobConfigError
 
 _CHUNK: Final = 1 << 20
 _DAMAGED: Final = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError)
-_BEYOND_PYTHON: Final = (RuntimeError, ValueError, OverflowError)
-"""A zip that is encrypted or compressed as Python cannot do it; names, numbers and times that there cannot be."""
+_BEYOND_PYTHON: Final = (RuntimeError, ValueError, OverflowError, KeyError)
+"""A zip that is encrypted or compressed as Python cannot do it; names, numbers and times that there cannot be; links to nothing."""
+_OF_NAMES: Final = (errno.ENAMETOOLONG, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ELOOP)
+"""What the disk says, in an empty folder, of names that are too long, or one file's and another's folder."""
 
 
 def unpack(path: Path, folder: Path, *, most: int | None, name: str) -> int:
@@ -39,7 +42,7 @@ def unpack(path: Path, folder: Path, *, most: int | None, name: str) -> int:
         raise JobConfigError(f"{name} cannot be unpacked: {error}") from error
     except OSError as error:
         # The disk's errors have a number, those of gzip and bz2 about what they read have none.
-        if error.errno is not None:
+        if error.errno is not None and error.errno not in _OF_NAMES:
             raise
         raise JobConfigError(f"{name} cannot be unpacked: {error}") from error
     return room.used
