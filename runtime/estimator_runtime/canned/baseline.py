@@ -198,7 +198,7 @@ def logits_of(features: Any, num_outputs: int) -> tuple[Any, Any]:
     """
     bias = tf.compat.v1.get_variable("bias", [num_outputs], tf.float32, tf.compat.v1.zeros_initializer())
     size = _batch_size(feature_layers.checked_features(features))
-    return tf.zeros([size, num_outputs]) + bias, bias
+    return tf.multiply(tf.ones([size, num_outputs]), bias, name="Mul"), bias
 
 
 def _model_fn(head: Any, training: Callable[[Any], dict[str, Any]]) -> Callable[..., EstimatorSpec]:

@@ -6,7 +6,7 @@ from typing import Any
 from estimator_runtime import arguments
 from estimator_runtime.canned.heads.binary_class_head import BinaryClassHead, BinaryClassHeadV1
 from estimator_runtime.canned.heads.head import Head
-from estimator_runtime.canned.heads.multi_class_head import MultiClassHead
+from estimator_runtime.canned.heads.multi_class_head import MultiClassHead, MultiClassHeadV1
 from estimator_runtime.canned.heads.regression_head import RegressionHead
 
 
@@ -16,8 +16,9 @@ def of_classifier(
     label_vocabulary: Sequence[str] | None,
     loss_reduction: str,
     binary: type[BinaryClassHead] = BinaryClassHead,
+    multi: type[MultiClassHead] = MultiClassHead,
 ) -> Head:
-    """The head of a classifier; `binary` is the one for two classes.
+    """The head of a classifier; `binary` is the one for two classes, `multi` for more.
 
     Raises:
         ValueError: there are less than 2 classes, or an argument does not fit.
@@ -26,7 +27,7 @@ def of_classifier(
         return binary(
             weight_column=weight_column, label_vocabulary=label_vocabulary, loss_reduction=loss_reduction
         )
-    return MultiClassHead(
+    return multi(
         n_classes,
         weight_column=weight_column,
         label_vocabulary=label_vocabulary,
@@ -38,7 +39,9 @@ def of_classifier_v1(
     n_classes: int, weight_column: Any, label_vocabulary: Sequence[str] | None, loss_reduction: str
 ) -> Head:
     """The head of a classifier in the form of `tf.compat.v1.estimator`; see `of_classifier`."""
-    return of_classifier(n_classes, weight_column, label_vocabulary, loss_reduction, BinaryClassHeadV1)
+    return of_classifier(
+        n_classes, weight_column, label_vocabulary, loss_reduction, BinaryClassHeadV1, MultiClassHeadV1
+    )
 
 
 def of_regressor(label_dimension: int, weight_column: Any, loss_reduction: str) -> Head:

@@ -16,13 +16,23 @@ from estimator_runtime.estimator import Estimator
 from estimator_runtime.model.model_fn import EstimatorSpec, ModeKeys
 
 SCOPE = "linear"
+LOGITS_V1 = "linear_model/linear_model/linear_model/weighted_sum"
+LOGITS_V2 = "linear_model/linear/linear_model/linear/linear_model/weighted_sum"
+"""Names of the logits below the name scope of the model, by which exports and hooks are asked for them: tf.estimator's,
+which follow from its layers. Those of TensorFlow's own function name them otherwise."""
 _HIGHEST_LEARNING_RATE = 0.2
 
 Path = str | os.PathLike[str]
 
 
 def logits_of(
-    features: Any, columns: Sequence[Any], units: int, sparse_combiner: str, *, summary_scope: str = ""
+    features: Any,
+    columns: Sequence[Any],
+    units: int,
+    sparse_combiner: str,
+    *,
+    name: str = "",
+    summary_scope: str = "",
 ) -> Any:
     """Float Tensor [batch, units] of a linear model; variables are made in the current variable scope.
 
@@ -31,20 +41,36 @@ def logits_of(
         columns: feature columns, dense or categorical.
         units: number of logits.
         sparse_combiner: "sum", "mean" or "sqrtn": how several values of one categorical column count.
+        name: `LOGITS_V1` or `LOGITS_V2`; that of TensorFlow's own function without.
         summary_scope: name scope of the summaries, which ends with a slash unless it is empty.
     """
-    return _made(features, columns, units, sparse_combiner, summary_scope)[0]
+    return _made(features, columns, units, sparse_combiner, name, summary_scope)[0]
 
 
 def _made(
-    features: Any, columns: Sequence[Any], units: int, sparse_combiner: str, summary_scope: str = ""
+    features: Any,
+    columns: Sequence[Any],
+    units: int,
+    sparse_combiner: str,
+    name: str,
+    summary_scope: str = "",
 ) -> tuple[Any, Any, dict[Any, Any]]:
     """As `logits_of`, with the bias and the dict from column to its variables."""
     features = feature_layers.checked_features(features)
     logits, bias, variables = feature_layers.linear_logits(features, columns, units, sparse_combiner)
+    if name:
+        logits = _named(logits, name)
     with tf.compat.v1.name_scope(summary_scope):
         summaries.summarize_linear(bias, feature_layers.weights_of(variables), units)
     return logits, bias, variables
+
+
+def _named(logits: Any, name: str) -> Any:
+    """The logits by a name with scopes that are entered as they are: the first model's has no number."""
+    outer = tf.compat.v1.get_default_graph().get_name_scope()
+    scope, _, last = name.rpartition("/")
+    with tf.name_scope(f"{outer}/{scope}/" if outer else f"{scope}/"):
+        return tf.identity(logits, name=last)
 
 
 def learning_rate(columns: Sequence[Any], highest: float = _HIGHEST_LEARNING_RATE) -> float:
@@ -64,7 +90,7 @@ def model_fn_of_v2(
 
     def model_fn(features: Any, labels: Any, mode: str, config: RunConfig) -> EstimatorSpec:  # noqa: ARG001 - the signature of model functions
         with tf.compat.v1.variable_scope(SCOPE):
-            logits, *made = _made(features, columns, head.logits_dimension, sparse_combiner)
+            logits, *made = _made(features, columns, head.logits_dimension, sparse_combiner, LOGITS_V2)
         if mode == ModeKeys.TRAIN and isinstance(optimizer, LinearSDCA):
             return linear_sdca.estimator_spec(optimizer, head, features, labels, logits, *made)
         return head.create_estimator_spec(
@@ -94,7 +120,7 @@ def model_fn_of_v1(
         # The optimizer's slots are made in this scope too, which is part of their names in checkpoints.
         with tf.compat.v1.variable_scope(SCOPE, partitioner=network.input_partitioner(partitioner, config)):
             logits, *made = _made(
-                features, columns, head.logits_dimension, sparse_combiner, summary_scope=f"{SCOPE}/"
+                features, columns, head.logits_dimension, sparse_combiner, LOGITS_V1, f"{SCOPE}/"
             )
             if mode == ModeKeys.TRAIN and isinstance(optimizer, LinearSDCA):
                 return linear_sdca.estimator_spec(optimizer, head, features, labels, logits, *made)

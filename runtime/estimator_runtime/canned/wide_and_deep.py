@@ -1,5 +1,7 @@
 """The model of DNNLinearCombined Estimators: the sum of a linear model's and a network's logits, an optimizer for each."""
 
+import functools
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -47,7 +49,7 @@ class WideAndDeep:
                 parts[network.SCOPE] = self.net.logits(features, mode, self.head.logits_dimension)
         if self.linear_columns:
             with tf.compat.v1.variable_scope(linear.SCOPE):
-                parts[linear.SCOPE] = self._linear_logits(features)
+                parts[linear.SCOPE] = self._linear_logits(features, linear.LOGITS_V2)
             summaries.summarize_activation(parts[linear.SCOPE], linear.SCOPE)
         made = {
             network.SCOPE: lambda: optimizers.of_v2(self.dnn_optimizer, _DNN_LEARNING_RATE),
@@ -78,7 +80,9 @@ class WideAndDeep:
                 )
         if self.linear_columns:
             with tf.compat.v1.variable_scope(linear.SCOPE, partitioner=input_partitioner):
-                parts[linear.SCOPE] = self._linear_logits(features, summary_scope=f"{linear.SCOPE}/")
+                parts[linear.SCOPE] = self._linear_logits(
+                    features, linear.LOGITS_V1, summary_scope=f"{linear.SCOPE}/"
+                )
                 with tf.compat.v1.name_scope(f"{linear.SCOPE}/"):
                     summaries.summarize_activation(parts[linear.SCOPE], linear.SCOPE)
         made = {
@@ -87,12 +91,13 @@ class WideAndDeep:
         }
         return self._spec(features, labels, mode, parts, made)
 
-    def _linear_logits(self, features: Any, *, summary_scope: str = "") -> Any:
+    def _linear_logits(self, features: Any, name: str, *, summary_scope: str = "") -> Any:
         return linear.logits_of(
             features,
             self.linear_columns,
             self.head.logits_dimension,
             self.sparse_combiner,
+            name=name,
             summary_scope=summary_scope,
         )
 
@@ -131,7 +136,7 @@ class WideAndDeep:
         return self.head.create_estimator_spec(
             features=features,
             mode=mode,
-            logits=sum(parts.values()),
+            logits=functools.reduce(operator.add, parts.values()),
             labels=labels,
             train_op_fn=train_op_fn,
             **heads_of_classes.taken_by(

@@ -55,23 +55,23 @@ class BinaryClassHead(OfClasses, head.SingleHead):
     def predictions(self, logits: Any, keys: Sequence[str] | None = None) -> dict[str, Any]:
         """Dict of logits, logistic, probabilities, class_ids, classes, all_class_ids and all_classes."""
         logits = targets.checked_logits(logits, 1)
-        two = tf.concat([tf.zeros_like(logits), logits], axis=-1)
-        ids = tf.expand_dims(tf.argmax(two, axis=-1), -1)
-        made = {
-            PredictionKeys.LOGITS: logits,
-            PredictionKeys.LOGISTIC: tf.sigmoid(logits),
-            PredictionKeys.PROBABILITIES: tf.nn.softmax(two),
-            PredictionKeys.CLASS_IDS: ids,
-            PredictionKeys.CLASSES: self._classes.names_of(ids),
-            PredictionKeys.ALL_CLASS_IDS: self._classes.all_ids(logits),
-            PredictionKeys.ALL_CLASSES: self._classes.all_names(logits),
-        }
+        with head.of_predictions():
+            logistic = tf.sigmoid(logits, name="logistic")
+            two = tf.concat([tf.zeros_like(logits), logits], axis=-1, name="two_class_logits")
+            probabilities = tf.nn.softmax(two, name="probabilities")
+            made = {
+                PredictionKeys.LOGITS: logits,
+                PredictionKeys.LOGISTIC: logistic,
+                PredictionKeys.PROBABILITIES: probabilities,
+                **self._classes.predictions(two),
+            }
         return head.chosen(made, keys)
 
     def export_outputs(self, predictions: dict[Any, Any]) -> dict[str, ExportOutput]:
         """Classification (the default), regression to the probability of 1, and all predictions."""
+        probabilities = predictions[PredictionKeys.PROBABILITIES]
         classification = ClassificationOutput(
-            scores=predictions[PredictionKeys.PROBABILITIES], classes=predictions[PredictionKeys.ALL_CLASSES]
+            scores=probabilities, classes=self._classes.all_names(probabilities)
         )
         return {
             DEFAULT_KEY: classification,

@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from estimator_runtime.canned.heads import targets
+from estimator_runtime.canned.heads.keys import PredictionKeys
 from estimator_runtime.errors import LabelKindError, NumberOfClassesError
 
 
@@ -60,19 +61,18 @@ class Classes:
             raise LabelKindError(
                 f"Labels dtype should be string if there is a vocabulary. Instead got {labels.dtype}"
             )
-        keys = tf.constant(self.vocabulary, tf.string)
-        values = tf.range(self.count, dtype=tf.int64)
-        initializer = tf.lookup.KeyValueTensorInitializer(keys, values)
-        return tf.lookup.StaticHashTable(initializer, -1, name="class_id_lookup").lookup(labels)
+        with tf.name_scope("class_id_lookup"):
+            table = _table(self.vocabulary, tf.range(self.count, dtype=tf.int64), -1)
+        return table.lookup(labels)
 
     def names_of(self, ids: Any) -> Any:
         """String Tensor of the names of classes, from their numbers."""
         if self.vocabulary is None:
-            return tf.strings.as_string(ids)
+            return tf.strings.as_string(ids, name="str_classes")
         # By a table, as in tf.estimator: an export's collection of initialisers names it.
-        keys = tf.range(self.count, dtype=tf.int64)
-        initializer = tf.lookup.KeyValueTensorInitializer(keys, tf.constant(self.vocabulary, tf.string))
-        return tf.lookup.StaticHashTable(initializer, "UNK", name="class_string_lookup").lookup(ids)
+        with tf.name_scope("class_string_lookup"):
+            table = _table(tf.range(self.count, dtype=tf.int64), self.vocabulary, "UNK")
+        return table.lookup(ids)
 
     def all_ids(self, logits: Any) -> Any:
         """Int32 Tensor of all classes' numbers for each example, [D0, 0 to count - 1]."""
@@ -83,9 +83,35 @@ class Classes:
         names = self.vocabulary or [str(index) for index in range(self.count)]
         return _for_each(tf.constant(names, tf.string), logits)
 
+    def predictions(self, logits: Any, *, all_first: bool = False) -> dict[str, Any]:
+        """Dict of class_ids, classes, all_class_ids and all_classes, for logits with one number for each class.
+
+        Args:
+            logits: float Tensor [D0, ..., DN, count].
+            all_first: whether the operations of the last two are made first: the order numbers those without names.
+        """
+
+        def of_all() -> dict[str, Any]:
+            return {
+                PredictionKeys.ALL_CLASS_IDS: self.all_ids(logits),
+                PredictionKeys.ALL_CLASSES: self.all_names(logits),
+            }
+
+        made = of_all() if all_first else {}
+        ids = tf.expand_dims(tf.argmax(logits, axis=-1, name="class_ids"), -1)
+        own = {PredictionKeys.CLASS_IDS: ids, PredictionKeys.CLASSES: self.names_of(ids)}
+        return {**own, **(made or of_all())}
+
     def in_range(self, ids: Any) -> Any:
         """`ids`, checked when the graph runs."""
         return targets.in_range(ids, self.count)
+
+
+def _table(keys: Any, values: Any, default: Any) -> Any:
+    """A table from keys to values, tensors or words, of the name that tf.estimator's have: what it finds is called after it."""
+    keys, values = (tf.constant(one, tf.string) if isinstance(one, tuple) else one for one in (keys, values))
+    initializer = tf.lookup.KeyValueTensorInitializer(keys, values, name="table_init")
+    return tf.lookup.StaticHashTable(initializer, default, name="hash_table")
 
 
 def _for_each(row: Any, logits: Any) -> Any:

@@ -161,8 +161,8 @@ class Head(abc.ABC):
         """As `create_estimator_spec`, with the metrics of an evaluation not updated yet."""
         optimizers.leave_out(optimizer)
         with tf.name_scope(self.name or "head") as scope:
+            predictions = self.predictions(logits)
             if mode == ModeKeys.PREDICT:
-                predictions = self.predictions(logits)
                 return DeferredSpec(
                     mode, predictions=predictions, export_outputs=self.export_outputs(predictions)
                 )
@@ -181,13 +181,13 @@ class Head(abc.ABC):
                     "regularization_losses": regularization_losses,
                 }
                 return DeferredSpec(
-                    mode, predictions=self.predictions(logits), loss=loss, eval_metrics=(updated, given)
+                    mode, predictions=predictions, loss=loss, eval_metrics=(updated, given)
                 )
             train_op = optimizers.train_op(
                 loss, optimizer, trainable_variables, train_op_fn, update_ops, self.loss_reduction
             )
         summaries.summarize_scalar(self.key(MetricKeys.LOSS), loss)
-        return DeferredSpec(mode, predictions=self.predictions(logits), loss=loss, train_op=train_op)
+        return DeferredSpec(mode, predictions=predictions, loss=loss, train_op=train_op)
 
     def key(self, metric: str) -> str:
         """The full name of a metric of this head."""
@@ -337,6 +337,11 @@ class SingleHead(Head):
         metrics[self.key(MetricKeys.LOSS_MEAN)].update_state(parts.losses, parts.weights)
         self._update_own(metrics, logits, parts.targets, parts.weights)
         self._update_regularization(metrics, regularization_losses)
+
+
+def of_predictions() -> Any:
+    """The name scope in which heads make their predictions: exports and hooks are asked for them by these names."""
+    return tf.name_scope("predictions")
 
 
 def chosen(made: dict[_Key, Any], keys: Sequence[_Key] | None) -> dict[_Key, Any]:

@@ -1,7 +1,7 @@
 """One of many classes: a logit for each, softmax, cross entropy."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import tensorflow as tf
 
@@ -31,6 +31,8 @@ class MultiClassHead(OfClasses, head.SingleHead):
         ValueError: `n_classes` is 2 or less, or another argument does not fit.
     """
 
+    _all_classes_first: ClassVar[bool] = False
+
     def __init__(
         self,
         n_classes: int,
@@ -56,21 +58,19 @@ class MultiClassHead(OfClasses, head.SingleHead):
     def predictions(self, logits: Any, keys: Sequence[str] | None = None) -> dict[str, Any]:
         """Dict of logits, probabilities, class_ids, classes, all_class_ids and all_classes."""
         logits = targets.checked_logits(logits, self.logits_dimension)
-        ids = tf.expand_dims(tf.argmax(logits, axis=-1), -1)
-        made = {
-            PredictionKeys.LOGITS: logits,
-            PredictionKeys.PROBABILITIES: tf.nn.softmax(logits),
-            PredictionKeys.CLASS_IDS: ids,
-            PredictionKeys.CLASSES: self._classes.names_of(ids),
-            PredictionKeys.ALL_CLASS_IDS: self._classes.all_ids(logits),
-            PredictionKeys.ALL_CLASSES: self._classes.all_names(logits),
-        }
+        with head.of_predictions():
+            made = {
+                PredictionKeys.LOGITS: logits,
+                PredictionKeys.PROBABILITIES: tf.nn.softmax(logits, name="probabilities"),
+                **self._classes.predictions(logits, all_first=self._all_classes_first),
+            }
         return head.chosen(made, keys)
 
     def export_outputs(self, predictions: dict[Any, Any]) -> dict[str, ExportOutput]:
         """Classification (the default) and all predictions."""
+        probabilities = predictions[PredictionKeys.PROBABILITIES]
         classification = ClassificationOutput(
-            scores=predictions[PredictionKeys.PROBABILITIES], classes=predictions[PredictionKeys.ALL_CLASSES]
+            scores=probabilities, classes=self._classes.all_names(probabilities)
         )
         return {
             DEFAULT_KEY: classification,
@@ -94,3 +94,12 @@ class MultiClassHead(OfClasses, head.SingleHead):
     def _update_own(self, metrics: Mapping[str, Any], logits: Any, targets_: Any, weights: Any) -> None:
         ids = self.predictions(logits, [PredictionKeys.CLASS_IDS])[PredictionKeys.CLASS_IDS]
         metrics[self.key(MetricKeys.ACCURACY)].update_state(targets_, tf.cast(ids, targets_.dtype), weights)
+
+
+class MultiClassHeadV1(MultiClassHead):
+    """The head of the classifiers of `tf.compat.v1.estimator`: their operations of predictions have another order.
+
+    Those without a name of their own are numbered: the class_ids are `predictions/ExpandDims_2`.
+    """
+
+    _all_classes_first = True

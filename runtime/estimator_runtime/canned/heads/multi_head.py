@@ -80,11 +80,12 @@ class MultiHead(head.Head):
     def predictions(self, logits: Any, keys: Sequence[Any] | None = None) -> dict[Any, Any]:
         """Dict from (name of the head, name of its prediction) to Tensor: all of them, as in tf.estimator."""
         del keys
-        return {
-            (name, key): value
-            for name, own in self._split(logits).items()
-            for key, value in self._heads[name].predictions(own).items()
-        }
+        made = {}
+        for name, own in self._split(logits).items():
+            with tf.name_scope(name):
+                predictions = self._heads[name].predictions(own)
+            made.update({(name, key): value for key, value in predictions.items()})
+        return made
 
     def metrics(self, regularization_losses: Sequence[Any] | None = None) -> dict[str, Any]:
         """See `Head.metrics`: the loss of each head; `update_metrics` adds the heads' own."""
@@ -119,7 +120,9 @@ class MultiHead(head.Head):
         made: dict[str, ExportOutput] = {}
         for name, one in self._heads.items():
             own = {key: value for (of, key), value in predictions.items() if of == name}
-            for key, output in one.export_outputs(own).items():
+            with _scope_of(name):
+                outputs = one.export_outputs(own)
+            for key, output in outputs.items():
                 if key != DEFAULT_KEY:
                     made[f"{name}/{key}"] = output
                     continue
@@ -167,4 +170,13 @@ class MultiHead(head.Head):
                 f"{logits.shape}"
             )
         sizes = [int(one.logits_dimension) for one in self._heads.values()]
-        return dict(zip(self._heads, tf.split(logits, sizes, axis=-1), strict=True))
+        with tf.name_scope("split_logits"):
+            # By the names that tf.estimator's have, of slices.
+            parts = [tf.identity(part, name="Slice") for part in tf.split(logits, sizes, axis=-1)]
+        return dict(zip(self._heads, parts, strict=True))
+
+
+def _scope_of(name: str) -> Any:
+    """The name scope of a head's predictions below the one in which they were made, entered again."""
+    outer = tf.compat.v1.get_default_graph().get_name_scope()
+    return tf.name_scope(f"{outer}/{name}/" if outer else f"{name}/")

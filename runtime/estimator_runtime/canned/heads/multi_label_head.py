@@ -71,17 +71,19 @@ class MultiLabelHead(OfClasses, head.SingleHead):
     def predictions(self, logits: Any, keys: Sequence[str] | None = None) -> dict[str, Any]:
         """Dict of logits, probabilities and classes (the names of all of them)."""
         logits = targets.checked_logits(logits, self.logits_dimension)
-        made = {
-            PredictionKeys.LOGITS: logits,
-            PredictionKeys.PROBABILITIES: tf.sigmoid(logits),
-            PredictionKeys.CLASSES: self._classes.all_names(logits),
-        }
+        with head.of_predictions():
+            made = {
+                PredictionKeys.LOGITS: logits,
+                PredictionKeys.PROBABILITIES: tf.sigmoid(logits, name="probabilities"),
+                PredictionKeys.CLASSES: self._classes.all_names(logits),
+            }
         return head.chosen(made, keys)
 
     def export_outputs(self, predictions: dict[Any, Any]) -> dict[str, ExportOutput]:
         """Classification (the default) and all predictions."""
+        probabilities = predictions[PredictionKeys.PROBABILITIES]
         classification = ClassificationOutput(
-            scores=predictions[PredictionKeys.PROBABILITIES], classes=predictions[PredictionKeys.CLASSES]
+            scores=probabilities, classes=self._classes.all_names(probabilities)
         )
         return {
             DEFAULT_KEY: classification,

@@ -51,10 +51,11 @@ class RegressionHead(head.SingleHead):
         logits = targets.checked_logits(logits, self._dimension)
         if self._inverse_link_fn is None:
             return {PredictionKeys.PREDICTIONS: logits}
-        return {
-            PredictionKeys.PREDICTIONS: self._inverse_link_fn(logits),
-            PredictionKeys.LOGITS: logits,
-        }
+        with head.of_predictions():
+            return {
+                PredictionKeys.PREDICTIONS: self._inverse_link_fn(logits),
+                PredictionKeys.LOGITS: logits,
+            }
 
     def export_outputs(self, predictions: dict[Any, Any]) -> dict[str, ExportOutput]:
         """Regression (the default) and all predictions."""

@@ -55,14 +55,14 @@ class RNNModel:
         """
         features = feature_layers.checked_features(features)
         training = mode == ModeKeys.TRAIN
-        with tf.name_scope(_SCOPE):
+        with tf.name_scope(_SCOPE) as scope:
             inputs, lengths = self._inputs(features)
             mask = tf.sequence_mask(lengths, tf.shape(inputs)[1])
             mask.set_shape(inputs.shape[:2])
             layer = self.layer.build(return_sequences=self.return_sequences)
             outputs = layer(inputs, mask=mask, training=training)
             recurrent_layers.forget_unused_seeds(layer)
-            logits = recurrent_layers.dense(units)(outputs)
+            logits = _named(recurrent_layers.dense(units)(outputs), scope)
         # All of the graph's: on a strategy's second replica the model makes none, it finds those of the first.
         return Made(logits, mask, list(tf.compat.v1.trainable_variables()))
 
@@ -77,3 +77,11 @@ class RNNModel:
             context = sequence_input.context_input(features, columns)
             inputs = sequence_input.at_every_step(context, inputs)
         return inputs, lengths
+
+
+def _named(logits: Any, scope: str) -> Any:
+    """The logits by the name that Keras 2 gives them, by which exports and hooks are asked for them."""
+    if logits.op.type == "BiasAdd":
+        return logits
+    with tf.name_scope(f"{scope}logits/"):
+        return tf.identity(logits, name="BiasAdd")

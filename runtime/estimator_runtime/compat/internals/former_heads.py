@@ -13,7 +13,7 @@ import tensorflow as tf
 from estimator_runtime.canned.heads import head, optimizers, reductions, summaries
 from estimator_runtime.canned.heads.binary_class_head import BinaryClassHeadV1
 from estimator_runtime.canned.heads.keys import MetricKeys, PredictionKeys
-from estimator_runtime.canned.heads.multi_class_head import MultiClassHead
+from estimator_runtime.canned.heads.multi_class_head import MultiClassHeadV1
 from estimator_runtime.canned.heads.regression_head import RegressionHead
 from estimator_runtime.compat.internals import head_parts
 from estimator_runtime.model.deferred_spec import DeferredSpec
@@ -218,7 +218,7 @@ class MultiClassHeadWithSoftmaxCrossEntropyLoss(_FormerSingleHead):
         loss_fn: Callable[..., Any] | None = None,
         name: str | None = None,
     ) -> None:
-        of_today = MultiClassHead(
+        of_today = MultiClassHeadV1(
             n_classes, weight_column, label_vocabulary, _of_today(loss_reduction), loss_fn, name
         )
         super().__init__(of_today, loss_reduction)
