@@ -162,6 +162,7 @@ def train_with_spec(
             log_step_count_steps=log_steps,
             watch=watch,
             peers=peers,
+            fetches=fetches,
             # In a graph of the program's own there is no loop.
             ahead=stretches if isinstance(graph, LoopedGraph) else None,
         ) as session,
