@@ -49,7 +49,10 @@ def test_hooks_of_all_tasks_have_values_of_all_by_steps(job):
 
 @pytest.mark.parametrize(
     ("asking", "said"),
-    [("chief", "SummarySaverHook among the training_chief_hooks"), ("seconds", "mae of batches asks by time")],
+    [
+        ("chief", "SummarySaverHook among the training_chief_hooks"),
+        ("seconds", "mae of batches asks by time"),
+    ],
 )
 def test_who_would_ask_alone_is_refused_on_all_tasks(job, asking, said):
     running = job(workers=1, steps=30, mae=[asking]).start()

@@ -5,7 +5,7 @@ survives a lost parameter server; how its sessions are made is in `session_creat
 a MonitoredSession on one given checkpoint. How a step is run in these is in `steps`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import tensorflow as tf
@@ -72,6 +72,7 @@ def training_session(
     ahead: merging_session.Ahead | None = None,
     peers: PeerWatch | None = None,
     fetches: Iterable[Any] = (),
+    first_values: Callable[[], Any] | None = None,
 ) -> Any:
     """The session of a training loop in the default graph; checkpoints are the hooks' business.
 
@@ -102,6 +103,7 @@ def training_session(
                 *(_in_same_steps(hook, collectives) for hook in hooks),
             ],
             ahead,
+            first_values,
         )
     if tf.compat.v1.train.MonitoredTrainingSession is _MONITORED_TRAINING_SESSION:
         return created_session(
@@ -137,6 +139,7 @@ def _collective_session(
     peers: PeerWatch,
     hooks: list[Any],
     ahead: merging_session.Ahead | None,
+    first_values: Callable[[], Any] | None,
 ) -> Any:
     """The session of a task that makes every step together with the others."""
     end = common_end.of(tf.compat.v1.get_default_graph())
@@ -144,7 +147,7 @@ def _collective_session(
         hooks = end.hooks(hooks, of_all=(StopHook,))
     restorer = CheckpointRestorer(scaffold, config.model_dir) if config.is_chief else None
     creator = CollectiveSessionCreator(
-        config.train_distribute, scaffold, config.master, config.session_config, restorer, peers
+        config.train_distribute, scaffold, config.master, config.session_config, restorer, peers, first_values
     )
     # A task waits for the others in the call of the session, not while its hooks save.
     return created_session(
@@ -176,7 +179,12 @@ def _stop_grace_secs(graph: Any) -> float:
 
 
 def _reports(
-    config: RunConfig, scaffold: Any, save_steps: int | None, log_steps: int | None, *, is_of_all: bool = False
+    config: RunConfig,
+    scaffold: Any,
+    save_steps: int | None,
+    log_steps: int | None,
+    *,
+    is_of_all: bool = False,
 ) -> list[Any]:
     """The chief's hooks for summaries and for the speed of training; `is_of_all` where summaries take all tasks."""
     hooks: list[Any] = []
