@@ -5,7 +5,8 @@ Settings: `strategy` ("eager", "graph" or "v1"), `optimizer`, `rows` (of a table
 hook to the next},
 `examples` {task: number}, `nothing_to_repeat` {task: true}, `repeats_nothing_after` {task: examples},
 `stops_after` {task: calls}, `nan_at` {task: example}, `sigterm_after` {task: calls}, `outlives` {task: true}, `pace`, `stops_at` {task:
-last step of a StopAtStepHook}; `stops_at_checkpoint` (step), `call` ("train" for `Estimator.train`).
+last step of a StopAtStepHook}; `stops_at_checkpoint` (step), `call` ("train" for `Estimator.train`), `mae` (who asks for the
+value of a metric over all tasks: a list of "summary", "chief", "seconds", "steps").
 """
 
 import json
@@ -107,11 +108,34 @@ def model_fn(features, labels, mode):
         optimizer = v1.train.AdamOptimizer(0.05)
     else:
         optimizer = v1.train.GradientDescentOptimizer(0.05)
+    hooks, chief_hooks = hooks_for_metric(labels, y)
     return er.EstimatorSpec(
         mode,
         loss=loss,
         train_op=optimizer.minimize(loss, v1.train.get_global_step()),
-        training_hooks=[Trace(w)],
+        training_hooks=[Trace(w), *hooks],
+        training_chief_hooks=chief_hooks,
+    )
+
+
+def hooks_for_metric(labels, y):
+    """The hooks, and those of the chief, that ask for a metric's value in training."""
+    asking = SETTINGS.get("mae", ())
+    if not asking:
+        return [], []
+    mae, update = v1.metrics.mean_absolute_error(labels, y)
+    if "summary" in asking:
+        v1.summary.scalar("mae", mae)
+        v1.summary.scalar("mae_so_far", update)
+    log = er.LoggingTensorHook
+    own = {"summary_op": v1.summary.scalar("own_mae", mae, collections=[]), "save_steps": 4}
+    return (
+        [
+            *([er.SummarySaverHook(output_dir=f"{TASK['log']}.events", **own)] if "steps" in asking else []),  # noqa: F821
+            *([log({"mae of batches": mae}, every_n_iter=5)] if "steps" in asking else []),
+            *([log({"mae of batches": mae}, every_n_secs=1)] if "seconds" in asking else []),
+        ],
+        [er.SummarySaverHook(output_dir="/nowhere", **own)] if "chief" in asking else [],
     )
 
 

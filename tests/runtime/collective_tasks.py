@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from cluster_tasks import Job, free_ports
 
 PROGRAM = pathlib.Path(__file__).with_name("collective_job.py")
+FIRST_VALUES_PROGRAM = pathlib.Path(__file__).with_name("collective_first_values_job.py")
 AVERAGES_PROGRAM = pathlib.Path(__file__).with_name("collective_averages_job.py")
 TABLES_PROGRAM = pathlib.Path(__file__).with_name("collective_tables_job.py")
 

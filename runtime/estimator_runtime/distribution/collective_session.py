@@ -1,14 +1,16 @@
 """How tasks that make every step together come to the same variables: the chief's.
 
 The chief looks for the newest checkpoint and says whether it has one. If so it alone restores it, else all initialise
-their variables. Then all take the chief's values, of a checkpoint also of tables. So workers read no model directory, and
-none can begin with another checkpoint than the others.
+their variables, and it alone makes a warm start. Then all take the chief's values, of a checkpoint also of tables. So workers read no model directory, and
+none can begin with another checkpoint than the others. Nor can a warm start be made by the initialisers, as it is elsewhere:
+the chief sends its first values from there, and one whose initialisers were replaced sends none to those that wait for them.
 
 Every call of the session that has a collective in it is made by all tasks equally often and in the same order: TensorFlow
 numbers such calls, and a task that is one ahead waits for ever.
 """
 
 import sys
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import tensorflow as tf
@@ -115,10 +117,18 @@ class CollectiveSessionCreator(tf.compat.v1.train.SessionCreator):  # type: igno
         restoring: the chief's: restores the newest checkpoint in a session, and says whether there was one; None on a
             worker.
         peers: is told when all others have been there.
+        first_values: the chief's: adds an operation that gives initialised variables other first values; None for none.
     """
 
     def __init__(
-        self, strategy: Any, scaffold: Any, master: str, config: Any, restoring: Any, peers: PeerWatch
+        self,
+        strategy: Any,
+        scaffold: Any,
+        master: str,
+        config: Any,
+        restoring: Any,
+        peers: PeerWatch,
+        first_values: Callable[[], Any] | None = None,
     ) -> None:
         self._strategy = strategy
         self._peers = peers
@@ -126,6 +136,7 @@ class CollectiveSessionCreator(tf.compat.v1.train.SessionCreator):  # type: igno
         self._master = master
         self._config = config
         self._restoring = restoring
+        self._first_values = first_values
 
     def create_session(self) -> Any:
         """Returns a `tf.compat.v1.Session` on the chief's variables."""
@@ -138,6 +149,8 @@ class CollectiveSessionCreator(tf.compat.v1.train.SessionCreator):  # type: igno
         first_read = on_read.read_after(tf.no_op()) if on_read else None
         end = common_end.of(tf.compat.v1.get_default_graph())
         endless = end.all_endless() if end else None
+        # Last: a collective that the chief alone has would give those after it other numbers.
+        first_values = None if self._first_values is None else self._first_values()
         scaffold = self._scaffold
         scaffold.finalize()
         session = tf.compat.v1.Session(
@@ -152,6 +165,8 @@ class CollectiveSessionCreator(tf.compat.v1.train.SessionCreator):  # type: igno
             tables.share(session, is_chief=self._restoring is not None)
         else:
             session.run(scaffold.init_op, scaffold.init_feed_dict)
+            if first_values is not None:
+                session.run(first_values)
             if scaffold.init_fn is not None:
                 scaffold.init_fn(session)
             session.run(shared_first)

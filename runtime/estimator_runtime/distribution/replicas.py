@@ -24,7 +24,7 @@ import tensorflow as tf
 
 from estimator_runtime.config import strategies
 from estimator_runtime.config.run_config import RunConfig
-from estimator_runtime.distribution import collective_input
+from estimator_runtime.distribution import collective_input, first_replicas
 from estimator_runtime.distribution.common_end import CommonEnd
 from estimator_runtime.distribution.each_replica import in_each
 from estimator_runtime.inputs import model_input
@@ -72,7 +72,8 @@ def build(
             iterator, hooks = model.calls.iterator(input_fn, mode, strategy)
             parts = _together(strategy.experimental_local_results(iterator.get_next()))
             batches = [model_input.features_and_labels(part) for part in parts]
-        specs = _call_model_fn(model, strategy, batches, mode, config)
+        with first_replicas.with_summaries(strategy) if is_collective else nullcontext():
+            specs = _call_model_fn(model, strategy, batches, mode, config)
         if is_collective:
             specs = _with_loss_of_all(strategy, specs, end)
             _read_step_locally(strategy, tf.compat.v1.train.get_global_step(graph))

@@ -5,7 +5,7 @@ survives a lost parameter server; how its sessions are made is in `session_creat
 a MonitoredSession on one given checkpoint. How a step is run in these is in `steps`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import tensorflow as tf
@@ -21,6 +21,7 @@ from estimator_runtime.distribution.collective_session import (
     OneSession,
     ReturnHook,
 )
+from estimator_runtime.distribution.step_collectives import SameSteps, StepCollectives, summaries
 from estimator_runtime.loop.live_variables import LiveVariables
 from estimator_runtime.loop.session_creators import (
     CheckpointRestorer,
@@ -29,7 +30,7 @@ from estimator_runtime.loop.session_creators import (
     WorkerSessionCreator,
 )
 from estimator_runtime.loop.steps import merging_session
-from estimator_runtime.loop.stretches.default_hooks import SpeedHook, StopHook, SummaryHook
+from estimator_runtime.loop.stretches.default_hooks import CommonSummaryHook, SpeedHook, StopHook, SummaryHook
 
 _STOP_GRACE_SECS = 120.0  # TensorFlow's
 _STUCK_STOP_GRACE_SECS = 2.0
@@ -70,6 +71,8 @@ def training_session(
     watch: ChiefWatch | None = None,
     ahead: merging_session.Ahead | None = None,
     peers: PeerWatch | None = None,
+    fetches: Iterable[Any] = (),
+    first_values: Callable[[], Any] | None = None,
 ) -> Any:
     """The session of a training loop in the default graph; checkpoints are the hooks' business.
 
@@ -85,16 +88,22 @@ def training_session(
     if config.is_chief and config.model_dir is not None:
         checkpoints.repair(config.model_dir)
     if peers is not None:
+        hooks, chief_only_hooks = list(hooks), list(chief_only_hooks)
+        graph = tf.compat.v1.get_default_graph()
+        collectives = StepCollectives(graph, config.train_distribute, fetches)
+        collectives.check(hooks, chief_only_hooks)
+        is_of_all = collectives.are_not_enough_for(summaries(scaffold))
         return _collective_session(
             config,
             scaffold,
             peers,
             [
                 *(chief_only_hooks if config.is_chief else ()),
-                *_reports(config, scaffold, save_summaries_steps, log_step_count_steps),
-                *hooks,
+                *_reports(config, scaffold, save_summaries_steps, log_step_count_steps, is_of_all=is_of_all),
+                *(_in_same_steps(hook, collectives) for hook in hooks),
             ],
             ahead,
+            first_values,
         )
     if tf.compat.v1.train.MonitoredTrainingSession is _MONITORED_TRAINING_SESSION:
         return created_session(
@@ -130,6 +139,7 @@ def _collective_session(
     peers: PeerWatch,
     hooks: list[Any],
     ahead: merging_session.Ahead | None,
+    first_values: Callable[[], Any] | None,
 ) -> Any:
     """The session of a task that makes every step together with the others."""
     end = common_end.of(tf.compat.v1.get_default_graph())
@@ -137,7 +147,7 @@ def _collective_session(
         hooks = end.hooks(hooks, of_all=(StopHook,))
     restorer = CheckpointRestorer(scaffold, config.model_dir) if config.is_chief else None
     creator = CollectiveSessionCreator(
-        config.train_distribute, scaffold, config.master, config.session_config, restorer, peers
+        config.train_distribute, scaffold, config.master, config.session_config, restorer, peers, first_values
     )
     # A task waits for the others in the call of the session, not while its hooks save.
     return created_session(
@@ -168,14 +178,30 @@ def _stop_grace_secs(graph: Any) -> float:
     return _STUCK_STOP_GRACE_SECS if is_stuck else _STOP_GRACE_SECS
 
 
-def _reports(config: RunConfig, scaffold: Any, save_steps: int | None, log_steps: int | None) -> list[Any]:
-    """The chief's hooks for summaries and for the speed of training."""
+def _reports(
+    config: RunConfig,
+    scaffold: Any,
+    save_steps: int | None,
+    log_steps: int | None,
+    *,
+    is_of_all: bool = False,
+) -> list[Any]:
+    """The chief's hooks for summaries and for the speed of training; `is_of_all` where summaries take all tasks."""
     hooks: list[Any] = []
     if config.is_chief and log_steps:
         hooks.append(SpeedHook(log_steps, config.model_dir))
-    if config.is_chief and save_steps:
+    if save_steps and is_of_all:
+        output_dir = config.model_dir if config.is_chief else None
+        hooks.append(CommonSummaryHook(save_steps, output_dir, scaffold))
+    elif config.is_chief and save_steps:
         hooks.append(SummaryHook(save_steps, config.model_dir, scaffold))
     return hooks
+
+
+def _in_same_steps(hook: Any, collectives: StepCollectives) -> Any:
+    """The hook, or one that asks in the same steps as that of the other tasks does."""
+    is_summary = isinstance(hook, tf.compat.v1.train.SummarySaverHook)
+    return SameSteps(hook) if is_summary and collectives.are_asked_for_by(hook) else hook
 
 
 def checkpoint_session(

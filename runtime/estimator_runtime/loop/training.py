@@ -109,8 +109,11 @@ def train_with_spec(
     if is_collective and not tf_config.is_google_environment():
         # A strategy that was made in a graph has started none, and `Estimator.train` may come without `train_and_evaluate`.
         server.start(model.config, strategy)
-    if model.warm_start is not None:
+    first_values = None
+    if model.warm_start is not None and not is_collective:
         model.warm_start_unless(checkpoints.latest(model.model_dir))
+    elif model.warm_start is not None and model.config.is_chief:
+        first_values = model.first_values_unless(checkpoints.latest(model.model_dir))
     _add_loss_summary(spec.loss)
     on_read = OnReadVariables(strategy) if is_collective else None
     if _add_default_saver(model.config, spec, on_read) and model.config.is_chief:
@@ -162,6 +165,8 @@ def train_with_spec(
             log_step_count_steps=log_steps,
             watch=watch,
             peers=peers,
+            fetches=fetches,
+            first_values=first_values,
             # In a graph of the program's own there is no loop.
             ahead=stretches if isinstance(graph, LoopedGraph) else None,
         ) as session,

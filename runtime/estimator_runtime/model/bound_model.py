@@ -211,6 +211,16 @@ class BoundModel:
             tf.compat.v1.logging.info("Warm-starting with WarmStartSettings: %s", self.warm_start)
             self.warm_start.apply()
 
+    def first_values_unless(self, checkpoint_path: str | None) -> Callable[[], Any] | None:
+        """What adds the operation that gives the variables their first values after they are initialised.
+
+        None where there are no such values, or a checkpoint has others.
+        """
+        if checkpoint_path is not None or self.warm_start is None:
+            return None
+        tf.compat.v1.logging.info("Warm-starting with WarmStartSettings: %s", self.warm_start)
+        return self.warm_start.assignment
+
 
 def check_arguments(model_fn: Callable[..., Any], params: Any) -> None:
     """Holds a model function's arguments against the six that an Estimator can pass.

@@ -61,6 +61,30 @@ class WarmStartSettings(_Settings):
             self.var_name_to_prev_var_name,
         )
 
+    def assignment(self) -> Any:
+        """Adds an operation to the default graph that gives its variables these values, and leaves their initializers alone."""
+        keys = tf.compat.v1.GraphKeys
+        variables = {
+            id(one): one
+            for key in (keys.GLOBAL_VARIABLES, keys.TRAINABLE_VARIABLES, keys.LOCAL_VARIABLES)
+            for one in tf.compat.v1.get_collection(key)
+        }
+        before = [(vars(one), dict(vars(one))) for one in variables.values()]
+        self.apply()
+        assigned = []
+        for own, former in before:
+            if own.get(_INITIALIZER) is not former.get(_INITIALIZER):
+                assigned += tf.distribute.get_strategy().experimental_local_results(own[_INITIALIZER])
+            for name in (_INITIALIZER, _INITIAL_VALUE):
+                own.pop(name, None)
+                own.update({name: former[name]} if name in former else {})
+        return tf.group(assigned)
+
+
+# What TensorFlow's warm start puts on a variable. They have no public names.
+_INITIALIZER = "_initializer_op"
+_INITIAL_VALUE = "_initial_value"
+
 
 def settings_of(warm_start_from: Any) -> WarmStartSettings | None:
     """The settings that `warm_start_from` stands for.

@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from estimator_runtime.distribution.step_collectives import with_step
 from estimator_runtime.loop.stretches.looks import FAR, Look
 
 _train: Any = tf.compat.v1.train
@@ -105,6 +106,41 @@ class SummaryHook(_train.SummarySaverHook, _EverySteps):  # type: ignore[misc]  
         # With summaries in it this is no step that may be missed; then the next one has them.
         if "summary" not in self.before_run(run_context).fetches:
             self.after_run(run_context, _train.SessionRunValues({"global_step": step - 1}, None, None))
+
+
+class CommonSummaryHook(SummaryHook):
+    """The summaries of tasks that make every step together, where a step has more collectives with them than without.
+
+    All tasks have it, ask in the same steps and count these alike; one writes.
+
+    Args:
+        every_steps: number of steps.
+        output_dir: directory of the events; None on a task that writes none.
+        scaffold: the model's Scaffold.
+    """
+
+    def __init__(self, every_steps: int, output_dir: str | None, scaffold: Any) -> None:
+        super().__init__(every_steps, output_dir, scaffold)
+        if output_dir is None:
+            # Without any it would not count.
+            self._summary_writer = _NoWriter()
+
+    def after_run(self, run_context: Any, run_values: Any) -> None:
+        """Counts by the step that it is."""
+        super().after_run(run_context, with_step(self, run_context, run_values))
+
+
+class _NoWriter:
+    """A writer of events that writes none."""
+
+    def add_session_log(self, session_log: Any, global_step: Any) -> None:
+        pass
+
+    def add_summary(self, summary: Any, global_step: Any) -> None:
+        pass
+
+    def flush(self) -> None:
+        pass
 
 
 class LogHook(_train.LoggingTensorHook, Look):  # type: ignore[misc]  # TensorFlow is untyped
