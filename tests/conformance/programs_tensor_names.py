@@ -39,7 +39,9 @@ class NamedPredictions(v1.train.SessionRunHook):
 
 def named(make, labels, directory):
     """The names that a canned Estimator's graphs have: an export's by signature, the predictions' by mode."""
-    estimator = make(model_dir=os.path.join(directory, "model"), config=models.config())
+    # A summary of a variable is its value before or after the step.
+    config = models.config(save_summary_steps=None)
+    estimator = make(model_dir=os.path.join(directory, "model"), config=config)
     training, evaluation = NamedPredictions(), NamedPredictions()
 
     def training_input():
@@ -48,7 +50,7 @@ def named(make, labels, directory):
         return features, tf.nest.map_structure(tf.constant, labels)
 
     estimator.train(training_input, hooks=[FixedValues(), training], steps=1)
-    estimator.evaluate(input_with(labels), hooks=[evaluation], steps=1)
+    estimator.evaluate(input_with(labels), hooks=[evaluation])
     spec = tf.feature_column.make_parse_example_spec(columns()["sparse"])
     receiver = tf.estimator.export.build_parsing_serving_input_receiver_fn(spec)
     path = estimator.export_saved_model(os.path.join(directory, "export"), receiver)
