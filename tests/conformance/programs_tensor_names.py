@@ -76,7 +76,9 @@ def tensors_of(path):
 
 def of_all(made, directory):
     return {
-        name: named(make, LABELS[labels] if isinstance(labels, str) else labels, os.path.join(directory, name))
+        name: named(
+            make, LABELS[labels] if isinstance(labels, str) else labels, os.path.join(directory, name)
+        )
         for name, (make, labels) in made.items()
     }
 
@@ -103,7 +105,9 @@ def names_of_tensors_of_v1(directory):
     return of_face(v1.estimator, directory)
 
 
-@program("DNN", "Linear", "Baseline", "DNNLinearCombined", "signatures", differs=SLOTS | FTRL_SLOTS | COLLECTION)
+@program(
+    "DNN", "Linear", "Baseline", "DNNLinearCombined", "signatures", differs=SLOTS | FTRL_SLOTS | COLLECTION
+)
 def names_of_tensors(directory):
     return of_face(tf.estimator, directory)
 
