@@ -180,9 +180,7 @@ class Head(abc.ABC):
                     "labels": labels,
                     "regularization_losses": regularization_losses,
                 }
-                return DeferredSpec(
-                    mode, predictions=predictions, loss=loss, eval_metrics=(updated, given)
-                )
+                return DeferredSpec(mode, predictions=predictions, loss=loss, eval_metrics=(updated, given))
             train_op = optimizers.train_op(
                 loss, optimizer, trainable_variables, train_op_fn, update_ops, self.loss_reduction
             )
