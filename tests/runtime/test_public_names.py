@@ -114,6 +114,7 @@ DECLARED = {
     "feature_columns.py": {"tf.__internal__", "tf.__internal__.feature_column"},
     "layer_names.py": {"keras.src.utils.naming", "keras.src.backend.common.name_scope"},
     "keras_layers.py": {"tensorflow.python.layers.layers"},
+    "first_replicas.py": {"tensorflow.python.distribute.summary_op_util"},
 }
 
 
