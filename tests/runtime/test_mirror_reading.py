@@ -1,4 +1,4 @@
-"""Reading a model directory in a store: the follower, and the mirror beside a training."""
+"""Reading a model directory in a store: what a process begins with, and the follower."""
 
 import threading
 from pathlib import Path
@@ -14,7 +14,6 @@ from estimator_runtime.errors import CheckpointDamagedError, ModelDirUnavailable
 from estimator_runtime.mirror import digests
 from estimator_runtime.mirror.fetching import fetch
 from estimator_runtime.mirror.follower import Checkpoints, Follower, following
-from estimator_runtime.mirror.mirroring import Mirroring
 from estimator_runtime.mirror.report import Reporter
 
 v1 = tf.compat.v1
@@ -378,43 +377,3 @@ def test_looking_goes_on_after_a_failure(tmp_path, caplog):
         assert done.wait(30)
     assert "s3://models: away" in caplog.text
     assert reporter.report().error is None
-
-
-def mirroring(process):
-    made = Mirroring(
-        lambda everything: process.round(everything=everything), process.reporter, uri="s3://models/vision"
-    )
-    made.start()
-    return made
-
-
-def test_everything_has_gone_up_when_it_ends(tmp_path, bucket):
-    process = Process(tmp_path / "a", bucket)
-    beside = mirroring(process)
-    process.save(1)
-    process.write("eval/events.out.tfevents.1.host", b"evaluations")
-    beside.finish(lambda: 60.0)
-    assert beside.has_everything_gone_up
-    assert process.reporter.report().checkpoint == "model.ckpt-1"
-    assert bucket.read("eval/events.out.tfevents.1.host") == b"evaluations"
-
-
-def test_a_store_that_is_away_for_a_moment_at_the_end_is_waited_for(tmp_path, bucket):
-    process = Process(tmp_path / "a", bucket)
-    process.save(1)
-    bucket.fault = refuse("checkpoint", times=1)
-    beside = mirroring(process)
-    beside.finish(lambda: 60.0)
-    assert bucket.read("checkpoint") is not None
-
-
-def test_a_store_that_stays_away_ends_it_with_the_reason(tmp_path, bucket):
-    process = Process(tmp_path / "a", bucket)
-    process.save(1)
-    bucket.fault = refuse("checkpoint")
-    beside = mirroring(process)
-    with pytest.raises(ModelDirUnavailableError, match="SlowDown"):
-        beside.finish(lambda: 0.0)
-    assert not beside.has_everything_gone_up
-    assert process.reporter.report().error == "SlowDown"
-    assert process.reporter.report().behind_since is not None
