@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from estimator_runtime.canned import feature_layers, heads_of_classes, linear_sdca, network
 from estimator_runtime.canned.heads import optimizers, reductions, summaries
-from estimator_runtime.canned.heads.head import Head
+from estimator_runtime.canned.heads.head import Head, scope_as_it_is
 from estimator_runtime.canned.linear_sdca import LinearSDCA
 from estimator_runtime.config.run_config import RunConfig
 from estimator_runtime.estimator import Estimator
@@ -67,9 +67,8 @@ def _made(
 
 def _named(logits: Any, name: str) -> Any:
     """The logits by a name with scopes that are entered as they are: the first model's has no number."""
-    outer = tf.compat.v1.get_default_graph().get_name_scope()
     scope, _, last = name.rpartition("/")
-    with tf.name_scope(f"{outer}/{scope}/" if outer else f"{scope}/"):
+    with scope_as_it_is(scope):
         return tf.identity(logits, name=last)
 
 

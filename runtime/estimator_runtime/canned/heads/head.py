@@ -342,6 +342,12 @@ def of_predictions() -> Any:
     return tf.name_scope("predictions")
 
 
+def scope_as_it_is(path: str) -> Any:
+    """The name scope `path` below the present one, without a number where it was entered before."""
+    outer = tf.compat.v1.get_default_graph().get_name_scope()
+    return tf.name_scope(f"{outer}/{path}/" if outer else f"{path}/")
+
+
 def chosen(made: dict[_Key, Any], keys: Sequence[_Key] | None) -> dict[_Key, Any]:
     """Those of the predictions that `keys` name, all without.
 

@@ -120,7 +120,7 @@ class MultiHead(head.Head):
         made: dict[str, ExportOutput] = {}
         for name, one in self._heads.items():
             own = {key: value for (of, key), value in predictions.items() if of == name}
-            with _scope_of(name):
+            with head.scope_as_it_is(name):
                 outputs = one.export_outputs(own)
             for key, output in outputs.items():
                 if key != DEFAULT_KEY:
@@ -174,9 +174,3 @@ class MultiHead(head.Head):
             # By the names that tf.estimator's have, of slices.
             parts = [tf.identity(part, name="Slice") for part in tf.split(logits, sizes, axis=-1)]
         return dict(zip(self._heads, parts, strict=True))
-
-
-def _scope_of(name: str) -> Any:
-    """The name scope of a head's predictions below the one in which they were made, entered again."""
-    outer = tf.compat.v1.get_default_graph().get_name_scope()
-    return tf.name_scope(f"{outer}/{name}/" if outer else f"{name}/")
